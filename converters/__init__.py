@@ -1,0 +1,1 @@
+"""From a native model to a verified ONNX artifact."""

@@ -1,0 +1,1 @@
+"""From an artifact to rows of comparable measurements."""

@@ -1,0 +1,1 @@
+"""What there is: the released models as cards, and their networks as native models."""

@@ -1,0 +1,1 @@
+"""One module a source: from a card to the native model."""

@@ -1,0 +1,1 @@
+"""The facts of every released model, one TOML file a source."""
