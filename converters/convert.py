@@ -1,0 +1,135 @@
+"""One conversion, in this process: native model -> graph -> proof -> artifact."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from converters import pytorch
+from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore, file_sha256
+from converters.errors import ConversionError
+from converters.request import CONVERTER_REVISION, ConversionRequest, sharing_models, stored_under
+from converters.verify import verify
+from zoo.native import NativeModel
+
+PROVENANCE_SCHEMA = 1
+
+
+def _describe(native: NativeModel, request: ConversionRequest, model: onnx.ModelProto) -> dict[str, Any]:
+    """The part of the provenance that follows from the request alone, and so lies in the file too."""
+    card = native.card
+    shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    return {
+        "schema": PROVENANCE_SCHEMA,
+        "converter_revision": CONVERTER_REVISION,
+        "models": [card.name] if request.is_own or native.weights == "file" else sharing_models(card),
+        "network_facts": card.network_facts(),
+        "release": dataclasses.asdict(card.release),
+        "implementation": "package" if card.release.package else "own",
+        "weights": {"kind": native.weights, "sha256": native.weights_sha256()},
+        "parameters": native.count_parameters(),
+        "macs": native.count_macs(),
+        "classes": card.classes,
+        "resolution": card.resolution,
+        "exporter": {"name": request.exporter, **request.exporter_versions()},
+        "opset": request.opset,
+        "ir_version": model.ir_version,
+        "batch": request.batch,
+        "precision": request.precision,
+        "input": {"name": pytorch.INPUT_NAME, "shape": shape, "dtype": "float32"},
+        "output": {"name": pytorch.OUTPUT_NAME},
+        "operators": dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items())),
+    }
+
+
+def _save(model: onnx.ModelProto, path: Path, description: dict[str, Any], native: NativeModel) -> None:
+    metadata = {
+        "provenance": description,
+        "preprocessing": dataclasses.asdict(native.card.preprocessing),
+    }
+    texts = {METADATA_PREFIX + name: json.dumps(value, sort_keys=True) for name, value in metadata.items()}
+    onnx.helper.set_model_props(model, texts)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def convert(
+    model: NativeModel | str,
+    *,
+    exporter: str = ConversionRequest.exporter,
+    opset: int = ConversionRequest.opset,
+    batch: int = ConversionRequest.batch,
+    cache_dir: Path | None = None,
+) -> Artifact:
+    """The verified artifact of a model, from the cache where it is there.
+
+    Args:
+        model: a native model, or the name of one of the zoo, which is then loaded with the probe's weights.
+        exporter: `dynamo` or `torchscript`.
+        opset: ONNX opset, 17 or later.
+        batch: images per inference, fixed in the graph.
+        cache_dir: where artifacts are kept; the user's cache directory by default.
+
+    Raises:
+        ConversionError: the exporter cannot convert it.
+        VerificationError: the graph does not compute what the network computes.
+    """
+    import zoo
+
+    native = zoo.load(model) if isinstance(model, str) else model
+    request = ConversionRequest(native.card.name, native.weights, exporter, opset, batch)
+    return convert_native(native, request, ArtifactStore(cache_dir))
+
+
+def convert_native(native: NativeModel, request: ConversionRequest, store: ArtifactStore) -> Artifact:
+    """Converts and verifies a native model, unless the store holds the answer already.
+
+    Raises:
+        ConversionError, VerificationError: see `convert`.
+    """
+    key = stored_under(request, native.card)
+    if key is not None and (found := store.find(key)):
+        return found
+    staged = store.staging()
+    try:
+        started = time.perf_counter()
+        try:
+            model = pytorch.export(
+                native.module,
+                exporter=request.exporter,
+                opset=request.opset,
+                batch=request.batch,
+                resolution=native.card.resolution,
+            )
+        except ConversionError:
+            raise
+        except Exception as error:
+            first_line = (str(error).strip() or repr(error)).splitlines()[0]
+            raise ConversionError(
+                f"the {request.exporter} exporter failed: {type(error).__name__}: {first_line}; "
+                "try the other one (--exporter)"
+            ) from error
+        exported = time.perf_counter()
+        description = _describe(native, request, model)
+        path = staged / MODEL_FILE
+        _save(model, path, description, native)
+        del model
+        saved = time.perf_counter()
+        agreements = verify(native, path, request.batch)
+        seconds = {
+            "export_s": round(exported - started, 3),
+            "save_s": round(saved - exported, 3),
+            "verify_s": round(time.perf_counter() - saved, 3),
+        }
+        facts = {**description, "verification": [a.to_json() for a in agreements], "seconds": seconds}
+        # What cannot be named in advance is found by its own bytes.
+        return store.put(key or file_sha256(path), staged, facts)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""Images that look like photographs to a network, made from a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.card import Preprocessing
+
+_DISCS = 400
+_SMALLEST_RADIUS = 0.01
+_LARGEST_RADIUS = 0.5
+
+
+def _radii(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Radii with density r^-3, as a share of the image's side: the scale-invariant law."""
+    low, high = _SMALLEST_RADIUS**-2, _LARGEST_RADIUS**-2
+    return np.asarray((low + rng.random(count) * (high - low)) ** -0.5)
+
+
+def dead_leaves(resolution: int, count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Images of shaded discs that occlude one another.
+
+    The dead leaves model with disc radii of density r^-3 has the edges, occlusions, flat regions and
+    1/f^2 power spectrum of photographs (Lee, Mumford, Huang, "Occlusion models for natural images",
+    IJCV 2001), which white noise lacks.
+
+    Returns:
+        float32 (count, 3, resolution, resolution), RGB in 0..1.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    axis = (np.arange(resolution) + 0.5) / resolution
+    result = np.empty((count, 3, resolution, resolution), np.float32)
+    for image in result:
+        image[:] = rng.random((3, 1, 1))
+        for radius in _radii(rng, _DISCS):
+            x, y = rng.random(2)
+            colour, shade = rng.random(3), rng.uniform(-0.4, 0.4, 2)
+            columns = slice(*np.searchsorted(axis, (x - radius, x + radius)))
+            rows = slice(*np.searchsorted(axis, (y - radius, y + radius)))
+            across = (axis[None, columns] - x) / radius
+            down = (axis[rows, None] - y) / radius
+            inside = across**2 + down**2 <= 1
+            shading = 1 + shade[0] * across + shade[1] * down
+            window = image[:, rows, columns]
+            window[:, inside] = np.clip(colour[:, None] * shading[inside], 0, 1)
+    return result
+
+
+def normalise(images: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """From RGB in 0..1 to a network's input: channel order, mean and standard deviation.
+
+    Args:
+        images: float32 (N, 3, R, R).
+        preprocessing: the card's.
+    """
+    ordered = images[:, ::-1] if preprocessing.channel_order == "BGR" else images
+    mean = np.asarray(preprocessing.mean, np.float32)[:, None, None]
+    std = np.asarray(preprocessing.std, np.float32)[:, None, None]
+    return np.ascontiguousarray((ordered - mean) / std, dtype=np.float32)

@@ -1,0 +1,240 @@
+"""Many conversions, each in a process of its own: one that crashes, hangs or eats memory costs only itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from converters.artifact import Artifact, ArtifactStore
+from converters.request import ConversionRequest, stored_under
+
+_POLL_S = 0.5
+_LOG_TAIL_CHARACTERS = 600
+_UNSUPPORTED = ("MissingPackageError",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """How one request ended."""
+
+    request: ConversionRequest
+    status: str
+    """`ok`, `failed`, `timeout`, `out_of_memory` or `unsupported`."""
+    reason: str = ""
+    artifact: Artifact | None = None
+    cached: bool = False
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolSettings:
+    """Limits of the conversions."""
+
+    workers: int = 0
+    """Conversions at a time; as many as physical cores by default."""
+    timeout_s: float = 900.0
+    memory_limit_mib: int = 0
+    """Resident memory a conversion may take; by default the machine's, less a tenth, shared by the workers."""
+
+    def resolved(self) -> PoolSettings:
+        """The same with the machine's own figures for what was left to it."""
+        workers = self.workers or psutil.cpu_count(logical=False) or 1
+        memory = self.memory_limit_mib or int(psutil.virtual_memory().total / 2**20 * 0.9)
+        return PoolSettings(workers, self.timeout_s, memory)
+
+
+def _exit_with(parent_pid: int) -> None:
+    """Ends this process when the one that asked for it is gone."""
+    while psutil.pid_exists(parent_pid):
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _load(request: ConversionRequest) -> Any:
+    import zoo
+    from zoo import own
+
+    if request.is_own:
+        return own.load(request.model, request.resolution)
+    return zoo.load(request.model, request.weights)
+
+
+def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: int) -> None:
+    """One conversion; writes `result.json` into `folder`, and its output to `log` there."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log = os.open(Path(folder, "log"), os.O_CREAT | os.O_WRONLY, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    threading.Thread(target=_exit_with, args=(parent_pid,), daemon=True).start()
+    result: dict[str, Any]
+    try:
+        import torch
+
+        from converters.convert import convert_native
+
+        torch.set_num_threads(1)
+        artifact = convert_native(_load(request), request, ArtifactStore(Path(cache_dir)))
+        result = {
+            "status": "ok",
+            "reason": "",
+            "path": str(artifact.path),
+            "provenance": dict(artifact.provenance),
+        }
+    except MemoryError as error:
+        result = {"status": "out_of_memory", "reason": f"the conversion ran out of memory: {error}"}
+    except ImportError as error:
+        result = {"status": "unsupported", "reason": f"{error}; pip install 'baseline-zoo[all]'"}
+    except Exception as error:
+        result = _failure(error)
+    Path(folder, "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    kind = type(error).__name__
+    text = str(error).strip() or repr(error)
+    if kind in _UNSUPPORTED:
+        return {"status": "unsupported", "reason": text}
+    if "can't allocate memory" in text or "not enough memory" in text:
+        return {
+            "status": "out_of_memory",
+            "reason": f"the conversion ran out of memory: {text.splitlines()[0]}",
+        }
+    known = type(error).__module__.split(".")[0] in ("zoo", "converters")
+    return {"status": "failed", "reason": text if known else f"{kind}: {text}"}
+
+
+@dataclasses.dataclass
+class _Job:
+    """A conversion under way."""
+
+    request: ConversionRequest
+    folder: tempfile.TemporaryDirectory[str]
+    process: Any
+    started: float
+    verdict: tuple[str, str] | None = None
+
+    def over_limits(self, settings: PoolSettings) -> tuple[str, str] | None:
+        """Status and reason where the conversion may not go on."""
+        if time.monotonic() - self.started > settings.timeout_s:
+            return "timeout", f"not converted within {settings.timeout_s:.0f} s (--conversion-timeout)"
+        try:
+            used_mib = psutil.Process(self.process.pid).memory_info().rss / 2**20
+        except psutil.Error:
+            return None
+        if used_mib > settings.memory_limit_mib:
+            return "out_of_memory", f"the conversion took more than {settings.memory_limit_mib} MiB"
+        return None
+
+    def finish(self) -> Conversion:
+        """The conversion's end, as told by its result, or by how its process ended."""
+        folder = Path(self.folder.name)
+        seconds = time.monotonic() - self.started
+        try:
+            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            result = None
+        if result is None or self.verdict:
+            status, reason = self.verdict or self._crash(folder / "log")
+            conversion = Conversion(self.request, status, reason, seconds=seconds)
+        else:
+            artifact = Artifact(Path(result["path"]), result["provenance"]) if result["status"] == "ok" else None
+            conversion = Conversion(self.request, result["status"], result["reason"], artifact, seconds=seconds)
+        self.folder.cleanup()
+        return conversion
+
+    def _crash(self, log: Path) -> tuple[str, str]:
+        code = self.process.exitcode
+        tail = log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip() if log.exists() else ""
+        if code == -signal.SIGKILL:
+            return "out_of_memory", "the conversion was killed, most likely by the system for want of memory"
+        return "failed", f"the conversion's process ended with code {code}: {tail}"
+
+
+def _context() -> Any:
+    """Forked from a warm server where the platform can; a fresh interpreter each elsewhere."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["converters.preload"])
+    return context
+
+
+def convert_many(
+    requests: Sequence[ConversionRequest],
+    cache_dir: Path,
+    settings: PoolSettings | None = None,
+) -> Iterator[Conversion]:
+    """Converts every request, several at a time, and yields each as it ends.
+
+    What the cache holds is answered at once; requests that share one artifact are converted once. On
+    an exception in the consumer, Ctrl-C included, the conversions under way are ended.
+
+    Args:
+        requests: what is wanted, costliest first for the shortest total.
+        cache_dir: where artifacts are kept.
+        settings: limits.
+    """
+    limits = (settings or PoolSettings()).resolved()
+    store = ArtifactStore(cache_dir)
+    waiting: list[tuple[ConversionRequest, str]] = []
+    followers: dict[str, list[ConversionRequest]] = {}
+    for request in requests:
+        key = _key(request)
+        if found := store.find(key) if key else None:
+            yield Conversion(request, "ok", artifact=found, cached=True)
+            continue
+        group = key or repr(request)
+        if group in followers:
+            followers[group].append(request)
+        else:
+            followers[group] = []
+            waiting.append((request, group))
+    context = _context()
+    running: list[tuple[_Job, str]] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < limits.workers:
+                request, key = waiting.pop(0)
+                running.append((_start(context, request, cache_dir), key))
+            connection.wait([job.process.sentinel for job, _ in running], timeout=_POLL_S)
+            for job, key in list(running):
+                if job.process.is_alive():
+                    job.verdict = job.verdict or job.over_limits(limits)
+                    if job.verdict:
+                        job.process.kill()
+                    continue
+                running.remove((job, key))
+                conversion = job.finish()
+                yield conversion
+                for follower in followers[key]:
+                    yield dataclasses.replace(conversion, request=follower, seconds=0.0)
+    finally:
+        for job, _ in running:
+            job.process.kill()
+            job.process.join()
+            job.folder.cleanup()
+
+
+def _key(request: ConversionRequest) -> str | None:
+    import zoo
+
+    return None if request.is_own else stored_under(request, zoo.card(request.model))
+
+
+def _start(context: Any, request: ConversionRequest, cache_dir: Path) -> _Job:
+    folder = tempfile.TemporaryDirectory(prefix="baseline-zoo-")
+    process = context.Process(target=_child, args=(request, folder.name, str(cache_dir), os.getpid()))
+    process.start()
+    return _Job(request, folder, process, time.monotonic())

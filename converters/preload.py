@@ -1,0 +1,47 @@
+"""Imported once by the server that conversions are forked from, so that each starts warm.
+
+PyTorch, its exporters and ONNX Runtime take seconds to import and the first dynamo export takes seconds
+more; a forked child inherits both. One thread throughout: a child must not inherit a lock held by a
+thread that it does not have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def _terminal_spared() -> Iterator[None]:
+    """Keeps the exporters' chatter off the terminal."""
+    saved = os.dup(1), os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        for stream in (1, 2):
+            os.dup2(sink.fileno(), stream)
+        try:
+            yield
+        finally:
+            for stream, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, stream)
+                os.close(original)
+
+
+def warm_up() -> None:
+    """Imports what conversions use and exports one tiny network; does nothing where PyTorch is missing."""
+    try:
+        import torch
+    except ImportError:
+        return
+
+    from converters import pytorch
+
+    torch.set_num_threads(1)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
+    with contextlib.suppress(Exception), _terminal_spared():
+        # A failure here is each conversion's own to report.
+        pytorch.export(network.eval(), exporter="dynamo", opset=18, batch=1, resolution=8)
+
+
+warm_up()

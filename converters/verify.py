@@ -1,0 +1,114 @@
+"""Proves that a graph computes what the native model computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.errors import VerificationError
+from converters.images import dead_leaves, normalise
+from zoo import probe
+from zoo.native import NativeModel
+
+PROBE_IMAGES = 2
+NATURAL_IMAGES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How an artifact's logits compare with the native model's on one set of images."""
+
+    images: str
+    count: int
+    relative_l2: float
+    """L2 norm of the difference over that of the native logits."""
+    max_abs: float
+    top1_agreement: float
+    """Share of images whose largest logit is the same class."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as a JSON object."""
+        return dataclasses.asdict(self)
+
+
+def _padded(images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """The images repeated to a whole number of batches."""
+    count = -(-len(images) // batch) * batch
+    return np.resize(images, (count, *images.shape[1:])) if count != len(images) else images
+
+
+def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
+    """Logits of an artifact in ONNX Runtime on the CPU.
+
+    Args:
+        path: the ONNX file, with a static batch.
+        images: float32 (N, 3, R, R), N a multiple of the batch.
+        threads: intra-op threads.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    source = session.get_inputs()[0]
+    batches = images.reshape(-1, source.shape[0], *images.shape[1:])
+    return np.concatenate([session.run(None, {source.name: batch})[0] for batch in batches])
+
+
+def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float32], tolerance: float) -> Agreement:
+    """Compares logits (N, classes) of the native model and of the artifact.
+
+    Raises:
+        VerificationError: a value that is not finite, a relative L2 error above `tolerance`, or a top-1
+            that differs by more than rounding.
+    """
+    if not np.isfinite(expected).all():
+        raise VerificationError(
+            f"the network itself yields NaN or infinity on {images} images: check its weights before converting"
+        )
+    if not np.isfinite(actual).all():
+        raise VerificationError(f"the converted graph yields NaN or infinity on {images} images; the network does not")
+    if expected.shape != actual.shape:
+        raise VerificationError(f"the graph's output has shape {actual.shape}, the network's {expected.shape}")
+    error = probe.relative_l2(actual, expected)
+    chosen = actual.argmax(axis=1)
+    result = Agreement(
+        images=images,
+        count=len(expected),
+        relative_l2=error,
+        max_abs=float(np.abs(actual - expected).max()),
+        top1_agreement=float((chosen == expected.argmax(axis=1)).mean()),
+    )
+    # A near tie may fall either way within the tolerance; any other change of class may not.
+    shortfall = expected.max(axis=1) - np.take_along_axis(expected, chosen[:, None], axis=1)[:, 0]
+    if error > tolerance or (shortfall > tolerance * np.linalg.norm(expected, axis=1)).any():
+        raise VerificationError(
+            f"the graph disagrees with the network on {images} images: relative L2 {error:.2e} "
+            f"(allowed {tolerance:.0e}), top-1 agreement {result.top1_agreement:.0%}; "
+            "try the other exporter (--exporter)"
+        )
+    return result
+
+
+def verify(native: NativeModel, path: Path, batch: int, tolerance: float = probe.RUNTIME_TOLERANCE) -> list[Agreement]:
+    """Holds an artifact against its native model on the probe's input and on real-looking images.
+
+    Raises:
+        VerificationError: see `compare`.
+    """
+    card = native.card
+    natural = normalise(dead_leaves(card.resolution, NATURAL_IMAGES), card.preprocessing)
+    sets = {"probe": probe.images(card.resolution, PROBE_IMAGES), "natural": natural}
+    return [
+        compare(
+            name,
+            native.logits(images),
+            artifact_logits(path, _padded(images, batch))[: len(images)],
+            tolerance,
+        )
+        for name, images in sets.items()
+    ]

@@ -1,0 +1,139 @@
+"""The card: the facts of one released model, as immutable data."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """Where a source's models were released, and under which terms."""
+
+    source: str
+    """Short name, as in `efficientnet`; the first half of every model's name."""
+    title: str
+    repository: str
+    commit: str
+    """Commit of the repository that the facts were read from."""
+    package: str
+    """Requirement that installs the original code, as in `timm==1.0.29`."""
+    framework: str
+    licence: str
+    paper: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """From a decoded image to the network's input, exactly as the release evaluates.
+
+    `mean` and `std` are in the order of the input channels, for values in 0..1.
+    """
+
+    rule: str
+    """`resize_then_crop`: shorter side to `resize_px`, then the centre `crop_px` square;
+    `crop_then_resize`: centre square of `crop_fraction` of the shorter side, resized to `crop_px`;
+    `squash`: both sides to `crop_px`, the aspect ratio ignored."""
+    crop_px: int
+    interpolation: str
+    library: str
+    """Whose resize the release uses: `pil` or `opencv`."""
+    channel_order: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    stated_in: str
+    resize_px: int | None = None
+    crop_fraction: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What the release states about the model; None where it states nothing."""
+
+    top1_percent: float | None
+    top5_percent: float | None
+    stated_in: str
+    """File of the release that states the accuracy."""
+    parameters_millions: float | None = None
+    macs_millions: float | None = None
+    complexity_stated_in: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """The released weights: where they are and how they are packed."""
+
+    url: str
+    container: str
+    """Where the state dict lies in the file: `plain`, or the key that holds it."""
+    tag: str = ""
+    """The release's own name of these weights, where one network has several."""
+    sha256_prefix: str = ""
+    """Leading digits of the file's SHA-256 as the release states them; empty where it does not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCard:
+    """Every fact of one released model."""
+
+    release: Release
+    variant: str
+    """The release's own name of the model."""
+    resolution: int
+    """Height and width of the input in pixels."""
+    classes: int
+    parameters: int
+    """Trainable parameters."""
+    macs: int
+    """Multiply-adds of one image in convolutions and linear layers."""
+    signature_sha256: str
+    """Digest of the names, shapes and types of the state dict (`zoo.probe.signature_sha256`)."""
+    preprocessing: Preprocessing
+    published: Published
+    checkpoint: Checkpoint
+    architecture: Mapping[str, Any]
+    """What the adapter builds the network from."""
+    probe_variance_scale: float = 1.0
+    """Factor on the probe's running variances, where float32 noise decides the plain probe's result."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self.release.source
+
+    @property
+    def name(self) -> str:
+        """Full name, `<source>/<variant>`."""
+        return f"{self.source}/{self.variant}"
+
+    def network_facts(self) -> dict[str, Any]:
+        """What defines the computation: two cards with equal facts are one network.
+
+        Published figures and checkpoints are left out: under the same weights they change nothing.
+        """
+        return {
+            "source": self.source,
+            "package": self.release.package,
+            "architecture": self.architecture,
+            "resolution": self.resolution,
+            "classes": self.classes,
+            "probe_variance_scale": self.probe_variance_scale,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole card as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the whole card."""
+        return json_sha256(self.to_json())
+
+
+def json_sha256(data: Any) -> str:
+    """SHA-256 of `data` in canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""Reads catalog/*.toml into cards; refuses keys it does not know and facts that are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, TypeVar
+
+from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
+from zoo.errors import CatalogError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+_PARTS = {"preprocessing": Preprocessing, "published": Published, "checkpoint": Checkpoint}
+
+
+def _record(kind: type[T], facts: Mapping[str, Any], where: str) -> T:
+    """A dataclass from a table; optional facts may be left out, others may not."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(facts) - set(fields))
+    optional = {name for name, field in fields.items() if field.default is not dataclasses.MISSING}
+    optional |= {name for name, field in fields.items() if "None" in str(field.type)}
+    missing = sorted(set(fields) - set(facts) - optional)
+    if unknown or missing:
+        raise CatalogError(f"{where}: unknown keys {unknown}, missing keys {missing}")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+    for name in set(fields) - set(values):
+        if fields[name].default is dataclasses.MISSING:
+            values[name] = None
+    return kind(**values)
+
+
+def _card(release: Release, shared: Mapping[str, Any], variant: str, facts: dict[str, Any]) -> ModelCard:
+    where = f"{release.source}/{variant}"
+    parts: dict[str, Any] = {
+        name: _record(kind, {**shared.get(name, {}), **facts.pop(name, {})}, f"{where} {name}")
+        for name, kind in _PARTS.items()
+    }
+    architecture = facts.pop("architecture", {"name": variant})
+    return _record(
+        ModelCard,
+        {"release": release, "variant": variant, "architecture": architecture, **parts, **facts},
+        where,
+    )
+
+
+def read_cards(source: str, text: str) -> list[ModelCard]:
+    """The cards of one catalogue file.
+
+    Args:
+        source: the source's short name.
+        text: the TOML.
+
+    Raises:
+        CatalogError: not TOML, a key that no card has, or a fact that is missing.
+    """
+    try:
+        data = tomllib.loads(text)
+        release = _record(Release, {"source": source, **data["release"]}, f"{source} release")
+        models, shared = data["models"], data.get("shared", {})
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise CatalogError(f"{source}.toml: {error}") from error
+    return [_card(release, shared, variant, dict(facts)) for variant, facts in models.items()]
+
+
+@functools.cache
+def all_cards() -> Mapping[str, ModelCard]:
+    """Every card of the catalogue by full name, sources in alphabetical order."""
+    cards: dict[str, ModelCard] = {}
+    folder = resources.files("zoo.catalog")
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".toml"):
+            for card in read_cards(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")):
+                cards[card.name] = card
+    return cards

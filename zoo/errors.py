@@ -1,0 +1,23 @@
+"""Errors of the zoo; each message says what to do about it."""
+
+from __future__ import annotations
+
+
+class ZooError(Exception):
+    """A request that the zoo cannot serve."""
+
+
+class UnknownModelError(ZooError):
+    """A name, glob, source or suite that selects nothing."""
+
+
+class CatalogError(ZooError):
+    """A catalogue file that does not hold what a card needs."""
+
+
+class MissingPackageError(ZooError):
+    """The package of a source is not installed, or does not import."""
+
+
+class WeightsError(ZooError):
+    """Weights that cannot be had, opened, or loaded into this network."""

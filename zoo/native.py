@@ -1,0 +1,51 @@
+"""The native model: one interface over the frameworks."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.card import ModelCard
+
+
+class NativeModel(Protocol):
+    """The framework's own network built from a card, with its weights."""
+
+    card: ModelCard
+    module: Any
+    """The framework object: a `torch.nn.Module` in evaluation mode, or a Keras model."""
+    weights: str
+    """What the weights are: `probe` or `file`."""
+
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        """Every tensor of the state under the release's own name: float32, counters in their own type."""
+        ...
+
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of preprocessed images.
+
+        Args:
+            images: float32 (N, 3, R, R).
+
+        Returns:
+            float32 (N, classes).
+        """
+        ...
+
+    def signature_sha256(self) -> str:
+        """Digest of the state's names, shapes and types (`zoo.probe.signature_sha256`)."""
+        ...
+
+    def weights_sha256(self) -> str:
+        """Digest of the weights themselves (`zoo.probe.weights_sha256`)."""
+        ...
+
+    def count_parameters(self) -> int:
+        """Number of trainable parameters."""
+        ...
+
+    def count_macs(self) -> int:
+        """Multiply-adds of one image in convolutions and linear layers."""
+        ...

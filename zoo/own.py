@@ -1,0 +1,91 @@
+"""One's own model: `module:function` that returns a `torch.nn.Module`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
+from zoo.errors import ZooError
+from zoo.torch_model import TorchModel
+
+SOURCE = "own"
+DEFAULT_RESOLUTION = 224
+
+_RELEASE = Release(
+    source=SOURCE,
+    title="Own model",
+    repository="",
+    commit="",
+    package="",
+    framework="pytorch",
+    licence="",
+    paper="",
+)
+_PREPROCESSING = Preprocessing(
+    rule="resize_then_crop",
+    crop_px=DEFAULT_RESOLUTION,
+    interpolation="bilinear",
+    library="pil",
+    channel_order="RGB",
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    stated_in="assumed: the usual ImageNet normalisation",
+)
+
+
+class OwnModelError(ZooError):
+    """A `module:function` that cannot be imported, or that returns no network."""
+
+
+def card(reference: str, resolution: int | None = None) -> ModelCard:
+    """The card of one's own model: what is known of it before it is built."""
+    return ModelCard(
+        release=_RELEASE,
+        variant=reference,
+        resolution=resolution or DEFAULT_RESOLUTION,
+        classes=0,
+        parameters=0,
+        macs=0,
+        signature_sha256="",
+        preprocessing=_PREPROCESSING,
+        published=Published(top1_percent=None, top5_percent=None, stated_in=""),
+        checkpoint=Checkpoint(url="", container="plain"),
+        architecture={"function": reference},
+    )
+
+
+def load(reference: str, resolution: int | None = None) -> TorchModel:
+    """Builds one's own model with the weights that its function gives it.
+
+    Args:
+        reference: `module:function`; the current directory is searched first. The function takes no
+            argument and returns a `torch.nn.Module` of images (N, 3, R, R).
+        resolution: R in pixels, 224 by default.
+
+    Raises:
+        OwnModelError: the module cannot be imported, lacks the function, or the function raises or returns
+            something else.
+    """
+    import torch
+
+    module_name, _, function_name = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise OwnModelError(
+            f"cannot find {reference}: {error}; give it as module:function, importable from here"
+        ) from error
+    try:
+        network = function()
+    except Exception as error:
+        raise OwnModelError(f"{reference}() raised {type(error).__name__}: {error}") from error
+    if not isinstance(network, torch.nn.Module):
+        raise OwnModelError(f"{reference}() returned a {type(network).__name__}; a torch.nn.Module is wanted")
+    native = TorchModel(card(reference, resolution), network)
+    native.weights = "own"
+    return native

@@ -1,0 +1,106 @@
+"""The probe: seeded weights and input that need no checkpoint.
+
+Every tensor's values follow from its name alone, so two implementations of one architecture that
+name their parameters alike compute the same logits, to rounding. The gains keep float32 rounding
+near 1e-6 of the logits in networks hundreds of layers deep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MEAN_SUFFIXES = ("running_mean", "moving_mean")
+_VARIANCE_SUFFIXES = ("running_var", "moving_variance")
+_BIAS_SUFFIXES = ("bias", "beta")
+
+HEAD_LENGTH = 8
+"""Logits of each image that a reference keeps verbatim."""
+FRAMEWORK_TOLERANCE = 2e-5
+"""Relative error allowed between two implementations in one framework."""
+RUNTIME_TOLERANCE = 1e-4
+"""Relative error allowed between a network and its converted graph in another runtime."""
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+
+
+def _fan_in(name: str, shape: Sequence[int], framework: str) -> int:
+    if framework == "pytorch":
+        return math.prod(shape[1:])
+    if "depthwise" in name:
+        return shape[0] * shape[1]
+    return math.prod(shape[:-1])
+
+
+def tensor(
+    name: str, shape: Sequence[int], *, framework: str = "pytorch", variance_scale: float = 1.0
+) -> NDArray[np.float32]:
+    """Probe values of one float tensor.
+
+    Args:
+        name: the release's full name of the tensor (TensorFlow: without the trailing `:0`).
+        shape: its shape; kernels are (out, in, ...) in PyTorch and (..., in, out) in TensorFlow.
+        framework: `pytorch` or `tensorflow`, which decides the fan-in of a kernel.
+        variance_scale: factor on running variances (`ModelCard.probe_variance_scale`).
+
+    Returns:
+        float32 array of `shape`, drawn in float64.
+    """
+    rng = _generator(name)
+    shape = tuple(shape)
+    if name.endswith(_MEAN_SUFFIXES):
+        values = 0.1 * rng.standard_normal(shape)
+    elif name.endswith(_VARIANCE_SUFFIXES):
+        # Rounded before it is scaled: the scaled probe is defined on the float32 tensor.
+        return (rng.uniform(0.5, 1.5, shape).astype(np.float32) * np.float32(variance_scale)).astype(np.float32)
+    elif name.endswith(_BIAS_SUFFIXES):
+        values = 0.5 * rng.standard_normal(shape)
+    elif len(shape) == 1:
+        values = rng.uniform(0.5, 1.25, shape)
+    else:
+        values = rng.standard_normal(shape) * math.sqrt(1.5 / _fan_in(name, shape, framework))
+    return np.asarray(values, dtype=np.float32)
+
+
+def images(resolution: int, count: int = 2) -> NDArray[np.float32]:
+    """The probe's input: float32 (count, 3, resolution, resolution), standard normal, seed 0."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    return rng.standard_normal((count, 3, resolution, resolution)).astype(np.float32)
+
+
+def signature_sha256(tensors: Iterable[tuple[str, Sequence[int], str]]) -> str:
+    """Digest of a state dict's names, shapes and types, in any order.
+
+    Args:
+        tensors: (name, shape, dtype) of each tensor, dtype in the framework's own words
+            (`torch.float32`; `float32` in TensorFlow).
+    """
+    lines = sorted(f"{name} {list(shape)} {dtype}" for name, shape, dtype in tensors)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def weights_sha256(tensors: Mapping[str, NDArray[np.generic]]) -> str:
+    """Digest of a model's weights: names, shapes, types and bytes, in any order."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {list(array.shape)} {array.dtype}\n".encode())
+        digest.update(array.data if array.size else b"")
+    return digest.hexdigest()
+
+
+def relative_l2(values: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
+    """L2 norm of the difference over the L2 norm of the reference; inf where anything is not finite."""
+    actual = np.asarray(values, dtype=np.float64).ravel()
+    expected = np.asarray(reference, dtype=np.float64).ravel()
+    if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
+        return math.inf
+    scale = float(np.linalg.norm(expected))
+    return float(np.linalg.norm(actual - expected)) / scale if scale else math.inf
