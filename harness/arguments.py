@@ -1,0 +1,200 @@
+"""The command line: its commands, options and help texts."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from converters.pytorch import EXPORTERS
+from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
+from harness import backends
+from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.trial import TimingSettings
+
+DEFAULT_OUTPUT = Path("results")
+
+_DESCRIPTION = """\
+Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
+
+Start here:
+  python -m harness list                       which models there are
+  python -m harness run --models smoke         one small model of each source, a few minutes
+  python -m harness run --models all           the whole zoo
+  python -m harness report results             the table and the picture again
+"""
+
+_MODELS_HELP = """\
+MODELS are names, globs, sources or suites, separated by commas, whatever the case:
+  regnet/RegNetY-200MF     one model
+  'ofa/*note10*'           a glob on the whole name, or on its second half: '*b0'
+  resnest                  a source
+  all, mobile, smoke       a suite: every model; at most 600 M multiply-adds;
+                           the smallest of each source
+"""
+
+_RUN_EPILOG = (
+    _MODELS_HELP
+    + """
+What a run leaves in the output directory:
+  results.csv     a row a series, up to date after every trial (docs/columns.md)
+  results.md      the table with its frontier; frontier.svg and .png, the picture
+  trials.jsonl    every trial; samples/, the raw times
+
+Run the same command again to go on after an interruption: nothing finished is measured twice.
+
+Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request; 130 interrupted.
+"""
+)
+
+
+def duration_s(text: str) -> float:
+    """Seconds of `90`, `90s`, `10m` or `1.5h`.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 10m or 1.5h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("conversion")
+    group.add_argument(
+        "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
+    )
+    group.add_argument(
+        "--opset",
+        type=int,
+        default=DEFAULT_OPSET,
+        metavar="N",
+        help="ONNX opset, 17 or later (%(default)s); older TensorRT wants 17",
+    )
+    group.add_argument("--batch", type=int, default=1, metavar="N", help="images per inference (%(default)s)")
+    group.add_argument(
+        "--weights",
+        default="probe",
+        metavar="FILE",
+        help="a released checkpoint of the one model selected; by default seeded probe weights, which are as "
+        "fast but know nothing",
+    )
+    group.add_argument(
+        "--resolution", type=int, metavar="R", help="input size in pixels of one's own models (224); the zoo's is fixed"
+    )
+    group.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="conversions at a time (as many as physical cores)"
+    )
+    group.add_argument(
+        "--conversion-timeout", type=duration_s, default=900.0, metavar="TIME", help="for one conversion (15m)"
+    )
+    group.add_argument(
+        "--cache-dir", type=Path, metavar="DIR", help="where artifacts are kept (the user's cache directory)"
+    )
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what")
+    group.add_argument("--models", action="append", default=[], metavar="MODELS", help="models of the zoo, see below")
+    group.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="MODULE:FUNCTION",
+        help="one's own network: a function that returns a torch.nn.Module; may be repeated",
+    )
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="convert and measure models, write the CSV, the table and the picture",
+        description="Converts what is missing, then measures every series in rounds of fresh processes.",
+        epilog=_RUN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_model_options(parser)
+    parser.add_argument(
+        "--onnx",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="an ONNX file of one's own, measured as it is; may be repeated",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
+    )
+    parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    timing = TimingSettings()
+    group = parser.add_argument_group("measuring")
+    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
+    group.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        default="fp32",
+        help="what an --onnx file computes in (%(default)s); models of the zoo are converted to fp32",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+    group.add_argument(
+        "--rounds",
+        type=int,
+        default=DEFAULT_ROUNDS,
+        metavar="N",
+        help="trials of each series at most (%(default)s); usable after the first, better after each",
+    )
+    group.add_argument(
+        "--budget",
+        type=duration_s,
+        default=DEFAULT_BUDGET_S,
+        metavar="TIME",
+        help="start no more rounds after TIME (10m); the first is always finished",
+    )
+    group.add_argument(
+        "--half-width",
+        type=float,
+        default=RunRequest.half_width_percent,
+        metavar="PERCENT",
+        help="a series is done once its ratio's interval is +- this narrow (%(default)s)",
+    )
+    group.add_argument("--block-ms", type=float, default=timing.block_ms, help="length of a timed block (%(default)s)")
+    group.add_argument(
+        "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
+    )
+    group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
+    _add_conversion_options(parser)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m harness`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    listing = commands.add_parser(
+        "list",
+        help="the models, with their published figures",
+        epilog=_MODELS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    listing.add_argument("models", nargs="*", default=["all"], metavar="MODELS", help="which ones (all)")
+    show = commands.add_parser("show", help="everything known of one model")
+    show.add_argument("model", metavar="MODEL")
+    show.add_argument("--json", action="store_true", help="the card as JSON")
+    convert = commands.add_parser(
+        "convert",
+        help="convert models to verified ONNX artifacts",
+        description="Converts models, proves each graph against its network, and prints where the artifacts are.",
+        epilog=_MODELS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_model_options(convert)
+    _add_conversion_options(convert)
+    _add_run(commands)
+    report = commands.add_parser("report", help="write the table and the picture of a run again")
+    report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
+    environment = commands.add_parser("env", help="what is here, and which backends can run")
+    environment.add_argument("--json", action="store_true", help="as JSON")
+    return parser

@@ -1,0 +1,36 @@
+"""`python -m harness`: parses, runs the command, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from harness.arguments import build_parser
+from harness.errors import EXIT_INTERRUPTED, HarnessError
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code (see `harness.errors`)."""
+    from harness.commands import COMMANDS
+
+    parsed = build_parser().parse_args(arguments)
+    # A job scheduler's polite end is an interruption too: children are ended, the reports written.
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return COMMANDS[parsed.command](parsed)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a listing went away, as `head` does.
+        sys.stderr.close()
+        return EXIT_INTERRUPTED

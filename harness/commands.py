@@ -1,0 +1,217 @@
+"""What each command of the command line does."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import zoo
+from converters.artifact import ArtifactStore, default_cache_dir
+from converters.request import stored_under
+from harness import backends
+from harness.environment import collect
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.request import RunRequest
+from harness.trial import TimingSettings
+from zoo.errors import ZooError
+
+
+def say(line: str) -> None:
+    """Tells the user a line, beside what a command prints as its result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _cards(patterns: list[str]) -> list[zoo.ModelCard]:
+    try:
+        return zoo.cards(patterns)
+    except ZooError as error:
+        raise HarnessError(str(error)) from error
+
+
+def list_models(arguments: argparse.Namespace) -> int:
+    """Prints a line a model."""
+    cards = _cards(arguments.models)
+    width = max(len(card.name) for card in cards)
+    print(f"{'model':{width}}  pixels  params/M    MACs/G  top-1/% (published)")
+    for card in cards:
+        top1 = card.published.top1_percent
+        figures = f"{card.resolution:6}  {card.parameters / 1e6:8.2f}  {card.macs / 1e9:8.3f}"
+        print(f"{card.name:{width}}  {figures}  {'-' if top1 is None else f'{top1:.1f}'}")
+    say(f"{len(cards)} models of {len({card.source for card in cards})} sources")
+    return EXIT_SUCCESS
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Prints a card."""
+    cards = _cards([arguments.model])
+    if len(cards) > 1:
+        raise HarnessError(f"{arguments.model!r} selects {len(cards)} models; `list` shows their names")
+    card = cards[0]
+    if arguments.json:
+        print(json.dumps(card.to_json(), indent=2))
+        return EXIT_SUCCESS
+    print(f"{card.name}\n{'=' * len(card.name)}")
+    facts = dataclasses.asdict(card)
+    sections = {
+        "network": {
+            "resolution (pixels)": card.resolution,
+            "classes": card.classes,
+            "parameters": f"{card.parameters:,}",
+            "multiply-adds of one image": f"{card.macs:,}",
+            "digest of the state dict's names and shapes": card.signature_sha256,
+        },
+        "published": facts["published"],
+        "preprocessing": facts["preprocessing"],
+        "checkpoint": facts["checkpoint"],
+        "release": facts["release"],
+        "architecture": card.architecture,
+    }
+    for title, section in sections.items():
+        print(f"\n{title}")
+        for name, value in section.items():
+            if value not in (None, ""):
+                print(f"  {name.replace('_', ' ')}: {_text(value)}")
+    return EXIT_SUCCESS
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        separator = "\n      " if value and isinstance(value[0], str) else ", "
+        return (separator if separator[0] == "\n" else "") + separator.join(str(item) for item in value)
+    return str(value)
+
+
+def request_from(arguments: argparse.Namespace) -> RunRequest:
+    """The run that the command line asks for; `convert` has the conversion's half of it."""
+    measuring = {}
+    if arguments.command == "run":
+        measuring = {
+            "onnx_files": tuple(arguments.onnx),
+            "backend": arguments.backend,
+            "precision": arguments.precision,
+            "threads": arguments.threads,
+            "rounds": arguments.rounds,
+            "budget_s": arguments.budget,
+            "half_width_percent": arguments.half_width,
+            "trial_timeout_s": arguments.trial_timeout,
+            "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
+        }
+    return RunRequest(
+        models=tuple(arguments.models),
+        own_models=tuple(arguments.model),
+        weights=arguments.weights,
+        exporter=arguments.exporter,
+        opset=arguments.opset,
+        batch=arguments.batch,
+        resolution=arguments.resolution,
+        conversion_timeout_s=arguments.conversion_timeout,
+        workers=arguments.workers,
+        **measuring,
+    )
+
+
+def _cache_dir(arguments: argparse.Namespace) -> Path:
+    return arguments.cache_dir or default_cache_dir()
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Converts models and prints the artifacts' paths."""
+    from harness.run import convert_all
+
+    request = request_from(arguments)
+    request.check()
+    series = convert_all(request, _cache_dir(arguments), say)
+    for facts in series:
+        print(f"{facts.model}\t{facts.artifact_path or facts.status}")
+    return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
+
+
+def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
+    """Prints what a run would do, and touches nothing."""
+    store = ArtifactStore(cache_dir)
+    missing = 0
+    for conversion in request.conversions():
+        key = None if conversion.is_own else stored_under(conversion, zoo.card(conversion.model))
+        cached = key is not None and store.find(key) is not None
+        missing += not cached
+        print(f"{conversion.model}  {'in the cache' if cached else 'to convert'}")
+    for path in request.onnx_files:
+        print(f"{path}  as it is")
+    count = len(request.conversions()) + len(request.onnx_files)
+    say(
+        f"{count} series, {missing} to convert with {request.exporter} at opset {request.opset}, batch {request.batch}; "
+        f"then up to {request.rounds} rounds on {request.backend} within {request.budget_s:.0f} s, into {output}"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The main job."""
+    from harness.run import execute
+
+    request = request_from(arguments)
+    request.check()
+    if arguments.dry_run:
+        print_plan(request, _cache_dir(arguments), arguments.output)
+        return EXIT_SUCCESS
+    try:
+        outcome = execute(request, arguments.output, _cache_dir(arguments), arguments.resume, say)
+    except KeyboardInterrupt:
+        _write_reports(arguments.output)
+        say(f"interrupted; what is finished is in {arguments.output}, the same command goes on from there")
+        raise
+    _write_reports(arguments.output)
+    if outcome.stopped_by_budget:
+        say("the budget is spent; the same command goes on with further trials (--budget, --rounds)")
+    say(f"{outcome.rows_ok} rows ok" + (f", {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else ""))
+    return outcome.exit_code
+
+
+def _write_reports(output: Path) -> None:
+    from reports.write import write_reports
+
+    if not (output / "results.csv").is_file():
+        return
+    written = write_reports(output)
+    for note in written.notes:
+        say(note)
+    for path in (output / "results.csv", *written.paths):
+        print(path)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Writes the reports of an earlier run again."""
+    if not (arguments.output / "results.csv").is_file():
+        raise HarnessError(f"{arguments.output} holds no results.csv; give the directory of a run")
+    _write_reports(arguments.output)
+    return EXIT_SUCCESS
+
+
+def environment(arguments: argparse.Namespace) -> int:
+    """Prints what is here."""
+    found = collect(None)
+    usable = {name: backends.get(name).availability() for name in backends.names()}
+    if arguments.json:
+        facts = {**found.to_json(), "environment_id": found.environment_id}
+        print(json.dumps({**facts, "backends": {k: dataclasses.asdict(v) for k, v in usable.items()}}, indent=2))
+        return EXIT_SUCCESS
+    print(f"environment {found.environment_id}")
+    for name, value in found.to_json().items():
+        print(f"  {name.replace('_', ' ')}: {value if value is not None else 'unknown'}")
+    print("backends")
+    for name, availability in usable.items():
+        verdict = "can run" if availability.usable else "cannot run"
+        print(f"  {name}: {verdict}. {availability.why} {availability.what_to_do}".rstrip())
+    return EXIT_SUCCESS
+
+
+COMMANDS = {
+    "convert": convert,
+    "env": environment,
+    "list": list_models,
+    "report": report,
+    "run": run,
+    "show": show,
+}

@@ -1,0 +1,188 @@
+"""The machine and the software that a latency depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import math
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from harness import backends
+from harness.contamination import allowed_cpus
+from harness.linux_facts import LinuxFacts
+
+_BYTES_PER_MIB = 1024 * 1024
+
+# What may change a latency. A name of the machine, its free memory, its Python or the version of this
+# harness may not; the total memory only decides whether something runs at all.
+_IDENTITY = (
+    "cpu_model",
+    "cpu_revision",
+    "cpu_features",
+    "architecture",
+    "physical_cores",
+    "logical_cores",
+    "threads",
+    "system",
+    "onnxruntime_version",
+    "governor",
+    "boost",
+    "frequency_min_mhz",
+    "frequency_max_mhz",
+    "virtualisation",
+    "cpu_limit_cores",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """Facts of one machine as one process may use it; a fact that is not to be had is None."""
+
+    cpu_model: str | None
+    cpu_revision: str | None
+    """Family, model and stepping, which tell apart processors of one marketing name."""
+    cpu_features: str | None
+    """Those instruction sets that decide which kernels a runtime picks."""
+    architecture: str
+    physical_cores: int | None
+    logical_cores: int
+    """Logical processors this process may run on."""
+    threads: int
+    """Threads inside one operator."""
+    memory_mib: int
+    """Memory of the machine."""
+    system: str
+    """`Linux`, `Darwin` or `Windows`."""
+    system_release: str
+    python_version: str
+    onnxruntime_version: str | None
+    numpy_version: str | None
+    onnx_version: str | None
+    governor: str | None
+    """The kernel's policy of the clock, as in `performance`."""
+    boost: bool | None
+    """Whether the clock may exceed its nominal rate."""
+    frequency_min_mhz: int | None
+    frequency_max_mhz: int | None
+    virtualisation: str | None
+    """What is known of the hypervisor; None on bare metal too."""
+    container: str | None
+    """Kind of container, as in `docker`."""
+    cpu_limit_cores: float | None
+    """Quota of the control group."""
+
+    @property
+    def environment_id(self) -> str:
+        """Twelve hexadecimal digits, equal where latencies may be ranked against each other."""
+        facts = [[name, getattr(self, name)] for name in _IDENTITY]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+    @property
+    def device(self) -> str:
+        """The processor in words, as in `AMD EPYC 9554, 2 threads`."""
+        words = "thread" if self.threads == 1 else "threads"
+        return f"{self.cpu_model or self.architecture}, {self.threads} {words}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Environment:
+        """The facts read back."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True)
+class BackendReport:
+    """What `harness env` says about one backend."""
+
+    name: str
+    usable: bool
+    why: str
+    what_to_do: str
+
+
+def collect(threads: int | None = None) -> Environment:
+    """The environment of this process, measuring with `threads`, by default `default_threads()`."""
+    linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
+    return Environment(
+        cpu_model=(linux.cpu_model() if linux else _cpu_model_elsewhere()) or platform.processor() or None,
+        cpu_revision=linux.cpu_revision() if linux else None,
+        cpu_features=linux.cpu_features() if linux else None,
+        architecture=platform.machine(),
+        physical_cores=psutil.cpu_count(logical=False),
+        logical_cores=logical_cores(),
+        threads=threads if threads is not None else default_threads(),
+        memory_mib=psutil.virtual_memory().total // _BYTES_PER_MIB,
+        system=platform.system(),
+        system_release=platform.release(),
+        python_version=platform.python_version(),
+        onnxruntime_version=package_version("onnxruntime"),
+        numpy_version=package_version("numpy"),
+        onnx_version=package_version("onnx"),
+        governor=linux.governor() if linux else None,
+        boost=linux.boost() if linux else None,
+        frequency_min_mhz=linux.frequency_mhz("scaling_min_freq") if linux else None,
+        frequency_max_mhz=linux.frequency_mhz("scaling_max_freq") if linux else None,
+        virtualisation=linux.virtualisation() if linux else None,
+        container=linux.container() if linux else None,
+        cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
+    )
+
+
+def default_threads() -> int:
+    """Physical cores, or fewer where affinity or a control group's quota allows fewer."""
+    limits = [logical_cores(), psutil.cpu_count(logical=False) or logical_cores()]
+    if sys.platform == "linux":
+        quota_cores = LinuxFacts(Path("/")).cpu_limit_cores()
+        if quota_cores is not None:
+            limits.append(max(1, math.floor(quota_cores)))
+    return min(limits)
+
+
+def logical_cores() -> int:
+    """Logical processors this process may run on."""
+    allowed = allowed_cpus()
+    return len(allowed) if allowed else psutil.cpu_count() or 1
+
+
+def explain() -> list[BackendReport]:
+    """For each backend whether it can run here, and if not, why and what to do."""
+    reports = []
+    for name in backends.names():
+        availability = backends.get(name).availability()
+        reports.append(BackendReport(name, availability.usable, availability.why, availability.what_to_do))
+    return reports
+
+
+def package_version(name: str) -> str | None:
+    """Version of an installed package, read without importing it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model_elsewhere() -> str | None:
+    """The processor's name on macOS and Windows, whose `platform.processor()` is an architecture."""
+    if sys.platform == "win32":
+        import winreg
+
+        key_path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key_path) as key:
+            return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+    if sys.platform == "darwin":
+        import subprocess
+
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        return answer.stdout.strip() or None
+    return None

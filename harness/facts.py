@@ -1,0 +1,104 @@
+"""The facts of a series, from a conversion or from an ONNX file of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import zoo
+from converters.artifact import file_sha256
+from converters.pool import Conversion
+from harness.series import SeriesFacts
+from zoo import own
+
+_BYTES_PER_MIB = 2**20
+
+
+def _card_facts(name: str) -> dict[str, Any]:
+    """What the card says, measured or not."""
+    card = zoo.card(name)
+    return {
+        "model": card.name,
+        "source": card.source,
+        "variant": card.variant,
+        "resolution": card.resolution,
+        "classes": card.classes,
+        "parameters": card.parameters,
+        "macs": card.macs,
+        "accuracy_published_top1_percent": card.published.top1_percent,
+        "accuracy_published_top5_percent": card.published.top5_percent,
+        "accuracy_published_source": card.published.stated_in,
+    }
+
+
+def _own_facts(reference: str) -> dict[str, Any]:
+    return {"model": f"{own.SOURCE}/{reference}", "source": own.SOURCE, "variant": reference}
+
+
+def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
+    """What the artifact's provenance says."""
+    if conversion.artifact is None:
+        return {}
+    made = conversion.artifact.provenance
+    return {
+        "resolution": made["resolution"],
+        "classes": made["classes"] or None,
+        "parameters": made["parameters"],
+        "macs": made["macs"],
+        "weights": made["weights"]["kind"],
+        "weights_sha256": made["weights"]["sha256"],
+        "artifact_path": str(conversion.artifact.path),
+        "artifact_sha256": conversion.artifact.sha256,
+        "artifact_mib": made["size_bytes"] / _BYTES_PER_MIB,
+        "exporter": f"torch.onnx.export {made['exporter']['name']} {made['exporter']['torch']}",
+        "opset": made["opset"],
+        "conversion_s": sum(made["seconds"].values()),
+        "verification_relative_l2": max(check["relative_l2"] for check in made["verification"]),
+    }
+
+
+def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
+    """The series that a conversion gives, or the row that says why there is none."""
+    request = conversion.request
+    facts = _own_facts(request.model) if request.is_own else _card_facts(request.model)
+    return SeriesFacts(
+        **{**facts, **_artifact_facts(conversion)},
+        backend=backend,
+        precision=request.precision,
+        batch=request.batch,
+        status=conversion.status,
+        reason=conversion.reason,
+    )
+
+
+def _onnx_description(path: Path) -> dict[str, Any]:
+    """What a file's graph says of its input; empty where it cannot be read or is not fixed."""
+    import onnx
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+        dims = model.graph.input[0].type.tensor_type.shape.dim
+    except Exception:
+        # The measuring process opens the file with the runtime itself and says what is wrong with it.
+        return {}
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), None)
+    shape = [dim.dim_value for dim in dims]
+    known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
+    return {"opset": opset, **known}
+
+
+def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
+    """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
+    described = {"batch": batch, **_onnx_description(path)}
+    return SeriesFacts(
+        model=f"onnx/{path.stem}",
+        source="onnx",
+        variant=path.stem,
+        backend=backend,
+        precision=precision,
+        weights="own",
+        artifact_path=str(path.resolve()),
+        artifact_sha256=file_sha256(path),
+        artifact_mib=path.stat().st_size / _BYTES_PER_MIB,
+        **described,
+    )

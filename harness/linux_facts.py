@@ -1,0 +1,121 @@
+"""Facts of the machine that Linux tells through files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Instruction sets that decide which kernels a runtime picks, x86 then Arm.
+_FEATURES = (
+    *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"),
+    *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"),
+)
+
+_MICROSECONDS_UNLIMITED = "max"
+
+
+class LinuxFacts:
+    """Reads below `root`, which is `/` but in tests; what a file does not say is None."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._cpuinfo = self._first_processor()
+
+    def cpu_model(self) -> str | None:
+        """The processor's name; on Arm the board's, where the kernel knows no name."""
+        board = self._read("proc/device-tree/model")
+        return self._cpuinfo.get("model name") or (board.strip("\0") if board else None)
+
+    def cpu_revision(self) -> str | None:
+        """What tells apart processors of one name."""
+        names = ("cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU revision")
+        found = [f"{name} {self._cpuinfo[name]}" for name in names if name in self._cpuinfo]
+        return ", ".join(found) or None
+
+    def cpu_features(self) -> str | None:
+        """The instruction sets that matter to kernels, separated by blanks."""
+        flags = set(self._cpuinfo.get("flags", self._cpuinfo.get("Features", "")).split())
+        return " ".join(name for name in _FEATURES if name in flags) or None
+
+    def governor(self) -> str | None:
+        """The clock's policy, of the first processor."""
+        return self._read("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+    def frequency_mhz(self, name: str) -> int | None:
+        """A file of the first processor's cpufreq folder, which holds kHz."""
+        text = self._read(f"sys/devices/system/cpu/cpu0/cpufreq/{name}")
+        return int(text) // 1000 if text and text.isdigit() else None
+
+    def boost(self) -> bool | None:
+        """Whether the clock may exceed its nominal rate, in either driver's words."""
+        no_turbo = self._read("sys/devices/system/cpu/intel_pstate/no_turbo")
+        if no_turbo is not None:
+            return no_turbo == "0"
+        boost = self._read("sys/devices/system/cpu/cpufreq/boost")
+        return None if boost is None else boost == "1"
+
+    def virtualisation(self) -> str | None:
+        """The virtual machine's maker and product, or just that there is a hypervisor."""
+        flags = self._cpuinfo.get("flags", "").split()
+        hypervisor = self._read("sys/hypervisor/type")
+        if "hypervisor" not in flags and not hypervisor:
+            return None
+        names = [self._read(f"sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name")]
+        return " ".join(name for name in names if name) or hypervisor or "hypervisor"
+
+    def container(self) -> str | None:
+        """Kind of the container this process runs in."""
+        for path, kind in ((".dockerenv", "docker"), ("run/.containerenv", "podman")):
+            if (self._root / path).exists():
+                return kind
+        return self._read("run/systemd/container")
+
+    def cpu_limit_cores(self) -> float | None:
+        """The tightest quota of the control groups this process is in (version 2, else version 1)."""
+        limits = [
+            limit
+            for folder in self._control_groups()
+            if (limit := parse_cpu_max(self._read(f"{folder}/cpu.max"))) is not None
+        ]
+        if limits:
+            return min(limits)
+        quota = self._read("sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+        period = self._read("sys/fs/cgroup/cpu/cpu.cfs_period_us")
+        return parse_cpu_max(f"{quota} {period}") if quota and period else None
+
+    def _control_groups(self) -> list[str]:
+        """Folders of this process's control group and all above it, relative to the root."""
+        for line in (self._read("proc/self/cgroup") or "").splitlines():
+            if line.startswith("0::"):
+                group = Path("sys/fs/cgroup") / line[3:].lstrip("/")
+                return [str(folder) for folder in (group, *group.parents) if len(folder.parts) >= 3]
+        return ["sys/fs/cgroup"]
+
+    def _first_processor(self) -> dict[str, str]:
+        """The first paragraph of /proc/cpuinfo."""
+        facts: dict[str, str] = {}
+        for line in (self._read("proc/cpuinfo") or "").splitlines():
+            if not line.strip():
+                break
+            name, _, value = line.partition(":")
+            facts[name.strip()] = value.strip()
+        return facts
+
+    def _read(self, path: str) -> str | None:
+        """The stripped text of a file, or None where it cannot be read."""
+        try:
+            return (self._root / path).read_text(errors="replace").strip() or None
+        except OSError:
+            return None
+
+
+def parse_cpu_max(text: str | None) -> float | None:
+    """Cores in a control group's `quota period`; None where there is no limit.
+
+    No limit is `max` in version 2 and -1 in version 1.
+    """
+    if not text:
+        return None
+    quota, _, period = text.partition(" ")
+    if quota == _MICROSECONDS_UNLIMITED or int(quota) <= 0:
+        return None
+    return int(quota) / int(period)

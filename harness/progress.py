@@ -1,0 +1,79 @@
+"""Tells a person how far a run is: a bar on a terminal, plain lines elsewhere.
+
+Nothing is drawn between updates: a bar that refreshes itself would take processor time from what is
+being measured.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+
+def minutes_text(seconds: float) -> str:
+    """Seconds as `1:23` or `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """One stage of a run: `total` steps, each told in a line."""
+
+    def __init__(self, title: str, total: int, stream: TextIO | None = None) -> None:
+        self._title, self._total = title, total
+        self._stream = stream or sys.stderr
+        self._done = 0
+        self._started = time.monotonic()
+        self._bar = self._terminal_bar() if self._stream.isatty() and total else None
+
+    def _terminal_bar(self) -> object:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[times]}"),
+            console=Console(file=self._stream),
+            auto_refresh=False,
+        )
+        bar.start()
+        self._task = bar.add_task(self._title, total=self._total, times="")
+        bar.refresh()
+        return bar
+
+    def step(self, text: str, problem: bool = False) -> None:
+        """One step is done; `text` says which and how.
+
+        Args:
+            text: one line.
+            problem: keep the line on a terminal too, where steps otherwise only move the bar.
+        """
+        self._done += 1
+        elapsed = time.monotonic() - self._started
+        left = elapsed / self._done * (self._total - self._done)
+        if self._bar is None:
+            print(f"[{self._title} {self._done}/{self._total}] {text}", file=self._stream, flush=True)
+            return
+        from rich.progress import Progress as RichProgress
+
+        assert isinstance(self._bar, RichProgress)
+        times = f"{minutes_text(elapsed)} gone, about {minutes_text(left)} left"
+        self._bar.update(self._task, completed=self._done, times=times)
+        if problem:
+            self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.refresh()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()  # type: ignore[attr-defined]

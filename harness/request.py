@@ -1,0 +1,97 @@
+"""What a run was asked for, checked before anything is started."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import zoo
+from converters.pytorch import EXPORTERS
+from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest
+from harness.errors import HarnessError
+from harness.trial import TimingSettings
+from zoo.card import ModelCard
+from zoo.errors import ZooError
+
+DEFAULT_ROUNDS = 5
+DEFAULT_BUDGET_S = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """A run: which series, how they are measured, and when it is enough."""
+
+    models: tuple[str, ...] = ()
+    """Names, globs, sources or suites of the zoo."""
+    own_models: tuple[str, ...] = ()
+    """`module:function` of one's own networks."""
+    onnx_files: tuple[Path, ...] = ()
+    backend: str = "onnxruntime"
+    precision: str = "fp32"
+    batch: int = 1
+    threads: int | None = None
+    weights: str = "probe"
+    exporter: str = DEFAULT_EXPORTER
+    opset: int = DEFAULT_OPSET
+    resolution: int | None = None
+    """Input size in pixels of one's own networks."""
+    rounds: int = DEFAULT_ROUNDS
+    budget_s: float = DEFAULT_BUDGET_S
+    """Seconds after which no further round or trial is started; the first round is always finished."""
+    half_width_percent: float = 0.5
+    """A series is measured no further once its ratio's interval is this narrow, half its width in percent."""
+    trial_timeout_s: float = 300.0
+    conversion_timeout_s: float = 900.0
+    workers: int = 0
+    timing: TimingSettings = dataclasses.field(default_factory=TimingSettings)
+
+    def cards(self) -> list[ModelCard]:
+        """The zoo's cards that are asked for.
+
+        Raises:
+            HarnessError: a pattern selects nothing; the message offers the nearest names.
+        """
+        try:
+            return zoo.cards(self.models) if self.models else []
+        except ZooError as error:
+            raise HarnessError(str(error)) from error
+
+    def check(self) -> None:
+        """Refuses what could only fail later.
+
+        Raises:
+            HarnessError: saying which option to change.
+        """
+        if not (self.models or self.own_models or self.onnx_files):
+            raise HarnessError("nothing to measure: give --models, --onnx or --model")
+        for name, value in (("--batch", self.batch), ("--rounds", self.rounds)):
+            if value < 1:
+                raise HarnessError(f"{name} {value}: give a number of at least 1")
+        if self.exporter not in EXPORTERS:
+            raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
+        if self.precision != "fp32" and (self.models or self.own_models):
+            raise HarnessError(f"--precision {self.precision}: models are converted to fp32; use it with --onnx alone")
+        for reference in self.own_models:
+            if not all(reference.partition(":")):
+                raise HarnessError(f"--model {reference}: give it as module:function")
+        cards = self.cards()
+        if self.weights != "probe":
+            if not Path(self.weights).is_file():
+                raise HarnessError(f"--weights {self.weights}: no such file; give a checkpoint, or 'probe'")
+            if len(cards) != 1:
+                raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
+
+    def conversions(self) -> list[ConversionRequest]:
+        """What has to be converted, costliest first so that the last one does not leave cores idle."""
+        common = {"exporter": self.exporter, "opset": self.opset, "batch": self.batch}
+        cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
+        zoo_requests = [ConversionRequest(card.name, self.weights, **common) for card in cards]  # type: ignore[arg-type]
+        own = [ConversionRequest(name, resolution=self.resolution, **common) for name in self.own_models]  # type: ignore[arg-type]
+        return zoo_requests + own
+
+    def settings(self) -> dict[str, Any]:
+        """The request as the run directory records it."""
+        data = dataclasses.asdict(self)
+        data["onnx_files"] = [str(path) for path in self.onnx_files]
+        return data

@@ -1,0 +1,193 @@
+"""A run: convert what is missing, then rounds of trials, each stored as it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics as standard_statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from converters.pool import Conversion, PoolSettings, convert_many
+from harness import backends, facts, reference
+from harness.environment import collect
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.launcher import run_trial
+from harness.plan import PlannedTrial, measurable, settled, trials_of_round
+from harness.progress import Progress, minutes_text
+from harness.request import RunRequest
+from harness.results import RunDirectory
+from harness.series import SeriesFacts
+from harness.trial import TrialJob, TrialResult
+
+Say = Callable[[str], None]
+"""Tells the user a line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended."""
+
+    output: Path
+    rows_ok: int
+    rows_not_ok: int
+    stopped_by_budget: bool
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command line."""
+        return EXIT_FAILED_ROWS if self.rows_not_ok else EXIT_SUCCESS
+
+
+def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
+    """Every series of the request, what had to be converted converted; failures are rows too."""
+    wanted = request.conversions()
+    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
+    found: list[SeriesFacts] = []
+    started, made = time.monotonic(), 0
+    with Progress("convert", len(wanted)) as progress:
+        for conversion in convert_many(wanted, cache_dir, limits):
+            made += not conversion.cached
+            progress.step(_conversion_line(conversion), problem=conversion.status != "ok")
+            found.append(facts.facts_of_conversion(conversion, request.backend))
+    if wanted:
+        seconds = minutes_text(time.monotonic() - started)
+        say(f"{len(wanted)} artifacts: {made} converted, {len(wanted) - made} from the cache, in {seconds}")
+    order = {name: position for position, name in enumerate(card.name for card in request.cards())}
+    found.sort(key=lambda series: order.get(series.model, len(order)))
+    return found + _file_series(request)
+
+
+def _file_series(request: RunRequest) -> list[SeriesFacts]:
+    for path in request.onnx_files:
+        if not path.is_file():
+            raise HarnessError(f"--onnx {path}: no such file")
+    return [facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files]
+
+
+def _reference_file(cache_dir: Path) -> Path:
+    """The reference network in the cache, under a name that changes with its content."""
+    path = cache_dir / "reference" / f"{reference.REFERENCE_SHA256}.onnx"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        reference.write_reference(path)
+    return path
+
+
+def _conversion_line(conversion: Conversion) -> str:
+    name = conversion.request.model
+    if conversion.status != "ok" or conversion.artifact is None:
+        return f"{name}: {conversion.status}: {conversion.reason}"
+    if conversion.cached:
+        return f"{name}: in the cache"
+    error = max(check["relative_l2"] for check in conversion.artifact.provenance["verification"])
+    return f"{name}: {conversion.seconds:.1f} s, agrees with the network to {error:.0e}"
+
+
+def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
+    name = trial.series.model
+    if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
+        return f"{name}: {result.status}: {result.reason}"
+    return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"
+
+
+class Run:
+    """The measuring part of a run over one run directory."""
+
+    def __init__(self, request: RunRequest, directory: RunDirectory, reference_path: Path, threads: int) -> None:
+        self._request = request
+        self._directory = directory
+        self._reference = reference_path
+        self._threads = threads
+        self._started = time.monotonic()
+        self._trial_seconds: list[float] = []
+
+    def measure(self, series: list[SeriesFacts], started: float) -> bool:
+        """Rounds until every series is settled, the rounds are made, or the budget is spent.
+
+        Args:
+            series: what to measure.
+            started: `time.monotonic()` when the budget began.
+
+        Returns:
+            Whether the budget ended it.
+        """
+        for round_ in range(self._request.rounds):
+            pending = [
+                trial
+                for trial in trials_of_round(series, self._directory.trials_done(), self._directory.seed, round_)
+                if round_ == 0 or not self._settled(trial.series)
+            ]
+            if not pending:
+                continue
+            with Progress(f"round {round_ + 1}", len(pending)) as progress:
+                for trial in pending:
+                    if round_ > 0 and self._over_budget(started):
+                        return True
+                    result = self._trial(trial)
+                    progress.step(_trial_line(trial, result), problem=result.status != "ok")
+        return False
+
+    def _settled(self, series: SeriesFacts) -> bool:
+        return settled(self._directory.trials(series.key), self._request.half_width_percent)
+
+    def _over_budget(self, started: float) -> bool:
+        typical = standard_statistics.median(self._trial_seconds) if self._trial_seconds else 0.0
+        return time.monotonic() - started + typical > self._request.budget_s
+
+    def _trial(self, trial: PlannedTrial) -> TrialResult:
+        began = time.monotonic()
+        series = trial.series
+        job = TrialJob(
+            artifact=series.artifact_path,
+            artifact_sha256=series.artifact_sha256,
+            reference=str(self._reference),
+            backend=series.backend,
+            precision=series.precision,
+            batch=series.batch,
+            threads=self._threads,
+            timing=self._request.timing,
+            seed=self._directory.seed,
+            samples=str(self._directory.samples_path(series.key, trial.round)),
+        )
+        result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
+        self._directory.append(series.key, trial.round, result)
+        self._trial_seconds.append(time.monotonic() - began)
+        return result
+
+
+def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, say: Say) -> RunOutcome:
+    """Carries a request out; what it finishes is on disk at every moment.
+
+    Args:
+        request: what to measure and how.
+        output: the run directory, new or of an earlier run to go on with.
+        cache_dir: where artifacts are kept.
+        resume: whether there must be an earlier run in `output`.
+        say: tells the user a line.
+
+    Raises:
+        HarnessError: a bad request, an unusable backend, or a directory of another run.
+    """
+    started = time.monotonic()
+    request.check()
+    available = backends.get(request.backend).availability()
+    if not available.usable:
+        raise HarnessError(f"backend {request.backend} cannot run here: {available.why} {available.what_to_do}")
+    environment = collect(request.threads)
+    reference_path = _reference_file(cache_dir)
+    with RunDirectory.open(
+        output,
+        environment=environment,
+        settings=request.settings(),
+        reference_sha256=reference.REFERENCE_SHA256,
+        resume=resume,
+    ) as directory:
+        series = convert_all(request, cache_dir, say)
+        directory.set_series(series)
+        run = Run(request, directory, reference_path, environment.threads)
+        by_budget = run.measure(measurable(series), started)
+        wanted = {one.key for one in series}
+        rows = [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]
+    ok = sum(row["status"] == "ok" for row in rows)
+    return RunOutcome(output, ok, len(rows) - ok, by_budget)

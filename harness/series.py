@@ -1,0 +1,63 @@
+"""A series: one row of the results, before anything is measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesFacts:
+    """Everything about a series that is known before its first trial.
+
+    A series is one artifact on one backend in one precision at one batch size. `artifact_sha256`
+    and `artifact_path` are empty where the conversion failed; `status` and `reason` then say why,
+    and the row is kept.
+    """
+
+    model: str
+    """Full name, `<source>/<variant>`."""
+    source: str
+    variant: str
+    backend: str
+    precision: str
+    batch: int
+    resolution: int | None = None
+    """Height and width of the input in pixels."""
+    classes: int | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    """Multiply-adds of one image, convolutions and linear layers."""
+    accuracy_published_top1_percent: float | None = None
+    accuracy_published_top5_percent: float | None = None
+    accuracy_published_source: str = ""
+    """Where the release states its accuracy."""
+    weights: str = ""
+    """`released`, `file` or `probe`."""
+    weights_sha256: str = ""
+    artifact_path: str = ""
+    artifact_sha256: str = ""
+    artifact_mib: float | None = None
+    exporter: str = ""
+    """Exporter and version, as in `torch.onnx.export dynamo 2.14.1`."""
+    opset: int | None = None
+    conversion_s: float | None = None
+    """Seconds the conversion took when it was made; a cached artifact keeps its figure."""
+    verification_relative_l2: float | None = None
+    """Largest relative L2 error of the artifact's logits against the native model's."""
+    status: str = "ok"
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """Identity of the series within a run; a different artifact is a different series."""
+        return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> SeriesFacts:
+        """The facts read back; unknown keys are an error of the caller's schema check."""
+        return cls(**data)

@@ -1,0 +1,170 @@
+"""Files that survive being killed at any moment: atomic replacement and an append-only journal.
+
+Two rules hold the whole store together. A file that is rewritten is written beside its place, synced
+and moved over it, so that a reader sees the old one or the new one. A journal is only appended to,
+a line at a time and synced; a line counts once its newline is on disk, and what follows the last
+newline after a crash is cut away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+
+TEMPORARY_SUFFIX = ".tmp"
+
+# What the kernel says where no more can be stored: the disk, a quota, a limit on file size.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class StorageError(HarnessError):
+    """A file of the run could not be written or read."""
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an `OSError` about `path` into a `StorageError` that says what to do next.
+
+    Raises:
+        StorageError: for every `OSError` raised inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_explanation(error, path)) from error
+
+
+def _explanation(error: OSError, path: Path) -> str:
+    if error.errno in _NO_SPACE:
+        return (
+            f"No space left to write {path} ({error.strerror}). Every finished trial is still stored. "
+            "Free some space and repeat the command with the same --output: it goes on where it stopped."
+        )
+    if error.errno in _NOT_ALLOWED:
+        return (
+            f"Not allowed to write {path} ({error.strerror}). Give --output a directory that you may write "
+            "to, or change the permissions of this one."
+        )
+    return (
+        f"Cannot use {path} ({error.strerror or error}). Check the path and the disk it is on, then repeat "
+        "the command with the same --output, or give another."
+    )
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in UTF-8 so that a reader never sees a part of it.
+
+    Raises:
+        StorageError: if it cannot be written; the former content of `path` is then untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    with explained(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_directory(path.parent)
+
+
+def replace_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, as `replace_text` does."""
+    replace_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def remove_temporary_files(directory: Path) -> None:
+    """Remove what a process that was killed inside `replace_text` left in `directory`."""
+    for path in directory.glob(f".*{TEMPORARY_SUFFIX}"):
+        path.unlink(missing_ok=True)
+
+
+class Journal:
+    """An append-only file of JSON lines.
+
+    Opening reads what is there and cuts a torn last line away, so only the holder of the run's lock
+    may open one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal at `path`.
+
+        Raises:
+            StorageError: if the file cannot be used, or if a line before the last is not JSON.
+        """
+        self._path = path
+        with explained(path):
+            data = path.read_bytes() if path.exists() else b""
+            self.entries, self._size = parse_journal(data, path)
+            self._file = path.open("ab", buffering=0)
+            if self._size < len(data):
+                self._file.truncate(self._size)
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Add one line and wait until it is on disk.
+
+        Raises:
+            StorageError: if it cannot be written whole; the journal is then as it was before.
+        """
+        line = json.dumps(entry).encode() + b"\n"
+        with explained(self._path):
+            try:
+                _write_all(self._file.fileno(), line)
+                os.fsync(self._file.fileno())
+            except OSError:
+                self._file.truncate(self._size)
+                raise
+        self._size += len(line)
+
+    def close(self) -> None:
+        """Close the file; nothing is pending. A second call does nothing."""
+        self._file.close()
+
+
+def parse_journal(data: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The entries of a journal and the number of bytes they take; what follows is a torn line.
+
+    Raises:
+        StorageError: if a line before the last is damaged, which no crash of a writer explains.
+    """
+    lines = data.split(b"\n")[:-1]
+    entries: list[dict[str, Any]] = []
+    size = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise StorageError(
+                f"{path} is damaged: line {number} is not JSON ({error}). Remove that line to have its trial "
+                "measured again, or give another --output."
+            ) from error
+        entries.append(entry)
+        size += len(line) + 1
+    return entries, size
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    # A write to a disk that fills up stores a part and says so; the next one raises.
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""results.csv written and read: rows to text, and the file back to typed columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.rows import Row
+from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
+from harness.storage import StorageError, explained
+
+if TYPE_CHECKING:
+    import pandas
+
+SIGNIFICANT_DIGITS = 6
+"""Digits of a number in the CSV: beyond any clock. trials.jsonl keeps every digit."""
+
+
+def format_header() -> str:
+    """The first line of results.csv."""
+    return _line(COLUMN_NAMES)
+
+
+def format_row(row: Row) -> str:
+    """One line of results.csv; a None is an empty cell."""
+    return _line([_cell(row[name]) for name in COLUMN_NAMES])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.{SIGNIFICANT_DIGITS}g}"
+    return str(value)
+
+
+def _line(cells: Iterable[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def load_rows(path: Path) -> pandas.DataFrame:
+    """Read results.csv with a type for each column.
+
+    Text cells are strings, empty where there is nothing; integers are `Int64` and numbers `float64`
+    with NA and NaN; times are timestamps in UTC.
+
+    Raises:
+        StorageError: if the file is not there, is not a results.csv or has another schema version.
+    """
+    import pandas
+
+    with explained(path):
+        text = path.read_text()
+    _check_header(path, text)
+    text_columns = [column.name for column in COLUMNS if column.type in ("text", "time")]
+    dtypes: dict[str, Any] = {column.name: _DTYPES[column.type] for column in COLUMNS}
+    frame = pandas.read_csv(
+        io.StringIO(text),
+        dtype=dtypes,
+        # A model may be called "None" or "NA": in text only nothing is nothing.
+        keep_default_na=False,
+        na_values={name: [""] for name in COLUMN_NAMES if name not in text_columns},
+    )
+    _check_version(path, frame)
+    for column in COLUMNS:
+        if column.type == "time":
+            frame[column.name] = pandas.to_datetime(frame[column.name], utc=True, format="ISO8601")
+    return frame
+
+
+_DTYPES = {"text": str, "time": str, "integer": "Int64", "number": "float64"}
+
+
+def _check_header(path: Path, text: str) -> None:
+    header = next(csv.reader(io.StringIO(text)), [])
+    if tuple(header) == COLUMN_NAMES:
+        return
+    missing = [name for name in COLUMN_NAMES if name not in header]
+    unknown = [name for name in header if name not in COLUMN_NAMES]
+    raise StorageError(
+        f"{path} does not have the columns of schema version {SCHEMA_VERSION}: "
+        f"missing {', '.join(missing) or 'none'}; unknown {', '.join(unknown) or 'none'}. Read it with the "
+        "version that wrote it, or measure again with another --output."
+    )
+
+
+def _check_version(path: Path, frame: pandas.DataFrame) -> None:
+    versions = sorted(int(version) for version in frame["schema_version"].unique())
+    if any(version != SCHEMA_VERSION for version in versions):
+        raise StorageError(
+            f"{path} has rows of schema version {', '.join(map(str, versions))}; this version reads "
+            f"{SCHEMA_VERSION}. Read it with the version that wrote it, or measure again."
+        )

@@ -1,0 +1,132 @@
+"""A trial, the unit of replication: what is asked of one fresh process, and what it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]
+LatencyKind = Literal["host", "gpu_compute"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TimingSettings:
+    """How long a trial warms up and measures: one rule for every model.
+
+    A group is four blocks in the order measured, reference, reference, measured ("ABBA"), so that a
+    linear drift of the machine's speed cancels in the group's ratio. The values come from the sums and
+    experiments in `docs/measuring.md`.
+    """
+
+    warmup_s: float = 0.2
+    """Seconds each of the two sessions runs before anything is timed."""
+    warmup_min_runs: int = 2
+    """Inferences each session runs at least before anything is timed, the first one included."""
+    block_ms: float = 80.0
+    """Length aimed at for one block; a slower network's block is one inference."""
+    settle_ms: float = 10.0
+    """Untimed inferences after each switch of sessions, which find the caches full of the other's data."""
+    block_pairs: int = 3
+    """Uncontaminated ABBA groups wanted."""
+    max_repeats: int = 2
+    """Contaminated groups that one trial repeats at most."""
+    foreign_cpu_limit: float = 0.3
+    """Cores that other processes may use during a group before it counts as contaminated."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TimingSettings:
+        """The settings read back."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialJob:
+    """Everything the measuring process needs to know."""
+
+    artifact: str
+    """Path of the ONNX file."""
+    artifact_sha256: str
+    """Digest the file must have, in hexadecimal; an empty string checks nothing."""
+    reference: str
+    """Path of the reference network, which is always float32."""
+    backend: str
+    precision: str
+    batch: int
+    threads: int
+    """Threads inside one operator."""
+    timing: TimingSettings
+    seed: int
+    """Seed of the input images; the same seed gives the same images."""
+    samples: str
+    """Path of the `.npz` of raw samples to write; an empty string writes none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrialJob:
+        """The job read back."""
+        return cls(**{**data, "timing": TimingSettings.from_json(data["timing"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What one trial found; every number is None where `status` is not `ok`."""
+
+    status: Status
+    reason: str = ""
+    """Why the status is not `ok`, and what to do; empty where it is."""
+    latency_kind: LatencyKind | None = None
+    """`host` is the host's time of one inference, `gpu_compute` the time between CUDA events."""
+    latency_median_ms: float | None = None
+    """Median over the uncontaminated blocks' inferences of the measured network, as are the next four."""
+    latency_mean_ms: float | None = None
+    latency_p90_ms: float | None = None
+    latency_p99_ms: float | None = None
+    """None below 662 samples (see `harness.statistics.percentile`)."""
+    latency_min_ms: float | None = None
+    reference_median_ms: float | None = None
+    ratio: float | None = None
+    """Measured over reference latency: the median over ABBA groups of their ratios of block medians."""
+    ratio_spread_percent: float | None = None
+    """Robust standard deviation over groups of the ratio's logarithm, times 100."""
+    samples_count: int | None = None
+    """Inferences of the measured network behind the latencies."""
+    blocks_count: int | None = None
+    """Blocks timed, of both networks, contaminated ones included."""
+    blocks_contaminated_count: int | None = None
+    load_s: float | None = None
+    """Seconds to create the measured session."""
+    first_inference_ms: float | None = None
+    memory_peak_mib: float | None = None
+    """Largest resident set of the measuring process, runtime and reference network included."""
+    worker_s: float | None = None
+    """Seconds from the start of the measuring process to its result."""
+    precision_effective: str | None = None
+    """What the convolutions and matrix products were computed in, as in `fp32` or `fp16+fp32`."""
+    input_digest: str | None = None
+    """SHA-256 of the input's bytes."""
+    output_digest: str | None = None
+    """SHA-256 of the outputs' bytes, in the order of the graph's outputs."""
+    reference_sha256: str | None = None
+    throughput_images_per_s: float | None = None
+    """Batch size over median latency."""
+    runtime: str | None = None
+    """Name and version, as in `onnxruntime 1.30.0`."""
+    provider: str | None = None
+    started_at: str | None = None
+    """UTC, ISO 8601."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrialResult:
+        """The result read back."""
+        return cls(**data)

@@ -1,0 +1,189 @@
+"""The measuring process: `python -m harness.worker JOB RESULT`.
+
+It reads a `TrialJob`, measures, and writes a `TrialResult`. Whatever happens becomes a status and a
+reason in that file. Its start-up is part of every trial, so it imports little.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import backends, statistics, timing
+from harness.backends.base import ArtifactError, Session, UnsupportedError
+from harness.contamination import CpuMeter
+from harness.errors import HarnessError
+from harness.trial import Status, TrialJob, TrialResult
+
+_BYTES_PER_MIB = 1024 * 1024
+
+# How runtimes word a failed allocation where Python gets no MemoryError.
+_ALLOCATION_FAILURES = ("failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
+
+
+def measure_job(job: TrialJob) -> TrialResult:
+    """Load the artifact and the reference network, measure both, and summarise."""
+    artifact_sha256 = sha256_file(Path(job.artifact))
+    if job.artifact_sha256 and artifact_sha256 != job.artifact_sha256:
+        raise ArtifactError(
+            f"{job.artifact} has SHA-256 {artifact_sha256[:16]}, not {job.artifact_sha256[:16]} as planned: "
+            "it changed since, or is truncated. Convert the model again."
+        )
+    backend = backends.get(job.backend)
+    begin_s = time.perf_counter()
+    session = backend.prepare(job.artifact, precision=job.precision, batch=job.batch, threads=job.threads)
+    load_s = time.perf_counter() - begin_s
+    with session, backend.prepare(job.reference, precision="fp32", batch=1, threads=job.threads) as reference:
+        images = seeded_images(session, job.seed)
+        first_inference_ms = session.start(images)
+        outputs = session.outputs()
+        check_finite(outputs)
+        reference.start(seeded_images(reference, job.seed))
+        precision_effective = session.precision_effective()
+        blocks = timing.measure(session, reference, job.timing, meter=CpuMeter())
+    if job.samples:
+        timing.save_samples(blocks, Path(job.samples))
+    return TrialResult(
+        status="ok",
+        load_s=load_s,
+        first_inference_ms=first_inference_ms,
+        memory_peak_mib=memory_peak_mib(),
+        input_digest=sha256_arrays([images]),
+        output_digest=sha256_arrays(outputs.values()),
+        reference_sha256=sha256_file(Path(job.reference)),
+        runtime=backend.runtime(),
+        latency_kind=session.latency_kind,
+        provider=session.provider,
+        precision_effective=precision_effective,
+        **summarise(blocks, job.batch),
+    )
+
+
+def summarise(blocks: list[timing.Block], batch: int) -> dict[str, Any]:
+    """The figures of a TrialResult that come from the samples."""
+    usable = timing.usable_blocks(blocks)
+    latencies_ms = timing.pooled_latencies_ms(usable, timing.MEASURED)
+    ratios = timing.group_ratios(usable)
+    spread = statistics.robust_sd(np.log(ratios))
+    median_ms = float(np.median(latencies_ms))
+    return {
+        "latency_median_ms": median_ms,
+        "latency_mean_ms": float(np.mean(latencies_ms)),
+        "latency_p90_ms": statistics.percentile(latencies_ms, 90),
+        "latency_p99_ms": statistics.percentile(latencies_ms, 99),
+        "latency_min_ms": float(np.min(latencies_ms)),
+        "reference_median_ms": float(np.median(timing.pooled_latencies_ms(usable, timing.REFERENCE))),
+        "ratio": float(np.median(ratios)),
+        "ratio_spread_percent": None if spread is None else 100 * spread,
+        "samples_count": len(latencies_ms),
+        "blocks_count": len(blocks),
+        "blocks_contaminated_count": sum(block.contaminated for block in blocks),
+        "throughput_images_per_s": 1000 * batch / median_ms,
+    }
+
+
+def seeded_images(session: Session, seed: int) -> npt.NDArray[np.float32]:
+    """Standard normal images in the shape of the session's input."""
+    return np.random.default_rng(seed).standard_normal(session.input.fixed_shape, dtype=np.float32)
+
+
+def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
+    """Raise ArtifactError where an output is not a finite number."""
+    for name, values in outputs.items():
+        if not np.issubdtype(values.dtype, np.floating):
+            continue
+        for word, bad in (("NaN", np.isnan(values)), ("infinite", np.isinf(values))):
+            if bad.any():
+                raise ArtifactError(
+                    f"Output {name!r} is {word} in {int(bad.sum())} of {values.size} values. "
+                    "Its latency would mean nothing: verify the conversion and the weights."
+                )
+
+
+def memory_peak_mib() -> float | None:
+    """Largest resident set of this process.
+
+    Not `ru_maxrss` on Linux: a child inherits its parent's there, whatever it uses itself.
+    """
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        return None
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / _BYTES_PER_MIB
+    import resource
+
+    # Bytes on macOS, kibibytes on the BSDs.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _BYTES_PER_MIB
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal digest of a file; an ArtifactError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_BYTES_PER_MIB):
+                digest.update(chunk)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
+    return digest.hexdigest()
+
+
+def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
+    """Hexadecimal digest of the arrays' bytes in order."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def failure(error: BaseException) -> TrialResult:
+    """The result that an exception becomes."""
+    text = str(error).strip() or type(error).__name__
+    status: Status = "failed"
+    if isinstance(error, UnsupportedError):
+        status = "unsupported"
+    elif isinstance(error, MemoryError) or any(word in text.lower() for word in _ALLOCATION_FAILURES):
+        status = "out_of_memory"
+        text = f"Not enough memory ({text}). Use a smaller batch, or free memory."
+    elif not isinstance(error, HarnessError):
+        text = f"{type(error).__name__}: {text}"
+    return TrialResult(status=status, reason=text)
+
+
+def write_json_atomically(data: dict[str, Any], path: Path) -> None:
+    """Write the file so that a reader finds either nothing or all of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(data))
+    partial.replace(path)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure the job in the first file, write the result to the second."""
+    begin_s = time.perf_counter()
+    started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    job_path, result_path = map(Path, arguments)
+    try:
+        result = measure_job(TrialJob.from_json(json.loads(job_path.read_text())))
+    except Exception as error:
+        result = failure(error)
+    data = {**result.to_json(), "started_at": started_at, "worker_s": time.perf_counter() - begin_s}
+    write_json_atomically(data, result_path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
