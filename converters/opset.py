@@ -18,6 +18,8 @@ TARGET_OPSET = 17
 
 def _axes_to_attribute(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
     """Reduce* of opset 18 takes its axes as an input, of opset 17 as an attribute."""
+    for attribute in [a for a in node.attribute if a.name == "noop_with_empty_axes"]:
+        node.attribute.remove(attribute)
     if len(node.input) < 2 or not node.input[1]:
         return
     if node.input[1] not in constants:
@@ -25,8 +27,6 @@ def _axes_to_attribute(node: onnx.NodeProto, constants: dict[str, onnx.TensorPro
     axes = numpy_helper.to_array(constants[node.input[1]]).tolist()
     del node.input[1:]
     node.attribute.append(onnx.helper.make_attribute("axes", axes))
-    for attribute in [a for a in node.attribute if a.name == "noop_with_empty_axes"]:
-        node.attribute.remove(attribute)
 
 
 def _drop_pad_axes(node: onnx.NodeProto) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 
 import zoo
@@ -54,6 +54,15 @@ class ConversionRequest:
         return installed_versions(pytorch.PACKAGES)
 
 
+def _implementation(card: ModelCard) -> dict[str, str]:
+    """What builds the network: the release's package, or this project's own definition by its source text."""
+    if card.release.package:
+        return installed_versions((card.release.package.split("==")[0],))
+    folders = (resources.files("zoo.architectures"), resources.files("zoo.adapters"))
+    texts = {file.name: file.read_text("utf-8") for folder in folders for file in folder.iterdir() if file.is_file()}
+    return {"own definition": json_sha256(texts)}
+
+
 def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
     """The key of the artifact that answers the request; None where only converting can tell.
 
@@ -68,7 +77,6 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
         weights = file_sha256(Path(request.weights))
     else:
         return None
-    package = card.release.package.split("==")[0]
     return json_sha256(
         {
             "revision": CONVERTER_REVISION,
@@ -76,7 +84,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
             "preprocessing": dataclasses.asdict(card.preprocessing),
             "weights": weights,
             "exporter": request.exporter,
-            "versions": {**request.exporter_versions(), **installed_versions((package,))},
+            "versions": {**request.exporter_versions(), **_implementation(card)},
             "opset": request.opset,
             "batch": request.batch,
             "precision": request.precision,

@@ -165,7 +165,9 @@ def run(arguments: argparse.Namespace) -> int:
     _write_reports(arguments.output)
     if outcome.stopped_by_budget:
         say("the budget is spent; the same command goes on with further trials (--budget, --rounds)")
-    say(f"{outcome.rows_ok} rows ok" + (f", {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else ""))
+    say(
+        f"{outcome.rows_ok} rows ok" + (f", {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else "")
+    )
     return outcome.exit_code
 
 

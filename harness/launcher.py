@@ -92,9 +92,10 @@ def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
     finally:
         # Also on KeyboardInterrupt: no measuring process outlives its launcher.
         kill_group(process)
+        exit_code = process.wait()
         reader.join(_GRACE_S)
         process.stdout.close()
-    return EndedProcess(process.wait(), timed_out, "".join(tail).strip())
+    return EndedProcess(exit_code, timed_out, "".join(tail).strip())
 
 
 def padded_environment() -> dict[str, str]:

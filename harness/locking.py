@@ -40,7 +40,7 @@ class RunLock:
         self._lock = filelock.FileLock(directory / LOCK_NAME)
         with explained(directory / LOCK_NAME):
             try:
-                self._lock.acquire(blocking=False)
+                self._lock.acquire(timeout=0)
             except filelock.Timeout as error:
                 raise RunLockedError(self._message(directory)) from error
         try:
@@ -59,7 +59,7 @@ class RunLock:
         holder = "another process"
         # The holder may not have written its note yet, or may be removing it.
         with contextlib.suppress(OSError, ValueError, KeyError):
-            note = json.loads(self._holder_path.read_text())
+            note = json.loads(self._holder_path.read_text(encoding="utf-8"))
             holder = f"process {note['pid']} on {note['host']}, since {note['since']},"
         return (
             f"{directory} is in use: {holder} is measuring into it. Wait until it has finished, stop it, or "

@@ -52,8 +52,12 @@ class EnvironmentFacts(Protocol):
     def environment_id(self) -> str:
         """Digest of the facts below."""
 
+    @property
+    def device(self) -> str:
+        """The processor or accelerator in words."""
+
     def to_json(self) -> dict[str, Any]:
-        """The facts, `device` and `threads` among them."""
+        """The facts; `threads` is one of them on a CPU."""
 
 
 class RunDirectory:
@@ -97,8 +101,8 @@ class RunDirectory:
             DifferentRunError: if it holds a run that this one must not be mixed with.
             StorageError: if it holds something else, or cannot be written.
         """
-        _check_is_ours(output, resume)
         with explained(output):
+            _check_is_ours(output, resume)
             output.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as undo:
             lock = RunLock(output)
@@ -206,7 +210,7 @@ class RunDirectory:
         if key not in self._rows:
             run = RunFacts(
                 environment_id=self.info.environment_id,
-                device=str(self.info.environment.get("device", "")),
+                device=self.info.device,
                 threads=self.info.environment.get("threads"),
                 seed=self.info.seed,
             )
@@ -236,8 +240,7 @@ def _check_is_ours(output: Path, resume: bool) -> None:
         raise StorageError(f"There is no run to resume in {output}. Leave --resume out to start one there.")
     if not output.is_dir():
         return
-    with explained(output):
-        names = sorted(path.name for path in output.iterdir())
+    names = sorted(path.name for path in output.iterdir())
     # A run killed in its first moment leaves these.
     foreign = [
         name
@@ -265,6 +268,7 @@ def _agreed_info(
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     wanted = RunInfo(
         environment_id=environment.environment_id,
+        device=environment.device,
         # What cannot be written as JSON should fail here, and compare as it will be read back.
         environment=json.loads(json.dumps(environment.to_json())),
         settings=json.loads(json.dumps(settings)),
@@ -282,7 +286,7 @@ def _load_series(path: Path) -> dict[str, SeriesFacts]:
     if not path.is_file():
         return {}
     with explained(path):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     try:
         series = [SeriesFacts.from_json(data) for data in json.loads(text)]
     except (ValueError, TypeError) as error:

@@ -30,6 +30,8 @@ class RunInfo:
     """The facts of a run that its rows share."""
 
     environment_id: str
+    device: str
+    """The processor or accelerator in words."""
     environment: dict[str, Any]
     settings: dict[str, Any]
     """What the newest session was asked for."""
@@ -57,11 +59,10 @@ def load_run_info(directory: Path) -> RunInfo:
     path = directory / RUN_INFO_NAME
     if not path.is_file():
         raise StorageError(
-            f"{directory} is not a run directory: it has no {RUN_INFO_NAME}. Give the --output of an "
-            "earlier run."
+            f"{directory} is not a run directory: it has no {RUN_INFO_NAME}. Give the --output of an earlier run."
         )
     with explained(path):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     try:
         data = json.loads(text)
         version = data["schema_version"]
@@ -69,8 +70,7 @@ def load_run_info(directory: Path) -> RunInfo:
             return RunInfo(**data)
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
-            f"{path} is damaged ({error}), so nobody knows what its trials were measured with. "
-            f"{_ANOTHER_OUTPUT}"
+            f"{path} is damaged ({error}), so nobody knows what its trials were measured with. {_ANOTHER_OUTPUT}"
         ) from error
     raise DifferentRunError(
         f"{directory} was written with schema version {version}, and this version of the harness writes "
@@ -94,9 +94,7 @@ def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
     differences = [
         difference
         for name in FIXED_SETTINGS
-        for difference in differing_facts(
-            {name: stored.settings.get(name)}, {name: wanted.settings.get(name)}
-        )
+        for difference in differing_facts({name: stored.settings.get(name)}, {name: wanted.settings.get(name)})
     ]
     if stored.reference_sha256 != wanted.reference_sha256:
         differences.append(("reference network", stored.reference_sha256[:16], wanted.reference_sha256[:16]))

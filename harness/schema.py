@@ -13,8 +13,6 @@ SCHEMA_VERSION = 1
 
 ColumnType = Literal["text", "integer", "number", "time"]
 
-STATUSES = ("ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped")
-
 
 @dataclasses.dataclass(frozen=True)
 class Column:
@@ -60,12 +58,8 @@ _IDENTITY = (
 )
 
 _ACCURACY = (
-    Column(
-        "accuracy_published_top1_percent", "number", "%", "Top-1 accuracy the release states.", _NOT_STATED
-    ),
-    Column(
-        "accuracy_published_top5_percent", "number", "%", "Top-5 accuracy the release states.", _NOT_STATED
-    ),
+    Column("accuracy_published_top1_percent", "number", "%", "Top-1 accuracy the release states.", _NOT_STATED),
+    Column("accuracy_published_top5_percent", "number", "%", "Top-5 accuracy the release states.", _NOT_STATED),
     Column("accuracy_published_source", "text", "", "Where the release states its accuracy.", _NOT_STATED),
     Column(
         "accuracy_measured_top1_percent",
@@ -74,9 +68,7 @@ _ACCURACY = (
         "Top-1 accuracy of this artifact on this backend, measured with images. Never the published figure.",
         _NOT_EVALUATED,
     ),
-    Column(
-        "accuracy_measured_top1_low_percent", "number", "%", "Lower end of its 95 % interval.", _NOT_EVALUATED
-    ),
+    Column("accuracy_measured_top1_low_percent", "number", "%", "Lower end of its 95 % interval.", _NOT_EVALUATED),
     Column(
         "accuracy_measured_top1_high_percent",
         "number",
@@ -85,9 +77,7 @@ _ACCURACY = (
         _NOT_EVALUATED,
     ),
     Column("accuracy_measured_top5_percent", "number", "%", "Top-5 accuracy, measured.", _NOT_EVALUATED),
-    Column(
-        "accuracy_measured_top5_low_percent", "number", "%", "Lower end of its 95 % interval.", _NOT_EVALUATED
-    ),
+    Column("accuracy_measured_top5_low_percent", "number", "%", "Lower end of its 95 % interval.", _NOT_EVALUATED),
     Column(
         "accuracy_measured_top5_high_percent",
         "number",
@@ -99,8 +89,7 @@ _ACCURACY = (
         "weights",
         "text",
         "",
-        "`released`, `file` or `probe` (seeded). A probe row has the release's published accuracy and no "
-        "measured one.",
+        "`released`, `file` or `probe` (seeded). A probe row has the release's published accuracy and no measured one.",
         _UNKNOWN,
     ),
 )
@@ -119,14 +108,14 @@ _LATENCY = (
         "latency_low_ms",
         "number",
         "ms",
-        "Lower end of its 95 % interval, bootstrap over trials.",
+        "Lower end of its 95 % interval over trials.",
         _FEW_TRIALS,
     ),
     Column(
         "latency_high_ms",
         "number",
         "ms",
-        "Upper end of its 95 % interval, bootstrap over trials.",
+        "Upper end of its 95 % interval over trials.",
         _FEW_TRIALS,
     ),
     Column(
@@ -137,8 +126,8 @@ _LATENCY = (
         "over the trials. Use it to compare runs: it moves far less than the time on a shared machine.",
         _NOT_OK,
     ),
-    Column("ratio_low", "number", "", "Lower end of its 95 % interval, bootstrap over trials.", _FEW_TRIALS),
-    Column("ratio_high", "number", "", "Upper end of its 95 % interval, bootstrap over trials.", _FEW_TRIALS),
+    Column("ratio_low", "number", "", "Lower end of its 95 % interval over trials.", _FEW_TRIALS),
+    Column("ratio_high", "number", "", "Upper end of its 95 % interval over trials.", _FEW_TRIALS),
     Column(
         "throughput_images_per_s",
         "number",
@@ -147,9 +136,7 @@ _LATENCY = (
         _NOT_OK,
     ),
     Column("latency_mean_ms", "number", "ms", "Median over the trials of the trials' means.", _NOT_OK),
-    Column(
-        "latency_p90_ms", "number", "ms", "Median over the trials of the trials' 90th percentiles.", _NOT_OK
-    ),
+    Column("latency_p90_ms", "number", "ms", "Median over the trials of the trials' 90th percentiles.", _NOT_OK),
     Column(
         "latency_p99_ms",
         "number",

@@ -55,7 +55,7 @@ def load_rows(path: Path) -> pandas.DataFrame:
     import pandas
 
     with explained(path):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     _check_header(path, text)
     text_columns = [column.name for column in COLUMNS if column.type in ("text", "time")]
     dtypes: dict[str, Any] = {column.name: _DTYPES[column.type] for column in COLUMNS}

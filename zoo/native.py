@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ class NativeModel(Protocol):
     module: Any
     """The framework object: a `torch.nn.Module` in evaluation mode, or a Keras model."""
     weights: str
-    """What the weights are: `probe` or `file`."""
+    """What the weights are: `probe`, `file` or `own`."""
 
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Every tensor of the state under the release's own name: float32, counters in their own type."""
@@ -48,4 +49,16 @@ class NativeModel(Protocol):
 
     def count_macs(self) -> int:
         """Multiply-adds of one image in convolutions and linear layers."""
+        ...
+
+    def apply_probe(self) -> None:
+        """Sets the probe's weights (`zoo.probe`), in place."""
+        ...
+
+    def load_file(self, path: Path) -> None:
+        """Loads a released checkpoint file, strictly and without executing anything in it.
+
+        Raises:
+            WeightsError: not a checkpoint, or not one of this network; the tensors are listed.
+        """
         ...

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from zoo.card import ModelCard
 from zoo.errors import MissingPackageError, ZooError
-from zoo.torch_model import TorchModel
+from zoo.native import NativeModel
 
 ENTRY_POINTS = "baseline_zoo.sources"
 
@@ -23,7 +23,7 @@ class Adapter(Protocol):
 
     EXTRA: str
 
-    def build(self, card: ModelCard) -> TorchModel:
+    def build(self, card: ModelCard) -> NativeModel:
         """The network of `card`, its weights not yet set."""
         ...
 
@@ -52,7 +52,7 @@ def adapter(source: str) -> Adapter:
     return cast(Adapter, importlib.import_module(modules[source]))
 
 
-def build(card: ModelCard) -> TorchModel:
+def build(card: ModelCard) -> NativeModel:
     """The network of `card`, its weights not yet set.
 
     Raises:

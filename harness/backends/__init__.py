@@ -1,0 +1,38 @@
+"""The runtimes that can execute artifacts, imported only when one is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+from harness.backends.base import Backend
+from harness.errors import HarnessError
+
+_factories: dict[str, str] = {}
+
+
+class UnknownBackendError(HarnessError):
+    """No backend has this name."""
+
+
+def register(name: str, factory: str) -> None:
+    """Make `factory` ("module:class", a Backend without arguments) known as `name`."""
+    if name in _factories:
+        raise ValueError(f"Backend {name} is registered already, as {_factories[name]}.")
+    _factories[name] = factory
+
+
+def names() -> list[str]:
+    """The names of all registered backends, usable here or not, sorted."""
+    return sorted(_factories)
+
+
+def get(name: str) -> Backend:
+    """The backend of this name; its module is imported now."""
+    if name not in _factories:
+        raise UnknownBackendError(f"There is no backend {name!r}; choose from {', '.join(names())}.")
+    module, _, attribute = _factories[name].partition(":")
+    backend: Backend = getattr(importlib.import_module(module), attribute)()
+    return backend
+
+
+register("onnxruntime", "harness.backends.onnxruntime:OnnxRuntimeBackend")

@@ -1,0 +1,213 @@
+"""The protocol of a runtime that executes artifacts.
+
+A runtime is one module with a `Backend` and a `Session` whose `*_impl` methods do the work; the public
+methods here check what holds for every runtime, so that each mistake has one message.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import HarnessError
+from harness.trial import LatencyKind
+
+NANOSECONDS_PER_MILLISECOND = 1e6
+
+
+class ArtifactError(HarnessError):
+    """The artifact cannot be measured as it is."""
+
+
+class UnsupportedError(HarnessError):
+    """This backend, here, cannot do what was asked."""
+
+
+class FallbackError(HarnessError):
+    """The runtime quietly did something other than what was asked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Availability:
+    """Whether a backend can run on this machine."""
+
+    usable: bool
+    why: str
+    """What was found, or what is missing."""
+    what_to_do: str = ""
+    """How to make the backend usable; empty where it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """An input of the network; a dimension that is not fixed is a string or None."""
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+    """Numpy's name, as in `float32`."""
+
+    @property
+    def fixed_shape(self) -> tuple[int, ...]:
+        """The shape, of an input that has no dynamic dimension."""
+        sizes = tuple(size for size in self.shape if isinstance(size, int))
+        if len(sizes) != len(self.shape):
+            raise ValueError(f"Input {self.name!r} has the dynamic shape {self.shape}.")
+        return sizes
+
+
+class Session(abc.ABC):
+    """One loaded network with its input bound; use as a context manager.
+
+    `start` comes before `infer`: it binds the input, runs once, and proves that the network runs
+    where and as it was asked to.
+    """
+
+    input: TensorSpec
+    provider: str
+    latency_kind: LatencyKind
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+
+    def start(self, images: npt.NDArray[np.float32]) -> float:
+        """Bind `images`, run the first inference and check how it ran; return its milliseconds."""
+        if images.shape != self.input.shape or str(images.dtype) != self.input.dtype:
+            raise ValueError(
+                f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
+            )
+        self.bind_impl(np.ascontiguousarray(images))
+        begin_ns = time.perf_counter_ns()
+        self.infer()
+        first_ms = (time.perf_counter_ns() - begin_ns) / NANOSECONDS_PER_MILLISECOND
+        self.check_placement_impl()
+        effective = self.precision_effective()
+        if self.precision not in effective.split("+"):
+            raise FallbackError(
+                f"{self.precision} was asked for but the runtime computed in {effective}. "
+                f"Measure this artifact as {effective}, or on a backend that has {self.precision} kernels."
+            )
+        return first_ms
+
+    @abc.abstractmethod
+    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
+        """Put the input where the runtime reads it, so that `infer` copies nothing."""
+
+    @abc.abstractmethod
+    def infer(self) -> None:
+        """Run once on the bound input and return when the outputs are there."""
+
+    @abc.abstractmethod
+    def outputs(self) -> dict[str, npt.NDArray[Any]]:
+        """The outputs of the last inference."""
+
+    @abc.abstractmethod
+    def check_placement_impl(self) -> None:
+        """Raise FallbackError where a node of the first inference ran on another provider."""
+
+    @abc.abstractmethod
+    def precision_effective(self) -> str:
+        """What convolutions and matrix products were computed in: `fp32`, or several as `fp16+fp32`."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Free the runtime's memory."""
+
+    def time_block(
+        self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        """Fill `latencies_ns` with the times of as many inferences, back to back.
+
+        This is host time; a backend whose `latency_kind` is another overrides it.
+        """
+        infer = self.infer
+        for index in range(len(latencies_ns)):
+            begin_ns = clock_ns()
+            infer()
+            latencies_ns[index] = clock_ns() - begin_ns
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Backend(abc.ABC):
+    """A runtime; importing its module must not import the runtime itself."""
+
+    name: str
+    precisions: tuple[str, ...]
+
+    @abc.abstractmethod
+    def availability(self) -> Availability:
+        """Whether this backend can run here, why not, and what to do about it."""
+
+    @abc.abstractmethod
+    def runtime(self) -> str:
+        """Name and version of the runtime, as in `onnxruntime 1.30.0`."""
+
+    @abc.abstractmethod
+    def prepare_impl(self, artifact: Path, *, precision: str, threads: int) -> tuple[Session, list[TensorSpec]]:
+        """Load the artifact; return the session and all inputs of the network."""
+
+    def prepare(self, artifact: str | Path, *, precision: str, batch: int, threads: int) -> Session:
+        """Load the artifact and check that it can be measured.
+
+        Raises UnsupportedError where the backend cannot run it here, and ArtifactError where the file
+        is at fault.
+        """
+        path = Path(artifact)
+        availability = self.availability()
+        if not availability.usable:
+            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
+        if precision not in self.precisions:
+            raise UnsupportedError(
+                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
+            )
+        if not path.is_file():
+            raise ArtifactError(f"There is no file {path}. Convert the model again.")
+        session, inputs = self.prepare_impl(path, precision=precision, threads=threads)
+        try:
+            session.input = check_input(inputs, batch, path)
+        except ArtifactError:
+            session.close()
+            raise
+        return session
+
+
+def check_input(inputs: list[TensorSpec], batch: int, artifact: Path) -> TensorSpec:
+    """The one float32 input of fixed shape with the asked batch, or ArtifactError."""
+    if len(inputs) != 1:
+        names = ", ".join(spec.name for spec in inputs) or "none"
+        raise ArtifactError(
+            f"{artifact} has {len(inputs)} inputs ({names}); only networks of one input can be measured. "
+            "Make the others constants before exporting."
+        )
+    spec = inputs[0]
+    if not spec.shape or any(not isinstance(size, int) or size <= 0 for size in spec.shape):
+        raise ArtifactError(
+            f"{artifact}: input {spec.name!r} has the dynamic shape {list(spec.shape)}. "
+            f"Export it with a fixed shape, batch {batch} first."
+        )
+    if spec.dtype != "float32":
+        raise ArtifactError(
+            f"{artifact}: input {spec.name!r} is {spec.dtype}, not float32. "
+            "Export it with a float32 input; lower precisions begin inside the graph."
+        )
+    if spec.shape[0] != batch:
+        raise ArtifactError(
+            f"{artifact}: input {spec.name!r} has the shape {list(spec.shape)}, but batch {batch} was asked "
+            f"for. Export the model at batch {batch}, or ask for another batch."
+        )
+    return spec

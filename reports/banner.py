@@ -1,0 +1,92 @@
+"""The banner of a report: what the figures were measured with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from reports.text import cell, table
+
+if TYPE_CHECKING:
+    import pandas
+
+    from harness.run_info import RunInfo
+
+_DIGEST_CHARACTERS = 16
+_CLOCK_FACTS = ("governor", "boost", "frequency_min_mhz", "frequency_max_mhz")
+
+
+def banner(rows: pandas.DataFrame, info: RunInfo | None) -> str:
+    """A table of the facts that all `rows`, which are of one environment, share.
+
+    Args:
+        rows: of results.csv.
+        info: run.json of their run; without it the banner has only what the rows say. All its facts
+            follow folded up, below those a reader looks for.
+    """
+    environment = flattened(info.environment) if info else {}
+    settings = flattened(info.settings) if info else {}
+    facts = {
+        "device": _values(rows, "device"),
+        "runtime": ", ".join(text for text in (_values(rows, "runtime"), _values(rows, "provider")) if text),
+        "precision": _values(rows, "precision_effective"),
+        "threads": _values(rows, "threads"),
+        "clock policy": _clock_policy(environment) if info else "",
+        "rounds asked for": settings.get("rounds", ""),
+        "measured": _period(rows),
+        "rows": ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items()),
+        "reference network": _values(rows, "reference_sha256", _DIGEST_CHARACTERS),
+        "environment id": str(rows["environment_id"].iloc[0]),
+    }
+    if not info:
+        return _facts_table(facts)
+    others = {
+        **{f"environment: {name}": text for name, text in environment.items()},
+        **{f"setting: {name}": text for name, text in settings.items()},
+        "seed": str(info.seed),
+        "harness": info.harness_version,
+    }
+    folded = (
+        f"<details><summary>All facts of the environment and the run</summary>\n\n{_facts_table(others)}\n</details>\n"
+    )
+    return f"{_facts_table(facts)}\n{folded}"
+
+
+def _facts_table(facts: Mapping[str, str]) -> str:
+    return table(("", ""), [(cell(name), cell(text)) for name, text in facts.items() if text])
+
+
+def flattened(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Every fact of a JSON object as text, nested names joined by dots, lists by commas."""
+    flat: dict[str, str] = {}
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            flat.update(flattened(value, f"{prefix}{name}."))
+        elif isinstance(value, list):
+            flat[prefix + name] = ", ".join(str(item) for item in value)
+        else:
+            flat[prefix + name] = "" if value is None else str(value)
+    return flat
+
+
+def _clock_policy(environment: Mapping[str, str]) -> str:
+    """What the system says of its clock."""
+    known = {name: environment.get(name, "") for name in _CLOCK_FACTS}
+    said = [f"{name.replace('_', ' ')} {text}" for name, text in known.items() if text]
+    return ", ".join(said) or "not reported by this system, so not controlled"
+
+
+def _values(rows: pandas.DataFrame, name: str, characters: int | None = None) -> str:
+    """The distinct values of a column; more than one is worth seeing in a banner."""
+    texts = [str(value)[:characters] for value in rows[name].dropna().unique()]
+    return ", ".join(text for text in texts if text)
+
+
+def _period(rows: pandas.DataFrame) -> str:
+    times = rows["measured_at"].dropna()
+    if times.empty:
+        return "nothing yet"
+    first, last = times.min(), times.max()
+    if first == last:
+        return f"{first:%Y-%m-%d %H:%M} UTC"
+    return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,213 @@
+"""The picture of latency against accuracy, with the frontier, as SVG and PNG."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.storage import explained
+from reports.groups import Group
+from reports.labels import place_labels
+from reports.names import short_names
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart with every common colour blindness; black and yellow are left to the
+# frontier and out. Markers differ too, for print in grey.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#8C510A", "#5E3C99")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    # Without these an SVG has new ids every time, and a report that did not change differs.
+    "svg.hashsalt": "baseline-zoo",
+}
+_SIZE_INCHES = (7.6, 5.0)
+_PNG_DPI = 200
+_CAPTION_CHARACTERS = 115
+
+_LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
+
+
+class PictureError(HarnessError):
+    """The picture cannot be drawn."""
+
+
+def matplotlib_is_here() -> bool:
+    """Whether pictures can be drawn."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def drawable(group: Group) -> bool:
+    """Whether a row of the group has both a latency and an accuracy that can be ranked."""
+    return bool(group.rows["frontier"].any())
+
+
+def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
+    """Draw one group of rows.
+
+    Args:
+        group: rows of one environment, batch size and kind of latency; `drawable` must hold.
+        caption: the environment, on a line below the title.
+        paths: files to write; the suffix, `.svg` or `.png`, is the format. The same rows give the same
+            SVG to the byte.
+
+    Raises:
+        PictureError: if matplotlib is not installed, or no row can be drawn.
+        StorageError: if a file cannot be written.
+    """
+    if not matplotlib_is_here():
+        raise PictureError("The picture needs matplotlib, which is not installed: pip install 'baseline-zoo[report]'")
+    if not drawable(group):
+        raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        figure = make_figure(group, caption)
+        for path in paths:
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            with explained(path):
+                figure.savefig(path, dpi=_PNG_DPI, metadata=metadata)
+
+
+def make_figure(group: Group, caption: str) -> Figure:
+    """The picture as a matplotlib figure, for `draw` and for notebooks; arguments as there."""
+    from matplotlib.figure import Figure
+
+    rows = group.comparable
+    frontier = rows[rows["frontier"]]
+    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    _set_scales(axes, group)
+    axes.plot(
+        *zip(*_steps(_points(frontier)), strict=True),
+        color="#444444",
+        linewidth=0.9,
+        zorder=1,
+        label="frontier",
+    )
+    for position, (source, members) in enumerate(rows.groupby("source")):
+        _draw_source(axes, members, str(source), position)
+    _set_titles(axes, group, len(rows), caption)
+    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
+    left_out = place_labels(
+        figure,
+        axes,
+        _points(frontier),
+        _label_names(frontier),
+        markers=_points(rows),
+        line=_steps(_points(frontier)),
+    )
+    if left_out:
+        axes.annotate(
+            f"no room to label: {', '.join(left_out)}", (0.01, 0.01), xycoords="axes fraction", fontsize=6,
+            in_layout=False,
+        )  # fmt: skip
+    return figure
+
+
+def _label_names(rows: pandas.DataFrame) -> list[str]:
+    names = short_names(rows["model"].to_list())
+    if rows["precision"].nunique() == 1:
+        return names
+    return [f"{name} {precision}" for name, precision in zip(names, rows["precision"], strict=True)]
+
+
+def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The corners of the best accuracy to be had within a latency."""
+    corners = points[:1]
+    for (_, accuracy_percent), point in itertools.pairwise(points):
+        corners = [*corners, (point[0], accuracy_percent), point]
+    return list(corners)
+
+
+def _points(rows: pandas.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(rows["latency_median_ms"], rows["accuracy_percent"], strict=True))
+
+
+def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int) -> None:
+    colour = _COLOURS[position % len(_COLOURS)]
+    marker = _MARKERS[position % len(_MARKERS)]
+    latency_ms, accuracy_percent = rows["latency_median_ms"], rows["accuracy_percent"]
+    axes.errorbar(
+        latency_ms,
+        accuracy_percent,
+        xerr=_whiskers(latency_ms, rows["latency_low_ms"], rows["latency_high_ms"]),
+        yerr=_whiskers(
+            accuracy_percent,
+            rows["accuracy_measured_top1_low_percent"],
+            rows["accuracy_measured_top1_high_percent"],
+        ),
+        fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6, zorder=2,
+    )  # fmt: skip
+    for on_frontier, alpha, size in ((False, 0.55, 16.0), (True, 1.0, 30.0)):
+        members = rows["frontier"] == on_frontier
+        axes.scatter(
+            latency_ms[members], accuracy_percent[members], s=size, marker=marker, color=colour,
+            alpha=alpha, linewidths=0.6, edgecolors="black" if on_frontier else "none",
+            zorder=4 if on_frontier else 3,
+        )  # fmt: skip
+    # An empty series, so that the legend shows the marker whole.
+    axes.scatter([], [], s=24, marker=marker, color=colour, label=source)
+
+
+def _whiskers(centre: pandas.Series[float], low: pandas.Series[float], high: pandas.Series[float]) -> Any:
+    """Distances down and up, 2 x N; none where there is no interval."""
+    import numpy
+
+    return numpy.nan_to_num(numpy.stack([centre - low, high - centre])).clip(min=0.0)
+
+
+def _set_scales(axes: Axes, group: Group) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.07, y=0.07)
+    axes.set_xlabel(_LATENCY_AXIS[group.latency_kind])
+    axes.set_ylabel(f"{_accuracy_axis(group)}, %")
+
+
+def _accuracy_axis(group: Group) -> str:
+    if group.accuracy_kinds == {"published"}:
+        return "Published top-1 accuracy"
+    if group.accuracy_kinds == {"measured"}:
+        return "Measured top-1 accuracy"
+    return "Top-1 accuracy (measured, else published)"
+
+
+def _set_titles(axes: Axes, group: Group, count: int, caption: str) -> None:
+    lines = textwrap.wrap(caption, _CAPTION_CHARACTERS)
+    axes.set_title(
+        f"Latency against accuracy: {count} networks, batch {group.batch}",
+        loc="left",
+        fontsize=10,
+        pad=7 + 11 * len(lines),
+    )
+    axes.annotate(
+        "\n".join(lines),
+        (0, 1),
+        (0, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=7.5,
+        color="#444444",
+        # The title's distance keeps its room; the layout would take its width from the axes.
+        in_layout=False,
+    )

@@ -1,0 +1,150 @@
+"""Labels beside points of a picture, placed so that they cover neither points, lines nor each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+Point = tuple[float, float]
+
+_FONT_SIZE_POINTS = 6.5
+_MARKER_RADIUS_POINTS = 3.0
+_GAP_POINTS = 0.8
+# Up and to the left first: above a frontier that rises to the right is empty paper.
+_DIRECTIONS_DEGREES = (135, 150, 120, 165, 105, 178, 92, 75, -45, -30, -60, 45, 15, -10, -85, 200, 225)
+_DISTANCES_POINTS = (5, 9, 14, 20, 28, 38, 50, 64)
+
+
+def place_labels(
+    figure: Figure,
+    axes: Axes,
+    points: Sequence[Point],
+    names: Sequence[str],
+    *,
+    markers: Sequence[Point],
+    line: Sequence[Point],
+) -> list[str]:
+    """Write each name near its point, with a thin line to it where it is farther off.
+
+    A greedy search: for each point in turn the nearest free place in a fixed fan of directions.
+
+    Args:
+        figure: its layout is settled by this call.
+        axes: where to write; all arguments below are in its data coordinates.
+        points: what to label.
+        names: one for each point.
+        markers: points that no label may cover.
+        line: a polyline that no label may cover.
+
+    Returns:
+        The names for which there was no free place; they are not written.
+    """
+    figure.draw_without_rendering()
+    paper = _Paper(axes, figure.dpi / 72, markers, line)
+    return [name for point, name in zip(points, names, strict=True) if not _place(axes, paper, point, name)]
+
+
+class _Paper:
+    """What is taken of the axes, in pixels."""
+
+    def __init__(self, axes: Axes, pixels_per_point: float, markers: Sequence[Point], line: Sequence[Point]) -> None:
+        from matplotlib.path import Path
+
+        self._inside = axes.get_window_extent()
+        self._gap = _GAP_POINTS * pixels_per_point
+        radius = _MARKER_RADIUS_POINTS * pixels_per_point
+        self._boxes = [_square(axes.transData.transform(marker), radius) for marker in markers]
+        legend = axes.get_legend()
+        if legend:
+            self._boxes.append(legend.get_window_extent())
+        self._texts: list[Bbox] = []
+        self._lines = [Path(axes.transData.transform(line))]
+
+    def take(self, text: Bbox, leader: Path | None) -> bool:
+        """Mark a label's text and its line as taken, if they are free; False if they are not."""
+        box = text.padded(self._gap)
+        free = (
+            self._inside.count_contains(box.corners()) == 4
+            and not any(box.overlaps(other) for other in (*self._boxes, *self._texts))
+            and not any(line.intersects_bbox(box, filled=False) for line in self._lines)
+        )
+        if free and leader:
+            free = not any(leader.intersects_bbox(other, filled=False) for other in self._texts)
+            # Its own end, at the point, is on the polyline.
+            free = free and not any(leader.intersects_path(line, filled=False) for line in self._lines[1:])
+        if free:
+            self._texts.append(box)
+            if leader:
+                self._lines.append(leader)
+        return free
+
+
+def _place(axes: Axes, paper: _Paper, point: Point, name: str) -> bool:
+    """Write `name` in the first free place; False where there is none."""
+    for distance in _DISTANCES_POINTS:
+        for degrees in _DIRECTIONS_DEGREES:
+            with_leader = distance > _DISTANCES_POINTS[0]
+            label = _write(axes, point, name, distance, degrees, with_leader)
+            text = _text_extent(label)
+            if paper.take(text, _leader(axes, point, text) if with_leader else None):
+                return True
+            label.remove()
+    return False
+
+
+def _write(axes: Axes, point: Point, name: str, distance: float, degrees: float, with_leader: bool) -> Annotation:
+    dx = distance * math.cos(math.radians(degrees))
+    dy = distance * math.sin(math.radians(degrees))
+    arrow = {"arrowstyle": "-", "linewidth": 0.4, "color": "#777777", "shrinkA": 0, "shrinkB": 2}
+    label = axes.annotate(
+        name,
+        point,
+        (dx, dy),
+        textcoords="offset points",
+        fontsize=_FONT_SIZE_POINTS,
+        color="#222222",
+        ha="left" if dx > 0 else "right",
+        va="bottom" if dy > 0 else "top",
+        # The line starts at the middle of the text's side that faces the point.
+        arrowprops={**arrow, "relpos": (0 if dx > 0 else 1, 0.5)} if with_leader else None,
+        zorder=5,
+    )
+    # A label lies inside the axes, so it asks the layout for no room.
+    label.set_in_layout(False)
+    return label
+
+
+def _text_extent(label: Annotation) -> Bbox:
+    """The box of the text alone, in pixels; an annotation's own would take in its line."""
+    from matplotlib.text import Text
+
+    # Asking for the whole moves the text to its place.
+    label.get_window_extent()
+    return Text.get_window_extent(label)
+
+
+def _leader(axes: Axes, point: Point, text: Bbox) -> Path:
+    """The line from a label to its point, without the last part at the point."""
+    from matplotlib.path import Path
+
+    end = np.asarray(axes.transData.transform(point))
+    start = np.array([text.x0 if text.x0 > end[0] else text.x1, (text.y0 + text.y1) / 2])
+    return Path(np.array([start, start + 0.9 * (end - start)]))
+
+
+def _square(centre: npt.ArrayLike, radius: float) -> Bbox:
+    from matplotlib.transforms import Bbox
+
+    x, y = np.asarray(centre)
+    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)

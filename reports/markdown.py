@@ -1,0 +1,172 @@
+"""results.md: one table an environment, sorted by latency, with the frontier marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from reports.banner import banner
+from reports.groups import Group, grouped
+from reports.text import cell, code, interval, significant, table
+
+if TYPE_CHECKING:
+    import pandas
+
+    from harness.run_info import RunInfo
+
+FRONTIER_MARK = "★"
+
+_KINDS = {
+    "host": "host time of one inference",
+    "gpu_compute": "GPU compute time of one inference, between CUDA events",
+}
+
+_NOTES = f"""\
+## How to read it
+
+- **latency**: median over the trials of the trials' medians; a trial is a fresh process. The interval is taken
+  over the trials, 95 %: Student's up to seven, a bootstrap from eight. Two trials make it wide. Rows whose
+  intervals overlap are not told apart by this run.
+- **x reference**: latency over that of the reference network, measured in alternating blocks of the same
+  trial. It moves far less than the time on a shared machine: compare runs by it.
+- **top-1**: `m` is measured with images on this artifact; `p` is published by the release and was not
+  checked here. A dagger (†) marks seeded weights in place of the released ones: the accuracy can only be
+  the published one, and the latency is that of the architecture.
+- **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is as fast and as accurate,
+  and better in one of the two. A row without an accuracy, as of one's own model, is listed and never on it.
+- Everything else about a row is in `results.csv`, column by column as `docs/columns.md` explains.
+"""
+
+
+def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Sequence[str] = ()) -> str:
+    """The report as markdown.
+
+    Rows of different environments are never in one table, nor are rows of different batch sizes or
+    kinds of latency.
+
+    Args:
+        rows: of results.csv, as `harness.table.load_rows` reads them; of several runs if concatenated.
+        run_infos: run.json of each run; the banner of an environment takes the newest of its id.
+        pictures: paths of pictures to show, relative to the report.
+    """
+    infos = {info.environment_id: info for info in sorted(run_infos, key=lambda info: info.created_at)}
+    parts = ["# Latency against accuracy\n"]
+    if rows.empty:
+        parts.append("Nothing is planned or measured yet.\n")
+    if rows["environment_id"].nunique() > 1:
+        parts.append("Rows of different environments are not comparable: each has a table of its own.\n")
+    parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
+    for environment_id, members in rows.groupby("environment_id", sort=False):
+        parts += _environment_section(members, infos.get(str(environment_id)))
+    parts.append(_NOTES)
+    return "\n".join(parts)
+
+
+def _environment_section(rows: pandas.DataFrame, info: RunInfo | None) -> list[str]:
+    parts = [f"## {cell(rows['device'].iloc[0]) or 'Unknown device'}\n", banner(rows, info)]
+    for group in grouped(rows):
+        parts += [
+            f"### Batch {group.batch}: {_KINDS[group.latency_kind]}\n",
+            *_warnings(group),
+            _ranking(group),
+        ]
+    return [*parts, *_failures(rows), *_partial_failures(rows)]
+
+
+def _warnings(group: Group) -> list[str]:
+    """What keeps the figures from being trusted, each with what to do about it."""
+    single = int((group.rows["trials_count"] == 1).sum())
+    warnings = []
+    if single:
+        warnings.append(
+            f"> **Warning**: {single} of {len(group.rows)} rows rest on a single trial, so they have no "
+            "interval. Repeat the command with more `--rounds` and the same `--output`.\n"
+        )
+    if not group.accuracy_kinds:
+        warnings.append("> No row has an accuracy, so there is no frontier.\n")
+    elif group.accuracy_kinds == {"published"}:
+        warnings.append("> The frontier rests on published accuracy only: nothing was measured with images.\n")
+    elif group.accuracy_kinds == {"measured", "published"}:
+        warnings.append("> The frontier takes published accuracy where none was measured.\n")
+    return warnings
+
+
+def _ranking(group: Group) -> str:
+    rows = group.rows
+    # A column that says the same in every row is noise; the banner has it.
+    varying = [name for name in ("backend", "precision") if rows[name].nunique() > 1]
+    header = (
+        "#", "", "model", *varying, "latency ms", "95 % interval", "x reference", "95 % interval",
+        "top-1 %", "params M", "MACs G", "trials",
+    )  # fmt: skip
+    lines = [
+        (
+            str(rank),
+            FRONTIER_MARK if row["frontier"] else "",
+            code(row["model"]),
+            *(cell(row[name]) for name in varying),
+            significant(row["latency_median_ms"]),
+            interval(row["latency_low_ms"], row["latency_high_ms"]),
+            significant(row["ratio_to_reference"]),
+            interval(row["ratio_low"], row["ratio_high"]),
+            _accuracy(row, group.classes),
+            _scaled(row["parameters"], 1e6),
+            _scaled(row["macs"], 1e9),
+            _trials(row),
+        )
+        for rank, row in enumerate(_records(rows), start=1)
+    ]
+    return table(header, lines, align="rll" + "l" * len(varying) + "rrrrrrrr")
+
+
+def _accuracy(row: dict[str, Any], usual_classes: int | None) -> str:
+    if not row["accuracy_kind"]:
+        return ""
+    text = f"{row['accuracy_percent']:.2f} {row['accuracy_kind'][0]}"
+    if row["weights"] == "probe":
+        text += "†"
+    if row["classes"] != usual_classes:
+        text += f" ({row['classes'] or 'unknown'} classes: not ranked)"
+    return text
+
+
+def _scaled(count: int | None, unit: float) -> str:
+    return "" if count is None else significant(count / unit, 3)
+
+
+def _trials(row: dict[str, Any]) -> str:
+    failed = row["trials_failed_count"]
+    return f"{row['trials_count']} ({failed} failed)" if failed else str(row["trials_count"])
+
+
+def _failures(rows: pandas.DataFrame) -> list[str]:
+    return _reasons(rows[rows["status"] != "ok"], "Not measured")
+
+
+def _partial_failures(rows: pandas.DataFrame) -> list[str]:
+    return _reasons(rows[(rows["status"] == "ok") & (rows["reason"] != "")], "Measured, with failed trials")
+
+
+def _reasons(rows: pandas.DataFrame, title: str) -> list[str]:
+    if rows.empty:
+        return []
+    lines = [
+        (
+            code(row["model"]),
+            cell(row["backend"]),
+            cell(row["precision"]),
+            str(row["batch"]),
+            row["status"].replace("_", " "),
+            cell(row["reason"]),
+        )
+        for row in _records(rows)
+    ]
+    return [f"### {title}\n", table(("model", "backend", "precision", "batch", "status", "reason"), lines)]
+
+
+def _records(rows: pandas.DataFrame) -> list[dict[str, Any]]:
+    """The rows with None for every missing value."""
+    return [
+        {str(name): value for name, value in record.items()}
+        for record in rows.astype(object).where(rows.notna(), None).to_dict("records")
+    ]

@@ -1,0 +1,23 @@
+"""The latency/accuracy frontier: rows that no other row beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def pareto_frontier(latency_ms: Sequence[float], accuracy_percent: Sequence[float]) -> list[int]:
+    """Positions of the points on the frontier, fastest first.
+
+    A point is on it unless another is at least as fast and at least as accurate, and better in one
+    of the two. Points equal in both stand or fall together.
+
+    Raises:
+        ValueError: if the two sequences differ in length.
+    """
+    points = list(zip(latency_ms, accuracy_percent, strict=True))
+    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i))
+    frontier: list[int] = []
+    for i in order:
+        if not frontier or points[i][1] > points[frontier[-1]][1] or points[i] == points[frontier[-1]]:
+            frontier.append(i)
+    return frontier

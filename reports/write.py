@@ -1,0 +1,73 @@
+"""The report files of a run directory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.results import RESULTS_NAME
+from harness.run_info import RunInfo, load_run_info
+from harness.storage import replace_text
+from harness.table import load_rows
+from reports.frontier import draw, drawable, matplotlib_is_here
+from reports.groups import Group, grouped
+from reports.markdown import render
+
+REPORT_NAME = "results.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class WrittenReports:
+    """What `write_reports` made."""
+
+    paths: list[Path]
+    """The files, results.md first."""
+    notes: list[str]
+    """What was left out, and why; for the user to read."""
+
+
+def write_reports(run_directory: Path) -> WrittenReports:
+    """Write results.md, and the pictures where matplotlib is installed, into a run directory.
+
+    The run may still be going on: the report is of the rows that results.csv has now.
+
+    Raises:
+        StorageError: if it is not a run directory, or cannot be written.
+    """
+    info = load_run_info(run_directory)
+    rows = load_rows(run_directory / RESULTS_NAME)
+    pictures, notes = _write_pictures(run_directory, grouped(rows), info)
+    report = run_directory / REPORT_NAME
+    shown = [picture.name for picture in pictures if picture.suffix == ".svg"]
+    replace_text(report, render(rows, [info], shown))
+    return WrittenReports([report, *pictures], notes)
+
+
+def _write_pictures(directory: Path, groups: Sequence[Group], info: RunInfo) -> tuple[list[Path], list[str]]:
+    if not matplotlib_is_here():
+        return [], ["No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'"]
+    with_points = [group for group in groups if drawable(group)]
+    if not with_points:
+        return [], ["No picture: no row has both a latency and an accuracy."]
+    paths = []
+    for position, group in enumerate(with_points):
+        suffix = "" if position == 0 else f"-b{group.batch}-{group.latency_kind}"
+        files = [directory / f"frontier{suffix}{extension}" for extension in (".svg", ".png")]
+        draw(group, caption(group, info), files)
+        paths += files
+    return paths, []
+
+
+def caption(group: Group, info: RunInfo) -> str:
+    """The environment on one line, as in `a processor, 2 threads, onnxruntime 1.30.0, fp32, 2026-01-31`."""
+    rows = group.rows
+    facts = [
+        info.device,
+        *rows["runtime"].unique(),
+        *rows["precision_effective"].unique(),
+        "seeded weights" if (rows["weights"] == "probe").any() else "",
+        f"{rows['measured_at'].max():%Y-%m-%d}",
+        f"environment {group.environment_id}",
+    ]
+    return ", ".join(str(fact) for fact in facts if fact)

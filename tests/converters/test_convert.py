@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import converters
+import zoo
+from converters.artifact import METADATA_PREFIX
+from zoo import probe
+
+FAST = {
+    "efficientnet/tf_efficientnet_b0",
+    "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25",
+    "regnet/RegNetY-200MF",
+    "resnest/resnest50",
+}
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        for name in zoo.list_models()
+    ],
+)
+def test_the_artifact_computes_the_network(name, cache_dir):
+    """Independent of the converter's own check: another session, the probe's logits head."""
+    model = zoo.load(name)
+    artifact = converters.convert(model, cache_dir=cache_dir)
+    session = onnxruntime.InferenceSession(artifact.path, providers=["CPUExecutionProvider"])
+    images = probe.images(model.card.resolution)
+    logits = np.concatenate([session.run(["logits"], {"input": image[None]})[0] for image in images])
+    assert probe.relative_l2(logits, model.logits(images)) < probe.RUNTIME_TOLERANCE
+
+
+def test_provenance_travels_in_the_file_and_beside_it(cache_dir):
+    name = "regnet/RegNetY-200MF"
+    artifact = converters.convert(zoo.load(name), cache_dir=cache_dir)
+    inside = {entry.key: json.loads(entry.value) for entry in onnx.load(artifact.path).metadata_props}
+    provenance = inside[METADATA_PREFIX + "provenance"]
+    assert provenance.items() <= artifact.provenance.items()
+    assert provenance["models"] == [name]
+    assert provenance["release"]["commit"] == zoo.card(name).release.commit
+    assert provenance["weights"]["kind"] == "probe"
+    assert provenance["exporter"]["name"] == "dynamo"
+    assert provenance["parameters"] == zoo.card(name).parameters
+    assert provenance["operators"]["Conv"] == 70
+    assert inside[METADATA_PREFIX + "preprocessing"]["channel_order"] == "BGR"
+    assert [check["images"] for check in artifact.provenance["verification"]] == ["probe", "natural"]
+
+
+def test_a_second_conversion_comes_from_the_cache(cache_dir):
+    first = converters.convert("regnet/RegNetY-200MF", cache_dir=cache_dir)
+    changed = first.path.stat().st_mtime_ns
+    again = converters.convert("regnet/RegNetY-200MF", cache_dir=cache_dir)
+    assert again.path == first.path
+    assert again.path.stat().st_mtime_ns == changed
+
+
+def test_a_network_that_yields_nan_is_an_error_and_leaves_nothing(tmp_path):
+    model = zoo.load("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")
+    model.module.classifier.linear.bias[0] = float("nan")
+    model.weights = "file"
+    with pytest.raises(converters.VerificationError, match="the network itself yields NaN"):
+        converters.convert(model, cache_dir=tmp_path)
+    assert not list((tmp_path / "artifacts").iterdir())

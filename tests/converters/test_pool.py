@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+import zoo
+from converters.pool import PoolSettings, convert_many
+from converters.request import ConversionRequest
+
+SOURCE = """
+import os, time
+import torch
+
+def good():
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+
+def crashes():
+    os.abort()
+
+def hangs():
+    time.sleep(600)
+
+def raises():
+    raise RuntimeError("no weights here")
+
+def downloads():
+    import urllib.request
+    urllib.request.urlopen("http://127.0.0.1:9/weights")
+
+def eats():
+    hoard = [bytearray(1 << 26) for _ in range(64)]
+    time.sleep(600)
+
+def nan():
+    network = good()
+    with torch.no_grad():
+        network[0].bias[0] = float("nan")
+    return network
+
+class Branching(torch.nn.Module):
+    def forward(self, images):
+        if images.sum() > 0:
+            return images.mean((2, 3))
+        return -images.mean((2, 3))
+
+def branching():
+    return Branching()
+"""
+
+ENDS = {
+    "good": ("ok", ""),
+    "crashes": ("failed", "ended with code -6"),
+    "hangs": ("timeout", "not converted within 30 s (--conversion-timeout)"),
+    "raises": ("failed", "raises() raised RuntimeError: no weights here"),
+    "downloads": ("failed", "downloads() raised URLError"),
+    "eats": ("out_of_memory", "took more than 2500 MiB"),
+    "nan": ("failed", "the network itself yields NaN or infinity"),
+    "branching": ("failed", "the dynamo exporter failed"),
+}
+
+
+@pytest.fixture(scope="module")
+def conversions(tmp_path_factory):
+    """All of them in one pool, so that each bad one has good ones beside it."""
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "pool_networks.py").write_text(SOURCE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("PYTHONPATH", str(folder))
+        requests = [ConversionRequest(f"pool_networks:{name}", resolution=16) for name in ENDS]
+        settings = PoolSettings(workers=2, timeout_s=30, memory_limit_mib=2500)
+        found = list(convert_many(requests, folder / "cache", settings))
+    return {conversion.request.model.split(":")[1]: conversion for conversion in found}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_each_conversion_ends_as_it_must_and_costs_only_itself(conversions, name):
+    status, reason = ENDS[name]
+    assert conversions[name].status == status, conversions[name].reason
+    assert reason in conversions[name].reason
+    assert (conversions[name].artifact is not None) == (status == "ok")
+
+
+def test_a_shared_network_is_converted_once_and_then_cached(tmp_path):
+    twins = zoo.list_models("*tx2_gpu16-47ms*,*v100_gpu64-6ms*")
+    requests = [ConversionRequest(name, exporter="torchscript") for name in twins]
+    first = list(convert_many(requests, tmp_path))
+    assert [conversion.status for conversion in first] == ["ok", "ok"]
+    assert first[0].artifact.path == first[1].artifact.path
+    assert sorted(conversion.request.model for conversion in first) == sorted(twins)
+    assert not any(conversion.cached for conversion in first)
+    again = list(convert_many(requests, tmp_path))
+    assert all(conversion.cached and conversion.status == "ok" for conversion in again)
+
+
+def test_a_missing_package_is_unsupported(tmp_path, monkeypatch):
+    (tmp_path / "ofa").mkdir()
+    (tmp_path / "ofa" / "__init__.py").write_text("raise ImportError('no ofa here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    # The server that conversions are forked from takes its path from this process.
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (conversion,) = convert_many([ConversionRequest("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")], tmp_path / "cache")
+    assert conversion.status == "unsupported"
+    assert "pip install 'baseline-zoo[ofa]'" in conversion.reason

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+import zoo
+from converters import request as requests
+from converters.request import ConversionRequest, sharing_models, stored_under
+
+TWINS = ("ofa/tx2_gpu16-80ms_top1-75.4_finetune-25", "ofa/v100_gpu64-9ms_top1-75.3_finetune-25")
+
+
+def key(name, **changes):
+    return stored_under(ConversionRequest(name, **changes), zoo.card(name))
+
+
+def test_ids_that_share_one_network_share_one_artifact_under_the_probe():
+    first, second = TWINS
+    assert key(first) == key(second)
+    assert set(TWINS) <= set(sharing_models(zoo.card(first)))
+
+
+def test_the_same_network_at_another_resolution_is_another_artifact():
+    assert key(TWINS[0]) != key("ofa/v100_gpu64-5ms_top1-71.6_finetune-25")
+
+
+@pytest.mark.parametrize("change", [{"opset": 17}, {"batch": 2}, {"exporter": "torchscript"}, {"precision": "fp16"}])
+def test_what_changes_the_graph_changes_the_key(change):
+    assert key(TWINS[0]) != key(TWINS[0], **change)
+
+
+def test_another_exporter_version_changes_the_key(monkeypatch):
+    before = key(TWINS[0])
+    monkeypatch.setattr(requests, "installed_versions", lambda packages: dict.fromkeys(packages, "9.9"))
+    assert key(TWINS[0]) != before
+
+
+def test_published_figures_do_not_change_the_key():
+    card = zoo.card(TWINS[0])
+    better = dataclasses.replace(card, published=dataclasses.replace(card.published, top1_percent=99.0))
+    assert stored_under(ConversionRequest(card.name), better) == key(card.name)
+
+
+def test_a_checkpoint_is_known_by_its_bytes(tmp_path):
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    for path, content in zip(paths, (b"1", b"1", b"2"), strict=True):
+        path.write_bytes(content)
+    a, b, c = (key(TWINS[0], weights=str(path)) for path in paths)
+    assert a == b != c
+    assert a != key(TWINS[0])
+
+
+def test_an_own_model_has_no_key_before_it_is_built():
+    assert stored_under(ConversionRequest("module:function"), zoo.card(TWINS[0])) is None
+
+
+def test_an_absent_package_has_a_version_too():
+    assert requests.installed_versions(("surely-not-installed",)) == {"surely-not-installed": "absent"}

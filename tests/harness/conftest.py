@@ -1,0 +1,98 @@
+"""Tiny networks that the tests of measuring run on the real runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from harness.trial import TimingSettings, TrialJob
+
+WriteNetwork = Callable[..., Path]
+
+
+def tiny_network(
+    *,
+    shape: list[int | str] | None = None,
+    input_type: int = TensorProto.FLOAT,
+    weight_type: int = TensorProto.FLOAT,
+    second_input: bool = False,
+    operator: str = "Relu",
+    weight: float | None = None,
+    opset: int = 17,
+    ir_version: int = 8,
+) -> onnx.ModelProto:
+    """A 3x3 convolution and one more operator: float32 `input` to float32 `logits`.
+
+    Another `weight_type` is cast to after the input and from before the output.
+    """
+    shape = shape if shape is not None else [1, 3, 8, 8]
+    numbers = np.random.default_rng(0).standard_normal((4, 3, 3, 3))
+    if weight is not None:
+        numbers = np.full_like(numbers, weight)
+    weights = onnx.numpy_helper.from_array(numbers.astype(helper.tensor_dtype_to_np_dtype(weight_type)), name="weights")
+    nodes = [
+        helper.make_node("Cast", ["input"], ["cast"], to=weight_type),
+        helper.make_node("Conv", ["cast", "weights"], ["convolved"], pads=[1] * 4),
+        helper.make_node("Cast", ["convolved"], ["features"], to=TensorProto.FLOAT),
+        helper.make_node(operator, ["features"], ["activated"], name="activation"),
+    ]
+    inputs = [helper.make_tensor_value_info("input", input_type, shape)]
+    last = "Identity"
+    if second_input:
+        inputs.append(helper.make_tensor_value_info("offset", TensorProto.FLOAT, [1]))
+        last = "Add"
+    nodes.append(helper.make_node(last, ["activated", *(["offset"] if second_input else [])], ["logits"]))
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "tiny", inputs, [output], initializer=[weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model.ir_version = ir_version
+    return model
+
+
+@pytest.fixture
+def write_network(tmp_path: Path) -> WriteNetwork:
+    """Writes `tiny_network(**what)` to a file and returns its path."""
+
+    def write(name: str = "tiny.onnx", **what: Any) -> Path:
+        path = tmp_path / name
+        path.write_bytes(tiny_network(**what).SerializeToString())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def quick_timing() -> TimingSettings:
+    """The shortest trial; no group counts as contaminated."""
+    return TimingSettings(
+        warmup_s=0.0,
+        warmup_min_runs=1,
+        block_ms=0.5,
+        settle_ms=0.0,
+        block_pairs=2,
+        max_repeats=0,
+        foreign_cpu_limit=1000.0,
+    )
+
+
+@pytest.fixture
+def quick_job(tmp_path: Path, write_network: WriteNetwork, quick_timing: TimingSettings) -> TrialJob:
+    """A job on two tiny networks."""
+    return TrialJob(
+        artifact=str(write_network()),
+        artifact_sha256="",
+        reference=str(write_network("reference.onnx")),
+        backend="onnxruntime",
+        precision="fp32",
+        batch=1,
+        threads=1,
+        timing=quick_timing,
+        seed=7,
+        samples=str(tmp_path / "samples" / "trial.npz"),
+    )

@@ -1,0 +1,130 @@
+"""The picture: what is in it, and that it is the same for the same rows."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+pytest.importorskip("matplotlib", reason="pictures need the extra `report`")
+
+from reports.frontier import PictureError, draw, drawable, make_figure
+from reports.groups import Group, grouped
+
+MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def _row(model: str, latency_ms: float, published: float | None = None, **values: Any) -> dict[str, Any]:
+    return {
+        "model": model,
+        "latency_median_ms": latency_ms,
+        "accuracy_published_top1_percent": published,
+        **values,
+    }
+
+
+@pytest.fixture
+def group(make_rows: MakeRows) -> Group:
+    rows = [
+        _row("a/fast", 2.0, 70.0, latency_low_ms=1.9, latency_high_ms=2.2),
+        _row("a/beaten", 9.0, 69.0),
+        _row("b/good", 10.0, 80.0, latency_low_ms=9.5, latency_high_ms=10.5),
+        _row("onnx/mine", 1.0),
+        _row("lanet/ten", 0.5, 98.0, classes=10),
+    ]
+    return grouped(make_rows(rows))[0]
+
+
+def _texts(group: Group) -> list[str]:
+    axes = make_figure(group, "the environment").axes[0]
+    legend = axes.get_legend()
+    assert legend
+    return [text.get_text() for text in (*axes.texts, *legend.get_texts(), axes.title, axes.xaxis.label)] + [
+        axes.get_title(loc="left"),
+        axes.get_ylabel(),
+    ]
+
+
+def test_both_formats_are_written_and_the_svg_is_the_same_each_time(group: Group, tmp_path: Path) -> None:
+    first, second, png = tmp_path / "1.svg", tmp_path / "2.svg", tmp_path / "1.png"
+    draw(group, "the environment", [first, png])
+    draw(group, "the environment", [second])
+    assert first.read_bytes() == second.read_bytes()
+    assert png.read_bytes().startswith(PNG_SIGNATURE)
+
+
+def test_it_names_the_frontier_the_sources_and_the_environment(group: Group) -> None:
+    texts = _texts(group)
+    assert {"fast", "good", "frontier", "a", "b", "the environment"} <= set(texts)
+    assert not {"beaten", "mine", "ten", "onnx", "lanet"} & set(texts)
+    assert "Latency against accuracy: 3 networks, batch 1" in texts
+    assert "Latency (host time of one inference), ms" in texts
+
+
+def test_a_long_caption_takes_no_width_from_the_picture(group: Group) -> None:
+    widths = []
+    for caption in ("short", "a very long name of a processor and its runtime, " * 6):
+        figure = make_figure(group, caption)
+        figure.draw_without_rendering()
+        widths.append(figure.axes[0].get_position().width)
+        captions = [text for text in figure.axes[0].texts if text.get_text().startswith(caption[:5])]
+        assert captions[0].get_window_extent().x1 <= figure.bbox.x1
+    assert widths[0] == pytest.approx(widths[1], rel=0.02)
+
+
+def test_latency_is_on_a_log_axis_with_plain_numbers(group: Group) -> None:
+    axes = make_figure(group, "").axes[0]
+    assert axes.get_xscale() == "log"
+    assert axes.xaxis.get_major_formatter()(2.0, 0) == "2"
+
+
+def test_whiskers_are_the_intervals(group: Group) -> None:
+    axes = make_figure(group, "").axes[0]
+    ends = {
+        tuple(round(float(x), 6) for x in segment[:, 0])
+        for collection in axes.collections
+        if hasattr(collection, "get_segments")
+        for segment in collection.get_segments()
+    }
+    assert {(1.9, 2.2), (9.5, 10.5)} <= ends
+
+
+@pytest.mark.parametrize(
+    ("measured", "label"),
+    [
+        ([None, None], "Published top-1 accuracy, %"),
+        ([74.0, 79.0], "Measured top-1 accuracy, %"),
+        ([74.0, None], "Top-1 accuracy (measured, else published), %"),
+    ],
+)
+def test_the_axis_says_which_accuracy_it_is(make_rows: MakeRows, measured: list[float | None], label: str) -> None:
+    rows = make_rows(
+        [_row(f"a/{i}", 1.0 + i, 75.0 + i, accuracy_measured_top1_percent=m) for i, m in enumerate(measured)]
+    )
+    assert make_figure(grouped(rows)[0], "").axes[0].get_ylabel() == label
+
+
+def test_one_model_in_two_precisions_is_told_apart(make_rows: MakeRows) -> None:
+    rows = [_row("a/x", 4.0, 75.0), _row("a/x", 2.0, accuracy_measured_top1_percent=74.5, precision="fp16")]
+    assert {"x fp32", "x fp16"} <= set(_texts(grouped(make_rows(rows))[0]))
+
+
+def test_without_matplotlib_the_error_names_the_extra(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(PictureError, match=r"pip install 'baseline-zoo\[report\]'"):
+        draw(group, "", [tmp_path / "1.svg"])
+
+
+def test_rows_without_accuracy_cannot_be_drawn(make_rows: MakeRows, tmp_path: Path) -> None:
+    group = grouped(make_rows([_row("onnx/mine", 1.0)]))[0]
+    assert not drawable(group)
+    with pytest.raises(PictureError, match="nothing to draw"):
+        draw(group, "", [tmp_path / "1.svg"])

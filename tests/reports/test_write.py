@@ -1,0 +1,99 @@
+"""The report files of a run directory."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.results import RunDirectory
+from harness.series import SeriesFacts
+from harness.storage import StorageError
+from harness.trial import TrialResult
+from reports.write import write_reports
+
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
+
+
+class Environment:
+    environment_id = "e1"
+    device = "a processor, 2 threads"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"threads": 2}
+
+
+TRIAL = TrialResult(
+    status="ok",
+    latency_kind="host",
+    latency_median_ms=10.0,
+    ratio=2.0,
+    runtime="onnxruntime 1.30.0",
+    precision_effective="fp32",
+    started_at="2026-01-31T12:00:00+00:00",
+)
+
+
+def _run(path: Path, batches: tuple[int, ...] = (1,), accuracy_percent: float | None = 75.0) -> Path:
+    with RunDirectory.open(path, environment=Environment(), settings={"rounds": 1}) as run:
+        series = [
+            SeriesFacts(
+                model="a/x",
+                source="a",
+                variant="x",
+                backend="onnxruntime",
+                precision="fp32",
+                batch=batch,
+                classes=1000,
+                weights="probe",
+                accuracy_published_top1_percent=accuracy_percent,
+                artifact_sha256="x" * 64,
+            )
+            for batch in batches
+        ]
+        run.set_series(series)
+        for facts in series:
+            run.append(facts.key, 0, TRIAL)
+    return path
+
+
+@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="pictures need the extra `report`")
+def test_a_run_gets_its_table_and_pictures(tmp_path: Path) -> None:
+    written = write_reports(_run(tmp_path))
+    assert [path.name for path in written.paths] == ["results.md", "frontier.svg", "frontier.png"]
+    assert written.notes == []
+    report = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "![Latency against accuracy](frontier.svg)" in report
+    assert "1 of 1 rows rest on a single trial" in report
+    caption = "a processor, 2 threads, onnxruntime 1.30.0, fp32, seeded weights, 2026-01-31, environment e1"
+    assert f"<!-- {caption} -->" in (tmp_path / "frontier.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="pictures need the extra `report`")
+def test_each_batch_size_gets_a_picture(tmp_path: Path) -> None:
+    names = [path.name for path in write_reports(_run(tmp_path, batches=(1, 8))).paths]
+    assert [name for name in names if name.endswith(".svg")] == ["frontier.svg", "frontier-b8-host.svg"]
+
+
+def test_without_matplotlib_the_table_is_written_and_a_note_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = _run(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    written = write_reports(directory)
+    assert [path.name for path in written.paths] == ["results.md"]
+    assert "matplotlib is not installed" in written.notes[0]
+    assert "frontier.svg" not in (directory / "results.md").read_text(encoding="utf-8")
+
+
+def test_without_accuracy_a_note_says_why_there_is_no_picture(tmp_path: Path) -> None:
+    written = write_reports(_run(tmp_path, accuracy_percent=None))
+    assert [path.name for path in written.paths] == ["results.md"]
+    assert written.notes
+
+
+def test_another_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is not a run directory"):
+        write_reports(tmp_path)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import collections
+import json
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.catalog.reader import read_cards
+from zoo.errors import CatalogError
+
+ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
+CARDS = zoo.cards("efficientnet,ofa,regnet,resnest")
+
+MINIMAL = """
+[release]
+title = "T"
+repository = "r"
+commit = "c"
+package = "p==1"
+framework = "pytorch"
+licence = "MIT"
+paper = "x"
+[models.one]
+resolution = 8
+classes = 2
+parameters = 1
+macs = 1
+signature_sha256 = "s"
+published = { stated_in = "README" }
+checkpoint = { url = "u", container = "plain" }
+preprocessing = { rule = "squash", crop_px = 8, interpolation = "bicubic", library = "pil", channel_order = "RGB", \
+mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5], stated_in = "here" }
+"""
+
+
+def test_every_released_model_of_the_four_packages_has_a_card():
+    counts = collections.Counter(card.source for card in CARDS)
+    assert counts == {"efficientnet": 14, "ofa": 50, "regnet": 24, "resnest": 11}
+
+
+@pytest.mark.parametrize("source", ["efficientnet", "ofa", "regnet", "resnest"])
+def test_cards_state_what_the_originals_count(source):
+    """Parameters, multiply-adds and signature of the original code, wherever they are recorded."""
+    recorded = json.loads((ORIGINALS / f"{source}.json").read_text())
+    assert recorded
+    for variant, facts in recorded.items():
+        card = zoo.card(f"{source}/{variant}")
+        assert (card.parameters, card.macs, card.signature_sha256, card.probe_variance_scale) == (
+            facts["parameters"],
+            facts["macs"],
+            facts["signature_sha256"],
+            facts["variance_scale"],
+        ), card.name
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_facts_are_complete_and_plausible(card):
+    assert card.preprocessing.crop_px == card.resolution
+    assert card.preprocessing.rule in ("resize_then_crop", "crop_then_resize", "squash")
+    assert (card.preprocessing.resize_px is not None) == (card.preprocessing.rule == "resize_then_crop")
+    assert (card.preprocessing.crop_fraction is not None) == (card.preprocessing.rule == "crop_then_resize")
+    assert card.preprocessing.channel_order == ("BGR" if card.source == "regnet" else "RGB")
+    assert card.published.top1_percent is not None
+    assert 68 < card.published.top1_percent < 90
+    assert card.published.stated_in
+    assert card.checkpoint.url.startswith("https://")
+    assert card.release.licence in ("Apache-2.0", "MIT")
+    assert "==" in card.release.package
+
+
+@pytest.mark.parametrize("card", [c for c in CARDS if c.published.macs_millions], ids=lambda card: card.name)
+def test_published_multiply_adds_agree_with_the_counted(card):
+    """The releases round to 0.1 G (pycls) or to 1 M (OFA)."""
+    allowed = 51 if card.source == "regnet" else 1
+    assert card.macs / 1e6 == pytest.approx(card.published.macs_millions, abs=allowed)
+
+
+@pytest.mark.parametrize("card", [c for c in CARDS if c.published.parameters_millions], ids=lambda card: card.name)
+def test_published_parameters_agree_with_the_counted(card):
+    assert card.parameters / 1e6 == pytest.approx(card.published.parameters_millions, abs=0.051)
+
+
+def test_a_minimal_file_gives_a_card_with_the_facts_left_out_as_none():
+    (card,) = read_cards("mine", MINIMAL)
+    assert card.name == "mine/one"
+    assert card.published.top1_percent is None
+    assert card.architecture == {"name": "one"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL.replace("macs = 1", "flops = 1"), r"unknown keys \['flops'\], missing keys \['macs'\]"),
+        (MINIMAL.replace('licence = "MIT"\n', ""), "missing keys"),
+        ("[release", "mine.toml"),
+        ("[models.one]", "release"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(text, message):
+    with pytest.raises(CatalogError, match=message):
+        read_cards("mine", text)
+
+
+def test_the_digest_of_a_card_follows_its_facts():
+    (card,) = read_cards("mine", MINIMAL)
+    (same,) = read_cards("mine", MINIMAL)
+    (other,) = read_cards("mine", MINIMAL.replace("classes = 2", "classes = 3"))
+    assert card.digest == same.digest != other.digest

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zoo import own
+
+SOURCE = """
+import torch
+
+def network():
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+
+def broken():
+    raise RuntimeError("no weights here")
+
+def number():
+    return 7
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path, monkeypatch):
+    (tmp_path / "my_own_networks.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_a_function_of_a_module_here_is_a_native_model():
+    model = own.load("my_own_networks:network", 16)
+    assert model.card.name == "own/my_own_networks:network"
+    assert model.weights == "own"
+    assert model.count_parameters() == 4 * 3 * 9 + 4
+    assert model.count_macs() == 4 * 3 * 9 * 14 * 14
+    assert model.logits(np.zeros((2, 3, 16, 16), np.float32)).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("my_own_networks:absent", "cannot find my_own_networks:absent"),
+        ("no_such_module_here:network", "cannot find no_such_module_here:network"),
+        ("my_own_networks:broken", r"broken\(\) raised RuntimeError: no weights here"),
+        ("my_own_networks:number", r"number\(\) returned a int; a torch.nn.Module is wanted"),
+    ],
+)
+def test_what_is_no_network_says_why(reference, message):
+    with pytest.raises(own.OwnModelError, match=message):
+        own.load(reference)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+import zoo
+from zoo.errors import UnknownModelError
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        ("regnet/RegNetY-200MF", ["regnet/RegNetY-200MF"]),
+        ("regnety-200mf", ["regnet/RegNetY-200MF"]),
+        ("REGNET/*-200mf", ["regnet/RegNetX-200MF", "regnet/RegNetY-200MF"]),
+        ("*net_b0", ["efficientnet/efficientnet_b0", "efficientnet/tf_efficientnet_b0"]),
+        ("resnest101, regnetx-200mf", ["regnet/RegNetX-200MF", "resnest/resnest101"]),
+        (["resnest101", "resnest/resnest101"], ["resnest/resnest101"]),
+    ],
+)
+def test_names_and_globs(patterns, expected):
+    assert zoo.list_models(patterns) == expected
+
+
+def test_a_source_is_all_its_models():
+    assert len(zoo.list_models("resnest")) == 11
+
+
+def test_all_is_every_model_once():
+    names = zoo.list_models("all")
+    assert len(names) == len(set(names)) == len(zoo.cards())
+
+
+def test_smoke_is_the_smallest_of_each_source():
+    chosen = zoo.cards("smoke")
+    sources = {card.source for card in zoo.cards()}
+    assert sorted(card.source for card in chosen) == sorted(sources)
+    for card in chosen:
+        assert card.macs == min(other.macs for other in zoo.cards(card.source))
+
+
+def test_mobile_is_bounded_by_multiply_adds():
+    assert all(card.macs <= 600e6 for card in zoo.cards("mobile"))
+    assert len(zoo.cards("mobile")) > 40
+
+
+@pytest.mark.parametrize(
+    ("wrong", "offered"),
+    [("resnest51", "resnest/resnest50"), ("efficentnet_b0", "efficientnet/efficientnet_b0"), ("somke", "smoke")],
+)
+def test_an_unknown_name_offers_the_nearest(wrong, offered):
+    with pytest.raises(UnknownModelError, match=offered):
+        zoo.cards(wrong)
+
+
+def test_a_glob_that_matches_nothing_says_so():
+    with pytest.raises(UnknownModelError, match=r"no model matches 'vgg\*'"):
+        zoo.cards("all,vgg*")
+
+
+def test_nothing_asked_is_an_error():
+    with pytest.raises(UnknownModelError, match="no model named"):
+        zoo.cards(" , ")
+
+
+def test_one_card_of_several_is_an_error():
+    with pytest.raises(UnknownModelError, match="selects 11 models"):
+        zoo.card("resnest")

@@ -1,0 +1,1 @@
+"""This project's own definitions of the networks whose releases are source trees, not packages."""
