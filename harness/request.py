@@ -72,6 +72,9 @@ class RunRequest:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
         if self.precision != "fp32" and (self.models or self.own_models):
             raise HarnessError(f"--precision {self.precision}: models are converted to fp32; use it with --onnx alone")
+        for path in self.onnx_files:
+            if not path.is_file():
+                raise HarnessError(f"--onnx {path}: no such file")
         for reference in self.own_models:
             if not all(reference.partition(":")):
                 raise HarnessError(f"--model {reference}: give it as module:function")
@@ -87,7 +90,7 @@ class RunRequest:
         common = {"exporter": self.exporter, "opset": self.opset, "batch": self.batch}
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         zoo_requests = [ConversionRequest(card.name, self.weights, **common) for card in cards]  # type: ignore[arg-type]
-        own = [ConversionRequest(name, resolution=self.resolution, **common) for name in self.own_models]  # type: ignore[arg-type]
+        own = [ConversionRequest(name, resolution=self.resolution, **common) for name in dict.fromkeys(self.own_models)]  # type: ignore[arg-type]
         return zoo_requests + own
 
     def settings(self) -> dict[str, Any]:

@@ -59,10 +59,11 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
 
 
 def _file_series(request: RunRequest) -> list[SeriesFacts]:
-    for path in request.onnx_files:
-        if not path.is_file():
-            raise HarnessError(f"--onnx {path}: no such file")
-    return [facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files]
+    """The series of the ONNX files; a file that is given twice is one series."""
+    found = [
+        facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files
+    ]
+    return list({series.key: series for series in found}.values())
 
 
 def _reference_file(cache_dir: Path) -> Path:

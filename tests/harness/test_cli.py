@@ -1,0 +1,246 @@
+"""The command line from outside, on real runs of tiny networks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from harness.cli import main
+
+QUICK = ["--block-ms", "2", "--block-groups", "1"]
+
+
+def run(*arguments, onnx=(), output, cache, quick=True):
+    files = [part for path in onnx for part in ("--onnx", str(path))]
+    options = ["--output", str(output), "--cache-dir", str(cache), *(QUICK if quick else [])]
+    return ["run", *arguments, *files, *options]
+
+
+@pytest.fixture
+def places(tmp_path):
+    return {"output": tmp_path / "results", "cache": tmp_path / "cache"}
+
+
+def rows(places):
+    return pd.read_csv(places["output"] / "results.csv", keep_default_na=False)
+
+
+def trials(places):
+    lines = (places["output"] / "trials.jsonl").read_text().splitlines()
+    return Counter((entry["series"], entry["round"]) for entry in map(json.loads, lines))
+
+
+def test_a_file_of_ones_own_is_measured_and_reported(tiny_onnx, places, capsys):
+    assert main(run("--rounds", "2", onnx=[tiny_onnx()], **places)) == 0
+    (row,) = rows(places).to_dict("records")
+    assert (row["model"], row["status"], row["trials_count"]) == ("onnx/tiny", "ok", 2)
+    assert row["latency_median_ms"] > 0
+    assert row["ratio_to_reference"] > 0
+    assert "onnx/tiny" in (places["output"] / "results.md").read_text()
+    printed = capsys.readouterr()
+    assert str(places["output"] / "results.csv") in printed.out
+    assert "[round 1 1/1] onnx/tiny" in printed.err
+
+
+def test_the_same_command_again_measures_nothing_twice(tiny_onnx, places):
+    twice = tiny_onnx()
+    files = [twice, twice, tiny_onnx(name="other.onnx", shape=(1, 3, 4, 4))]
+    command = run("--rounds", "1", onnx=files, **places)
+    assert main(command) == 0
+    before = trials(places)
+    assert main(command) == 0
+    assert trials(places) == before
+    assert set(before.values()) == {1}
+    more = [*command, "--resume"]
+    more[more.index("--rounds") + 1] = "2"
+    assert main(more) == 0
+    assert sum(trials(places).values()) == 4
+
+
+def test_bad_files_are_rows_with_reasons_beside_good_ones(tiny_onnx, places, tmp_path):
+    good, cut = tiny_onnx(), tmp_path / "cut.onnx"
+    cut.write_bytes(good.read_bytes()[:-20])
+    files = [good, cut, tiny_onnx(("n", 3, 8, 8), "dynamic.onnx"), tiny_onnx(name="two.onnx", inputs=2)]
+    assert main(run("--rounds", "1", onnx=files, **places)) == 1
+    found = rows(places).set_index("variant")
+    assert found.status.to_dict() == {"tiny": "ok", "cut": "failed", "dynamic": "failed", "two": "failed"}
+    assert "truncated" in found.reason["cut"]
+    assert "dynamic shape" in found.reason["dynamic"]
+    assert "2 inputs" in found.reason["two"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "resnest51"], "nearest: resnest/resnest50"),
+        (["--models", "vgg*"], "no model matches 'vgg*'"),
+        ([], "nothing to measure: give --models, --onnx or --model"),
+        (["--onnx", "nowhere.onnx"], "--onnx nowhere.onnx: no such file"),
+        (["--models", "smoke", "--batch", "0"], "--batch 0: give a number of at least 1"),
+        (["--models", "smoke", "--precision", "fp16"], "models are converted to fp32"),
+        (["--model", "no_colon"], "give it as module:function"),
+        (["--models", "resnest50", "--weights", "gone.pth"], "--weights gone.pth: no such file"),
+        (["--models", "resnest", "--weights", __file__], "belongs to one model, but 11 are selected"),
+    ],
+)
+def test_a_bad_request_says_what_to_do_and_leaves_nothing(arguments, message, places, capsys):
+    assert main(run(*arguments, **places)) == 2
+    assert message in capsys.readouterr().err
+    assert not (places["output"] / "results.csv").exists()
+
+
+def test_a_directory_that_holds_no_run_cannot_be_resumed(tiny_onnx, places, capsys):
+    assert main(run("--resume", onnx=[tiny_onnx()], **places)) == 2
+    assert "no run to resume" in capsys.readouterr().err
+
+
+def test_a_directory_of_another_environment_is_refused(tiny_onnx, places, capsys):
+    path = tiny_onnx()
+    assert main(run("--rounds", "1", "--threads", "1", onnx=[path], **places)) == 0
+    assert main(run("--rounds", "1", "--threads", "2", onnx=[path], **places)) == 2
+    assert "threads was 1, is 2" in capsys.readouterr().err
+    assert sum(trials(places).values()) == 1
+
+
+def test_a_dry_run_prints_the_plan_and_touches_nothing(tiny_onnx, places, capsys):
+    assert main(run("--models", "smoke", "--dry-run", onnx=[tiny_onnx()], **places)) == 0
+    printed = capsys.readouterr()
+    assert "regnet/RegNetX-200MF  to convert" in printed.out
+    assert "tiny.onnx  as it is" in printed.out
+    assert not places["output"].exists()
+    assert not places["cache"].exists()
+
+
+def test_an_own_model_that_raises_is_a_row(places, tmp_path, monkeypatch):
+    (tmp_path / "cli_networks.py").write_text("def net():\n    raise RuntimeError('no weights')\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(run("--model", "cli_networks:net", **places)) == 1
+    (row,) = rows(places).to_dict("records")
+    assert (row["model"], row["status"]) == ("own/cli_networks:net", "failed")
+    assert "raised RuntimeError: no weights" in row["reason"]
+
+
+def test_an_own_model_is_measured_beside_a_file(places, tmp_path, tiny_onnx, monkeypatch):
+    (tmp_path / "cli_good.py").write_text(
+        "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    command = run("--model", "cli_good:net", "--resolution", "16", "--rounds", "1", onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    found = rows(places).set_index("model")
+    assert set(found.index) == {"own/cli_good:net", "onnx/tiny"}
+    assert found.macs["own/cli_good:net"] == str(8 * 27 * 14 * 14)
+
+
+def start(*command, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", *command],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_trials(places, count, seconds=120):
+    path = places["output"] / "trials.jsonl"
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} trials within {seconds} s")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_a_run_stopped_at_any_moment_is_gone_on_with(how, tiny_onnx, places):
+    files = [tiny_onnx(name=f"net{size}.onnx", shape=(1, 3, size, size)) for size in (4, 6, 8)]
+    command = run("--rounds", "3", "--half-width", "0", onnx=files, **places)
+    process = start(*command)
+    wait_for_trials(places, 4)
+    process.send_signal(how)
+    output, _ = process.communicate(timeout=60)
+    stopped = trials(places)
+    assert 4 <= sum(stopped.values()) < 9
+    if how != signal.SIGKILL:
+        assert process.returncode == 130, output
+        assert "the same command goes on from there" in output
+        assert (places["output"] / "results.md").is_file()
+    assert len(rows(places)) == 3
+    assert main(command) == 0
+    finished = trials(places)
+    assert len(finished) == 9
+    assert set(finished.values()) == {1}
+    assert stopped.items() <= finished.items()
+    assert rows(places).trials_count.tolist() == [3, 3, 3]
+
+
+def test_a_second_run_on_one_directory_is_refused(tiny_onnx, places):
+    command = run("--rounds", "50", "--half-width", "0", onnx=[tiny_onnx()], **places)
+    first = start(*command)
+    try:
+        wait_for_trials(places, 1)
+        second = start(*command)
+        output, _ = second.communicate(timeout=60)
+    finally:
+        first.kill()
+        first.communicate()
+    assert second.returncode == 2
+    assert str(first.pid) in output
+
+
+def test_measuring_imports_neither_torch_nor_tensorflow(tiny_onnx, places, tmp_path):
+    for package in ("torch", "tensorflow", "tf2onnx", "timm"):
+        (tmp_path / "blocked" / package).mkdir(parents=True)
+        (tmp_path / "blocked" / package / "__init__.py").write_text("raise AssertionError('imported while measuring')")
+    process = start(*run("--rounds", "1", onnx=[tiny_onnx()], **places), PYTHONPATH=str(tmp_path / "blocked"))
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+
+
+def test_the_report_is_written_again(tiny_onnx, places, capsys):
+    assert main(run("--rounds", "1", onnx=[tiny_onnx()], **places)) == 0
+    (places["output"] / "results.md").unlink()
+    assert main(["report", str(places["output"])]) == 0
+    assert (places["output"] / "results.md").is_file()
+    assert main(["report", str(places["cache"])]) == 2
+    assert "holds no results.csv" in capsys.readouterr().err
+
+
+def test_list_show_and_env_tell_what_there_is(capsys):
+    assert main(["list", "regnet/*Y*"]) == 0
+    assert "regnet/RegNetY-200MF" in capsys.readouterr().out
+    assert main(["show", "RegNetY-200MF"]) == 0
+    shown = capsys.readouterr().out
+    assert "channel order: BGR" in shown
+    assert "https://dl.fbaipublicfiles.com/pycls" in shown
+    assert main(["show", "RegNetY-200MF", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["published"]["top1_percent"] == 70.3
+    assert main(["show", "regnet"]) == 2
+    assert main(["env", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backends"]["onnxruntime"]["usable"] is True
+    assert main(["env"]) == 0
+    assert "onnxruntime: can run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "convert", "list", "show", "report", "env"])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m harness" in capsys.readouterr().out
+
+
+def test_a_wrong_duration_shows_the_right_form(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--models", "smoke", "--budget", "ten"])
+    assert ended.value.code == 2
+    assert "write 90s, 10m or 1.5h" in capsys.readouterr().err

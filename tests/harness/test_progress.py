@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from harness.progress import Progress, minutes_text
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_plain_lines_where_there_is_no_terminal():
+    stream = io.StringIO()
+    with Progress("convert", 2, stream) as progress:
+        progress.step("a: 1 s")
+        progress.step("b: failed", problem=True)
+    assert stream.getvalue() == "[convert 1/2] a: 1 s\n[convert 2/2] b: failed\n"
+
+
+def test_a_bar_on_a_terminal_keeps_the_problems():
+    stream = Terminal()
+    with Progress("round 1", 2, stream) as progress:
+        progress.step("a: 1.00 ms [sic]")
+        progress.step("b: failed: [why]", problem=True)
+    text = stream.getvalue()
+    assert "2/2" in text
+    assert "gone, about 0:00 left" in text
+    assert "b: failed: [why]" in text
+    assert "[sic]" not in text
+
+
+def test_nothing_to_do_draws_nothing():
+    stream = Terminal()
+    with Progress("convert", 0, stream):
+        pass
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (83, "1:23"), (3723, "1:02:03")])
+def test_durations_read_as_a_clock(seconds, text):
+    assert minutes_text(seconds) == text
