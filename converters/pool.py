@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -36,6 +37,8 @@ class Conversion:
     artifact: Artifact | None = None
     cached: bool = False
     seconds: float = 0.0
+    memory_peak_mib: float | None = None
+    """Largest resident set of the conversion's process, PyTorch itself included; None where not known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +101,18 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
         result = {"status": "unsupported", "reason": f"{error}; pip install 'baseline-zoo[all]'"}
     except Exception as error:
         result = _failure(error)
+    result["memory_peak_mib"] = _memory_peak_mib()
     Path(folder, "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def _memory_peak_mib() -> float | None:
+    """Largest resident set of this process so far; a process forked from another begins with that one's."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def _failure(error: Exception) -> dict[str, Any]:
@@ -150,7 +164,14 @@ class _Job:
             conversion = Conversion(self.request, status, reason, seconds=seconds)
         else:
             artifact = Artifact(Path(result["path"]), result["provenance"]) if result["status"] == "ok" else None
-            conversion = Conversion(self.request, result["status"], result["reason"], artifact, seconds=seconds)
+            conversion = Conversion(
+                self.request,
+                result["status"],
+                result["reason"],
+                artifact,
+                seconds=seconds,
+                memory_peak_mib=result["memory_peak_mib"],
+            )
         self.folder.cleanup()
         return conversion
 

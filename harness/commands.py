@@ -142,7 +142,7 @@ def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
         print(f"{path}  as it is")
     count = len(request.conversions()) + len(request.onnx_files)
     say(
-        f"{count} series, {missing} to convert with {request.exporter} at opset {request.opset}, batch {request.batch}; "
+        f"{count} series, {missing} to convert ({request.exporter}, opset {request.opset}, batch {request.batch}); "
         f"then up to {request.rounds} rounds on {request.backend} within {request.budget_s:.0f} s, into {output}"
     )
 

@@ -33,7 +33,7 @@ def test_no_time_has_no_foreign_cores() -> None:
 
 def test_stolen_time_counts_and_idle_and_guest_time_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     times = LinuxTimes(user=1, nice=2, system=4, idle=1000, iowait=500, irq=8, softirq=16, steal=32, guest=1)
-    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [times])  # noqa: ARG005
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [times])
     monkeypatch.setattr(contamination, "allowed_cpus", lambda: frozenset({0}))
     assert CpuMeter().read().busy_s == 63
 
@@ -41,7 +41,7 @@ def test_stolen_time_counts_and_idle_and_guest_time_do_not(monkeypatch: pytest.M
 def test_processors_this_process_may_not_use_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     zero = LinuxTimes(0, 0, 0, 0, 0, 0, 0, 0, 0)
     per_cpu = [zero._replace(user=1), zero._replace(user=10), zero._replace(user=100)]
-    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: per_cpu)  # noqa: ARG005
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: per_cpu)
     monkeypatch.setattr(contamination, "allowed_cpus", lambda: frozenset({0, 2}))
     assert CpuMeter().read().busy_s == 101
 

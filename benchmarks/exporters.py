@@ -1,0 +1,100 @@
+"""Both PyTorch exporters over many models: seconds, MiB, operators, agreement, and latency side by side.
+
+    python benchmarks/exporters.py --models all --output exporters.csv
+
+The two artifacts of a model are timed against each other in one process, in alternating blocks, so that
+the machine's changes of speed cancel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+import zoo
+from converters.pool import Conversion, convert_many
+from converters.pytorch import EXPORTERS
+from converters.request import ConversionRequest
+from harness.environment import collect
+from harness.launcher import run_trial
+from harness.trial import TimingSettings, TrialJob
+
+
+def converted(names: list[str], exporter: str, cache_dir: Path) -> dict[str, Conversion]:
+    """Converts every model, one at a time: two at once would disturb each other's seconds."""
+    from converters.pool import PoolSettings
+
+    requests = [ConversionRequest(name, exporter=exporter) for name in names]
+    found = {}
+    for conversion in convert_many(requests, cache_dir, PoolSettings(workers=1)):
+        found[conversion.request.model] = conversion
+        print(f"{exporter} {conversion.request.model}: {conversion.status} {conversion.seconds:.1f} s", flush=True)
+    return found
+
+
+def latency_ratio(dynamo: Conversion, torchscript: Conversion, threads: int) -> float | None:
+    """Latency of the dynamo artifact over that of the TorchScript one."""
+    assert dynamo.artifact is not None
+    assert torchscript.artifact is not None
+    with tempfile.TemporaryDirectory() as folder:
+        job = TrialJob(
+            artifact=str(dynamo.artifact.path),
+            artifact_sha256=dynamo.artifact.sha256,
+            reference=str(torchscript.artifact.path),
+            backend="onnxruntime",
+            precision="fp32",
+            batch=1,
+            threads=threads,
+            timing=TimingSettings(),
+            seed=0,
+            samples="",
+        )
+        return run_trial(job, timeout_s=300, work_dir=folder).ratio
+
+
+def row_of(name: str, found: dict[str, dict[str, Conversion]], threads: int) -> dict[str, object]:
+    """One line of the table."""
+    row: dict[str, object] = {"model": name}
+    for exporter, conversions in found.items():
+        conversion = conversions[name]
+        row[f"{exporter}_status"] = conversion.status
+        if conversion.artifact is None:
+            continue
+        made = conversion.artifact.provenance
+        # A model that shares its artifact with another was not converted for itself.
+        row[f"{exporter}_s"] = conversion.seconds or None
+        row[f"{exporter}_peak_mib"] = conversion.memory_peak_mib if conversion.seconds else None
+        row[f"{exporter}_nodes"] = sum(made["operators"].values())
+        row[f"{exporter}_kinds"] = len(made["operators"])
+        row[f"{exporter}_relative_l2"] = max(check["relative_l2"] for check in made["verification"])
+    if all(conversions[name].status == "ok" for conversions in found.values()):
+        row["latency_dynamo_over_torchscript"] = latency_ratio(
+            found["dynamo"][name], found["torchscript"][name], threads
+        )
+    return row
+
+
+def main() -> None:
+    """Converts twice, measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="smoke")
+    parser.add_argument("--output", type=Path, default=Path("exporters.csv"))
+    arguments = parser.parse_args()
+    names = [card.name for card in zoo.cards(arguments.models) if card.release.framework == "pytorch"]
+    threads = collect(None).threads
+    with tempfile.TemporaryDirectory() as cache:
+        found = {exporter: converted(names, exporter, Path(cache)) for exporter in EXPORTERS}
+        rows = []
+        for name in names:
+            rows.append(row_of(name, found, threads))
+            pd.DataFrame(rows).to_csv(arguments.output, index=False)
+            print(name, rows[-1].get("latency_dynamo_over_torchscript"), flush=True)
+    table = pd.DataFrame(rows).drop(columns="model")
+    print(table.describe(percentiles=[0.1, 0.5, 0.9]).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

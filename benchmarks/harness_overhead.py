@@ -1,0 +1,110 @@
+"""What the harness reports against a bare `InferenceSession.run` loop on the same artifact.
+
+    python benchmarks/harness_overhead.py --models smoke --pairs 10
+
+Both run in fresh processes, pair after pair in random order: a harness trial, and a process that does
+nothing but create a session with the same threads and call `run` in a loop. The bare loop shares neither
+the harness's IO binding nor its second session. The ratio of the two medians is taken in each pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import converters
+import zoo
+from converters.artifact import default_cache_dir
+from harness import reference
+from harness.environment import collect
+from harness.launcher import run_trial
+from harness.trial import TimingSettings, TrialJob
+
+BARE = """
+import json, statistics, sys, time
+import numpy, onnxruntime
+path, threads, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = threads
+if sys.argv[4] == "no-spin":
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+source = session.get_inputs()[0]
+feed = {source.name: numpy.random.default_rng(0).standard_normal(source.shape, dtype=numpy.float32)}
+end = time.perf_counter() + 0.2
+while time.perf_counter() < end:
+    session.run(None, feed)
+times, end = [], time.perf_counter() + seconds
+while time.perf_counter() < end:
+    begin = time.perf_counter_ns()
+    session.run(None, feed)
+    times.append(time.perf_counter_ns() - begin)
+print(json.dumps(statistics.median(times) / 1e6))
+"""
+
+
+def bare_median_ms(path: Path, threads: int, spin: str) -> float:
+    """Median of the plain loop in a fresh process, in ms."""
+    command = [sys.executable, "-c", BARE, str(path), str(threads), "0.5", spin]
+    return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def harness_median_ms(artifact: converters.Artifact, reference_path: Path, threads: int) -> float:
+    """Median that a harness trial reports, in ms."""
+    with tempfile.TemporaryDirectory() as folder:
+        job = TrialJob(
+            artifact=str(artifact.path),
+            artifact_sha256=artifact.sha256,
+            reference=str(reference_path),
+            backend="onnxruntime",
+            precision="fp32",
+            batch=1,
+            threads=threads,
+            timing=TimingSettings(),
+            seed=0,
+            samples="",
+        )
+        result = run_trial(job, timeout_s=300, work_dir=folder)
+    if result.latency_median_ms is None:
+        raise SystemExit(f"{artifact.path}: {result.reason}")
+    return result.latency_median_ms
+
+
+def main() -> None:
+    """Measures pair by pair and prints a line a model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="smoke")
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--spin", choices=("spin", "no-spin"), default="spin", help="the bare loop's worker threads")
+    arguments = parser.parse_args()
+    threads = collect(None).threads
+    print(f"bare loop: {arguments.spin}; ratio = harness over bare, geometric mean over {arguments.pairs} pairs")
+    with tempfile.TemporaryDirectory() as folder:
+        reference_path = Path(folder, "reference.onnx")
+        reference.write_reference(reference_path)
+        for name in zoo.list_models(arguments.models):
+            artifact = converters.convert(name, cache_dir=default_cache_dir())
+            logs = []
+            for _ in range(arguments.pairs):
+                sides = {
+                    "harness": lambda a=artifact: harness_median_ms(a, reference_path, threads),
+                    "bare": lambda a=artifact: bare_median_ms(a.path, threads, arguments.spin),
+                }
+                found = {side: sides[side]() for side in random.sample(sorted(sides), 2)}
+                logs.append(math.log(found["harness"] / found["bare"]))
+            mean, error = np.mean(logs), np.std(logs, ddof=1) / math.sqrt(len(logs))
+            print(
+                f"{name}: {math.exp(mean):.4f} +- {1.96 * error:.4f}, pairs' sd {np.std(logs, ddof=1):.2%}", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""How far the reported median and the reported ratio move over repeated runs.
+
+    python benchmarks/spread.py --models smoke --runs 10
+    python benchmarks/spread.py --models smoke --runs 10 --block-ms 20,80,320 --block-groups 1,3,6
+
+A run here is one trial of each model, as `harness run --rounds 1` makes it. Printed for each setting: the
+standard deviation of the log over the runs, and the largest over the smallest, of the median latency and of
+the ratio to the reference network; and the seconds a trial takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import random
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+import converters
+import zoo
+from converters.artifact import default_cache_dir
+from harness import reference
+from harness.environment import collect
+from harness.launcher import run_trial
+from harness.trial import TimingSettings, TrialJob
+
+
+def spread(values: list[float]) -> str:
+    """Standard deviation of the log, and the range, of positive values."""
+    logs = np.log(values)
+    return f"sd {np.std(logs, ddof=1):6.2%}, max/min {math.exp(np.ptp(logs)):.3f}"
+
+
+def main() -> None:
+    """Repeats runs of every setting in random order and prints their spread."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="smoke")
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--block-ms", default=str(TimingSettings().block_ms))
+    parser.add_argument("--block-groups", default=str(TimingSettings().block_pairs))
+    arguments = parser.parse_args()
+    threads = collect(None).threads
+    settings = [
+        TimingSettings(block_ms=float(length), block_pairs=int(groups))
+        for length, groups in itertools.product(arguments.block_ms.split(","), arguments.block_groups.split(","))
+    ]
+    artifacts = {n: converters.convert(n, cache_dir=default_cache_dir()) for n in zoo.list_models(arguments.models)}
+    medians, ratios, seconds = defaultdict(list), defaultdict(list), defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        reference_path = Path(folder, "reference.onnx")
+        reference.write_reference(reference_path)
+        for _ in range(arguments.runs):
+            plan = list(itertools.product(settings, artifacts))
+            for setting, name in random.sample(plan, len(plan)):
+                job = TrialJob(
+                    artifact=str(artifacts[name].path),
+                    artifact_sha256=artifacts[name].sha256,
+                    reference=str(reference_path),
+                    backend="onnxruntime",
+                    precision="fp32",
+                    batch=1,
+                    threads=threads,
+                    timing=setting,
+                    seed=0,
+                    samples="",
+                )
+                began = time.monotonic()
+                result = run_trial(job, timeout_s=300, work_dir=folder)
+                if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
+                    raise SystemExit(f"{name}: {result.reason}")
+                seconds[setting, name].append(time.monotonic() - began)
+                medians[setting, name].append(result.latency_median_ms)
+                ratios[setting, name].append(result.ratio)
+    for setting, name in itertools.product(settings, artifacts):
+        key = setting, name
+        print(
+            f"{name}, {setting.block_pairs} groups of {setting.block_ms:g} ms, {np.mean(seconds[key]):.1f} s a trial: "
+            f"median {np.median(medians[key]):.2f} ms, {spread(medians[key])}; ratio {spread(ratios[key])}"
+        )
+
+
+if __name__ == "__main__":
+    main()
