@@ -13,20 +13,16 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+from trials import measure
 
 import zoo
-from converters.pool import Conversion, convert_many
+from converters.pool import Conversion, PoolSettings, convert_many
 from converters.pytorch import EXPORTERS
 from converters.request import ConversionRequest
-from harness.environment import collect
-from harness.launcher import run_trial
-from harness.trial import TimingSettings, TrialJob
 
 
 def converted(names: list[str], exporter: str, cache_dir: Path) -> dict[str, Conversion]:
     """Converts every model, one at a time: two at once would disturb each other's seconds."""
-    from converters.pool import PoolSettings
-
     requests = [ConversionRequest(name, exporter=exporter) for name in names]
     found = {}
     for conversion in convert_many(requests, cache_dir, PoolSettings(workers=1)):
@@ -35,27 +31,14 @@ def converted(names: list[str], exporter: str, cache_dir: Path) -> dict[str, Con
     return found
 
 
-def latency_ratio(dynamo: Conversion, torchscript: Conversion, threads: int) -> float | None:
+def latency_ratio(dynamo: Conversion, torchscript: Conversion) -> float | None:
     """Latency of the dynamo artifact over that of the TorchScript one."""
     assert dynamo.artifact is not None
     assert torchscript.artifact is not None
-    with tempfile.TemporaryDirectory() as folder:
-        job = TrialJob(
-            artifact=str(dynamo.artifact.path),
-            artifact_sha256=dynamo.artifact.sha256,
-            reference=str(torchscript.artifact.path),
-            backend="onnxruntime",
-            precision="fp32",
-            batch=1,
-            threads=threads,
-            timing=TimingSettings(),
-            seed=0,
-            samples="",
-        )
-        return run_trial(job, timeout_s=300, work_dir=folder).ratio
+    return measure(dynamo.artifact, torchscript.artifact.path).ratio
 
 
-def row_of(name: str, found: dict[str, dict[str, Conversion]], threads: int) -> dict[str, object]:
+def row_of(name: str, found: dict[str, dict[str, Conversion]]) -> dict[str, object]:
     """One line of the table."""
     row: dict[str, object] = {"model": name}
     for exporter, conversions in found.items():
@@ -71,9 +54,7 @@ def row_of(name: str, found: dict[str, dict[str, Conversion]], threads: int) -> 
         row[f"{exporter}_kinds"] = len(made["operators"])
         row[f"{exporter}_relative_l2"] = max(check["relative_l2"] for check in made["verification"])
     if all(conversions[name].status == "ok" for conversions in found.values()):
-        row["latency_dynamo_over_torchscript"] = latency_ratio(
-            found["dynamo"][name], found["torchscript"][name], threads
-        )
+        row["latency_dynamo_over_torchscript"] = latency_ratio(found["dynamo"][name], found["torchscript"][name])
     return row
 
 
@@ -84,12 +65,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("exporters.csv"))
     arguments = parser.parse_args()
     names = [card.name for card in zoo.cards(arguments.models) if card.release.framework == "pytorch"]
-    threads = collect(None).threads
     with tempfile.TemporaryDirectory() as cache:
         found = {exporter: converted(names, exporter, Path(cache)) for exporter in EXPORTERS}
         rows = []
         for name in names:
-            rows.append(row_of(name, found, threads))
+            rows.append(row_of(name, found))
             pd.DataFrame(rows).to_csv(arguments.output, index=False)
             print(name, rows[-1].get("latency_dynamo_over_torchscript"), flush=True)
     table = pd.DataFrame(rows).drop(columns="model")

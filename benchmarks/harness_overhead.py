@@ -19,14 +19,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from trials import measure
 
 import converters
 import zoo
 from converters.artifact import default_cache_dir
 from harness import reference
 from harness.environment import collect
-from harness.launcher import run_trial
-from harness.trial import TimingSettings, TrialJob
 
 BARE = """
 import json, statistics, sys, time
@@ -57,25 +56,11 @@ def bare_median_ms(path: Path, threads: int, spin: str) -> float:
     return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
-def harness_median_ms(artifact: converters.Artifact, reference_path: Path, threads: int) -> float:
+def harness_median_ms(artifact: converters.Artifact, reference_path: Path) -> float:
     """Median that a harness trial reports, in ms."""
-    with tempfile.TemporaryDirectory() as folder:
-        job = TrialJob(
-            artifact=str(artifact.path),
-            artifact_sha256=artifact.sha256,
-            reference=str(reference_path),
-            backend="onnxruntime",
-            precision="fp32",
-            batch=1,
-            threads=threads,
-            timing=TimingSettings(),
-            seed=0,
-            samples="",
-        )
-        result = run_trial(job, timeout_s=300, work_dir=folder)
-    if result.latency_median_ms is None:
-        raise SystemExit(f"{artifact.path}: {result.reason}")
-    return result.latency_median_ms
+    median_ms = measure(artifact, reference_path).latency_median_ms
+    assert median_ms is not None
+    return median_ms
 
 
 def main() -> None:
@@ -95,7 +80,7 @@ def main() -> None:
             logs = []
             for _ in range(arguments.pairs):
                 sides = {
-                    "harness": lambda a=artifact: harness_median_ms(a, reference_path, threads),
+                    "harness": lambda a=artifact: harness_median_ms(a, reference_path),
                     "bare": lambda a=artifact: bare_median_ms(a.path, threads, arguments.spin),
                 }
                 found = {side: sides[side]() for side in random.sample(sorted(sides), 2)}

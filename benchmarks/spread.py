@@ -20,14 +20,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from trials import measure
 
 import converters
 import zoo
 from converters.artifact import default_cache_dir
 from harness import reference
-from harness.environment import collect
-from harness.launcher import run_trial
-from harness.trial import TimingSettings, TrialJob
+from harness.trial import TimingSettings
 
 
 def spread(values: list[float]) -> str:
@@ -44,7 +43,6 @@ def main() -> None:
     parser.add_argument("--block-ms", default=str(TimingSettings().block_ms))
     parser.add_argument("--block-groups", default=str(TimingSettings().block_pairs))
     arguments = parser.parse_args()
-    threads = collect(None).threads
     settings = [
         TimingSettings(block_ms=float(length), block_pairs=int(groups))
         for length, groups in itertools.product(arguments.block_ms.split(","), arguments.block_groups.split(","))
@@ -57,22 +55,10 @@ def main() -> None:
         for _ in range(arguments.runs):
             plan = list(itertools.product(settings, artifacts))
             for setting, name in random.sample(plan, len(plan)):
-                job = TrialJob(
-                    artifact=str(artifacts[name].path),
-                    artifact_sha256=artifacts[name].sha256,
-                    reference=str(reference_path),
-                    backend="onnxruntime",
-                    precision="fp32",
-                    batch=1,
-                    threads=threads,
-                    timing=setting,
-                    seed=0,
-                    samples="",
-                )
                 began = time.monotonic()
-                result = run_trial(job, timeout_s=300, work_dir=folder)
-                if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
-                    raise SystemExit(f"{name}: {result.reason}")
+                result = measure(artifacts[name], reference_path, setting)
+                assert result.latency_median_ms is not None
+                assert result.ratio is not None
                 seconds[setting, name].append(time.monotonic() - began)
                 medians[setting, name].append(result.latency_median_ms)
                 ratios[setting, name].append(result.ratio)

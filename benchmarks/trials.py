@@ -1,0 +1,38 @@
+"""One trial of the harness, as the benchmarks make them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import converters
+from harness.environment import collect
+from harness.launcher import run_trial
+from harness.trial import TimingSettings, TrialJob, TrialResult
+
+_TIMEOUT_S = 300.0
+
+
+def measure(artifact: converters.Artifact, reference: Path, timing: TimingSettings | None = None) -> TrialResult:
+    """A trial of the artifact beside the reference network, in a fresh process.
+
+    Raises:
+        SystemExit: the trial failed; a benchmark without it means nothing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        job = TrialJob(
+            artifact=str(artifact.path),
+            artifact_sha256=artifact.sha256,
+            reference=str(reference),
+            backend="onnxruntime",
+            precision="fp32",
+            batch=1,
+            threads=collect(None).threads,
+            timing=timing or TimingSettings(),
+            seed=0,
+            samples="",
+        )
+        result = run_trial(job, timeout_s=_TIMEOUT_S, work_dir=folder)
+    if result.status != "ok":
+        raise SystemExit(f"{artifact.path}: {result.status}: {result.reason}")
+    return result
