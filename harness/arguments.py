@@ -77,8 +77,8 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
         "--weights",
         default="probe",
         metavar="FILE",
-        help="a released checkpoint of the one model selected; by default seeded probe weights, which are as "
-        "fast but know nothing",
+        help="a released checkpoint of the one model selected; by default seeded probe weights: the "
+        "same operations on numbers that know nothing",
     )
     group.add_argument(
         "--resolution", type=int, metavar="R", help="input size in pixels of one's own models (224); the zoo's is fixed"
