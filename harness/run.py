@@ -44,15 +44,17 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
     wanted = request.conversions()
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
     found: list[SeriesFacts] = []
-    started, made = time.monotonic(), 0
+    started = time.monotonic()
+    counts = dict.fromkeys(("converted", "from the cache", "failed"), 0)
     with Progress("convert", len(wanted)) as progress:
         for conversion in convert_many(wanted, cache_dir, limits):
-            made += not conversion.cached
-            progress.step(_conversion_line(conversion), problem=conversion.status != "ok")
+            failed = conversion.status != "ok"
+            counts["failed" if failed else "from the cache" if conversion.cached else "converted"] += 1
+            progress.step(_conversion_line(conversion), problem=failed)
             found.append(facts.facts_of_conversion(conversion, request.backend))
     if wanted:
-        seconds = minutes_text(time.monotonic() - started)
-        say(f"{len(wanted)} artifacts: {made} converted, {len(wanted) - made} from the cache, in {seconds}")
+        told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+        say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
     return found + _file_series(request)

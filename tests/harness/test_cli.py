@@ -119,13 +119,14 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(tiny_onnx, places, capsys
     assert not places["cache"].exists()
 
 
-def test_an_own_model_that_raises_is_a_row(places, tmp_path, monkeypatch):
+def test_an_own_model_that_raises_is_a_row(places, tmp_path, monkeypatch, capsys):
     (tmp_path / "cli_networks.py").write_text("def net():\n    raise RuntimeError('no weights')\n")
     monkeypatch.chdir(tmp_path)
     assert main(run("--model", "cli_networks:net", **places)) == 1
     (row,) = rows(places).to_dict("records")
     assert (row["model"], row["status"]) == ("own/cli_networks:net", "failed")
     assert "raised RuntimeError: no weights" in row["reason"]
+    assert "artifacts: 1 failed, in" in capsys.readouterr().err
 
 
 def test_an_own_model_is_measured_beside_a_file(places, tmp_path, tiny_onnx, monkeypatch):
