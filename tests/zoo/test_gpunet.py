@@ -172,7 +172,7 @@ def test_what_the_release_does_not_build_is_refused():
         adapters.build(small(card, ["1 fused k3 s1 e2 c33 relu"]))
 
 
-@pytest.mark.parametrize("source", ["gpunet"])
+@pytest.mark.parametrize("source", ["gpunet", "lanet"])
 def test_without_torch_the_extra_is_named(source, monkeypatch):
     for module in [m for m in sys.modules if m.startswith("zoo.architectures.")]:
         monkeypatch.delitem(sys.modules, module)
