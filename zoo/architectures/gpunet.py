@@ -8,6 +8,7 @@ in names, `conv_pwl`, two batch norm epsilons) is in the files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -24,14 +25,15 @@ DROPOUT = 0.2
 _HEAD_POSITION = 2
 _ACTIVATIONS: dict[str, type[nn.ReLU] | type[nn.SiLU]] = {"relu": nn.ReLU, "swish": nn.SiLU}
 _WIDTH_MULTIPLE = 8
-_LARGEST_LOSS = 0.9
+_SMALLEST_SHARE = 0.9
 _SQUEEZE_RATIO = 0.25
 
 
 def rounded_width(width: float) -> int:
     """The multiple of 8 nearest to `width`, or the next one where that would lose more than a tenth."""
-    rounded = max(_WIDTH_MULTIPLE, int(width + _WIDTH_MULTIPLE / 2) // _WIDTH_MULTIPLE * _WIDTH_MULTIPLE)
-    return rounded + _WIDTH_MULTIPLE if rounded < _LARGEST_LOSS * width else rounded
+    rounded = _WIDTH_MULTIPLE * max(1, math.floor(width / _WIDTH_MULTIPLE + 0.5))
+    loses_much = rounded < _SMALLEST_SHARE * width
+    return rounded + _WIDTH_MULTIPLE if loses_much else rounded
 
 
 def squeezed_width(width: int, expansion: float) -> int:
