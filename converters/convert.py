@@ -102,7 +102,7 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         started = time.perf_counter()
         try:
             model = pytorch.export(
-                native.module,
+                native.deployable(),
                 exporter=request.exporter,
                 opset=request.opset,
                 batch=request.batch,

@@ -36,11 +36,13 @@ class Preprocessing:
     rule: str
     """`resize_then_crop`: shorter side to `resize_px`, then the centre `crop_px` square;
     `crop_then_resize`: centre square of `crop_fraction` of the shorter side, resized to `crop_px`;
-    `squash`: both sides to `crop_px`, the aspect ratio ignored."""
+    `squash`: both sides to `crop_px`, the aspect ratio ignored;
+    `none`: the data set's images are of `crop_px` already, and are used as they are."""
     crop_px: int
     interpolation: str
+    """Empty where nothing is resized."""
     library: str
-    """Whose resize the release uses: `pil` or `opencv`."""
+    """Whose resize the release uses: `pil` or `opencv`; empty where nothing is resized."""
     channel_order: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -73,6 +75,8 @@ class Checkpoint:
     """The release's own name of these weights, where one network has several."""
     sha256_prefix: str = ""
     """Leading digits of the file's SHA-256 as the release states them; empty where it does not."""
+    archive_member: str = ""
+    """The checkpoint's path in the archive that the URL gives; empty where it gives the checkpoint itself."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,13 @@ class NativeModel(Protocol):
     weights: str
     """What the weights are: `probe`, `file` or `own`."""
 
+    def deployable(self) -> Any:
+        """The framework object to convert: `module`, or one that computes the same from the weights as they are.
+
+        It differs where the release computes for every image what depends on the weights alone.
+        """
+        ...
+
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Every tensor of the state under the release's own name: float32, counters in their own type."""
         ...

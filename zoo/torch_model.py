@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,27 @@ if TYPE_CHECKING:
 class TorchModel:
     """A `torch.nn.Module` in evaluation mode behind the interface of `zoo.native.NativeModel`."""
 
-    def __init__(self, card: ModelCard, module: torch.nn.Module) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        module: torch.nn.Module,
+        deploy: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
+    ) -> None:
+        """Wraps a module.
+
+        Args:
+            card: the model's facts.
+            module: its state dict has the release's names.
+            deploy: makes the copy to convert, where that is not the module itself (`deployable`).
+        """
         self.card = card
         self.module = module.eval().requires_grad_(False)
         self.weights = ""
+        self._deploy = deploy
+
+    def deployable(self) -> torch.nn.Module:
+        """See `NativeModel.deployable`."""
+        return self._deploy(self.module) if self._deploy else self.module
 
     def parameters(self) -> dict[str, NDArray[Any]]:
         """See `NativeModel.parameters`."""

@@ -40,7 +40,7 @@ def test_every_released_model_of_the_four_packages_has_a_card():
     assert counts == {"efficientnet": 14, "ofa": 50, "regnet": 24, "resnest": 11}
 
 
-@pytest.mark.parametrize("source", ["efficientnet", "ofa", "regnet", "resnest"])
+@pytest.mark.parametrize("source", sorted(path.stem for path in ORIGINALS.glob("*.json")))
 def test_cards_state_what_the_originals_count(source):
     """Parameters, multiply-adds and signature of the original code, wherever they are recorded."""
     recorded = json.loads((ORIGINALS / f"{source}.json").read_text())

@@ -16,6 +16,10 @@ ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
 FAST = {
     "efficientnet/efficientnet_b0",
     "efficientnet/tf_efficientnet_b0",
+    "gpunet/GPUNet-0",
+    "gpunet/GPUNet-D1",
+    "gpunet/GPUNet-P0",
+    "lanet/LaNet_CIFAR10_128",
     "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25",
     "ofa/cpu_lat-10ms_top1-71.1_finetune-25",
     "regnet/RegNetX-200MF",

@@ -28,7 +28,7 @@ class Adapter(Protocol):
         ...
 
 
-_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "ofa", "regnet", "resnest")}
+_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "gpunet", "lanet", "ofa", "regnet", "resnest")}
 
 
 def _modules() -> dict[str, str]:
@@ -62,7 +62,9 @@ def build(card: ModelCard) -> NativeModel:
     try:
         return chosen.build(card)
     except ImportError as error:
+        # A source without a package is this project's own definition, which needs the framework alone.
+        needed = card.release.package or card.release.framework
         raise MissingPackageError(
-            f"{card.name} needs {card.release.package}, which does not import here ({error}); "
+            f"{card.name} needs {needed}, which does not import here ({error}); "
             f"install it with: pip install 'baseline-zoo[{chosen.EXTRA}]'"
         ) from error
