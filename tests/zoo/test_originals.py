@@ -16,6 +16,11 @@ ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
 FAST = {
     "efficientnet/efficientnet_b0",
     "efficientnet/tf_efficientnet_b0",
+    "fbnet/FBNetV2_F1",
+    "fbnet/FBNetV3_A",
+    "fbnet/dmasking_f1",
+    "fbnet/fbnet_a",
+    "fbnet/fbnet_ase",
     "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25",
     "ofa/cpu_lat-10ms_top1-71.1_finetune-25",
     "regnet/RegNetX-200MF",

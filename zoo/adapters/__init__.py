@@ -28,7 +28,7 @@ class Adapter(Protocol):
         ...
 
 
-_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "ofa", "regnet", "resnest")}
+_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "fbnet", "ofa", "regnet", "resnest")}
 
 
 def _modules() -> dict[str, str]:
