@@ -28,7 +28,9 @@ class Adapter(Protocol):
         ...
 
 
-_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "gpunet", "lanet", "ofa", "regnet", "resnest")}
+_BUILT_IN = {
+    name: f"zoo.adapters.{name}" for name in ("efficientnet", "fbnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
+}
 
 
 def _modules() -> dict[str, str]:
