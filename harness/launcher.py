@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -50,13 +51,13 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
     return result_of_failed_process(ended, timeout_s, started_at)
 
 
+@dataclasses.dataclass(frozen=True)
 class EndedProcess:
     """How a process ended, and the last lines it printed."""
 
-    def __init__(self, exit_code: int, timed_out: bool, output_tail: str) -> None:
-        self.exit_code = exit_code
-        self.timed_out = timed_out
-        self.output_tail = output_tail
+    exit_code: int
+    timed_out: bool
+    output_tail: str
 
 
 def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:

@@ -55,7 +55,7 @@ def test_a_process_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
         f"pathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n"
         "time.sleep(600)"
     )
-    ended = run_process(python(code), timeout_s=2.0)
+    ended = run_process(python(code), timeout_s=3.0)
     assert ended.timed_out
     deadline_s = time.monotonic() + 10
     numbers = [int(number) for number in pids.read_text().split()]
