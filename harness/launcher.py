@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from harness.storage import TRIAL_FOLDER_PREFIX
 from harness.trial import TrialJob, TrialResult
 
 # The size of the environment shifts the stack and with it alignments, which biases timings; a random
@@ -41,7 +42,7 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
     raised again.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    with tempfile.TemporaryDirectory(prefix="trial-", dir=work_dir) as directory:
+    with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
         job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
         job_path.write_text(json.dumps(job.to_json()))
         command = [sys.executable, "-X", "faulthandler", "-m", "harness.worker", str(job_path), str(result_path)]
