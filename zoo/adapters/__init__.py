@@ -28,7 +28,8 @@ class Adapter(Protocol):
         ...
 
 
-_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "gpunet", "lanet", "ofa", "regnet", "resnest")}
+_SOURCES = ("alphanet", "efficientnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
+_BUILT_IN = {name: f"zoo.adapters.{name}" for name in _SOURCES}
 
 
 def _modules() -> dict[str, str]:
