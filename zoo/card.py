@@ -49,6 +49,9 @@ class Preprocessing:
     stated_in: str
     resize_px: int | None = None
     crop_fraction: float | None = None
+    tensor_resize: str = ""
+    """How the normalised crop is resized, as a tensor, to the network's resolution where `crop_px` is another:
+    `bicubic` (no antialiasing); empty where the crop is the input."""
 
 
 @dataclasses.dataclass(frozen=True)

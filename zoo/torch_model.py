@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,21 +96,45 @@ class TorchModel:
         Raises:
             WeightsError: not a checkpoint, or not one of this network; the tensors are listed.
         """
-        state = read_state_dict(path, self.card.checkpoint.container)
+        self.load_state(read_state_dict(path, self.card.checkpoint.container), path)
+
+    def load_state(self, state: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Loads a state of this network, strictly; counters of batches may be left out.
+
+        Args:
+            state: tensors by name.
+            path: the file that they come from, for messages.
+
+        Raises:
+            WeightsError: not a state of this network; the tensors are listed.
+        """
         own = {name: tuple(tensor.shape) for name, tensor in self.module.state_dict().items()}
         given = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        problems = [f"missing {name}" for name in own if name not in given and "num_batches" not in name]
-        problems += [f"unexpected {name}" for name in given if name not in own]
-        problems += [
-            f"{name} has shape {given[name]}, the network {own[name]}"
-            for name in own
-            if name in given and given[name] != own[name]
-        ]
-        if problems:
-            shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
-            raise WeightsError(f"{path} does not fit {self.card.name}: {shown}")
+        counters = {name for name in own if "num_batches" in name}
+        if problems := misfits(own, given, may_lack=counters):
+            raise WeightsError(f"{path} does not fit {self.card.name}: {problems}")
         self.module.load_state_dict(state, strict=False)
         self.weights = "file"
+
+
+def misfits(
+    own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], *, may_lack: Collection[str] = ()
+) -> str:
+    """What of a given state does not fit a network, in words; empty where all of it fits.
+
+    Args:
+        own: shapes of the network's tensors by name.
+        given: shapes of the given tensors.
+        may_lack: the network's tensors that need not be given.
+    """
+    problems = [f"missing {name}" for name in own if name not in given and name not in may_lack]
+    problems += [f"unexpected {name}" for name in given if name not in own]
+    problems += [
+        f"{name} has shape {given[name]}, the network {own[name]}"
+        for name in own
+        if name in given and given[name] != own[name]
+    ]
+    return "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
 
 
 def read_state_dict(path: Path, container: str) -> dict[str, torch.Tensor]:

@@ -49,7 +49,7 @@ def branching():
 ENDS = {
     "good": ("ok", ""),
     "crashes": ("failed", "ended with code -6"),
-    "hangs": ("timeout", "not converted within 30 s (--conversion-timeout)"),
+    "hangs": ("timeout", "not converted within 60 s (--conversion-timeout)"),
     "raises": ("failed", "raises() raised RuntimeError: no weights here"),
     "downloads": ("failed", "downloads() raised URLError"),
     "eats": ("out_of_memory", "took more than 2500 MiB"),
@@ -67,7 +67,7 @@ def conversions(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("PYTHONPATH", str(folder))
         requests = [ConversionRequest(f"pool_networks:{name}", resolution=16) for name in ENDS]
-        settings = PoolSettings(workers=2, timeout_s=30, memory_limit_mib=2500)
+        settings = PoolSettings(workers=2, timeout_s=60, memory_limit_mib=2500)
         found = list(convert_many(requests, folder / "cache", settings))
     return {conversion.request.model.split(":")[1]: conversion for conversion in found}
 

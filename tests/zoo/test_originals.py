@@ -14,6 +14,7 @@ from zoo import probe
 
 ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
 FAST = {
+    "alphanet/a0",
     "efficientnet/efficientnet_b0",
     "efficientnet/tf_efficientnet_b0",
     "fbnet/FBNetV2_F1",
