@@ -28,14 +28,8 @@ class Adapter(Protocol):
         ...
 
 
-<<<<<<< HEAD
-_BUILT_IN = {
-    name: f"zoo.adapters.{name}" for name in ("efficientnet", "fbnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
-}
-=======
-_SOURCES = ("alphanet", "efficientnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
+_SOURCES = ("alphanet", "efficientnet", "fbnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
 _BUILT_IN = {name: f"zoo.adapters.{name}" for name in _SOURCES}
->>>>>>> alphanet
 
 
 def _modules() -> dict[str, str]:
