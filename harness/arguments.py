@@ -193,6 +193,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model_options(convert)
     _add_conversion_options(convert)
     _add_run(commands)
+    verify = commands.add_parser(
+        "verify",
+        help="hold networks and artifacts against the original releases",
+        description="Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
+        "logits with what the original code computes, and the converted artifact's logits too.",
+        epilog=_MODELS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
+    _add_conversion_options(verify)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")

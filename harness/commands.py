@@ -101,7 +101,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
         }
     return RunRequest(
         models=tuple(arguments.models),
-        own_models=tuple(arguments.model),
+        own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
         opset=arguments.opset,
@@ -127,6 +127,31 @@ def convert(arguments: argparse.Namespace) -> int:
     for facts in series:
         print(f"{facts.model}\t{facts.artifact_path or facts.status}")
     return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Holds models and their artifacts against the original releases, and prints a line each."""
+    from converters.pool import PoolSettings, convert_many
+    from harness.progress import Progress
+    from harness.verification import largest_errors, line, verify_model
+
+    request = request_from(arguments)
+    request.check()
+    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
+    wanted = request.conversions()
+    conversions = {}
+    with Progress("convert", len(wanted)) as progress:
+        for conversion in convert_many(wanted, _cache_dir(arguments), limits):
+            conversions[conversion.request.model] = conversion
+            progress.step(f"{conversion.request.model}: {conversion.status} {conversion.reason}".rstrip())
+    found = []
+    for card in request.cards():
+        found.append(verify_model(conversions[card.name]))
+        print(line(found[-1]), flush=True)
+    print()
+    for summary in largest_errors(found):
+        print(summary)
+    return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
 
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
@@ -216,4 +241,5 @@ COMMANDS = {
     "report": report,
     "run": run,
     "show": show,
+    "verify": verify,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import sys
 import types
 from pathlib import Path
@@ -28,9 +27,10 @@ from zoo.architectures.alphanet_supernet import (
     tensor_shapes,
 )
 from zoo.errors import CatalogError, WeightsError
+from zoo.references import recorded
 
 NAMES = ["a0", "a1", "a2", "a3", "a4", "a5", "a5_1", "a6"]
-RECORDED = json.loads((Path(__file__).parents[1] / "data" / "originals" / "alphanet.json").read_text())
+RECORDED = recorded("alphanet")
 # Of the original supernet, at the commits of the catalogue.
 SUPERNET_SIGNATURE = "c3965a0eb51489a2999dabe32c90afe35438bebf5d70e74771056fa8a6bea60f"
 SUPERNET_PARAMETERS = 23_934_704

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import collections
-import json
-from pathlib import Path
 
 import pytest
 
 import zoo
 from zoo.catalog.reader import read_cards
 from zoo.errors import CatalogError
+from zoo.references import recorded
 
-ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
 CARDS = zoo.cards("efficientnet,ofa,regnet,resnest")
 
 MINIMAL = """
@@ -40,12 +38,11 @@ def test_every_released_model_of_the_four_packages_has_a_card():
     assert counts == {"efficientnet": 14, "ofa": 50, "regnet": 24, "resnest": 11}
 
 
-@pytest.mark.parametrize("source", sorted(path.stem for path in ORIGINALS.glob("*.json")))
+@pytest.mark.parametrize("source", sorted({card.source for card in zoo.cards()}))
 def test_cards_state_what_the_originals_count(source):
     """Parameters, multiply-adds and signature of the original code, wherever they are recorded."""
-    recorded = json.loads((ORIGINALS / f"{source}.json").read_text())
-    assert recorded
-    for variant, facts in recorded.items():
+    assert recorded(source)
+    for variant, facts in recorded(source).items():
         card = zoo.card(f"{source}/{variant}")
         assert (card.parameters, card.macs, card.signature_sha256, card.probe_variance_scale) == (
             facts["parameters"],

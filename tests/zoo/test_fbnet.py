@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,9 +24,10 @@ from zoo.architectures.fbnet import (
 )
 from zoo.architectures.fbnet_blocks import Block, parse_blocks, parse_stages, round_width
 from zoo.errors import CatalogError, WeightsError
+from zoo.references import recorded
 
 CARDS = zoo.cards("fbnet")
-RECORDED = json.loads((Path(__file__).parents[1] / "data" / "originals" / "fbnet.json").read_text())
+RECORDED = recorded("fbnet")
 
 OLD = Conventions(width_divisor=1, block_bias=True, squeeze_base="expanded")
 V2 = Conventions(width_divisor=8, block_bias=False, squeeze_base="expanded")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zoo
 from zoo import probe
+from zoo.references import compare, logits_error, reference
 
-ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
 FAST = {
     "alphanet/a0",
     "efficientnet/efficientnet_b0",
@@ -33,11 +31,7 @@ FAST = {
     "resnest/resnest50",
     "resnest/resnest50_fast_4s2x40d",
 }
-RECORDED = {
-    f"{path.stem}/{variant}": facts
-    for path in sorted(ORIGINALS.glob("*.json"))
-    for variant, facts in json.loads(path.read_text()).items()
-}
+RECORDED = [name for name in zoo.list_models() if reference(name)]
 
 
 def marked(names):
@@ -71,14 +65,29 @@ def test_the_built_network_has_the_parameters_and_multiply_adds_of_its_card(name
 
 @pytest.mark.parametrize("name", marked(RECORDED))
 def test_the_logits_are_the_originals(name):
-    expected = RECORDED[name]
+    expected = reference(name)
     model = zoo.load(name, weights="probe")
     logits = model.logits(probe.images(model.card.resolution))
-    head = logits[:, : probe.HEAD_LENGTH]
     assert logits.shape == (2, model.card.classes)
     assert logits.dtype == np.float32
-    assert probe.relative_l2(head, np.array(expected["logits_head"])) < probe.FRAMEWORK_TOLERANCE
-    assert np.linalg.norm(logits.astype(np.float64)) == pytest.approx(
-        expected["logits_l2"], rel=probe.FRAMEWORK_TOLERANCE
-    )
+    assert logits_error(logits, expected) < probe.FRAMEWORK_TOLERANCE
     assert logits.argmax(axis=1).tolist() == expected["argmax"]
+
+
+def test_a_network_that_is_not_the_originals_is_told():
+    model = zoo.load("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")
+    assert compare(model).holds
+    model.module.first_conv.bn.eps = 0.1
+    assert compare(model).logits_error > probe.FRAMEWORK_TOLERANCE
+    assert not compare(model).holds
+
+
+@pytest.mark.parametrize("scale", [1.001, 0.0, float("nan")])
+def test_the_error_sees_the_head_and_the_norm(scale):
+    expected = reference("regnet/RegNetX-200MF")
+    logits = zoo.load("regnet/RegNetX-200MF").logits(probe.images(224))
+    wrong_head, wrong_tail = logits.copy(), logits.copy()
+    wrong_head[:, :8] *= scale
+    wrong_tail[:, 8:] *= scale
+    for wrong in (wrong_head, wrong_tail):
+        assert not logits_error(wrong, expected) < probe.FRAMEWORK_TOLERANCE

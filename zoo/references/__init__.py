@@ -1,0 +1,81 @@
+"""What the original code of each release computes under the probe, and a network held against it.
+
+One JSON a source, made by running the releases' own code: `logits_head` are the first logits of each of
+the probe's images, `logits_l2` the norm over all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo import probe
+from zoo.native import NativeModel
+
+
+@functools.cache
+def recorded(source: str) -> dict[str, dict[str, Any]]:
+    """Every reference of a source by variant; empty where none is recorded."""
+    file = resources.files("zoo.references") / f"{source}.json"
+    return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+
+
+def reference(name: str) -> dict[str, Any] | None:
+    """What the original code computes for a model, as recorded; None where it is not.
+
+    Args:
+        name: full name, `<source>/<variant>`.
+    """
+    source, _, variant = name.partition("/")
+    return recorded(source).get(variant)
+
+
+def logits_error(logits: NDArray[np.float32], expected: dict[str, Any]) -> float:
+    """The larger of the relative L2 error of the head and the relative error of the norm.
+
+    Args:
+        logits: float32 (2, classes), of the probe's images.
+        expected: a reference.
+    """
+    head = probe.relative_l2(logits[:, : probe.HEAD_LENGTH], np.array(expected["logits_head"]))
+    norm = float(np.linalg.norm(logits.astype(np.float64)))
+    # NaN would lose every comparison, and so pass for a small error.
+    return max(head, abs(norm / float(expected["logits_l2"]) - 1)) if np.isfinite(norm) else np.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A built network against its card and, where recorded, against the original code."""
+
+    parameters_equal: bool
+    macs_equal: bool
+    signature_equal: bool
+    logits_error: float | None
+    """See `logits_error`; None where the original's logits are not recorded."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything is as it must be."""
+        close = self.logits_error is None or self.logits_error < probe.FRAMEWORK_TOLERANCE
+        return self.parameters_equal and self.macs_equal and self.signature_equal and close
+
+
+def compare(native: NativeModel) -> Comparison:
+    """Holds a network with probe weights against its card and the original code."""
+    card = native.card
+    expected = reference(card.name)
+    error = None
+    if expected is not None:
+        error = logits_error(native.logits(probe.images(card.resolution)), expected)
+    return Comparison(
+        parameters_equal=native.count_parameters() == card.parameters,
+        macs_equal=native.count_macs() == card.macs,
+        signature_equal=native.signature_sha256() == card.signature_sha256,
+        logits_error=error,
+    )
