@@ -151,3 +151,10 @@ def test_the_worker_imports_nothing_heavy() -> None:
     code = "import harness.worker, sys; print(*sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(answer.stdout.split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's choice is told through /proc on Linux")
+def test_a_worker_is_the_first_to_go_where_memory_runs_out() -> None:
+    code = "from harness.worker import die_first; die_first(); print(open('/proc/self/oom_score_adj').read())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "1000"
