@@ -94,7 +94,7 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
     return result
 
 
-def verify(native: NativeModel, path: Path, batch: int, tolerance: float = probe.RUNTIME_TOLERANCE) -> list[Agreement]:
+def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
     """Holds an artifact against its native model on the probe's input and on real-looking images.
 
     Raises:
@@ -108,7 +108,7 @@ def verify(native: NativeModel, path: Path, batch: int, tolerance: float = probe
             name,
             native.logits(images),
             artifact_logits(path, _padded(images, batch))[: len(images)],
-            tolerance,
+            card.artifact_tolerance,
         )
         for name, images in sets.items()
     ]
