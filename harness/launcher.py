@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from harness.storage import TRIAL_FOLDER_PREFIX
 from harness.trial import TrialJob, TrialResult
 
 # The size of the environment shifts the stack and with it alignments, which biases timings; a random
@@ -40,7 +42,7 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
     raised again.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    with tempfile.TemporaryDirectory(prefix="trial-", dir=work_dir) as directory:
+    with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
         job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
         job_path.write_text(json.dumps(job.to_json()))
         command = [sys.executable, "-X", "faulthandler", "-m", "harness.worker", str(job_path), str(result_path)]
@@ -50,13 +52,13 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
     return result_of_failed_process(ended, timeout_s, started_at)
 
 
+@dataclasses.dataclass(frozen=True)
 class EndedProcess:
     """How a process ended, and the last lines it printed."""
 
-    def __init__(self, exit_code: int, timed_out: bool, output_tail: str) -> None:
-        self.exit_code = exit_code
-        self.timed_out = timed_out
-        self.output_tail = output_tail
+    exit_code: int
+    timed_out: bool
+    output_tail: str
 
 
 def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:

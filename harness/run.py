@@ -18,6 +18,7 @@ from harness.progress import Progress, minutes_text
 from harness.request import RunRequest
 from harness.results import RunDirectory
 from harness.series import SeriesFacts
+from harness.storage import explained
 from harness.trial import TrialJob, TrialResult
 
 Say = Callable[[str], None]
@@ -153,7 +154,8 @@ class Run:
             seed=self._directory.seed,
             samples=str(self._directory.samples_path(series.key, trial.round)),
         )
-        result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
+        with explained(self._directory.path):
+            result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
         self._directory.append(series.key, trial.round, result)
         self._trial_seconds.append(time.monotonic() - began)
         return result

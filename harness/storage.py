@@ -12,6 +12,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from typing import Any
 from harness.errors import HarnessError
 
 TEMPORARY_SUFFIX = ".tmp"
+TRIAL_FOLDER_PREFIX = "trial-"
+"""Begins the name of the folder that a trial works in while it runs."""
 
 # What the kernel says where no more can be stored: the disk, a quota, a limit on file size.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -85,9 +88,11 @@ def replace_json(path: Path, value: Any) -> None:
 
 
 def remove_temporary_files(directory: Path) -> None:
-    """Remove what a process that was killed inside `replace_text` left in `directory`."""
+    """Remove what a process that was killed inside `replace_text`, or during a trial, left in `directory`."""
     for path in directory.glob(f".*{TEMPORARY_SUFFIX}"):
         path.unlink(missing_ok=True)
+    for path in directory.glob(f"{TRIAL_FOLDER_PREFIX}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class Journal:

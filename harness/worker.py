@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -25,6 +26,9 @@ from harness.errors import HarnessError
 from harness.trial import Status, TrialJob, TrialResult
 
 _BYTES_PER_MIB = 1024 * 1024
+
+# From linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
 
 # How runtimes word a failed allocation where Python gets no MemoryError.
 _ALLOCATION_FAILURES = ("failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
@@ -171,6 +175,18 @@ def write_json_atomically(data: dict[str, Any], path: Path) -> None:
     partial.replace(path)
 
 
+def end_with_parent() -> None:
+    """Has the kernel end this process with the one that started it, however that one ends.
+
+    A worker that outlived a killed run would compute beside the next run's trials. Linux alone offers
+    this; elsewhere such a worker runs on for the seconds that its trial takes.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(arguments: list[str]) -> int:
     """Measure the job in the first file, write the result to the second."""
     begin_s = time.perf_counter()
@@ -186,4 +202,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.run_info import RunInfo
 
 FRONTIER_MARK = "★"
+DISTURBED_MARK = "⚠"
 
 _KINDS = {
     "host": "host time of one inference",
@@ -34,6 +35,8 @@ _NOTES = f"""\
   the published one, and the latency is that of the architecture.
 - **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is as fast and as accurate,
   and better in one of the two. A row without an accuracy, as of one's own model, is listed and never on it.
+- **{DISTURBED_MARK}**: other programs used the processor during more than half of the row's timed blocks, and no
+  quieter moment came. Such a figure, its ratio too, may be far off: measure again on an idle machine.
 - Everything else about a row is in `results.csv`, column by column as `docs/columns.md` explains.
 """
 
@@ -81,6 +84,12 @@ def _warnings(group: Group) -> list[str]:
         warnings.append(
             f"> **Warning**: {single} of {len(group.rows)} rows rest on a single trial, so they have no "
             "interval. Repeat the command with more `--rounds` and the same `--output`.\n"
+        )
+    disturbed = sum(_disturbed(row) for row in _records(group.rows))
+    if disturbed:
+        warnings.append(
+            f"> **Warning**: {disturbed} of {len(group.rows)} rows ({DISTURBED_MARK}) were measured while other "
+            "programs used the processor. End those, and repeat the command with another `--output`.\n"
         )
     if not group.accuracy_kinds:
         warnings.append("> No row has an accuracy, so there is no frontier.\n")
@@ -134,9 +143,14 @@ def _scaled(count: int | None, unit: float) -> str:
     return "" if count is None else significant(count / unit, 3)
 
 
+def _disturbed(row: dict[str, Any]) -> bool:
+    return bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2
+
+
 def _trials(row: dict[str, Any]) -> str:
     failed = row["trials_failed_count"]
-    return f"{row['trials_count']} ({failed} failed)" if failed else str(row["trials_count"])
+    text = f"{row['trials_count']} ({failed} failed)" if failed else str(row["trials_count"])
+    return f"{text} {DISTURBED_MARK}" if _disturbed(row) else text
 
 
 def _failures(rows: pandas.DataFrame) -> list[str]:

@@ -72,7 +72,7 @@ class Checkpoint:
 
     url: str
     container: str
-    """Where the state dict lies in the file: `plain`, or the key that holds it."""
+    """Where the state dict lies in the file: `plain`, or the key that holds it; several as `first|second`."""
     tag: str = ""
     """The release's own name of these weights, where one network has several."""
     sha256_prefix: str = ""

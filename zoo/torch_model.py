@@ -118,7 +118,8 @@ def read_state_dict(path: Path, container: str) -> dict[str, torch.Tensor]:
 
     Args:
         path: a file written by `torch.save`, or a `.safetensors` file.
-        container: `plain`, or the key of the outer dict that holds the state dict.
+        container: `plain`, or the key of the outer dict that holds the state dict; several keys, best first,
+            are separated by `|`, and the first that holds something counts.
 
     Raises:
         WeightsError: the file is missing, is no checkpoint, or lacks the container's key.
@@ -136,8 +137,9 @@ def read_state_dict(path: Path, container: str) -> dict[str, torch.Tensor]:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(f"{path} cannot be opened as a checkpoint: {error}".splitlines()[0]) from error
-    if isinstance(loaded, dict) and container != "plain" and container in loaded:
-        loaded = loaded[container]
+    if isinstance(loaded, dict) and container != "plain":
+        held = (loaded[key] for key in container.split("|") if loaded.get(key) is not None)
+        loaded = next(held, loaded)
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise WeightsError(f"{path} holds no state dict (looked for {container!r})")
     return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}

@@ -27,10 +27,7 @@ def cache_dir(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
-        for name in zoo.list_models()
-    ],
+    [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in zoo.list_models()],
 )
 def test_the_artifact_computes_the_network(name, cache_dir):
     """Independent of the converter's own check: another session, the probe's logits head."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -55,7 +56,7 @@ def test_a_process_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
         f"pathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n"
         "time.sleep(600)"
     )
-    ended = run_process(python(code), timeout_s=2.0)
+    ended = run_process(python(code), timeout_s=3.0)
     assert ended.timed_out
     deadline_s = time.monotonic() + 10
     numbers = [int(number) for number in pids.read_text().split()]
@@ -146,3 +147,21 @@ def test_a_process_that_ends_quietly_without_a_result_is_failed() -> None:
     result = result_of_failed_process(ended, 60.0, "now")
     assert result.status == "failed"
     assert "exit code 3" in result.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_a_worker_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
+    """An orphan would compute beside the trials of the run that goes on."""
+    worker = "from harness.worker import end_with_parent; end_with_parent(); print(1, flush=True); time.sleep(60)"
+    launcher = (
+        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE);"
+        "child.stdout.readline(); print(child.pid, flush=True); child.wait()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", launcher, f"import time; {worker}"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    child = psutil.Process(int(process.stdout.readline()))
+    process.kill()
+    process.communicate()
+    child.wait(timeout=10)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from harness.run_info import RunInfo
-from reports.markdown import FRONTIER_MARK, render
+from reports.markdown import DISTURBED_MARK, FRONTIER_MARK, render
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -115,3 +115,12 @@ def test_a_report_can_do_without_run_json(make_rows: MakeRows) -> None:
     report = render(make_rows([_row("a/x", 5.0)]), [])
     assert "| device | a processor |" in report
     assert "| threads | 2 |" in report
+
+
+def test_rows_that_others_disturbed_are_marked(make_rows: MakeRows, run_info: RunInfo) -> None:
+    quiet = _row("regnet/quiet", 5.0, 70.0, blocks_count=20, blocks_contaminated_count=10)
+    disturbed = _row("regnet/disturbed", 6.0, 71.0, blocks_count=20, blocks_contaminated_count=11)
+    report = render(make_rows([quiet, disturbed]), [run_info])
+    assert DISTURBED_MARK in _line(report, "`regnet/disturbed`")
+    assert DISTURBED_MARK not in _line(report, "`regnet/quiet`")
+    assert f"1 of 2 rows ({DISTURBED_MARK}) were measured while other programs" in report

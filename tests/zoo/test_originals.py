@@ -16,6 +16,11 @@ ORIGINALS = Path(__file__).parents[1] / "data" / "originals"
 FAST = {
     "efficientnet/efficientnet_b0",
     "efficientnet/tf_efficientnet_b0",
+    "fbnet/FBNetV2_F1",
+    "fbnet/FBNetV3_A",
+    "fbnet/dmasking_f1",
+    "fbnet/fbnet_a",
+    "fbnet/fbnet_ase",
     "gpunet/GPUNet-0",
     "gpunet/GPUNet-D1",
     "gpunet/GPUNet-P0",

@@ -28,7 +28,10 @@ class Adapter(Protocol):
         ...
 
 
-_BUILT_IN = {name: f"zoo.adapters.{name}" for name in ("efficientnet", "efficientnet_x", "gpunet", "lanet", "ofa", "regnet", "resnest")}
+_BUILT_IN = {
+    name: f"zoo.adapters.{name}"
+    for name in ("efficientnet", "efficientnet_x", "fbnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
+}
 
 
 def _modules() -> dict[str, str]:

@@ -1,0 +1,118 @@
+"""Where and in what types ONNX Runtime runs the nodes of a graph.
+
+There are two sources. The plan made at load time names every node's provider; it is cheap, but only
+newer versions tell it, and it has no types. The report of the runtime's profiler has both for every
+node that ran, with the casts that the runtime inserts for types it has no kernel for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+# The precision of arithmetic on ONNX Runtime's element types.
+_PRECISIONS = {
+    "float": "fp32",
+    "float16": "fp16",
+    "double": "fp64",
+    "bfloat16": "bf16",
+    "int8": "int8",
+    "uint8": "int8",
+}
+
+# Words in the names of operators, fused and internal ones included, in which a CNN spends its time.
+_ARITHMETIC = ("Conv", "Gemm", "MatMul")
+
+# Standard operators after which floats may be of another type, or which hold graphs of their own. All
+# others are typed alike on their float inputs and outputs.
+_TYPE_CHANGING = {
+    *("BitCast", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+    *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
+    *("If", "Loop", "Scan"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedNode:
+    """A node as it was given to a provider."""
+
+    name: str
+    operator: str
+    domain: str
+    provider: str
+
+    @property
+    def may_change_type(self) -> bool:
+        """Whether its floats may come out in another type than they went in."""
+        return self.domain not in ("", "ai.onnx") or self.operator in _TYPE_CHANGING
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutedNode:
+    """A node as it ran, after all of the runtime's transformations."""
+
+    name: str
+    operator: str
+    provider: str
+    input_types: tuple[str, ...]
+    """ONNX Runtime's names of the element types."""
+
+
+def planned_nodes(session: onnxruntime.InferenceSession) -> list[PlannedNode] | None:
+    """The plan of a session that recorded it; None where this version of the runtime cannot tell."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return None
+    return [
+        PlannedNode(node.name, node.op_type, node.domain, part.ep_name)
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    ]
+
+
+def profiled_nodes(
+    artifact: Path,
+    options: onnxruntime.SessionOptions,
+    provider: str,
+    feed: dict[str, npt.NDArray[Any]],
+) -> list[ExecutedNode]:
+    """The nodes of one inference of a session made with these options and profiled."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(directory, "inference"))
+        session = onnxruntime.InferenceSession(str(artifact), options, providers=[provider], enable_fallback=False)
+        session.run(None, feed)
+        return read_profile(Path(session.end_profiling()))
+
+
+def read_profile(path: Path) -> list[ExecutedNode]:
+    """The executed nodes in a report of the runtime's profiler."""
+    return [
+        ExecutedNode(
+            name=event["name"].removesuffix("_kernel_time"),
+            operator=event["args"]["op_name"],
+            provider=event["args"]["provider"],
+            input_types=tuple(kind for shape in event["args"]["input_type_shape"] for kind in shape),
+        )
+        for event in json.loads(path.read_text())
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+    ]
+
+
+def precision_of(executed: list[ExecutedNode]) -> str:
+    """The precisions of convolutions and matrix products, or of every node where there are none.
+
+    Several are joined, as in `fp16+fp32`.
+    """
+    arithmetic = [node for node in executed if any(word in node.operator for word in _ARITHMETIC)]
+    kinds = [kind for node in arithmetic or executed for kind in node.input_types[:1]]
+    return "+".join(sorted({_PRECISIONS[kind] for kind in kinds if kind in _PRECISIONS}))
