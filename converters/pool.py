@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.request import ConversionRequest, stored_under
 
@@ -83,11 +83,9 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
     threading.Thread(target=_exit_with, args=(parent_pid,), daemon=True).start()
     result: dict[str, Any]
     try:
-        import torch
-
         from converters.convert import convert_native
 
-        torch.set_num_threads(1)
+        servers.use_one_thread(_framework(request))
         artifact = convert_native(_load(request), request, ArtifactStore(Path(cache_dir)))
         result = {
             "status": "ok",
@@ -183,15 +181,6 @@ class _Job:
         return "failed", f"the conversion's process ended with code {code}: {tail}"
 
 
-def _context() -> Any:
-    """Forked from a warm server where the platform can; a fresh interpreter each elsewhere."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["converters.preload"])
-    return context
-
-
 def convert_many(
     requests: Sequence[ConversionRequest],
     cache_dir: Path,
@@ -222,13 +211,12 @@ def convert_many(
         else:
             followers[group] = []
             waiting.append((request, group))
-    context = _context()
     running: list[tuple[_Job, str]] = []
     try:
         while waiting or running:
             while waiting and len(running) < limits.workers:
                 request, key = waiting.pop(0)
-                running.append((_start(context, request, cache_dir), key))
+                running.append((_start(request, cache_dir), key))
             connection.wait([job.process.sentinel for job, _ in running], timeout=_POLL_S)
             for job, key in list(running):
                 if job.process.is_alive():
@@ -254,8 +242,13 @@ def _key(request: ConversionRequest) -> str | None:
     return None if request.is_own else stored_under(request, zoo.card(request.model))
 
 
-def _start(context: Any, request: ConversionRequest, cache_dir: Path) -> _Job:
+def _framework(request: ConversionRequest) -> str:
+    import zoo
+
+    return "pytorch" if request.is_own else zoo.card(request.model).release.framework
+
+
+def _start(request: ConversionRequest, cache_dir: Path) -> _Job:
     folder = tempfile.TemporaryDirectory(prefix="baseline-zoo-")
-    process = context.Process(target=_child, args=(request, folder.name, str(cache_dir), os.getpid()))
-    process.start()
+    process = servers.start(_framework(request), _child, (request, folder.name, str(cache_dir), os.getpid()))
     return _Job(request, folder, process, time.monotonic())

@@ -18,6 +18,8 @@ import onnx
 from converters.errors import ConversionError
 from converters.folding import bind_weights, drop_idle_reshapes
 from converters.pytorch import INPUT_NAME, OUTPUT_NAME
+from zoo.errors import MissingPackageError
+from zoo.tensorflow_model import host_array
 
 if TYPE_CHECKING:
     import keras
@@ -109,18 +111,19 @@ def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolu
 
     Raises:
         ConversionError: another exporter or opset, or TensorFlow, Keras and tf2onnx do not go together.
-        ImportError: TensorFlow or tf2onnx is not installed.
+        MissingPackageError: tf2onnx is not installed.
     """
-    from zoo.tensorflow_model import host_array
-
     if (exporter, opset) != (EXPORTER, OPSET):
         raise ConversionError(
             f"a TensorFlow network is converted by {EXPORTER} at opset {OPSET}, not by {exporter} at {opset}"
         )
     try:
         model = _export_without_kernels(module, batch, resolution)
-    except ImportError:
-        raise
+    except ImportError as error:
+        raise MissingPackageError(
+            f"converting a TensorFlow network needs tf2onnx, which does not import here ({error}); "
+            "install it with: pip install 'baseline-zoo[tensorflow]'"
+        ) from error
     except Exception as error:
         first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise ConversionError(

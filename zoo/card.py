@@ -107,7 +107,7 @@ class ModelCard:
     probe_damping: float | None = None
     """Factor on the norm scales of the damped probe (`zoo.probe.damped_tensor`), where that one is used instead."""
     artifact_tolerance: float = RUNTIME_TOLERANCE
-    """Relative error allowed to the converted graph; smaller where the probe hardly moves on a mistake."""
+    """Relative error allowed to the converted graph on the probe's input; smaller where a mistake hardly moves it."""
 
     @property
     def source(self) -> str:
