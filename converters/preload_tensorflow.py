@@ -6,15 +6,17 @@ No more than imports: a forked child inherits modules, but not the threads that 
 from __future__ import annotations
 
 import contextlib
+import importlib
 
 from converters import quiet
 
 
 def warm_up() -> None:
-    """Imports what a conversion uses; what is missing is each conversion's own to report."""
+    """Imports what a conversion uses."""
     for module in ("tensorflow", "keras", "tf2onnx", "onnxruntime"):
-        with contextlib.suppress(ImportError), quiet.terminal_spared():
-            __import__(module)
+        # What is missing or broken is each conversion's own to report.
+        with contextlib.suppress(Exception), quiet.terminal_spared():
+            importlib.import_module(module)
 
 
 warm_up()

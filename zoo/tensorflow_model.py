@@ -65,7 +65,6 @@ class TensorFlowModel:
         self.card = card
         self.module = module
         self.weights = ""
-        module.trainable = True
         module(keras.Input((card.resolution, card.resolution, 3)))
         self._variables = {release_name(variable.path): variable for variable in module.variables}
 
