@@ -12,14 +12,17 @@ from typing import Any
 
 import onnx
 
-from converters import pytorch
+from converters import pytorch, tensorflow
 from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore, file_sha256
 from converters.errors import ConversionError
 from converters.request import CONVERTER_REVISION, ConversionRequest, sharing_models, stored_under
 from converters.verify import verify
+from zoo.errors import MissingPackageError
 from zoo.native import NativeModel
 
 PROVENANCE_SCHEMA = 1
+
+_FRAMEWORKS = {"pytorch": pytorch, "tensorflow": tensorflow}
 
 
 def _describe(native: NativeModel, request: ConversionRequest, model: onnx.ModelProto) -> dict[str, Any]:
@@ -72,8 +75,8 @@ def convert(
 
     Args:
         model: a native model, or the name of one of the zoo, which is then loaded with the probe's weights.
-        exporter: `dynamo` or `torchscript`.
-        opset: ONNX opset, 17 or later.
+        exporter: `dynamo` or `torchscript`; a TensorFlow network has one of its own.
+        opset: ONNX opset, 17 or later; 17 for a TensorFlow network.
         batch: images per inference, fixed in the graph.
         cache_dir: where artifacts are kept; the user's cache directory by default.
 
@@ -93,7 +96,9 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
 
     Raises:
         ConversionError, VerificationError: see `convert`.
+        MissingPackageError: the framework's exporter is not installed.
     """
+    request = request.resolved(native.card)
     key = stored_under(request, native.card)
     if key is not None and (found := store.find(key)):
         return found
@@ -101,14 +106,14 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
     try:
         started = time.perf_counter()
         try:
-            model = pytorch.export(
+            model = _FRAMEWORKS[native.card.release.framework].export(
                 native.deployable(),
                 exporter=request.exporter,
                 opset=request.opset,
                 batch=request.batch,
                 resolution=native.card.resolution,
             )
-        except ConversionError:
+        except (ConversionError, MissingPackageError):
             raise
         except Exception as error:
             first_line = (str(error).strip() or repr(error)).splitlines()[0]

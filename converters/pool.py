@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.request import ConversionRequest, stored_under
 
@@ -49,12 +50,12 @@ class PoolSettings:
     """Conversions at a time; as many as physical cores by default."""
     timeout_s: float = 900.0
     memory_limit_mib: int = 0
-    """Resident memory a conversion may take; by default the machine's, less a tenth, shared by the workers."""
+    """Resident memory a conversion may take; by default an equal share of nine tenths of what is free."""
 
     def resolved(self) -> PoolSettings:
         """The same with the machine's own figures for what was left to it."""
         workers = self.workers or psutil.cpu_count(logical=False) or 1
-        memory = self.memory_limit_mib or int(psutil.virtual_memory().total / 2**20 * 0.9)
+        memory = self.memory_limit_mib or int(psutil.virtual_memory().available / 2**20 * 0.9 / workers)
         return PoolSettings(workers, self.timeout_s, memory)
 
 
@@ -63,6 +64,13 @@ def _exit_with(parent_pid: int) -> None:
     while psutil.pid_exists(parent_pid):
         time.sleep(1.0)
     os._exit(1)
+
+
+def _die_first() -> None:
+    """Asks the kernel to kill this process before any other where memory runs out faster than it is watched."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _load(request: ConversionRequest) -> Any:
@@ -77,17 +85,16 @@ def _load(request: ConversionRequest) -> Any:
 def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: int) -> None:
     """One conversion; writes `result.json` into `folder`, and its output to `log` there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_first()
     log = os.open(Path(folder, "log"), os.O_CREAT | os.O_WRONLY, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
     threading.Thread(target=_exit_with, args=(parent_pid,), daemon=True).start()
     result: dict[str, Any]
     try:
-        import torch
-
         from converters.convert import convert_native
 
-        torch.set_num_threads(1)
+        servers.use_one_thread(_framework(request))
         artifact = convert_native(_load(request), request, ArtifactStore(Path(cache_dir)))
         result = {
             "status": "ok",
@@ -183,15 +190,6 @@ class _Job:
         return "failed", f"the conversion's process ended with code {code}: {tail}"
 
 
-def _context() -> Any:
-    """Forked from a warm server where the platform can; a fresh interpreter each elsewhere."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["converters.preload"])
-    return context
-
-
 def convert_many(
     requests: Sequence[ConversionRequest],
     cache_dir: Path,
@@ -222,13 +220,12 @@ def convert_many(
         else:
             followers[group] = []
             waiting.append((request, group))
-    context = _context()
     running: list[tuple[_Job, str]] = []
     try:
         while waiting or running:
             while waiting and len(running) < limits.workers:
                 request, key = waiting.pop(0)
-                running.append((_start(context, request, cache_dir), key))
+                running.append((_start(request, cache_dir), key))
             connection.wait([job.process.sentinel for job, _ in running], timeout=_POLL_S)
             for job, key in list(running):
                 if job.process.is_alive():
@@ -254,8 +251,13 @@ def _key(request: ConversionRequest) -> str | None:
     return None if request.is_own else stored_under(request, zoo.card(request.model))
 
 
-def _start(context: Any, request: ConversionRequest, cache_dir: Path) -> _Job:
+def _framework(request: ConversionRequest) -> str:
+    import zoo
+
+    return "pytorch" if request.is_own else zoo.card(request.model).release.framework
+
+
+def _start(request: ConversionRequest, cache_dir: Path) -> _Job:
     folder = tempfile.TemporaryDirectory(prefix="baseline-zoo-")
-    process = context.Process(target=_child, args=(request, folder.name, str(cache_dir), os.getpid()))
-    process.start()
+    process = servers.start(_framework(request), _child, (request, folder.name, str(cache_dir), os.getpid()))
     return _Job(request, folder, process, time.monotonic())

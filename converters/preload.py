@@ -8,24 +8,8 @@ thread that it does not have.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
-from collections.abc import Iterator
 
-
-@contextlib.contextmanager
-def _terminal_spared() -> Iterator[None]:
-    """Keeps the exporters' chatter off the terminal."""
-    saved = os.dup(1), os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        for stream in (1, 2):
-            os.dup2(sink.fileno(), stream)
-        try:
-            yield
-        finally:
-            for stream, original in zip((1, 2), saved, strict=True):
-                os.dup2(original, stream)
-                os.close(original)
+from converters import quiet
 
 
 def warm_up() -> None:
@@ -39,7 +23,7 @@ def warm_up() -> None:
 
     torch.set_num_threads(1)
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
-    with contextlib.suppress(Exception), _terminal_spared():
+    with contextlib.suppress(Exception), quiet.terminal_spared():
         # A failure here is each conversion's own to report.
         pytorch.export(network.eval(), exporter="dynamo", opset=18, batch=1, resolution=8)
 

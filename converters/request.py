@@ -7,7 +7,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 import zoo
-from converters import pytorch
+from converters import pytorch, tensorflow
 from converters.artifact import file_sha256
 from zoo.card import ModelCard, json_sha256
 
@@ -49,9 +49,15 @@ class ConversionRequest:
         """Whether the model is a `module:function` rather than one of the zoo."""
         return ":" in self.model
 
+    def resolved(self, card: ModelCard) -> ConversionRequest:
+        """The request as it is carried out: a TensorFlow network has one exporter and one opset."""
+        if card.release.framework != "tensorflow":
+            return self
+        return dataclasses.replace(self, exporter=tensorflow.EXPORTER, opset=tensorflow.OPSET)
+
     def exporter_versions(self) -> dict[str, str]:
         """Versions of the packages that write the graph."""
-        return installed_versions(pytorch.PACKAGES)
+        return installed_versions(tensorflow.PACKAGES if self.exporter == tensorflow.EXPORTER else pytorch.PACKAGES)
 
 
 def _implementation(card: ModelCard) -> dict[str, str]:
@@ -71,6 +77,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
     """
     if request.is_own:
         return None
+    request = request.resolved(card)
     if request.weights == "probe":
         weights = "probe"
     elif Path(request.weights).is_file():

@@ -89,12 +89,12 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
         raise VerificationError(
             f"the graph disagrees with the network on {images} images: relative L2 {error:.2e} "
             f"(allowed {tolerance:.0e}), top-1 agreement {result.top1_agreement:.0%}; "
-            "try the other exporter (--exporter)"
+            "for a PyTorch network, try the other exporter (--exporter)"
         )
     return result
 
 
-def verify(native: NativeModel, path: Path, batch: int, tolerance: float = probe.RUNTIME_TOLERANCE) -> list[Agreement]:
+def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
     """Holds an artifact against its native model on the probe's input and on real-looking images.
 
     Raises:
@@ -102,7 +102,10 @@ def verify(native: NativeModel, path: Path, batch: int, tolerance: float = probe
     """
     card = native.card
     natural = normalise(dead_leaves(card.resolution, NATURAL_IMAGES), card.preprocessing)
-    sets = {"probe": probe.images(card.resolution, PROBE_IMAGES), "natural": natural}
+    sets = [
+        ("probe", probe.images(card.resolution, PROBE_IMAGES), card.artifact_tolerance),
+        ("natural", natural, probe.RUNTIME_TOLERANCE),
+    ]
     return [
         compare(
             name,
@@ -110,5 +113,5 @@ def verify(native: NativeModel, path: Path, batch: int, tolerance: float = probe
             artifact_logits(path, _padded(images, batch))[: len(images)],
             tolerance,
         )
-        for name, images in sets.items()
+        for name, images, tolerance in sets
     ]

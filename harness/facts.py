@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def _own_facts(reference: str) -> dict[str, Any]:
     return {"model": f"{own.SOURCE}/{reference}", "source": own.SOURCE, "variant": reference}
 
 
+def _exporter_text(exporter: Mapping[str, str]) -> str:
+    """The exporter and its version: a part of PyTorch, or a package of its own."""
+    name = exporter["name"]
+    return f"{name} {exporter[name]}" if name in exporter else f"torch.onnx.export {name} {exporter['torch']}"
+
+
 def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     """What the artifact's provenance says."""
     if conversion.artifact is None:
@@ -50,7 +57,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
         "artifact_path": str(conversion.artifact.path),
         "artifact_sha256": conversion.artifact.sha256,
         "artifact_mib": made["size_bytes"] / _BYTES_PER_MIB,
-        "exporter": f"torch.onnx.export {made['exporter']['name']} {made['exporter']['torch']}",
+        "exporter": _exporter_text(made["exporter"]),
         "opset": made["opset"],
         "conversion_s": sum(made["seconds"].values()),
         "verification_relative_l2": max(check["relative_l2"] for check in made["verification"]),

@@ -66,6 +66,8 @@ def load(model: str | ModelCard, weights: str | os.PathLike[str] = "probe") -> N
         WeightsError: the checkpoint cannot be opened or does not fit.
     """
     facts = card(model) if isinstance(model, str) else model
+    if str(weights) == "released" and not facts.checkpoint.url:
+        raise WeightsError(f"no checkpoint of {facts.name} was ever published: use weights='probe', or your own file")
     if str(weights) in ("released", "auto"):
         raise WeightsError(
             f"weights={str(weights)!r} is not available yet: download {facts.checkpoint.url} and pass the "

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.probe import RUNTIME_TOLERANCE
+
 
 @dataclasses.dataclass(frozen=True)
 class Release:
@@ -105,6 +107,10 @@ class ModelCard:
     """What the adapter builds the network from."""
     probe_variance_scale: float = 1.0
     """Factor on the probe's running variances, where float32 noise decides the plain probe's result."""
+    probe_damping: float | None = None
+    """Factor on the norm scales of the damped probe (`zoo.probe.damped_tensor`), where that one is used instead."""
+    artifact_tolerance: float = RUNTIME_TOLERANCE
+    """Relative error allowed to the converted graph on the probe's input; smaller where a mistake hardly moves it."""
 
     @property
     def source(self) -> str:
@@ -121,7 +127,7 @@ class ModelCard:
 
         Published figures and checkpoints are left out: under the same weights they change nothing.
         """
-        return {
+        facts = {
             "source": self.source,
             "package": self.release.package,
             "architecture": self.architecture,
@@ -129,6 +135,7 @@ class ModelCard:
             "classes": self.classes,
             "probe_variance_scale": self.probe_variance_scale,
         }
+        return facts if self.probe_damping is None else {**facts, "probe_damping": self.probe_damping}
 
     def to_json(self) -> dict[str, Any]:
         """The whole card as a JSON object."""

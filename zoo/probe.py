@@ -53,20 +53,56 @@ def tensor(
     Returns:
         float32 array of `shape`, drawn in float64.
     """
+    scales = {"variance": np.float32(variance_scale)}
+    return _drawn(name, tuple(shape), framework, bias_gain=0.5, largest_norm=1.25, kernel_gain=1.5, scales=scales)
+
+
+def damped_tensor(
+    name: str, shape: Sequence[int], gamma_factor: float, *, framework: str = "pytorch"
+) -> NDArray[np.float32]:
+    """Values of one float tensor of the damped probe, for networks that the plain one drives into chaos.
+
+    Smaller biases, and norm scales times a factor that is chosen for the network: float32 rounding stays
+    small at any depth, and a mistake in the first layers reaches the logits.
+
+    Args:
+        name: see `tensor`.
+        shape: see `tensor`.
+        gamma_factor: on the norm scales, below 1.
+        framework: see `tensor`.
+
+    Returns:
+        float32 array of `shape`, drawn in float64.
+    """
+    scales = {"norm": np.float32(gamma_factor)}
+    return _drawn(name, tuple(shape), framework, bias_gain=0.1, largest_norm=1.5, kernel_gain=2.0, scales=scales)
+
+
+def _drawn(
+    name: str,
+    shape: tuple[int, ...],
+    framework: str,
+    *,
+    bias_gain: float,
+    largest_norm: float,
+    kernel_gain: float,
+    scales: Mapping[str, np.float32],
+) -> NDArray[np.float32]:
+    """Values by the kind of tensor that a name ends in; `scales` are applied to what is rounded to float32."""
     rng = _generator(name)
-    shape = tuple(shape)
+    kind = ""
     if name.endswith(_MEAN_SUFFIXES):
         values = 0.1 * rng.standard_normal(shape)
     elif name.endswith(_VARIANCE_SUFFIXES):
-        # Rounded before it is scaled: the scaled probe is defined on the float32 tensor.
-        return (rng.uniform(0.5, 1.5, shape).astype(np.float32) * np.float32(variance_scale)).astype(np.float32)
+        kind, values = "variance", rng.uniform(0.5, 1.5, shape)
     elif name.endswith(_BIAS_SUFFIXES):
-        values = 0.5 * rng.standard_normal(shape)
+        values = bias_gain * rng.standard_normal(shape)
     elif len(shape) == 1:
-        values = rng.uniform(0.5, 1.25, shape)
+        kind, values = "norm", rng.uniform(0.5, largest_norm, shape)
     else:
-        values = rng.standard_normal(shape) * math.sqrt(1.5 / _fan_in(name, shape, framework))
-    return np.asarray(values, dtype=np.float32)
+        values = rng.standard_normal(shape) * math.sqrt(kernel_gain / _fan_in(name, shape, framework))
+    rounded = np.asarray(values, dtype=np.float32)
+    return rounded * scales[kind] if kind in scales else rounded
 
 
 def images(resolution: int, count: int = 2) -> NDArray[np.float32]:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import functools
+import subprocess
+import sys
+
 import pytest
 
 import zoo
+from converters import servers
 from converters.pool import PoolSettings, convert_many
 from converters.request import ConversionRequest
 
@@ -102,3 +107,48 @@ def test_a_missing_package_is_unsupported(tmp_path, monkeypatch):
     (conversion,) = convert_many([ConversionRequest("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")], tmp_path / "cache")
     assert conversion.status == "unsupported"
     assert "pip install 'baseline-zoo[ofa]'" in conversion.reason
+
+
+def test_both_frameworks_convert_side_by_side_in_processes_of_their_own(tmp_path):
+    requests = [ConversionRequest(name) for name in ("efficientnet-x-b0", "RegNetX-200MF")]
+    found = {conversion.request.model: conversion for conversion in convert_many(requests, tmp_path)}
+    assert {conversion.status for conversion in found.values()} == {"ok"}, found
+    made = {name: conversion.artifact.provenance for name, conversion in found.items()}
+    assert made["efficientnet-x-b0"]["exporter"]["name"] == "tf2onnx"
+    assert made["RegNetX-200MF"]["exporter"]["name"] == "dynamo"
+
+
+def test_a_missing_tensorflow_is_unsupported_and_the_others_still_run(tmp_path, monkeypatch):
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text("raise ImportError('no keras here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    # A server that is warm already knows where the real one is.
+    monkeypatch.setattr(servers, "_server", functools.cache(servers._server.__wrapped__))
+    requests = [ConversionRequest(name) for name in ("efficientnet-x-b0", "RegNetX-200MF")]
+    found = {conversion.request.model: conversion for conversion in convert_many(requests, tmp_path / "cache")}
+    assert found["RegNetX-200MF"].status == "ok"
+    assert found["efficientnet-x-b0"].status == "unsupported"
+    assert "pip install 'baseline-zoo[efficientnet_x]'" in found["efficientnet-x-b0"].reason
+
+
+NEITHER_IS_NEEDED_BY_THE_OTHER = """
+import sys
+from converters import servers
+servers.use_one_thread({framework!r})
+import zoo
+zoo.load({name!r}).count_parameters()
+from converters.convert import convert_native
+print(sorted(sys.modules.keys() & {{"tensorflow", "torch"}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("framework", "name", "expected"),
+    [("tensorflow", "efficientnet-x-b0", "['tensorflow']"), ("pytorch", "RegNetX-200MF", "['torch']")],
+)
+def test_a_process_imports_one_framework(framework, name, expected):
+    code = NEITHER_IS_NEEDED_BY_THE_OTHER.format(framework=framework, name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected

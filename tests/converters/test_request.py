@@ -55,5 +55,21 @@ def test_an_own_model_has_no_key_before_it_is_built():
     assert stored_under(ConversionRequest("module:function"), zoo.card(TWINS[0])) is None
 
 
+def test_a_tensorflow_network_has_one_exporter_and_one_opset():
+    """Whatever is asked of PyTorch's exporters, which other rows of the same run are converted with."""
+    card = zoo.card("efficientnet-x-b0")
+    asked = [ConversionRequest(card.name), ConversionRequest(card.name, exporter="torchscript", opset=20)]
+    done = {request.resolved(card) for request in asked}
+    assert {(request.exporter, request.opset) for request in done} == {("tf2onnx", 17)}
+    assert len({stored_under(request, card) for request in asked}) == 1
+    assert {"tensorflow", "tf2onnx"} <= set(done.pop().exporter_versions())
+    assert asked[1].resolved(zoo.card(TWINS[0])) is asked[1]
+
+
+def test_networks_that_differ_in_their_scope_alone_are_not_one():
+    """The probe draws from the variables' names, which the scope begins."""
+    assert len({key(f"efficientnet-x{device}-b0") for device in ("", "-tpu", "-gpu")}) == 3
+
+
 def test_an_absent_package_has_a_version_too():
     assert requests.installed_versions(("surely-not-installed",)) == {"surely-not-installed": "absent"}

@@ -36,6 +36,13 @@ def test_a_converted_model_has_the_facts_of_card_and_artifact():
     assert facts.status == "ok"
 
 
+def test_an_exporter_that_is_a_package_is_told_by_its_own_version():
+    made = {**PROVENANCE, "opset": 17, "exporter": {"name": "tf2onnx", "tf2onnx": "1.17.0", "tensorflow": "2.21.0"}}
+    request = ConversionRequest("efficientnet_x/efficientnet-x-b0", opset=18)
+    facts = facts_of_conversion(Conversion(request, "ok", artifact=Artifact(Path("m.onnx"), made)), "onnxruntime")
+    assert (facts.exporter, facts.opset) == ("tf2onnx 1.17.0", 17)
+
+
 def test_a_failed_conversion_keeps_its_row_and_reason():
     request = ConversionRequest("regnet/RegNetX-200MF")
     facts = facts_of_conversion(Conversion(request, "out_of_memory", "why"), "onnxruntime")

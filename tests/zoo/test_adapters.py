@@ -19,7 +19,14 @@ def test_every_source_of_the_catalogue_has_an_adapter():
 
 @pytest.mark.parametrize(
     ("name", "package"),
-    [("efficientnet_b0", "timm"), ("RegNetX-200MF", "pycls"), ("resnest50", "resnest"), ("*LG-G8_lat-8ms*", "ofa")],
+    [
+        ("efficientnet-x-b0", "tensorflow"),
+        ("efficientnet-x-b1", "keras"),
+        ("efficientnet_b0", "timm"),
+        ("RegNetX-200MF", "pycls"),
+        ("resnest50", "resnest"),
+        ("*LG-G8_lat-8ms*", "ofa"),
+    ],
 )
 def test_a_missing_package_names_the_extra_that_installs_it(name, package, monkeypatch):
     for module in [m for m in sys.modules if m.split(".")[0] == package]:

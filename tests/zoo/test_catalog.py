@@ -86,6 +86,12 @@ def test_a_minimal_file_gives_a_card_with_the_facts_left_out_as_none():
     assert card.architecture == {"name": "one"}
 
 
+def test_a_shared_architecture_is_each_models_own_but_for_what_it_says_itself():
+    shared = '[shared.architecture]\nstages = ["a"]\nwidth = 1\n[models.one]\narchitecture = { width = 2 }\n'
+    (card,) = read_cards("mine", MINIMAL.replace("[models.one]\n", shared))
+    assert card.architecture == {"stages": ["a"], "width": 2}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

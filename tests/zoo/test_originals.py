@@ -15,6 +15,8 @@ FAST = {
     "alphanet/a0",
     "efficientnet/efficientnet_b0",
     "efficientnet/tf_efficientnet_b0",
+    "efficientnet_x/efficientnet-x-b0",
+    "efficientnet_x/efficientnet-x-tpu-b1",
     "fbnet/FBNetV2_F1",
     "fbnet/FBNetV3_A",
     "fbnet/dmasking_f1",

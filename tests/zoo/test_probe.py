@@ -48,6 +48,22 @@ def test_the_variance_scale_touches_running_variances_alone():
     np.testing.assert_array_equal(probe.tensor("a.weight", (7,), variance_scale=2.0), probe.tensor("a.weight", (7,)))
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("a/moving_mean", (5,), lambda r: 0.1 * r.standard_normal(5)),
+        ("a/moving_variance", (5,), lambda r: r.uniform(0.5, 1.5, 5)),
+        ("a/beta", (5,), lambda r: 0.1 * r.standard_normal(5)),
+        ("a/gamma", (5,), lambda r: r.uniform(0.5, 1.5, 5).astype(np.float32) * np.float32(0.85)),
+        ("c/kernel", (2, 2, 3, 4), lambda r: r.standard_normal((2, 2, 3, 4)) * math.sqrt(2 / 12)),
+        ("c/depthwise_kernel", (3, 3, 8, 1), lambda r: r.standard_normal((3, 3, 8, 1)) * math.sqrt(2 / 9)),
+    ],
+)
+def test_the_damped_probe_has_gains_of_its_own(name, shape, expected):
+    values = probe.damped_tensor(name, shape, 0.85, framework="tensorflow")
+    np.testing.assert_array_equal(values, expected(draw(name)).astype(np.float32))
+
+
 def test_the_input_is_seeded_noise():
     images = probe.images(16)
     assert images.shape == (2, 3, 16, 16)

@@ -28,7 +28,7 @@ class Adapter(Protocol):
         ...
 
 
-_SOURCES = ("alphanet", "efficientnet", "fbnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
+_SOURCES = ("alphanet", "efficientnet", "efficientnet_x", "fbnet", "gpunet", "lanet", "ofa", "regnet", "resnest")
 _BUILT_IN = {name: f"zoo.adapters.{name}" for name in _SOURCES}
 
 

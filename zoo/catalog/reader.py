@@ -44,7 +44,7 @@ def _card(release: Release, shared: Mapping[str, Any], variant: str, facts: dict
         name: _record(kind, {**shared.get(name, {}), **facts.pop(name, {})}, f"{where} {name}")
         for name, kind in _PARTS.items()
     }
-    architecture = facts.pop("architecture", {"name": variant})
+    architecture = {**shared.get("architecture", {}), **facts.pop("architecture", {})} or {"name": variant}
     return _record(
         ModelCard,
         {"release": release, "variant": variant, "architecture": architecture, **parts, **facts},

@@ -1,0 +1,166 @@
+"""Gives a graph that was exported without its weights these weights back, and folds what follows from them.
+
+Exported with its kernels as inputs, a graph keeps what an exporter would compute from constants: layout
+changes of kernels, and batch norms behind convolutions. Both are done here, one kernel at a time, so that no
+two copies of all weights exist.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+Array = NDArray[Any]
+Constants = Mapping[str, onnx.TensorProto]
+
+_NORM_EPSILON = 1e-5
+
+
+def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
+    """An attribute's value, or what the operator takes where it is not given."""
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return onnx.helper.get_attribute_value(attribute)
+    return default
+
+
+def _consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
+    """Nodes by the tensors they read; a graph output counts as a reader."""
+    found: dict[str, list[onnx.NodeProto]] = collections.defaultdict(list)
+    for node in graph.node:
+        for name in node.input:
+            found[name].append(node)
+    for value in graph.output:
+        found[value.name].append(onnx.NodeProto())
+    return found
+
+
+def _replace_input(nodes: Iterable[onnx.NodeProto], old: str, new: str) -> None:
+    for node in nodes:
+        for position, name in enumerate(node.input):
+            if name == old:
+                node.input[position] = new
+
+
+def _remove(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
+    """Removes nodes, and the constants that no other reads."""
+    for node in nodes:
+        node.Clear()
+    for index in reversed(range(len(graph.node))):
+        if not graph.node[index].op_type:
+            del graph.node[index]
+    read = {name for node in graph.node for name in node.input}
+    for index in reversed(range(len(graph.initializer))):
+        if graph.initializer[index].name not in read:
+            del graph.initializer[index]
+
+
+def drop_idle_reshapes(model: onnx.ModelProto) -> None:
+    """Removes every Reshape to the static shape that its input has already, in place."""
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
+    consumers = _consumers(model.graph)
+    outputs = {value.name for value in model.graph.output}
+    idle = []
+    for node in model.graph.node:
+        if node.op_type != "Reshape" or node.output[0] in outputs:
+            continue
+        source, result = node.input[0], node.output[0]
+        before, after = shapes.get(source), shapes.get(result)
+        # An unknown dimension reads as 0.
+        if before is None or before != after or 0 in before:
+            continue
+        _replace_input(consumers[result], result, source)
+        consumers[source] += consumers[result]
+        idle.append(node)
+    _remove(model.graph, idle)
+
+
+def _reshaped(value: Array, node: onnx.NodeProto, constants: Constants) -> Array:
+    wanted = numpy_helper.to_array(constants[node.input[1]]).tolist()
+    # A 0 keeps the input's dimension.
+    return value.reshape([size or value.shape[position] for position, size in enumerate(wanted)])
+
+
+_LAYOUT: Mapping[str, Callable[[Array, onnx.NodeProto, Constants], Array]] = {
+    "Reshape": _reshaped,
+    "Transpose": lambda value, node, _: value.transpose(_attribute(node, "perm")),
+}
+"""Operators that do no more than arrange a kernel, and what they make of its value."""
+
+
+def bind_weights(model: onnx.ModelProto, weights: Mapping[str, tuple[str, Callable[[], Array]]]) -> None:
+    """Turns inputs into constants, in place.
+
+    Each gets the layout that the graph would bring it to, and takes in the BatchNormalization behind its
+    convolution, where that is the only reader.
+
+    Args:
+        model: its inputs include those of `weights`.
+        weights: by input name, the constant's name, and what reads its value when its turn comes.
+    """
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    consumers = _consumers(graph)
+    done: list[onnx.NodeProto] = []
+    for source, (name, read) in weights.items():
+        value, current = read(), source
+        # What several nodes read, they read as it is.
+        while len(consumers[current]) == 1 and consumers[current][0].op_type in _LAYOUT:
+            node = consumers[current][0]
+            value, current = _LAYOUT[node.op_type](value, node, constants), node.output[0]
+            done.append(node)
+        readers = consumers[current]
+        _replace_input(readers, current, name)
+        if len(readers) == 1 and readers[0].op_type == "Conv":
+            norm = _norm_behind(readers[0], consumers, constants)
+            if norm is not None:
+                value, bias = _folded(value, readers[0], norm, constants)
+                _take_over(graph, readers[0], norm, bias, f"{name}/folded_bias")
+                done.append(norm)
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    for index in reversed(range(len(graph.input))):
+        if graph.input[index].name in weights:
+            del graph.input[index]
+    _remove(graph, done)
+
+
+def _norm_behind(
+    convolution: onnx.NodeProto, consumers: Mapping[str, list[onnx.NodeProto]], constants: Constants
+) -> onnx.NodeProto | None:
+    """The batch norm of constants that alone reads a convolution's result."""
+    readers = consumers[convolution.output[0]]
+    if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
+        return None
+    needed = [*convolution.input[2:], *readers[0].input[1:]]
+    return readers[0] if all(name in constants for name in needed) else None
+
+
+def _folded(
+    kernel: Array, convolution: onnx.NodeProto, norm: onnx.NodeProto, constants: Constants
+) -> tuple[Array, Array]:
+    """The kernel (out, in, ...) and bias (out,) of a convolution that does the batch norm's work too."""
+    gamma, beta, mean, variance = (numpy_helper.to_array(constants[name]).astype(np.float64) for name in norm.input[1:])
+    scale = gamma / np.sqrt(variance + _attribute(norm, "epsilon", _NORM_EPSILON))
+    own_bias = numpy_helper.to_array(constants[convolution.input[2]]) if len(convolution.input) > 2 else 0.0
+    bias = beta + (own_bias - mean) * scale
+    factor = scale.astype(kernel.dtype).reshape(-1, *[1] * (kernel.ndim - 1))
+    return kernel * factor, bias.astype(kernel.dtype)
+
+
+def _take_over(
+    graph: onnx.GraphProto, convolution: onnx.NodeProto, norm: onnx.NodeProto, bias: Array, bias_name: str
+) -> None:
+    """Has a convolution give the norm's result, with the given bias."""
+    graph.initializer.append(numpy_helper.from_array(bias, bias_name))
+    del convolution.input[2:]
+    convolution.input.append(bias_name)
+    convolution.output[0] = norm.output[0]

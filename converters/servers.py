@@ -1,0 +1,57 @@
+"""Where conversions are forked from: one warm server a framework, since no process needs both."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+from typing import Any
+
+PRELOADED = {"pytorch": "converters.preload", "tensorflow": "converters.preload_tensorflow"}
+"""What the server of a framework imports before it forks."""
+
+
+@functools.cache
+def _server(framework: str) -> Any:
+    from multiprocessing import forkserver
+
+    server = forkserver.ForkServer()
+    server.set_forkserver_preload([PRELOADED[framework]])
+    return server
+
+
+def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
+    """A started process, forked from the framework's server where the platform can, a fresh interpreter elsewhere.
+
+    `multiprocessing` keeps one server for all of its processes; another is asked by standing in for it
+    while a process starts, so one thread at a time may start processes.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        process: Any = multiprocessing.get_context("spawn").Process(target=target, args=args)
+        process.start()
+        return process
+    from multiprocessing import forkserver
+
+    process = multiprocessing.get_context("forkserver").Process(target=target, args=args)
+    shared = forkserver.connect_to_new_process
+    forkserver.connect_to_new_process = _server(framework).connect_to_new_process
+    try:
+        process.start()
+    finally:
+        forkserver.connect_to_new_process = shared
+    return process
+
+
+def use_one_thread(framework: str) -> None:
+    """Keeps a conversion to one core, as several run side by side; call it before the first operation."""
+    # What is missing is said by the adapter, with the extra that installs it.
+    with contextlib.suppress(ImportError):
+        if framework == "tensorflow":
+            import tensorflow
+
+            tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+            tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        else:
+            import torch
+
+            torch.set_num_threads(1)

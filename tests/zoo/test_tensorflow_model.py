@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import adapters, probe, tensorflow_model
+from zoo.errors import MissingPackageError, WeightsError
+
+CARD = dataclasses.replace(
+    zoo.card("efficientnet-x-b0"),
+    resolution=32,
+    classes=5,
+    architecture={
+        "scope": "tiny",
+        "width": 0.25,
+        "depth": 1.0,
+        "squeeze": 1,
+        "stages": ["r1 k3 s1 e1 c16 relu space2depth", "r1 k3 s2 e6 c24 swish fused after_space2depth"],
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    native = adapters.build(CARD)
+    native.apply_probe()
+    return native
+
+
+@pytest.fixture
+def write_checkpoint(tmp_path):
+    """Writes variables in TensorFlow's own format, as its training does, and returns the index file."""
+    import tensorflow as tf
+
+    def write(variables):
+        prefix = tmp_path / "model.ckpt-7"
+        tf.raw_ops.SaveV2(
+            prefix=str(prefix),
+            tensor_names=list(variables),
+            shape_and_slices=[""] * len(variables),
+            tensors=[tf.constant(value) for value in variables.values()],
+        )
+        return prefix.with_name("model.ckpt-7.index")
+
+    return write
+
+
+def test_parameters_are_the_probes_under_the_releases_names(model):
+    tensors = model.parameters()
+    for name, values in tensors.items():
+        np.testing.assert_array_equal(values, probe.tensor(name, values.shape, framework="tensorflow"))
+    assert model.weights == "probe"
+    assert model.signature_sha256() == probe.signature_sha256((n, v.shape, "float32") for n, v in tensors.items())
+    assert model.weights_sha256() == probe.weights_sha256(tensors)
+
+
+def test_parameters_do_not_change_behind_ones_back(model):
+    native = adapters.build(CARD)
+    native.apply_probe()
+    before = native.parameters()
+    native.assign(lambda name, shape: np.zeros(shape, np.float32))
+    assert np.abs(before["tiny/stem/conv2d/kernel"]).sum() > 0
+
+
+def test_counts_are_those_of_the_layers(model):
+    tensors = model.parameters()
+    assert model.count_parameters() == sum(v.size for n, v in tensors.items() if "moving" not in n)
+    # Output side of each convolution, by the scope it lies in; squeeze-and-excitation works on one pixel.
+    sides = {"tiny/stem": 16, "tiny/blocks_0": 8, "tiny/blocks_1": 8, "tiny/head": 8}
+    macs = 0
+    for name, values in tensors.items():
+        if name.endswith("kernel"):
+            scope = "/".join(name.split("/")[:2])
+            pixels = 1 if "/se/" in name or "/dense/" in name else sides[scope] ** 2
+            macs += values.size * pixels
+    assert model.count_macs() == macs
+
+
+def test_the_damped_probe_is_used_where_the_card_says_so():
+    native = adapters.build(dataclasses.replace(CARD, probe_damping=0.75))
+    native.apply_probe()
+    name = "tiny/stem/tpu_batch_normalization/gamma"
+    np.testing.assert_array_equal(
+        native.parameters()[name], probe.damped_tensor(name, (8,), 0.75, framework="tensorflow")
+    )
+
+
+def test_a_checkpoint_loads_its_averages_as_the_release_evaluates_them(model, write_checkpoint):
+    variables = model.parameters()
+    training = {f"{name}/ExponentialMovingAverage": 1.5 * values for name, values in variables.items()}
+    state = {f"{name}/RMSProp": values for name, values in variables.items()}
+    native = adapters.build(CARD)
+    native.load_file(write_checkpoint({**variables, **training, **state, "global_step": np.int64(9)}))
+    assert native.weights == "file"
+    for name, values in native.parameters().items():
+        np.testing.assert_array_equal(values, 1.5 * variables[name])
+
+
+def test_a_checkpoint_without_averages_loads_as_it_is(model, write_checkpoint):
+    native = adapters.build(CARD)
+    native.load_file(write_checkpoint(model.parameters()))
+    assert native.weights_sha256() == model.weights_sha256()
+
+
+def test_what_does_not_fit_is_listed(model, write_checkpoint):
+    variables = dict(model.parameters())
+    del variables["tiny/head/dense/bias"]
+    variables["tiny/head/dense/kernel"] = np.zeros((3, 5), np.float32)
+    variables["other/kernel"] = np.zeros(3, np.float32)
+    with pytest.raises(WeightsError) as caught:
+        adapters.build(CARD).load_file(write_checkpoint(variables))
+    assert "missing tiny/head/dense/bias; unexpected other/kernel; tiny/head/dense/kernel has shape (3, 5)" in str(
+        caught.value
+    )
+
+
+def test_what_is_no_checkpoint_is_said(model, tmp_path):
+    with pytest.raises(WeightsError, match="no checkpoint file"):
+        model.load_file(tmp_path / "none.index")
+    page = tmp_path / "page.index"
+    page.write_bytes(b"<html>Not Found</html>")
+    with pytest.raises(WeightsError, match="cannot be opened as a checkpoint"):
+        model.load_file(page)
+    data = tmp_path / "model.ckpt.data-00000-of-00001"
+    data.write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"is not the \.index file"):
+        model.load_file(data)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("keras.__version__", "2.15.0", "needs Keras 3 on TensorFlow; here is Keras 2.15.0 .* pip install -U"),
+        ("keras.backend.backend", lambda: "jax", "on jax beside TensorFlow .* set KERAS_BACKEND=tensorflow"),
+    ],
+)
+def test_a_keras_that_is_not_the_one_is_told(attribute, value, message, monkeypatch):
+    monkeypatch.setattr(attribute, value)
+    with pytest.raises(MissingPackageError, match=message):
+        tensorflow_model.require_tensorflow("a model", "tensorflow")

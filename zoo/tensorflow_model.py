@@ -1,0 +1,194 @@
+"""A native model in TensorFlow: the same code for every source that is a Keras model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo import probe
+from zoo.card import ModelCard
+from zoo.errors import MissingPackageError, WeightsError
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+_AVERAGED = "/ExponentialMovingAverage"
+# Parts of a checkpoint's name in the TensorFlow format; the index is the file that is named.
+_INDEX_SUFFIX = ".index"
+
+
+def require_tensorflow(model: str, extra: str) -> None:
+    """Sees to it that Keras 3 runs on TensorFlow here.
+
+    Args:
+        model: who needs it.
+        extra: the extra of this project that installs both.
+
+    Raises:
+        ImportError: one of them is missing.
+        MissingPackageError: they are here, but Keras is an older one, or runs on another framework.
+    """
+    import keras
+    import tensorflow as tf
+
+    mend = ""
+    if int(keras.__version__.split(".")[0]) < 3:
+        mend = f"install both anew with: pip install -U 'baseline-zoo[{extra}]'"
+    elif keras.backend.backend() != "tensorflow":
+        mend = "set KERAS_BACKEND=tensorflow (~/.keras/keras.json may say otherwise)"
+    if mend:
+        raise MissingPackageError(
+            f"{model} needs Keras 3 on TensorFlow; here is Keras {keras.__version__} on "
+            f"{keras.backend.backend()} beside TensorFlow {tf.__version__}: {mend}"
+        )
+
+
+class TensorFlowModel:
+    """A Keras model of images (N, R, R, 3) behind the interface of `zoo.native.NativeModel`."""
+
+    def __init__(self, card: ModelCard, module: keras.Model, release_name: Callable[[str], str] = str) -> None:
+        """Wraps a model, and builds it for the card's resolution.
+
+        Args:
+            card: the model's facts.
+            module: computes logits (N, classes).
+            release_name: the release's name of a variable, from its path in Keras.
+        """
+        import keras
+
+        self.card = card
+        self.module = module
+        self.weights = ""
+        module(keras.Input((card.resolution, card.resolution, 3)))
+        self._variables = {release_name(variable.path): variable for variable in module.variables}
+
+    def deployable(self) -> keras.Model:
+        """See `NativeModel.deployable`."""
+        return self.module
+
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        """See `NativeModel.parameters`."""
+        return {name: host_array(variable) for name, variable in self._variables.items()}
+
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `NativeModel.logits`."""
+        import tensorflow as tf
+
+        channels_last = tf.constant(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
+        result: NDArray[np.float32] = self.module(channels_last, training=False).numpy()
+        return result
+
+    def signature_sha256(self) -> str:
+        """See `NativeModel.signature_sha256`."""
+        return probe.signature_sha256((name, tuple(v.shape), str(v.dtype)) for name, v in self._variables.items())
+
+    def weights_sha256(self) -> str:
+        """See `NativeModel.weights_sha256`."""
+        return probe.weights_sha256(self.parameters())
+
+    def count_parameters(self) -> int:
+        """See `NativeModel.count_parameters`."""
+        return sum(math.prod(variable.shape) for variable in self.module.trainable_variables)
+
+    def count_macs(self) -> int:
+        """See `NativeModel.count_macs`; traces the model and computes nothing."""
+        import tensorflow as tf
+
+        image = tf.TensorSpec((1, self.card.resolution, self.card.resolution, 3), tf.float32)
+        traced = tf.function(self.module, autograph=False).get_concrete_function(image)
+        return sum(_macs(operation) for operation in traced.graph.get_operations())
+
+    def assign(self, values: Callable[[str, tuple[int, ...]], NDArray[np.float32]]) -> None:
+        """Sets every variable, in place.
+
+        Args:
+            values: the array of a variable, from its release's name and shape.
+        """
+        for name, variable in self._variables.items():
+            variable.assign(values(name, tuple(variable.shape)))
+
+    def apply_probe(self) -> None:
+        """Sets the probe's weights, in place; the damped ones where the card says so."""
+        damping = self.card.probe_damping
+        if damping is None:
+            self.assign(
+                lambda name, shape: probe.tensor(
+                    name, shape, framework="tensorflow", variance_scale=self.card.probe_variance_scale
+                )
+            )
+        else:
+            self.assign(lambda name, shape: probe.damped_tensor(name, shape, damping, framework="tensorflow"))
+        self.weights = "probe"
+
+    def load_file(self, path: Path) -> None:
+        """Loads a released checkpoint, strictly; averaged weights where it has them, as the releases evaluate.
+
+        Raises:
+            WeightsError: not a checkpoint, or not one of this network; the variables are listed.
+        """
+        reader = open_checkpoint(path)
+        shapes: Mapping[str, list[int]] = reader.get_variable_to_shape_map()
+        stored = {name: name + _AVERAGED if name + _AVERAGED in shapes else name for name in self._variables}
+        problems = [f"missing {name}" for name, source in stored.items() if source not in shapes]
+        problems += [f"unexpected {name}" for name in sorted(shapes) if self._is_foreign(name)]
+        problems += [
+            f"{name} has shape {tuple(shapes[source])}, the network {tuple(self._variables[name].shape)}"
+            for name, source in stored.items()
+            if source in shapes and tuple(shapes[source]) != tuple(self._variables[name].shape)
+        ]
+        if problems:
+            shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
+            raise WeightsError(f"{path} does not fit {self.card.name}: {shown}")
+        self.assign(lambda name, _shape: reader.get_tensor(stored[name]))
+        self.weights = "file"
+
+    def _is_foreign(self, name: str) -> bool:
+        """Whether a variable belongs neither to the network nor to the training of it.
+
+        What a training keeps for a variable, averages and an optimiser's state, is named below that variable.
+        """
+        return name != "global_step" and name not in self._variables and name.rpartition("/")[0] not in self._variables
+
+
+def host_array(variable: keras.Variable) -> NDArray[Any]:
+    """The values of a variable on the CPU, read-only and not copied."""
+    import tensorflow as tf
+
+    return np.asarray(tf.convert_to_tensor(variable))
+
+
+def open_checkpoint(path: Path) -> tf.train.CheckpointReader:
+    """A reader of a checkpoint in TensorFlow's own format, which holds tensors and nothing to execute.
+
+    Args:
+        path: the checkpoint's `.index` file.
+
+    Raises:
+        WeightsError: the file is missing or is no index.
+    """
+    import tensorflow as tf
+
+    if not path.is_file():
+        raise WeightsError(f"no checkpoint file at {path}")
+    if path.suffix != _INDEX_SUFFIX:
+        raise WeightsError(f"{path} is not the .index file of a TensorFlow checkpoint")
+    try:
+        return tf.train.load_checkpoint(str(path.with_suffix("")))
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise WeightsError(f"{path} cannot be opened as a checkpoint: {error}".splitlines()[0]) from error
+
+
+def _macs(operation: tf.Operation) -> int:
+    """Multiply-adds of one operation of a traced graph."""
+    if operation.type not in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
+        return 0
+    weights = operation.inputs[1].shape
+    # Each output element is a sum over the kernel's area and input channels; a depthwise one's over the area.
+    summed = weights[:2] if operation.type == "DepthwiseConv2dNative" else weights[:-1]
+    return int(math.prod(operation.outputs[0].shape) * math.prod(summed))
