@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from zoo import probe
 from zoo.card import ModelCard
 from zoo.errors import MissingPackageError, WeightsError
+from zoo.torch_model import misfits
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +37,10 @@ def require_tensorflow(model: str, extra: str) -> None:
         ImportError: one of them is missing.
         MissingPackageError: they are here, but Keras is an older one, or runs on another framework.
     """
+    # TensorFlow 2.20 and later lends its LLVM to the whole process, and Triton crashes that is loaded after it,
+    # which PyTorch does when it first needs it (github.com/tensorflow/tensorflow/issues/124205).
+    with contextlib.suppress(ImportError):
+        importlib.import_module("triton")
     import keras
     import tensorflow as tf
 
@@ -135,16 +142,11 @@ class TensorFlowModel:
         reader = open_checkpoint(path)
         shapes: Mapping[str, list[int]] = reader.get_variable_to_shape_map()
         stored = {name: name + _AVERAGED if name + _AVERAGED in shapes else name for name in self._variables}
-        problems = [f"missing {name}" for name, source in stored.items() if source not in shapes]
-        problems += [f"unexpected {name}" for name in sorted(shapes) if self._is_foreign(name)]
-        problems += [
-            f"{name} has shape {tuple(shapes[source])}, the network {tuple(self._variables[name].shape)}"
-            for name, source in stored.items()
-            if source in shapes and tuple(shapes[source]) != tuple(self._variables[name].shape)
-        ]
+        given = {name: tuple(shapes[source]) for name, source in stored.items() if source in shapes}
+        given |= {name: tuple(shape) for name, shape in sorted(shapes.items()) if self._is_foreign(name)}
+        problems = misfits({name: tuple(variable.shape) for name, variable in self._variables.items()}, given)
         if problems:
-            shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
-            raise WeightsError(f"{path} does not fit {self.card.name}: {shown}")
+            raise WeightsError(f"{path} does not fit {self.card.name}: {problems}")
         self.assign(lambda name, _shape: reader.get_tensor(stored[name]))
         self.weights = "file"
 

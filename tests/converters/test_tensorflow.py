@@ -114,6 +114,7 @@ def test_a_pair_that_cannot_convert_names_what_is_installed(small, monkeypatch):
         export(small.module)
 
 
+@pytest.mark.usefixtures("small")
 def test_an_operator_that_tf2onnx_does_not_know_is_named():
     import keras
     import tensorflow as tf

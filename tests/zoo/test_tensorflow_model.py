@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -130,6 +132,24 @@ def test_what_is_no_checkpoint_is_said(model, tmp_path):
         model.load_file(data)
 
 
+IN_ONE_PROCESS = """
+import {first}
+import zoo
+for name in ("efficientnet-x-b0", "RegNetX-200MF"):
+    assert zoo.load(name).count_macs() == zoo.card(name).macs
+print("done")
+"""
+
+
+@pytest.mark.parametrize("first", ["numpy", "torch"])
+def test_pytorch_works_after_tensorflow_in_one_process(first):
+    """In a process of its own, since what goes wrong there is a crash."""
+    code = IN_ONE_PROCESS.format(first=first)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr[-500:]
+
+
+@pytest.mark.usefixtures("model")
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
