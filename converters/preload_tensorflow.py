@@ -9,10 +9,12 @@ import contextlib
 import importlib
 
 from converters import quiet
+from zoo.tensorflow_model import load_triton_first
 
 
 def warm_up() -> None:
     """Imports what a conversion uses."""
+    load_triton_first()
     for module in ("tensorflow", "keras", "tf2onnx", "onnxruntime"):
         # What is missing or broken is each conversion's own to report.
         with contextlib.suppress(Exception), quiet.terminal_spared():

@@ -44,7 +44,7 @@ def verify_model(conversion: Conversion) -> Verification:
         return Verification(name, card.source, conversion.status, conversion.reason)
     network = compare(zoo.load(card))
     error = _artifact_error(name, conversion.artifact)
-    holds = network.holds and error < probe.RUNTIME_TOLERANCE
+    holds = network.holds and error < card.artifact_tolerance
     return Verification(name, card.source, "ok" if holds else "differs", network=network, artifact_error=error)
 
 

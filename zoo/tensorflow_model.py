@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,17 @@ _AVERAGED = "/ExponentialMovingAverage"
 _INDEX_SUFFIX = ".index"
 
 
+def load_triton_first() -> None:
+    """Loads Triton, where it is installed, unless TensorFlow is in this process already.
+
+    TensorFlow 2.20 and later lends its LLVM to the whole process, and Triton crashes that is loaded after it,
+    which PyTorch does when it first needs it (github.com/tensorflow/tensorflow/issues/124205).
+    """
+    if "tensorflow" not in sys.modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("triton")
+
+
 def require_tensorflow(model: str, extra: str) -> None:
     """Sees to it that Keras 3 runs on TensorFlow here.
 
@@ -37,10 +49,7 @@ def require_tensorflow(model: str, extra: str) -> None:
         ImportError: one of them is missing.
         MissingPackageError: they are here, but Keras is an older one, or runs on another framework.
     """
-    # TensorFlow 2.20 and later lends its LLVM to the whole process, and Triton crashes that is loaded after it,
-    # which PyTorch does when it first needs it (github.com/tensorflow/tensorflow/issues/124205).
-    with contextlib.suppress(ImportError):
-        importlib.import_module("triton")
+    load_triton_first()
     import keras
     import tensorflow as tf
 
