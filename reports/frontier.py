@@ -137,14 +137,19 @@ def _points(rows: pandas.DataFrame) -> list[tuple[float, float]]:
     return list(zip(rows["latency_median_ms"], rows["accuracy_percent"], strict=True))
 
 
+# Student's interval of two trials is 13 standard deviations wide: drawn, it would hide everything else.
+_LEAST_TRIALS = 3
+
+
 def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int) -> None:
     colour = _COLOURS[position % len(_COLOURS)]
     marker = _MARKERS[position % len(_MARKERS)]
     latency_ms, accuracy_percent = rows["latency_median_ms"], rows["accuracy_percent"]
+    telling = rows["trials_count"] >= _LEAST_TRIALS
     axes.errorbar(
         latency_ms,
         accuracy_percent,
-        xerr=_whiskers(latency_ms, rows["latency_low_ms"], rows["latency_high_ms"]),
+        xerr=_whiskers(latency_ms, rows["latency_low_ms"].where(telling), rows["latency_high_ms"].where(telling)),
         yerr=_whiskers(
             accuracy_percent,
             rows["accuracy_measured_top1_low_percent"],

@@ -84,15 +84,24 @@ def test_latency_is_on_a_log_axis_with_plain_numbers(group: Group) -> None:
     assert axes.xaxis.get_major_formatter()(2.0, 0) == "2"
 
 
-def test_whiskers_are_the_intervals(group: Group) -> None:
-    axes = make_figure(group, "").axes[0]
-    ends = {
+def _whisker_ends(group: Group) -> set[tuple[float, ...]]:
+    return {
         tuple(round(float(x), 6) for x in segment[:, 0])
-        for collection in axes.collections
+        for collection in make_figure(group, "").axes[0].collections
         if hasattr(collection, "get_segments")
         for segment in collection.get_segments()
     }
-    assert {(1.9, 2.2), (9.5, 10.5)} <= ends
+
+
+def test_whiskers_are_the_intervals(group: Group) -> None:
+    assert {(1.9, 2.2), (9.5, 10.5)} <= _whisker_ends(group)
+
+
+def test_an_interval_of_two_trials_is_not_drawn(make_rows: MakeRows) -> None:
+    rows = [_row(f"a/{n}", 1.0, 75.0, latency_low_ms=0.1, latency_high_ms=9.0, trials_count=n) for n in (2, 3)]
+    two, three = (grouped(make_rows([row]))[0] for row in rows)
+    assert (0.1, 9.0) not in _whisker_ends(two)
+    assert (0.1, 9.0) in _whisker_ends(three)
 
 
 @pytest.mark.parametrize(
