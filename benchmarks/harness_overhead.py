@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--models", default="smoke")
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--spin", choices=("spin", "no-spin"), default="spin", help="the bare loop's worker threads")
+    parser.add_argument("--cache-dir", type=Path, default=default_cache_dir())
     arguments = parser.parse_args()
     threads = collect(None).threads
     print(f"bare loop: {arguments.spin}; ratio = harness over bare, geometric mean over {arguments.pairs} pairs")
@@ -76,7 +77,7 @@ def main() -> None:
         reference_path = Path(folder, "reference.onnx")
         reference.write_reference(reference_path)
         for name in zoo.list_models(arguments.models):
-            artifact = converters.convert(name, cache_dir=default_cache_dir())
+            artifact = converters.convert(name, cache_dir=arguments.cache_dir)
             logs = []
             for _ in range(arguments.pairs):
                 sides = {

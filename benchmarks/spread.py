@@ -42,12 +42,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--block-ms", default=str(TimingSettings().block_ms))
     parser.add_argument("--block-groups", default=str(TimingSettings().block_pairs))
+    parser.add_argument("--cache-dir", type=Path, default=default_cache_dir())
     arguments = parser.parse_args()
     settings = [
         TimingSettings(block_ms=float(length), block_pairs=int(groups))
         for length, groups in itertools.product(arguments.block_ms.split(","), arguments.block_groups.split(","))
     ]
-    artifacts = {n: converters.convert(n, cache_dir=default_cache_dir()) for n in zoo.list_models(arguments.models)}
+    artifacts = {n: converters.convert(n, cache_dir=arguments.cache_dir) for n in zoo.list_models(arguments.models)}
     medians, ratios, seconds = defaultdict(list), defaultdict(list), defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         reference_path = Path(folder, "reference.onnx")

@@ -17,6 +17,7 @@ from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactS
 from converters.errors import ConversionError
 from converters.request import CONVERTER_REVISION, ConversionRequest, sharing_models, stored_under
 from converters.verify import verify
+from zoo.card import json_sha256
 from zoo.errors import MissingPackageError
 from zoo.native import NativeModel
 
@@ -86,22 +87,34 @@ def convert(
     """
     import zoo
 
-    native = zoo.load(model) if isinstance(model, str) else model
-    request = ConversionRequest(native.card.name, native.weights, exporter, opset, batch)
-    return convert_native(native, request, ArtifactStore(cache_dir))
+    store = ArtifactStore(cache_dir)
+    card = zoo.card(model) if isinstance(model, str) else model.card
+    request = ConversionRequest(card.name, exporter=exporter, opset=opset, batch=batch).resolved(card)
+    if isinstance(model, str):
+        key = stored_under(request, card)
+    else:
+        # Its holder may have changed it: it is known by what it is, not by how it was loaded.
+        key = json_sha256([stored_under(request, card), model.weights_sha256(), repr(model.module)])
+    if key is not None and (found := store.find(key)):
+        return found
+    native = zoo.load(card) if isinstance(model, str) else model
+    return convert_native(native, request, store, key)
 
 
-def convert_native(native: NativeModel, request: ConversionRequest, store: ArtifactStore) -> Artifact:
-    """Converts and verifies a native model, unless the store holds the answer already.
+def convert_native(native: NativeModel, request: ConversionRequest, store: ArtifactStore, key: str | None) -> Artifact:
+    """Converts and verifies a native model.
+
+    Args:
+        native: the model, as it is to be converted.
+        request: exporter, opset and batch.
+        store: where the artifact goes.
+        key: what it is stored under; its own digest where that is None.
 
     Raises:
         ConversionError, VerificationError: see `convert`.
         MissingPackageError: the framework's exporter is not installed.
     """
     request = request.resolved(native.card)
-    key = stored_under(request, native.card)
-    if key is not None and (found := store.find(key)):
-        return found
     staged = store.staging()
     try:
         started = time.perf_counter()
@@ -134,7 +147,6 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
             "verify_s": round(time.perf_counter() - saved, 3),
         }
         facts = {**description, "verification": [a.to_json() for a in agreements], "seconds": seconds}
-        # What cannot be named in advance is found by its own bytes.
         return store.put(key or file_sha256(path), staged, facts)
     finally:
         shutil.rmtree(staged, ignore_errors=True)

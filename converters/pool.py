@@ -95,7 +95,8 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
         from converters.convert import convert_native
 
         servers.use_one_thread(_framework(request))
-        artifact = convert_native(_load(request), request, ArtifactStore(Path(cache_dir)))
+        store = ArtifactStore(Path(cache_dir))
+        artifact = convert_native(_load(request), request, store, _key(request))
         result = {
             "status": "ok",
             "reason": "",

@@ -64,10 +64,22 @@ def test_a_second_conversion_comes_from_the_cache(cache_dir):
     assert again.path.stat().st_mtime_ns == changed
 
 
+def test_a_model_that_was_changed_is_not_taken_for_what_it_was(cache_dir):
+    name = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"
+    model = zoo.load(name)
+    before = converters.convert(model, exporter="torchscript", cache_dir=cache_dir)
+    assert converters.convert(model, exporter="torchscript", cache_dir=cache_dir).path == before.path
+    model.module.classifier.linear.bias.mul_(2)
+    weights = converters.convert(model, exporter="torchscript", cache_dir=cache_dir)
+    model.module.first_conv.bn.eps = 0.1
+    structure = converters.convert(model, exporter="torchscript", cache_dir=cache_dir)
+    assert len({before.sha256, weights.sha256, structure.sha256}) == 3
+    assert converters.convert(name, exporter="torchscript", cache_dir=cache_dir).sha256 == before.sha256
+
+
 def test_a_network_that_yields_nan_is_an_error_and_leaves_nothing(tmp_path):
     model = zoo.load("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")
     model.module.classifier.linear.bias[0] = float("nan")
-    model.weights = "file"
     with pytest.raises(converters.VerificationError, match="the network itself yields NaN"):
         converters.convert(model, cache_dir=tmp_path)
     assert not list((tmp_path / "artifacts").iterdir())
