@@ -110,6 +110,17 @@ def runs_that_fill(duration_ms: float, latency_ns: float) -> int:
     return max(1, round(duration_ms * NANOSECONDS_PER_MILLISECOND / max(latency_ns, 1.0)))
 
 
+def settling_runs(settings: TimingSettings, latency_ns: float) -> int:
+    """Untimed inferences after a switch of sessions, at least one.
+
+    None for a network whose single inference fills a block: refilling the caches is nothing beside it, and
+    a run at every switch would double the time of its trial.
+    """
+    if latency_ns >= settings.block_ms * NANOSECONDS_PER_MILLISECOND:
+        return 0
+    return runs_that_fill(settings.settle_ms, latency_ns)
+
+
 def time_group(
     sessions: tuple[Timeable, Timeable],
     expected_ns: list[float],
@@ -123,7 +134,7 @@ def time_group(
     `expected_ns` are the sessions' latencies, from which the lengths of blocks follow. After a switch
     the caches hold the other session's data: on two cores with 32 MiB of shared cache the first inference
     was seen to take 83 % longer in a network of 0.6 ms, whose next eight fell from 46 % to 5 %, 9 % in
-    one of 3.9 ms and nothing in one of 52 ms. These 10 ms are left untimed.
+    one of 3.9 ms and nothing in one of 52 ms. These 10 ms are left untimed (`settling_runs`).
     """
     arrays = [
         np.zeros(runs_that_fill(settings.block_ms, expected_ns[session]), dtype=np.int64) for session in GROUP_ORDER
@@ -133,7 +144,7 @@ def time_group(
     previous = None
     for session, latencies_ns in zip(GROUP_ORDER, arrays, strict=True):
         if session != previous:
-            for _ in range(runs_that_fill(settings.settle_ms, expected_ns[session])):
+            for _ in range(settling_runs(settings, expected_ns[session])):
                 sessions[session].infer()
         previous = session
         starts_ns.append(clock_ns())

@@ -115,6 +115,12 @@ def test_the_first_inferences_after_a_switch_are_not_timed() -> None:
     assert after_warmup[6:9] == ["B untimed"] * 2 + ["B x 20"]
 
 
+def test_a_network_that_fills_a_block_settles_without_an_untimed_run() -> None:
+    one = bench(measured_ms=80.0, reference_ms=79.0)
+    one.measure(dataclasses.replace(SETTINGS, block_pairs=1, warmup_s=0.0))
+    assert one.log[2:] == ["A x 1", "B untimed", "B x 1", "B x 1", "A x 1"]
+
+
 def test_a_network_slower_than_a_block_runs_once_in_it() -> None:
     blocks = bench(measured_ms=1500.0).measure()
     sizes = {len(block.latencies_ns) for block in blocks if block.session == MEASURED}
