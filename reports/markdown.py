@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FRONTIER_MARK = "★"
 DISTURBED_MARK = "⚠"
 
+# On a machine with two speeds the reference took 2.9 or 4.0 ms, and within one speed 3 % more or less.
+_SLOW_MACHINE = 1.15
+
 _KINDS = {
     "host": "host time of one inference",
     "gpu_compute": "GPU compute time of one inference, between CUDA events",
@@ -35,8 +38,9 @@ _NOTES = f"""\
   the published one, and the latency is that of the architecture.
 - **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is as fast and as accurate,
   and better in one of the two. A row without an accuracy, as of one's own model, is listed and never on it.
-- **{DISTURBED_MARK}**: other programs used the processor during more than half of the row's timed blocks, and no
-  quieter moment came. Such a figure, its ratio too, may be far off: measure again on an idle machine.
+- **{DISTURBED_MARK}**: other programs used the processor during more than half of the row's timed blocks, or the
+  reference network took over 15 % longer than in the run's other rows, as in a slow phase of a shared machine.
+  Such a figure, its ratio too, may be far off: measure more rounds, on an idle machine.
 - Everything else about a row is in `results.csv`, column by column as `docs/columns.md` explains.
 """
 
@@ -85,11 +89,13 @@ def _warnings(group: Group) -> list[str]:
             f"> **Warning**: {single} of {len(group.rows)} rows rest on a single trial, so they have no "
             "interval. Repeat the command with more `--rounds` and the same `--output`.\n"
         )
-    disturbed = sum(_disturbed(row) for row in _records(group.rows))
+    usual_ms = _usual_reference_ms(group)
+    disturbed = sum(_disturbed(row, usual_ms) for row in _records(group.rows))
     if disturbed:
         warnings.append(
             f"> **Warning**: {disturbed} of {len(group.rows)} rows ({DISTURBED_MARK}) were measured while other "
-            "programs used the processor. End those, and repeat the command with another `--output`.\n"
+            "programs used the processor, or while the machine was slower than usual. Repeat the command with more "
+            "`--rounds`: the median over trials then sheds them.\n"
         )
     if not group.accuracy_kinds:
         warnings.append("> No row has an accuracy, so there is no frontier.\n")
@@ -102,6 +108,7 @@ def _warnings(group: Group) -> list[str]:
 
 def _ranking(group: Group) -> str:
     rows = group.rows
+    usual_ms = _usual_reference_ms(group)
     # A column that says the same in every row is noise; the banner has it.
     varying = [name for name in ("backend", "precision") if rows[name].nunique() > 1]
     header = (
@@ -121,7 +128,7 @@ def _ranking(group: Group) -> str:
             _accuracy(row, group.classes),
             _scaled(row["parameters"], 1e6),
             _scaled(row["macs"], 1e9),
-            _trials(row),
+            _trials(row, usual_ms),
         )
         for rank, row in enumerate(_records(rows), start=1)
     ]
@@ -143,14 +150,23 @@ def _scaled(count: int | None, unit: float) -> str:
     return "" if count is None else significant(count / unit, 3)
 
 
-def _disturbed(row: dict[str, Any]) -> bool:
-    return bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2
+def _usual_reference_ms(group: Group) -> float | None:
+    """What the reference network usually took; the machine's speed, seen by one and the same work."""
+    times_ms = group.rows["reference_median_ms"].dropna()
+    return None if times_ms.empty else float(times_ms.median())
 
 
-def _trials(row: dict[str, Any]) -> str:
+def _disturbed(row: dict[str, Any], usual_reference_ms: float | None) -> bool:
+    by_others = bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2
+    reference_ms = row["reference_median_ms"]
+    slower = usual_reference_ms and reference_ms and reference_ms > _SLOW_MACHINE * usual_reference_ms
+    return bool(by_others or slower)
+
+
+def _trials(row: dict[str, Any], usual_reference_ms: float | None) -> str:
     failed = row["trials_failed_count"]
     text = f"{row['trials_count']} ({failed} failed)" if failed else str(row["trials_count"])
-    return f"{text} {DISTURBED_MARK}" if _disturbed(row) else text
+    return f"{text} {DISTURBED_MARK}" if _disturbed(row, usual_reference_ms) else text
 
 
 def _failures(rows: pandas.DataFrame) -> list[str]:

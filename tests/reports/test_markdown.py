@@ -124,3 +124,12 @@ def test_rows_that_others_disturbed_are_marked(make_rows: MakeRows, run_info: Ru
     assert DISTURBED_MARK in _line(report, "`regnet/disturbed`")
     assert DISTURBED_MARK not in _line(report, "`regnet/quiet`")
     assert f"1 of 2 rows ({DISTURBED_MARK}) were measured while other programs" in report
+
+
+def test_rows_of_a_slow_phase_of_the_machine_are_marked(make_rows: MakeRows, run_info: RunInfo) -> None:
+    usual = [_row(f"regnet/usual{i}", 5.0, 70.0, reference_median_ms=2.9 + 0.01 * i) for i in range(5)]
+    slow = _row("regnet/slow", 6.0, 71.0, reference_median_ms=4.0)
+    report = render(make_rows([*usual, slow]), [run_info])
+    marked = [line for line in report.splitlines() if line.startswith("|") and DISTURBED_MARK in line]
+    assert len(marked) == 1
+    assert "`regnet/slow`" in marked[0]
