@@ -22,7 +22,7 @@ class TimingSettings:
     """Seconds each of the two sessions runs before anything is timed."""
     warmup_min_runs: int = 2
     """Inferences each session runs at least before anything is timed, the first one included."""
-    block_ms: float = 80.0
+    block_ms: float = 40.0
     """Length aimed at for one block; a slower network's block is one inference."""
     settle_ms: float = 10.0
     """Untimed inferences after each switch of sessions, which find the caches full of the other's data."""
