@@ -26,8 +26,8 @@ class CpuReading:
 class CpuMeter:
     """Reads the processor counters; a reading takes well below a millisecond.
 
-    The system's counters advance in ticks, of 10 ms on Linux. Over a group of a third of a second on two
-    cores a tick is 0.03 cores, over a block of 80 ms it would be 0.13: so groups are judged, not blocks.
+    The system's counters advance in ticks, of 10 ms on Linux. Over a group of a fifth of a second on two
+    cores a tick is 0.05 cores, over a block of 40 ms it would be 0.25: so groups are judged, not blocks.
     """
 
     def __init__(self) -> None:
