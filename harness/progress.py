@@ -9,7 +9,10 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
 
 
 def minutes_text(seconds: float) -> str:
@@ -29,7 +32,7 @@ class Progress:
         self._started = time.monotonic()
         self._bar = self._terminal_bar() if self._stream.isatty() and total else None
 
-    def _terminal_bar(self) -> object:
+    def _terminal_bar(self) -> RichProgress:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress
@@ -60,9 +63,6 @@ class Progress:
         if self._bar is None:
             print(f"[{self._title} {self._done}/{self._total}] {text}", file=self._stream, flush=True)
             return
-        from rich.progress import Progress as RichProgress
-
-        assert isinstance(self._bar, RichProgress)
         times = f"{minutes_text(elapsed)} gone, about {minutes_text(left)} left"
         self._bar.update(self._task, completed=self._done, times=times)
         if problem:
@@ -76,4 +76,4 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()  # type: ignore[attr-defined]
+            self._bar.stop()

@@ -87,11 +87,11 @@ class RunRequest:
 
     def conversions(self) -> list[ConversionRequest]:
         """What has to be converted, costliest first so that the last one does not leave cores idle."""
-        common = {"exporter": self.exporter, "opset": self.opset, "batch": self.batch}
+        common = ConversionRequest("", exporter=self.exporter, opset=self.opset, batch=self.batch)
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
-        zoo_requests = [ConversionRequest(card.name, self.weights, **common) for card in cards]  # type: ignore[arg-type]
-        own = [ConversionRequest(name, resolution=self.resolution, **common) for name in dict.fromkeys(self.own_models)]  # type: ignore[arg-type]
-        return zoo_requests + own
+        released = [dataclasses.replace(common, model=card.name, weights=self.weights) for card in cards]
+        names = dict.fromkeys(self.own_models)
+        return released + [dataclasses.replace(common, model=name, resolution=self.resolution) for name in names]
 
     def settings(self) -> dict[str, Any]:
         """The request as the run directory records it."""
