@@ -23,6 +23,18 @@ class CpuReading:
     """Processor time of this process, all threads."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Disturbance:
+    """What others did to a group of blocks."""
+
+    foreign_cores: float
+    """Cores that other processes used on average."""
+    contaminated: bool
+    """Whether the group's times are not to be trusted."""
+    reasons: tuple[str, ...] = ()
+    """Why not, as in `thermal throttling`."""
+
+
 class CpuMeter:
     """Reads the processor counters; a reading takes well below a millisecond.
 
@@ -43,6 +55,13 @@ class CpuMeter:
             for field in _BUSY_FIELDS
         )
         return CpuReading(wall_s=time.perf_counter(), busy_s=busy_s, own_s=time.process_time())
+
+    def judge(self, before: CpuReading, after: CpuReading, limit_cores: float) -> Disturbance:
+        """What happened between two readings; contaminated where others used more than `limit_cores`."""
+        foreign = foreign_cores(before, after)
+        if foreign <= limit_cores:
+            return Disturbance(foreign, False)
+        return Disturbance(foreign, True, ("other processes on the processor",))
 
 
 def allowed_cpus() -> frozenset[int] | None:

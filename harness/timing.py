@@ -12,12 +12,12 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.contamination import CpuReading, foreign_cores
+from harness.contamination import Disturbance
 from harness.trial import TimingSettings
 
 MEASURED = 0
@@ -40,10 +40,13 @@ class Timeable(Protocol):
 
 
 class Meter(Protocol):
-    """What the loop needs of `harness.contamination.CpuMeter`."""
+    """Tells what others did while a group was timed, as `harness.contamination.CpuMeter` does."""
 
-    def read(self) -> CpuReading:
-        """The counters now."""
+    def read(self) -> Any:
+        """The counters now; what they are is the meter's own affair."""
+
+    def judge(self, before: Any, after: Any, limit_cores: float) -> Disturbance:
+        """What happened between two readings."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +62,9 @@ class Block:
     foreign_cores: float
     """Cores that other processes used on average during the block's group."""
     contaminated: bool
-    """Whether that was more than the settings allow."""
+    """Whether the group was disturbed by more than the settings allow."""
+    reasons: tuple[str, ...] = ()
+    """By what."""
 
 
 def measure(
@@ -149,9 +154,9 @@ def time_group(
         previous = session
         starts_ns.append(clock_ns())
         sessions[session].time_block(latencies_ns, clock_ns)
-    foreign = foreign_cores(before, meter.read())
+    found = meter.judge(before, meter.read(), settings.foreign_cpu_limit)
     return [
-        Block(session, group, start_ns, latencies_ns, foreign, foreign > settings.foreign_cpu_limit)
+        Block(session, group, start_ns, latencies_ns, found.foreign_cores, found.contaminated, found.reasons)
         for session, start_ns, latencies_ns in zip(GROUP_ORDER, starts_ns, arrays, strict=True)
     ]
 

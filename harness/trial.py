@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
+from harness.gpu.figures import GpuFigures
+from harness.gpu.settings import GpuSettings
+
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]
 LatencyKind = Literal["host", "gpu_compute"]
 
@@ -63,6 +66,9 @@ class TrialJob:
     """Seed of the input images; the same seed gives the same images."""
     samples: str
     """Path of the `.npz` of raw samples to write; an empty string writes none."""
+    cache_dir: str = ""
+    """Where engines that were built for this device lie; of no meaning to a runtime that builds none."""
+    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
@@ -71,7 +77,8 @@ class TrialJob:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrialJob:
         """The job read back."""
-        return cls(**{**data, "timing": TimingSettings.from_json(data["timing"])})
+        timing, gpu = TimingSettings.from_json(data["timing"]), GpuSettings.from_json(data["gpu"])
+        return cls(**{**data, "timing": timing, "gpu": gpu})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +128,8 @@ class TrialResult:
     provider: str | None = None
     started_at: str | None = None
     """UTC, ISO 8601."""
+    gpu: GpuFigures | None = None
+    """What a trial on a GPU found beside; None on a processor."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
@@ -129,4 +138,5 @@ class TrialResult:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrialResult:
         """The result read back."""
-        return cls(**data)
+        gpu = data.get("gpu")
+        return cls(**{**data, "gpu": GpuFigures.from_json(gpu) if gpu else None})

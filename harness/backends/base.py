@@ -17,10 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.contamination import CpuMeter
 from harness.errors import HarnessError
+from harness.gpu.figures import GpuFigures
+from harness.gpu.settings import GpuSettings
+from harness.layers import LayerTime
+from harness.timing import Meter
 from harness.trial import LatencyKind
 
 NANOSECONDS_PER_MILLISECOND = 1e6
+
+DEFAULT_GPU = GpuSettings()
 
 
 class ArtifactError(HarnessError):
@@ -134,6 +141,19 @@ class Session(abc.ABC):
             infer()
             latencies_ns[index] = clock_ns() - begin_ns
 
+    def gpu_figures(self) -> GpuFigures | None:
+        """What is measured after the blocks, as transfers to a GPU and back; None on a processor."""
+        return None
+
+    def layer_times(self, inferences: int) -> list[LayerTime]:
+        """The runtime's own profile over as many inferences, in order of execution.
+
+        Raises:
+            UnsupportedError: this runtime has no profiler.
+        """
+        del inferences
+        raise UnsupportedError(f"{self.provider} has no profile of single layers.")
+
     def __enter__(self) -> Session:
         return self
 
@@ -143,11 +163,29 @@ class Session(abc.ABC):
         self.close()
 
 
+@dataclasses.dataclass(frozen=True)
+class BuiltEngine:
+    """What a runtime compiled for this device from an artifact."""
+
+    path: Path
+    sha256: str
+    size_mib: float
+    build_s: float
+    """Seconds it took when it was built; a cached engine keeps its figure."""
+    cached: bool
+    precision_effective: str
+    """As `Session.precision_effective`, read back from the engine."""
+
+
 class Backend(abc.ABC):
     """A runtime; importing its module must not import the runtime itself."""
 
     name: str
     precisions: tuple[str, ...]
+    on_gpu: bool = False
+    """Whether it runs on a GPU, whose facts then belong to the environment."""
+    builds_engines: bool = False
+    """Whether artifacts have to be built for the device (`build`) before they can be prepared."""
 
     @abc.abstractmethod
     def availability(self) -> Availability:
@@ -157,12 +195,38 @@ class Backend(abc.ABC):
     def runtime(self) -> str:
         """Name and version of the runtime, as in `onnxruntime 1.30.0`."""
 
+    def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
+        """Compile the artifact for this device, or find in the cache what was compiled.
+
+        Runs in a process of its own, which may die of it. Raises UnsupportedError where the runtime lacks
+        an operator, FallbackError where the engine is not of the precision, and HarnessError otherwise.
+        """
+        raise NotImplementedError(f"Backend {self.name} builds no engines.")
+
+    def meter(self, gpu: GpuSettings) -> Meter:
+        """Tells what others do to the device while it is timed."""
+        del gpu
+        return CpuMeter()
+
     @abc.abstractmethod
-    def prepare_impl(self, artifact: Path, *, precision: str, threads: int) -> tuple[Session, list[TensorSpec]]:
+    def prepare_impl(
+        self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
+    ) -> tuple[Session, list[TensorSpec]]:
         """Load the artifact; return the session and all inputs of the network."""
 
-    def prepare(self, artifact: str | Path, *, precision: str, batch: int, threads: int) -> Session:
+    def prepare(
+        self,
+        artifact: str | Path,
+        *,
+        precision: str,
+        batch: int,
+        threads: int,
+        gpu: GpuSettings = DEFAULT_GPU,
+        cache_dir: str | Path = "",
+    ) -> Session:
         """Load the artifact and check that it can be measured.
+
+        `gpu` and `cache_dir`, where built engines lie, mean nothing to a runtime on the processor.
 
         Raises UnsupportedError where the backend cannot run it here, and ArtifactError where the file
         is at fault.
@@ -177,7 +241,9 @@ class Backend(abc.ABC):
             )
         if not path.is_file():
             raise ArtifactError(f"There is no file {path}. Convert the model again.")
-        session, inputs = self.prepare_impl(path, precision=precision, threads=threads)
+        session, inputs = self.prepare_impl(
+            path, precision=precision, threads=threads, gpu=gpu, cache_dir=Path(cache_dir)
+        )
         try:
             session.input = check_input(inputs, batch, path)
         except ArtifactError:

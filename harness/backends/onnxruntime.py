@@ -18,6 +18,7 @@ from harness.backends.base import (
     TensorSpec,
     UnsupportedError,
 )
+from harness.gpu.settings import GpuSettings
 from harness.trial import LatencyKind
 
 if TYPE_CHECKING:
@@ -143,8 +144,11 @@ class OnnxRuntimeBackend(Backend):
 
         return f"onnxruntime {onnxruntime.__version__}"
 
-    def prepare_impl(self, artifact: Path, *, precision: str, threads: int) -> tuple[Session, list[TensorSpec]]:
+    def prepare_impl(
+        self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
+    ) -> tuple[Session, list[TensorSpec]]:
         """Create the session on exactly the asked provider."""
+        del gpu, cache_dir  # The processor needs neither.
         import onnxruntime
 
         try:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from harness import timing
-from harness.contamination import CpuReading
+from harness.contamination import CpuMeter, CpuReading
 from harness.timing import MEASURED, REFERENCE, Block
 from harness.trial import TimingSettings
 
@@ -63,10 +63,11 @@ class FakeSession:
             latencies_ns[index] = clock_ns() - begin_ns
 
 
-class FakeMeter:
+class FakeMeter(CpuMeter):
     """Reports the scripted foreign cores for one group after another, then none."""
 
     def __init__(self, clock: FakeClock, foreign_cores_of_groups: list[float]) -> None:
+        super().__init__()
         self._clock = clock
         self._script = list(foreign_cores_of_groups)
         self._foreign_s = 0.0

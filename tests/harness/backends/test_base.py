@@ -17,6 +17,7 @@ from harness.backends.base import (
     UnsupportedError,
     check_input,
 )
+from harness.gpu.settings import GpuSettings
 
 IMAGES = TensorSpec("input", (2, 3, 4, 4), "float32")
 ARTIFACT = Path("model.onnx")
@@ -68,7 +69,9 @@ class FakeBackend(Backend):
     def runtime(self) -> str:
         return "fake 1.0"
 
-    def prepare_impl(self, artifact: Path, *, precision: str, threads: int) -> tuple[Session, list[TensorSpec]]:
+    def prepare_impl(
+        self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
+    ) -> tuple[Session, list[TensorSpec]]:
         assert artifact.is_file()
         assert (precision, threads) == ("fp32", 1)
         return self.session, self.inputs
