@@ -10,5 +10,6 @@ from __future__ import annotations
 from converters.artifact import Artifact, ArtifactStore
 from converters.convert import convert
 from converters.errors import ConversionError, VerificationError
+from converters.request import PrecisionOptions
 
-__all__ = ["Artifact", "ArtifactStore", "ConversionError", "VerificationError", "convert"]
+__all__ = ["Artifact", "ArtifactStore", "ConversionError", "PrecisionOptions", "VerificationError", "convert"]

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shutil
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import onnx
 from converters import pytorch, tensorflow
 from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore, file_sha256
 from converters.errors import ConversionError
-from converters.request import CONVERTER_REVISION, ConversionRequest, sharing_models, stored_under
+from converters.precision import derive
+from converters.request import CONVERTER_REVISION, ConversionRequest, PrecisionOptions, sharing_models, stored_under
 from converters.verify import verify
 from zoo.card import json_sha256
 from zoo.errors import MissingPackageError
@@ -46,7 +48,7 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
         "opset": request.opset,
         "ir_version": model.ir_version,
         "batch": request.batch,
-        "precision": request.precision,
+        "precision": "fp32",
         "input": {"name": pytorch.INPUT_NAME, "shape": shape, "dtype": "float32"},
         "output": {"name": pytorch.OUTPUT_NAME},
         "operators": dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items())),
@@ -70,6 +72,8 @@ def convert(
     exporter: str = ConversionRequest.exporter,
     opset: int = ConversionRequest.opset,
     batch: int = ConversionRequest.batch,
+    precision: str = ConversionRequest.precision,
+    options: PrecisionOptions | None = None,
     cache_dir: Path | None = None,
 ) -> Artifact:
     """The verified artifact of a model, from the cache where it is there.
@@ -79,15 +83,27 @@ def convert(
         exporter: `dynamo` or `torchscript`; a TensorFlow network has one of its own.
         opset: ONNX opset, 17 or later; 17 for a TensorFlow network.
         batch: images per inference, fixed in the graph.
+        precision: `fp32`, `fp16` or `int8`; one below fp32 is made from the fp32 artifact.
+        options: how a precision below fp32 is to be had.
         cache_dir: where artifacts are kept; the user's cache directory by default.
 
     Raises:
         ConversionError: the exporter cannot convert it.
         VerificationError: the graph does not compute what the network computes.
     """
+    store = ArtifactStore(cache_dir)
+    artifact = _in_fp32(model, store, exporter=exporter, opset=opset, batch=batch)
+    if precision != "fp32":
+        artifact = derive(artifact, precision, options or PrecisionOptions(), store)
+        for text in artifact.provenance.get("warnings", ()):
+            warnings.warn(text, stacklevel=2)
+    return artifact
+
+
+def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, opset: int, batch: int) -> Artifact:
+    """The fp32 artifact of a model, from the store where it is there."""
     import zoo
 
-    store = ArtifactStore(cache_dir)
     card = zoo.card(model) if isinstance(model, str) else model.card
     request = ConversionRequest(card.name, exporter=exporter, opset=opset, batch=batch).resolved(card)
     if isinstance(model, str):
@@ -102,7 +118,7 @@ def convert(
 
 
 def convert_native(native: NativeModel, request: ConversionRequest, store: ArtifactStore, key: str | None) -> Artifact:
-    """Converts and verifies a native model.
+    """Converts and verifies a native model, in fp32.
 
     Args:
         native: the model, as it is to be converted.

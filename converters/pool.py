@@ -20,6 +20,7 @@ import psutil
 
 from converters import servers
 from converters.artifact import Artifact, ArtifactStore
+from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
 
 _POLL_S = 0.5
@@ -82,6 +83,18 @@ def _load(request: ConversionRequest) -> Any:
     return zoo.load(request.model, request.weights)
 
 
+def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
+    """The artifact, with the fp32 one made before it where that is not there."""
+    base = request.in_fp32()
+    source = find(base, store)
+    if source is None:
+        from converters.convert import convert_native
+
+        servers.use_one_thread(_framework(base))
+        source = convert_native(_load(base), base, store, _key(base))
+    return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
+
+
 def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: int) -> None:
     """One conversion; writes `result.json` into `folder`, and its output to `log` there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -92,11 +105,7 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
     threading.Thread(target=_exit_with, args=(parent_pid,), daemon=True).start()
     result: dict[str, Any]
     try:
-        from converters.convert import convert_native
-
-        servers.use_one_thread(_framework(request))
-        store = ArtifactStore(Path(cache_dir))
-        artifact = convert_native(_load(request), request, store, _key(request))
+        artifact = _made(request, ArtifactStore(Path(cache_dir)))
         result = {
             "status": "ok",
             "reason": "",
@@ -211,11 +220,10 @@ def convert_many(
     waiting: list[tuple[ConversionRequest, str]] = []
     followers: dict[str, list[ConversionRequest]] = {}
     for request in requests:
-        key = _key(request)
-        if found := store.find(key) if key else None:
+        if found := find(request, store):
             yield Conversion(request, "ok", artifact=found, cached=True)
             continue
-        group = key or repr(request)
+        group = repr((_key(request) or request.model, dataclasses.replace(request, model="")))
         if group in followers:
             followers[group].append(request)
         else:
@@ -226,7 +234,7 @@ def convert_many(
         while waiting or running:
             while waiting and len(running) < limits.workers:
                 request, key = waiting.pop(0)
-                running.append((_start(request, cache_dir), key))
+                running.append((_start(request, store), key))
             connection.wait([job.process.sentinel for job, _ in running], timeout=_POLL_S)
             for job, key in list(running):
                 if job.process.is_alive():
@@ -258,7 +266,8 @@ def _framework(request: ConversionRequest) -> str:
     return "pytorch" if request.is_own else zoo.card(request.model).release.framework
 
 
-def _start(request: ConversionRequest, cache_dir: Path) -> _Job:
+def _start(request: ConversionRequest, store: ArtifactStore) -> _Job:
     folder = tempfile.TemporaryDirectory(prefix="baseline-zoo-")
-    process = servers.start(_framework(request), _child, (request, folder.name, str(cache_dir), os.getpid()))
+    framework = servers.NO_FRAMEWORK if find(request.in_fp32(), store) else _framework(request)
+    process = servers.start(framework, _child, (request, folder.name, str(store.root.parent), os.getpid()))
     return _Job(request, folder, process, time.monotonic())

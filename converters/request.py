@@ -16,6 +16,7 @@ CONVERTER_REVISION = 1
 
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
+PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
@@ -30,6 +31,18 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 @dataclasses.dataclass(frozen=True)
+class PrecisionOptions:
+    """How a precision below fp32 is to be had; each precision looks at its own."""
+
+    float16_io: bool = False
+    """fp16: input and output in float16 too; else float32, cast inside."""
+    int8_scheme: str = "tensorrt"
+    """int8: a key of `converters.int8.SCHEMES`."""
+    calibration_images: Path | None = None
+    """int8: a folder of images; generated ones where None."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ConversionRequest:
     """One artifact that is wanted."""
 
@@ -41,6 +54,8 @@ class ConversionRequest:
     opset: int = DEFAULT_OPSET
     batch: int = 1
     precision: str = "fp32"
+    """One of `PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
+    options: PrecisionOptions = PrecisionOptions()
     resolution: int | None = None
     """Input size in pixels of one's own model; the card decides it for the zoo's."""
 
@@ -48,6 +63,10 @@ class ConversionRequest:
     def is_own(self) -> bool:
         """Whether the model is a `module:function` rather than one of the zoo."""
         return ":" in self.model
+
+    def in_fp32(self) -> ConversionRequest:
+        """The request of the artifact that this one is made from: itself in fp32."""
+        return dataclasses.replace(self, precision="fp32", options=PrecisionOptions())
 
     def resolved(self, card: ModelCard) -> ConversionRequest:
         """The request as it is carried out: a TensorFlow network has one exporter and one opset."""
@@ -70,10 +89,11 @@ def _implementation(card: ModelCard) -> dict[str, str]:
 
 
 def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
-    """The key of the artifact that answers the request; None where only converting can tell.
+    """The key of the request's fp32 artifact; None where only converting can tell.
 
-    Cards that share one network have one key under the probe, and so one conversion. One's own model has
-    no key: what its code computes is not known before it is built.
+    Artifacts of other precisions are keyed by what they are made from (`converters.precision`). Cards that
+    share one network have one key under the probe, and so one conversion. One's own model has no key: what
+    its code computes is not known before it is built.
     """
     if request.is_own:
         return None
@@ -94,7 +114,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
             "versions": {**request.exporter_versions(), **_implementation(card)},
             "opset": request.opset,
             "batch": request.batch,
-            "precision": request.precision,
+            "precision": "fp32",
         }
     )
 

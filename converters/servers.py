@@ -7,7 +7,14 @@ import functools
 import multiprocessing
 from typing import Any
 
-PRELOADED = {"pytorch": "converters.preload", "tensorflow": "converters.preload_tensorflow"}
+NO_FRAMEWORK = "none"
+"""Where a graph is made from a graph."""
+
+PRELOADED = {
+    "pytorch": "converters.preload",
+    "tensorflow": "converters.preload_tensorflow",
+    NO_FRAMEWORK: "converters.preload_graphs",
+}
 """What the server of a framework imports before it forks."""
 
 
@@ -44,6 +51,8 @@ def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
 
 def use_one_thread(framework: str) -> None:
     """Keeps a conversion to one core, as several run side by side; call it before the first operation."""
+    if framework == NO_FRAMEWORK:
+        return
     # What is missing is said by the adapter, with the extra that installs it.
     with contextlib.suppress(ImportError):
         if framework == "tensorflow":

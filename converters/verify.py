@@ -35,7 +35,7 @@ class Agreement:
         return dataclasses.asdict(self)
 
 
-def _padded(images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+def padded(images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
     """The images repeated to a whole number of batches."""
     count = -(-len(images) // batch) * batch
     return np.resize(images, (count, *images.shape[1:])) if count != len(images) else images
@@ -46,7 +46,7 @@ def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -
 
     Args:
         path: the ONNX file, with a static batch.
-        images: float32 (N, 3, R, R), N a multiple of the batch.
+        images: float32 (N, 3, R, R), N a multiple of the batch; rounded for a float16 input.
         threads: intra-op threads.
     """
     import onnxruntime
@@ -55,8 +55,29 @@ def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     source = session.get_inputs()[0]
-    batches = images.reshape(-1, source.shape[0], *images.shape[1:])
-    return np.concatenate([session.run(None, {source.name: batch})[0] for batch in batches])
+    dtype = np.float16 if source.type == "tensor(float16)" else np.float32
+    batches = images.reshape(-1, source.shape[0], *images.shape[1:]).astype(dtype, copy=False)
+    logits = np.concatenate([session.run(None, {source.name: batch})[0] for batch in batches])
+    return logits.astype(np.float32, copy=False)
+
+
+def measure(images: str, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Agreement:
+    """How logits (N, classes) of an artifact agree with those that it should give.
+
+    Raises:
+        VerificationError: another shape, or a value that is not finite.
+    """
+    if not np.isfinite(actual).all():
+        raise VerificationError(f"the converted graph yields NaN or infinity on {images} images; the network does not")
+    if expected.shape != actual.shape:
+        raise VerificationError(f"the graph's output has shape {actual.shape}, the network's {expected.shape}")
+    return Agreement(
+        images=images,
+        count=len(expected),
+        relative_l2=probe.relative_l2(actual, expected),
+        max_abs=float(np.abs(actual - expected).max()),
+        top1_agreement=float((actual.argmax(axis=1) == expected.argmax(axis=1)).mean()),
+    )
 
 
 def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float32], tolerance: float) -> Agreement:
@@ -70,19 +91,9 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
         raise VerificationError(
             f"the network itself yields NaN or infinity on {images} images: check its weights before converting"
         )
-    if not np.isfinite(actual).all():
-        raise VerificationError(f"the converted graph yields NaN or infinity on {images} images; the network does not")
-    if expected.shape != actual.shape:
-        raise VerificationError(f"the graph's output has shape {actual.shape}, the network's {expected.shape}")
-    error = probe.relative_l2(actual, expected)
+    result = measure(images, expected, actual)
+    error = result.relative_l2
     chosen = actual.argmax(axis=1)
-    result = Agreement(
-        images=images,
-        count=len(expected),
-        relative_l2=error,
-        max_abs=float(np.abs(actual - expected).max()),
-        top1_agreement=float((chosen == expected.argmax(axis=1)).mean()),
-    )
     # A near tie may fall either way: the classes' logits are as close as rounding is to their range.
     shortfall = expected.max(axis=1) - np.take_along_axis(expected, chosen[:, None], axis=1)[:, 0]
     if error > tolerance or (shortfall > tolerance * np.ptp(expected, axis=1)).any():
@@ -110,7 +121,7 @@ def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
         compare(
             name,
             native.logits(images),
-            artifact_logits(path, _padded(images, batch))[: len(images)],
+            artifact_logits(path, padded(images, batch))[: len(images)],
             tolerance,
         )
         for name, images, tolerance in sets

@@ -6,8 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
+from converters.int8 import SCHEMES
 from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
+from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, PRECISIONS
 from harness import backends
 from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
 from harness.trial import TimingSettings
@@ -94,6 +95,30 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_precision_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group(
+        "precision", "below fp32, an artifact is made from the fp32 one: docs/precision.md"
+    )
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
+        help="what models are converted to, and what an --onnx file computes in (%(default)s)",
+    )
+    group.add_argument(
+        "--int8-scheme",
+        choices=SCHEMES,
+        help="whose rules of quantising: by default those of the backend; a conversion alone, TensorRT's",
+    )
+    group.add_argument(
+        "--calibration-images",
+        type=Path,
+        metavar="DIR",
+        help="folder of images that int8 takes its ranges from; by default generated ones, with a warning",
+    )
+    return group
+
+
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what")
     group.add_argument("--models", action="append", default=[], metavar="MODELS", help="models of the zoo, see below")
@@ -131,12 +156,6 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     timing = TimingSettings()
     group = parser.add_argument_group("measuring")
     group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
-    group.add_argument(
-        "--precision",
-        choices=("fp32", "fp16", "int8"),
-        default="fp32",
-        help="what an --onnx file computes in (%(default)s); models of the zoo are converted to fp32",
-    )
     group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
     group.add_argument(
         "--rounds",
@@ -164,6 +183,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
+    _add_precision_options(parser)
     _add_conversion_options(parser)
 
 
@@ -191,6 +211,11 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_model_options(convert)
+    _add_precision_options(convert).add_argument(
+        "--float16-io",
+        action="store_true",
+        help="fp16: input and output in float16 too, for other programs; `run` takes float32 inputs",
+    )
     _add_conversion_options(convert)
     _add_run(commands)
     verify = commands.add_parser(

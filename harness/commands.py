@@ -10,7 +10,9 @@ from pathlib import Path
 
 import zoo
 from converters.artifact import ArtifactStore, default_cache_dir
-from converters.request import stored_under
+from converters.int8 import SCHEMES
+from converters.precision import find
+from converters.request import PrecisionOptions
 from harness import backends
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
@@ -87,11 +89,12 @@ def _text(value: object) -> str:
 def request_from(arguments: argparse.Namespace) -> RunRequest:
     """The run that the command line asks for; `convert` has the conversion's half of it."""
     measuring = {}
+    if arguments.command != "verify":
+        measuring = {"precision": arguments.precision, "precision_options": _precision_options(arguments)}
     if arguments.command == "run":
-        measuring = {
+        measuring |= {
             "onnx_files": tuple(arguments.onnx),
             "backend": arguments.backend,
-            "precision": arguments.precision,
             "threads": arguments.threads,
             "rounds": arguments.rounds,
             "budget_s": arguments.budget,
@@ -110,6 +113,16 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
+    )
+
+
+def _precision_options(arguments: argparse.Namespace) -> PrecisionOptions:
+    """How a precision is to be had; int8 by the rules of the backend that will run it."""
+    backend = getattr(arguments, "backend", "tensorrt")
+    return PrecisionOptions(
+        float16_io=getattr(arguments, "float16_io", False),
+        int8_scheme=arguments.int8_scheme or (backend if backend in SCHEMES else PrecisionOptions.int8_scheme),
+        calibration_images=arguments.calibration_images,
     )
 
 
@@ -159,8 +172,7 @@ def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     store = ArtifactStore(cache_dir)
     missing = 0
     for conversion in request.conversions():
-        key = None if conversion.is_own else stored_under(conversion, zoo.card(conversion.model))
-        cached = key is not None and store.find(key) is not None
+        cached = find(conversion, store) is not None
         missing += not cached
         print(f"{conversion.model}  {'in the cache' if cached else 'to convert'}")
     for path in request.onnx_files:

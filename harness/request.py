@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from converters.calibration import Calibration
+from converters.errors import ConversionError
 from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest
+from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest, PrecisionOptions
 from harness.errors import HarnessError
 from harness.trial import TimingSettings
 from zoo.card import ModelCard
@@ -29,6 +31,7 @@ class RunRequest:
     onnx_files: tuple[Path, ...] = ()
     backend: str = "onnxruntime"
     precision: str = "fp32"
+    precision_options: PrecisionOptions = dataclasses.field(default_factory=PrecisionOptions)
     batch: int = 1
     threads: int | None = None
     weights: str = "probe"
@@ -70,8 +73,7 @@ class RunRequest:
                 raise HarnessError(f"{name} {value}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
-        if self.precision != "fp32" and (self.models or self.own_models):
-            raise HarnessError(f"--precision {self.precision}: models are converted to fp32; use it with --onnx alone")
+        self._check_calibration()
         for path in self.onnx_files:
             if not path.is_file():
                 raise HarnessError(f"--onnx {path}: no such file")
@@ -85,9 +87,29 @@ class RunRequest:
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
 
+    def _check_calibration(self) -> None:
+        folder = self.precision_options.calibration_images
+        if folder is None:
+            return
+        if self.precision != "int8":
+            raise HarnessError(f"--calibration-images {folder}: only int8 is calibrated; add --precision int8")
+        if not folder.is_dir():
+            raise HarnessError(f"--calibration-images {folder}: no such folder")
+        try:
+            Calibration.of(folder)
+        except ConversionError as error:
+            raise HarnessError(f"--calibration-images: {error}") from error
+
     def conversions(self) -> list[ConversionRequest]:
         """What has to be converted, costliest first so that the last one does not leave cores idle."""
-        common = ConversionRequest("", exporter=self.exporter, opset=self.opset, batch=self.batch)
+        common = ConversionRequest(
+            "",
+            exporter=self.exporter,
+            opset=self.opset,
+            batch=self.batch,
+            precision=self.precision,
+            options=self.precision_options,
+        )
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         released = [dataclasses.replace(common, model=card.name, weights=self.weights) for card in cards]
         names = dict.fromkeys(self.own_models)
@@ -97,4 +119,6 @@ class RunRequest:
         """The request as the run directory records it."""
         data = dataclasses.asdict(self)
         data["onnx_files"] = [str(path) for path in self.onnx_files]
+        if (folder := self.precision_options.calibration_images) is not None:
+            data["precision_options"]["calibration_images"] = str(folder)
         return data

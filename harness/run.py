@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import statistics as standard_statistics
 import time
@@ -45,6 +46,7 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
     wanted = request.conversions()
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
     found: list[SeriesFacts] = []
+    warnings: collections.Counter[str] = collections.Counter()
     started = time.monotonic()
     counts = dict.fromkeys(("converted", "from the cache", "failed"), 0)
     with Progress("convert", len(wanted)) as progress:
@@ -52,7 +54,11 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
             failed = conversion.status != "ok"
             counts["failed" if failed else "from the cache" if conversion.cached else "converted"] += 1
             progress.step(_conversion_line(conversion), problem=failed)
+            if conversion.artifact is not None:
+                warnings.update(conversion.artifact.provenance.get("warnings", ()))
             found.append(facts.facts_of_conversion(conversion, request.backend))
+    for text, count in warnings.items():
+        say(f"warning: {text} ({count} of {len(wanted)} models)")
     if wanted:
         told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
         say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
@@ -85,7 +91,8 @@ def _conversion_line(conversion: Conversion) -> str:
     if conversion.cached:
         return f"{name}: in the cache"
     error = max(check["relative_l2"] for check in conversion.artifact.provenance["verification"])
-    return f"{name}: {conversion.seconds:.1f} s, agrees with the network to {error:.0e}"
+    whom = "network" if conversion.request.precision == "fp32" else "fp32 artifact"
+    return f"{name}: {conversion.seconds:.1f} s, agrees with the {whom} to {error:.0e}"
 
 
 def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:

@@ -1,0 +1,223 @@
+"""Precision as a property of the artifact: FP16 and INT8 graphs made from a verified FP32 one.
+
+Nothing here knows the framework that the network was built in: an FP32 artifact is enough, on any machine.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+import zoo
+from converters import float16, int8
+from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore
+from converters.calibration import Calibration
+from converters.errors import ConversionError, VerificationError
+from converters.graph_precision import graph_precision
+from converters.images import dead_leaves, normalise
+from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
+from converters.rounding import with_rounding
+from converters.verify import Agreement, artifact_logits, measure, padded
+from zoo import probe
+from zoo.card import Preprocessing, json_sha256
+
+PRECISION_REVISION = 1
+"""Raised whenever this package's own part in a graph changes, so that old entries are not taken for new."""
+
+PROBE_IMAGES = 2
+NATURAL_IMAGES = 8
+
+LARGEST_ERROR = {"fp16": 0.1, "int8": 1.0}
+"""Relative L2 error above which a derived graph is taken for a wrong one, by precision."""
+
+_NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds")
+"""What the provenance of an FP32 artifact says of that file alone."""
+
+
+def _recipe(precision: str, options: PrecisionOptions) -> dict[str, Any]:
+    """Everything beside the FP32 graph that decides what the derived one is."""
+    if precision == "fp16":
+        return {"tools": installed_versions(float16.PACKAGES), "float16_io": options.float16_io}
+    if precision == "int8":
+        return {
+            "tools": installed_versions(int8.PACKAGES),
+            "scheme": options.int8_scheme,
+            "calibration": Calibration.of(options.calibration_images).facts(),
+        }
+    raise ConversionError(f"no way to make precision {precision!r}; choose fp32, fp16 or int8")
+
+
+def derived_key(source: Artifact, precision: str, options: PrecisionOptions) -> str:
+    """The key of what is made from an FP32 artifact.
+
+    Raises:
+        ConversionError: an unknown precision, or a calibration folder without images.
+    """
+    recipe = _recipe(precision, options)
+    return json_sha256(
+        {"revision": PRECISION_REVISION, "derived_from": source.sha256, "precision": precision, **recipe}
+    )
+
+
+def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
+    """The stored artifact that answers a request; None where one has to be made.
+
+    Raises:
+        ConversionError: see `derived_key`.
+    """
+    key = None if request.is_own else stored_under(request, zoo.card(request.model))
+    source = store.find(key) if key else None
+    if source is None or request.precision == "fp32":
+        return source
+    return store.find(derived_key(source, request.precision, request.options))
+
+
+def _preprocessing(model: onnx.ModelProto) -> Preprocessing:
+    """The card's, as it travels in the file."""
+    key = METADATA_PREFIX + "preprocessing"
+    text = next((entry.value for entry in model.metadata_props if entry.key == key), None)
+    if text is None:
+        raise ConversionError(f"the fp32 artifact has no {key}; convert it again")
+    return Preprocessing(**json.loads(text))
+
+
+def _verify(
+    source: Path, derived: Path, provenance: Mapping[str, Any], preprocessing: Preprocessing, calibration: Calibration
+) -> list[Agreement]:
+    """Holds a derived artifact against the FP32 one in ONNX Runtime on the CPU.
+
+    Raises:
+        VerificationError: see `measure`.
+    """
+    resolution = provenance["resolution"]
+    sets = {
+        "probe": probe.images(resolution, PROBE_IMAGES),
+        "natural": normalise(dead_leaves(resolution, NATURAL_IMAGES), preprocessing),
+    }
+    if calibration.files:
+        first = Calibration(calibration.files[:NATURAL_IMAGES])
+        sets["calibration"] = np.stack(list(first.inputs(resolution, preprocessing)))
+    batch = provenance["batch"]
+    expected = {name: _logits(source, images, batch) for name, images in sets.items()}
+    if provenance["precision"] != "fp16":
+        return [measure(name, expected[name], _logits(derived, images, batch)) for name, images in sets.items()]
+    with tempfile.TemporaryDirectory(prefix=".rounded-", dir=derived.parent) as folder:
+        rounded = Path(folder, MODEL_FILE)
+        onnx.save(with_rounding(onnx.load(derived)), rounded)
+        found = [measure(name, expected[name], _logits(rounded, images, batch)) for name, images in sets.items()]
+    return [*found, measure("probe, unrounded", expected["probe"], _logits(derived, sets["probe"], batch))]
+
+
+def _logits(path: Path, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    return artifact_logits(path, padded(images, batch))[: len(images)]
+
+
+def judge(precision: str, agreement: Agreement) -> None:
+    """Tells rounding from mistakes.
+
+    Raises:
+        VerificationError: an error larger than the precision's rounding ever gives.
+    """
+    if agreement.relative_l2 > LARGEST_ERROR[precision]:
+        raise VerificationError(
+            f"in {precision} the graph's logits on {agreement.images} images are off by {agreement.relative_l2:.2g} "
+            f"of their norm (allowed {LARGEST_ERROR[precision]:g}): values leave the precision's range; "
+            "keep this network in fp32"
+        )
+
+
+def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the provenance that is known before verification, and so lies in the file too.
+
+    Raises:
+        ConversionError: no convolution or matrix product of the graph is of the precision.
+    """
+    inherited = {name: value for name, value in source.provenance.items() if name not in _NOT_INHERITED}
+    computes_in = graph_precision(model)
+    if precision not in computes_in.split("+"):
+        raise ConversionError(f"the graph came out in {computes_in or 'no precision'} where {precision} was asked for")
+    graph_input = model.graph.input[0].type.tensor_type
+    return {
+        **inherited,
+        "precision": precision,
+        "computes_in": computes_in,
+        "derived_from": {"sha256": source.sha256, "precision": "fp32"},
+        "recipe": dict(recipe),
+        "opset": next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
+        "ir_version": model.ir_version,
+        "input": {
+            **inherited["input"],
+            "dtype": np.dtype(onnx.helper.tensor_dtype_to_np_dtype(graph_input.elem_type)).name,
+        },
+        "operators": dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items())),
+    }
+
+
+def _save(model: onnx.ModelProto, path: Path, description: Mapping[str, Any]) -> None:
+    """Writes the file with its own provenance in place of the FP32 one's."""
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    texts[METADATA_PREFIX + "provenance"] = json.dumps(description, sort_keys=True)
+    onnx.helper.set_model_props(model, texts)
+    onnx.save(model, path)
+
+
+def derive(source: Artifact, precision: str, options: PrecisionOptions, store: ArtifactStore) -> Artifact:
+    """The artifact of a precision below fp32, made from an FP32 one; from the store where it is there.
+
+    Args:
+        source: an FP32 artifact of this project.
+        precision: `fp16` or `int8`.
+        options: how.
+        store: where the artifact goes.
+
+    Raises:
+        ConversionError: the graph cannot be had in that precision.
+        VerificationError: the derived graph computes something else, see `judge`.
+        MissingPackageError: a package is not installed.
+    """
+    key = derived_key(source, precision, options)
+    if (found := store.find(key)) is not None:
+        return found
+    calibration = Calibration.of(options.calibration_images) if precision == "int8" else Calibration()
+    staged = store.staging()
+    try:
+        started = time.perf_counter()
+        model = onnx.load(source.path)
+        preprocessing = _preprocessing(model)
+        if precision == "fp16":
+            model = float16.to_float16(model, keep_io=not options.float16_io)
+        else:
+            images = calibration.inputs(source.provenance["resolution"], preprocessing)
+            metadata = list(model.metadata_props)
+            model = int8.to_int8(model, images, scheme=options.int8_scheme, folder=staged)
+            onnx.helper.set_model_props(model, {entry.key: entry.value for entry in metadata})
+        made = time.perf_counter()
+        description = _describe(source, model, precision, _recipe(precision, options))
+        if precision == "int8" and calibration.warning:
+            description["warnings"] = [calibration.warning]
+        path = staged / MODEL_FILE
+        _save(model, path, description)
+        del model
+        saved = time.perf_counter()
+        agreements = _verify(source.path, path, description, preprocessing, calibration)
+        for agreement in agreements:
+            judge(precision, agreement)
+        seconds = {
+            "derive_s": round(made - started, 3),
+            "save_s": round(saved - made, 3),
+            "verify_s": round(time.perf_counter() - saved, 3),
+        }
+        facts = {**description, "verification": [a.to_json() for a in agreements], "seconds": seconds}
+        return store.put(key, staged, facts)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""A float16 graph whose rounding ONNX Runtime's CPU provider really carries out.
+
+That provider has no float16 kernels: it computes a float16 graph in float32 from end to end, and drops the
+casts that it had put between the operators. Nothing is rounded and nothing overflows there but weights, so a
+graph that yields infinity on a GPU would pass. Casts that are in the file it keeps.
+"""
+
+from __future__ import annotations
+
+import onnx
+
+from converters.graph_precision import element_types
+
+
+def with_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of a float16 graph in which every operator computes in float32 and rounds its result to float16.
+
+    So does a GPU whose kernels accumulate in float32, except that fused operators round less often there.
+
+    Args:
+        model: without subgraphs; inputs and outputs of any type.
+    """
+    types = element_types(model)
+    rounded = onnx.ModelProto()
+    rounded.CopyFrom(model)
+    graph = rounded.graph
+    del graph.node[:], graph.value_info[:]
+    wide: dict[str, str] = {}
+    for original in model.graph.node:
+        halves = {name for name in original.input if types.get(name) == onnx.TensorProto.FLOAT16}
+        node = graph.node.add()
+        node.CopyFrom(original)
+        if not halves or node.op_type == "Cast":
+            continue
+        del graph.node[-1]
+        for name in sorted(halves - wide.keys()):
+            wide[name] = f"{name}_float32"
+            graph.node.append(onnx.helper.make_node("Cast", [name], [wide[name]], to=onnx.TensorProto.FLOAT))
+        node.input[:] = [wide.get(name, name) for name in node.input]
+        results = [name for name in node.output if types.get(name) == onnx.TensorProto.FLOAT16]
+        node.output[:] = [f"{name}_exact" if name in results else name for name in node.output]
+        graph.node.append(node)
+        for name in results:
+            graph.node.append(onnx.helper.make_node("Cast", [f"{name}_exact"], [name], to=onnx.TensorProto.FLOAT16))
+    return rounded
