@@ -25,7 +25,7 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
     Raises:
         onnx.shape_inference.InferenceError: the types of the graph contradict one another.
     """
-    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    graph = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True).graph
     types = {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.value_info, *graph.output)}
     return types | {tensor.name: tensor.data_type for tensor in graph.initializer}
 

@@ -73,6 +73,8 @@ class RunRequest:
                 raise HarnessError(f"{name} {value}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
+        if self.precision_options.float16_io and self.precision != "fp16":
+            raise HarnessError("--float16-io: add --precision fp16")
         self._check_calibration()
         for path in self.onnx_files:
             if not path.is_file():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 import subprocess
 import sys
@@ -34,6 +35,9 @@ def downloads():
 def eats():
     hoard = [bytearray(1 << 26) for _ in range(64)]
     time.sleep(600)
+
+def nothing():
+    return torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Flatten())
 
 def nan():
     network = good()
@@ -95,6 +99,41 @@ def test_a_shared_network_is_converted_once_and_then_cached(tmp_path):
     assert not any(conversion.cached for conversion in first)
     again = list(convert_many(requests, tmp_path))
     assert all(conversion.cached and conversion.status == "ok" for conversion in again)
+
+
+def test_precisions_are_made_from_one_fp32_artifact(tmp_path, monkeypatch):
+    name = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"
+    plain = ConversionRequest(name, exporter="torchscript")
+    half = dataclasses.replace(plain, precision="fp16")
+    (first,) = convert_many([half], tmp_path)
+    assert (first.status, first.artifact.provenance["precision"]) == ("ok", "fp16"), first.reason
+    # Both are there now, and the next one needs no framework any more.
+    (found,) = convert_many([plain], tmp_path)
+    assert found.cached
+    started = []
+    start = servers.start
+    monkeypatch.setattr(
+        servers, "start", lambda framework, *rest: (started.append(framework), start(framework, *rest))[1]
+    )
+    integer = dataclasses.replace(plain, precision="int8")
+    done = {one.request: one for one in convert_many([plain, half, integer], tmp_path)}
+    assert started == [servers.NO_FRAMEWORK]
+    assert [done[request].cached for request in (plain, half, integer)] == [True, True, False]
+    assert done[integer].artifact.provenance["derived_from"]["sha256"] == found.artifact.sha256
+
+
+def test_an_own_model_is_had_in_any_precision(tmp_path, monkeypatch):
+    (tmp_path / "own_networks.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    requests = [
+        ConversionRequest(f"own_networks:{name}", resolution=16, precision=precision)
+        for name, precision in (("good", "fp16"), ("good", "int8"), ("nothing", "fp16"))
+    ]
+    found = {one.request: one for one in convert_many(requests, tmp_path / "cache", PoolSettings(workers=1))}
+    assert [found[request].status for request in requests] == ["ok", "ok", "failed"], found
+    assert [found[request].artifact.provenance["precision"] for request in requests[:2]] == ["fp16", "int8"]
+    assert "came out in no precision where fp16 was asked for" in found[requests[2]].reason
 
 
 def test_a_missing_package_is_unsupported(tmp_path, monkeypatch):

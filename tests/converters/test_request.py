@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 from converters import request as requests
-from converters.request import ConversionRequest, sharing_models, stored_under
+from converters.request import ConversionRequest, PrecisionOptions, sharing_models, stored_under
 
 TWINS = ("ofa/tx2_gpu16-80ms_top1-75.4_finetune-25", "ofa/v100_gpu64-9ms_top1-75.3_finetune-25")
 
@@ -25,9 +25,15 @@ def test_the_same_network_at_another_resolution_is_another_artifact():
     assert key(TWINS[0]) != key("ofa/v100_gpu64-5ms_top1-71.6_finetune-25")
 
 
-@pytest.mark.parametrize("change", [{"opset": 17}, {"batch": 2}, {"exporter": "torchscript"}, {"precision": "fp16"}])
+@pytest.mark.parametrize("change", [{"opset": 17}, {"batch": 2}, {"exporter": "torchscript"}])
 def test_what_changes_the_graph_changes_the_key(change):
     assert key(TWINS[0]) != key(TWINS[0], **change)
+
+
+def test_every_precision_is_made_from_one_fp32_artifact():
+    half = ConversionRequest(TWINS[0], precision="fp16", options=PrecisionOptions(float16_io=True))
+    assert half.in_fp32() == ConversionRequest(TWINS[0])
+    assert stored_under(half, zoo.card(TWINS[0])) == key(TWINS[0])
 
 
 def test_another_exporter_version_changes_the_key(monkeypatch):

@@ -13,7 +13,9 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from harness.arguments import build_parser
 from harness.cli import main
+from harness.commands import request_from
 
 QUICK = ["--block-ms", "2", "--block-groups", "1"]
 
@@ -85,7 +87,8 @@ def test_bad_files_are_rows_with_reasons_beside_good_ones(tiny_onnx, places, tmp
         ([], "nothing to measure: give --models, --onnx or --model"),
         (["--onnx", "nowhere.onnx"], "--onnx nowhere.onnx: no such file"),
         (["--models", "smoke", "--batch", "0"], "--batch 0: give a number of at least 1"),
-        (["--models", "smoke", "--precision", "fp16"], "models are converted to fp32"),
+        (["--models", "smoke", "--calibration-images", "."], "only int8 is calibrated; add --precision int8"),
+        (["--models", "smoke", "--precision", "int8", "--calibration-images", "gone"], "gone: no such folder"),
         (["--model", "no_colon"], "give it as module:function"),
         (["--models", "resnest50", "--weights", "gone.pth"], "--weights gone.pth: no such file"),
         (["--models", "resnest", "--weights", __file__], "belongs to one model, but 11 are selected"),
@@ -95,6 +98,48 @@ def test_a_bad_request_says_what_to_do_and_leaves_nothing(arguments, message, pl
     assert main(run(*arguments, **places)) == 2
     assert message in capsys.readouterr().err
     assert not (places["output"] / "results.csv").exists()
+
+
+def test_a_folder_without_images_is_refused_before_anything_starts(places, tmp_path, capsys):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    asked = ["--models", "smoke", "--precision", "int8", "--calibration-images", str(folder)]
+    assert main(run(*asked, **places)) == 2
+    assert "holds no image" in capsys.readouterr().err
+    assert not places["cache"].exists()
+
+
+def test_float16_input_is_of_fp16_alone(capsys):
+    assert main(["convert", "--models", "smoke", "--float16-io"]) == 2
+    assert "--float16-io: add --precision fp16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "scheme"),
+    [
+        (["convert"], "tensorrt"),
+        (["convert", "--int8-scheme", "onnxruntime"], "onnxruntime"),
+        (["run", "--backend", "onnxruntime"], "onnxruntime"),
+        (["run", "--int8-scheme", "tensorrt"], "tensorrt"),
+    ],
+)
+def test_int8_follows_the_rules_of_what_will_run_it(command, scheme):
+    arguments = build_parser().parse_args([*command, "--models", "smoke", "--precision", "int8"])
+    (request, *_) = request_from(arguments).conversions()
+    assert (request.precision, request.options.int8_scheme) == ("int8", scheme)
+
+
+def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(places, tmp_path, monkeypatch, capsys):
+    source = "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
+    (tmp_path / "int8_networks.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    asked = ["--model", "int8_networks:net", "--precision", "int8", "--resolution", "16", "--rounds", "1"]
+    assert main(run(*asked, **places)) == 0
+    (row,) = rows(places).to_dict("records")
+    assert (row["status"], row["precision"], row["precision_effective"]) == ("ok", "int8", "int8"), row["reason"]
+    told = capsys.readouterr().err
+    assert "warning: int8 ranges come from 16 generated images" in told
+    assert "agrees with the fp32 artifact to" in told
 
 
 def test_a_directory_that_holds_no_run_cannot_be_resumed(tiny_onnx, places, capsys):

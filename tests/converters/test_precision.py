@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from PIL import Image
+
+import converters
+import zoo
+from converters.artifact import METADATA_PREFIX, ArtifactStore
+from converters.errors import ConversionError, VerificationError
+from converters.graph_precision import graph_precision
+from converters.precision import derive, derived_key, find, judge
+from converters.request import ConversionRequest, PrecisionOptions
+from converters.verify import Agreement
+from zoo import probe
+
+OPTIONS = PrecisionOptions()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ArtifactStore(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three images of noise."""
+    rng = np.random.default_rng(0)
+    made = tmp_path / "images"
+    made.mkdir()
+    for index in range(3):
+        Image.fromarray(rng.integers(0, 255, (300, 260, 3), np.uint8)).save(made / f"{index}.png")
+    return made
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_derived_artifact_is_verified_described_and_kept(small_artifact, store, precision):
+    source = small_artifact()
+    artifact = derive(source, precision, OPTIONS, store)
+    made = artifact.provenance
+    assert (made["precision"], made["computes_in"]) == (precision, precision)
+    assert made["derived_from"] == {"sha256": source.sha256, "precision": "fp32"}
+    for inherited in ("models", "macs", "parameters", "exporter", "resolution", "batch"):
+        assert made[inherited] == source.provenance[inherited]
+    checks = {check["images"]: check for check in made["verification"]}
+    assert {"probe", "natural"} <= checks.keys()
+    assert 0 < checks["natural"]["relative_l2"] < {"fp16": 2e-3, "int8": 0.1}[precision]
+    assert graph_precision(onnx.load(artifact.path)) == precision
+    written = artifact.path.stat().st_mtime_ns
+    assert derive(source, precision, OPTIONS, store).path.stat().st_mtime_ns == written
+
+
+def test_provenance_travels_in_the_file_too(small_artifact, store):
+    artifact = derive(small_artifact(), "int8", OPTIONS, store)
+    inside = {entry.key: json.loads(entry.value) for entry in onnx.load(artifact.path).metadata_props}
+    provenance = inside[METADATA_PREFIX + "provenance"]
+    assert provenance.items() <= artifact.provenance.items()
+    assert provenance["precision"] == "int8"
+    assert inside[METADATA_PREFIX + "preprocessing"]["rule"] == "resize_then_crop"
+
+
+def test_fp16_is_held_against_what_a_gpu_computes_and_what_the_cpu_does(small_artifact, store):
+    checks = derive(small_artifact(), "fp16", OPTIONS, store).provenance["verification"]
+    errors = {check["images"]: check["relative_l2"] for check in checks}
+    assert errors.keys() == {"probe", "natural", "probe, unrounded"}
+    assert errors["probe, unrounded"] != errors["probe"]
+
+
+def test_values_beyond_float16_inside_the_network_are_found(small_artifact, store):
+    """The weights fit and the logits are the same in float32; ONNX Runtime on the CPU would not notice."""
+    source = small_artifact(gain=60_000.0)
+    with pytest.raises(VerificationError):
+        derive(source, "fp16", OPTIONS, store)
+    assert not list(store.root.glob(".staging-*"))
+
+
+def test_float16_io_is_another_artifact_and_runs(small_artifact, store):
+    source = small_artifact()
+    artifact = derive(source, "fp16", PrecisionOptions(float16_io=True), store)
+    assert artifact.provenance["input"]["dtype"] == "float16"
+    assert derive(source, "fp16", OPTIONS, store).provenance["input"]["dtype"] == "float32"
+    session = onnxruntime.InferenceSession(artifact.path, providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {"input": probe.images(16, 1).astype(np.float16)})
+    assert logits.dtype == np.float16
+
+
+def test_int8_without_images_warns_and_records_what_it_was_calibrated_on(small_artifact, store):
+    made = derive(small_artifact(), "int8", OPTIONS, store).provenance
+    assert made["recipe"]["calibration"]["kind"] == "generated"
+    assert "16 generated images" in made["warnings"][0]
+    assert "--calibration-images" in made["warnings"][0]
+
+
+def test_int8_on_images_records_them_and_warns_of_nothing(small_artifact, store, folder):
+    made = derive(small_artifact(), "int8", PrecisionOptions(calibration_images=folder), store).provenance
+    assert made["recipe"]["calibration"]["count"] == 3
+    assert "warnings" not in made
+    (on_images,) = [check for check in made["verification"] if check["images"] == "calibration"]
+    assert on_images["count"] == 3
+
+
+def test_a_batch_of_several_is_calibrated_and_verified(small_artifact, store):
+    made = derive(small_artifact(batch=3), "int8", OPTIONS, store).provenance
+    assert [check["count"] for check in made["verification"]] == [2, 8]
+
+
+def test_the_key_follows_everything_that_decides_the_graph(small_artifact, store, folder, monkeypatch):
+    source = small_artifact()
+    keys = [
+        derived_key(source, "fp16", OPTIONS),
+        derived_key(source, "fp16", PrecisionOptions(float16_io=True)),
+        derived_key(source, "int8", OPTIONS),
+        derived_key(source, "int8", PrecisionOptions(int8_scheme="onnxruntime")),
+        derived_key(source, "int8", PrecisionOptions(calibration_images=folder)),
+        derived_key(small_artifact(constant=2.0), "fp16", OPTIONS),
+    ]
+    (folder / "0.png").unlink()
+    keys.append(derived_key(source, "int8", PrecisionOptions(calibration_images=folder)))
+    monkeypatch.setattr("converters.precision.installed_versions", lambda packages: dict.fromkeys(packages, "9.9"))
+    keys.append(derived_key(source, "fp16", OPTIONS))
+    assert len(set(keys)) == len(keys)
+    # What concerns another precision changes nothing.
+    assert derived_key(source, "fp16", PrecisionOptions(int8_scheme="onnxruntime")) == keys[-1]
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("fp16", 0.001), ("int8", 0.05)])
+def test_rounding_passes_and_a_mistake_does_not(precision, allowed):
+    judge(precision, Agreement("probe", 2, allowed, 0.1, 1.0))
+    with pytest.raises(VerificationError, match="keep this network in fp32"):
+        judge(precision, Agreement("probe", 2, 1.1, 0.1, 1.0))
+
+
+def test_an_unknown_precision_is_refused(small_artifact, store):
+    with pytest.raises(ConversionError, match="choose fp32, fp16 or int8"):
+        derive(small_artifact(), "fp8", OPTIONS, store)
+
+
+def test_a_graph_that_came_out_in_another_precision_is_refused(small_artifact, store, monkeypatch):
+    monkeypatch.setattr("converters.precision.float16.to_float16", lambda model, keep_io: model)
+    with pytest.raises(ConversionError, match="came out in fp32 where fp16 was asked for"):
+        derive(small_artifact(), "fp16", OPTIONS, store)
+
+
+def test_a_file_without_preprocessing_is_refused(small_artifact, store):
+    source = small_artifact()
+    model = onnx.load(source.path)
+    del model.metadata_props[:]
+    onnx.save(model, source.path)
+    with pytest.raises(ConversionError, match="convert it again"):
+        derive(source, "fp16", OPTIONS, store)
+
+
+NO_FRAMEWORK = """
+import sys
+from pathlib import Path
+from converters.artifact import ArtifactStore
+from converters.precision import derive
+from converters.request import PrecisionOptions
+store = ArtifactStore(Path({cache!r}))
+for precision in ("fp16", "int8"):
+    derive(store.find({key!r}), precision, PrecisionOptions(), store)
+print(sorted(sys.modules.keys() & {{"tensorflow", "torch"}}))
+"""
+
+
+def test_a_stored_fp32_artifact_is_enough(small_artifact, tmp_path):
+    code = NO_FRAMEWORK.format(cache=str(tmp_path), key=small_artifact().provenance["key"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_model_is_converted_to_a_precision_by_name_and_found_again(tmp_path):
+    name = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"
+    exporter = "torchscript"
+    request = ConversionRequest(name, exporter=exporter, precision="int8")
+    store = ArtifactStore(tmp_path)
+    assert find(request, store) is None
+    with pytest.warns(UserWarning, match="generated images"):
+        artifact = converters.convert(name, exporter=exporter, precision="int8", cache_dir=tmp_path)
+    found = find(request, store)
+    assert found is not None
+    assert found.path == artifact.path
+    assert artifact.provenance["macs"] == zoo.card(name).macs
+    plain = converters.convert(name, exporter=exporter, cache_dir=tmp_path)
+    assert plain.sha256 == artifact.provenance["derived_from"]["sha256"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("name", zoo.list_models("smoke"))
+def test_the_zoo_agrees_with_itself_in_every_precision(name, precision, tmp_path_factory):
+    """Independent of the derivation's own check: another session, other images."""
+    cache_dir = tmp_path_factory.getbasetemp() / "smoke"
+    plain = converters.convert(name, cache_dir=cache_dir)
+    artifact = derive(plain, precision, OPTIONS, ArtifactStore(cache_dir))
+    images = np.random.default_rng(7).standard_normal((2, 3, *[zoo.card(name).resolution] * 2)).astype(np.float32)
+    sessions = [onnxruntime.InferenceSession(one.path, providers=["CPUExecutionProvider"]) for one in (plain, artifact)]
+    expected, found = (
+        np.concatenate([session.run(None, {"input": image[None]})[0] for image in images]) for session in sessions
+    )
+    assert probe.relative_l2(found, expected) < {"fp16": 0.02, "int8": 0.3}[precision]
