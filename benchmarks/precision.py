@@ -99,9 +99,11 @@ def append(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def compute(models: list[str], variants: list[str], path: Path, store: ArtifactStore, discard: bool) -> None:
-    """Every missing row, small networks first; models that are one network share one computation."""
-    cards = sorted(zoo.cards(models), key=lambda card: card.macs)
+def compute(
+    models: list[str], variants: list[str], path: Path, store: ArtifactStore, *, discard: bool, largest_first: bool
+) -> None:
+    """Every missing row; models that are one network share one computation."""
+    cards = sorted(zoo.cards(models), key=lambda card: card.macs, reverse=largest_first)
     for variant in variants:
         for card in cards:
             done = {(row["model"], row["variant"]) for row in read(path)}
@@ -162,10 +164,18 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="write the CSV's tables here")
     parser.add_argument("--cache-dir", type=Path)
     parser.add_argument("--discard", action="store_true", help="keep no artifact but its row")
+    parser.add_argument("--largest-first", action="store_true", help="beside a process that begins with the smallest")
     arguments = parser.parse_args()
     if arguments.models:
         store = ArtifactStore(arguments.cache_dir)
-        compute([arguments.models], arguments.variants.split(","), arguments.csv, store, arguments.discard)
+        compute(
+            [arguments.models],
+            arguments.variants.split(","),
+            arguments.csv,
+            store,
+            discard=arguments.discard,
+            largest_first=arguments.largest_first,
+        )
     if arguments.markdown:
         rows = sorted(read(arguments.csv), key=lambda row: (row["model"].lower(), row["variant"]))
         title = "# Errors of FP16 and INT8 artifacts\n\nWhat the columns mean: [precision.md](precision.md)."

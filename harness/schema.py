@@ -222,7 +222,7 @@ _ARTIFACT = (
         "verification_relative_l2",
         "number",
         "",
-        "Largest relative L2 error of the artifact's logits against the native model's.",
+        "Largest relative L2 error of the artifact's logits against the model's, or the fp32 artifact's.",
         "nothing was converted",
     ),
 )
