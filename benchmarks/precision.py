@@ -43,6 +43,10 @@ COLUMNS = (
 )
 VARIANTS = ("fp16", "int8", "int8:onnxruntime")
 
+LARGE_MACS = 20e9
+NATURAL_IMAGES, NATURAL_IMAGES_LARGE = 8, 2
+"""Images that a network is verified on, and one of more than `LARGE_MACS`."""
+
 
 def figures(artifact: Artifact, source: Artifact) -> dict[str, Any]:
     """What a row says of a derived artifact."""
@@ -74,7 +78,8 @@ def row_of(name: str, variant: str, store: ArtifactStore, discard: bool) -> dict
         found: dict[str, Any] = {"status": "failed", "reason": "no fp32 artifact in the cache; convert it first"}
     else:
         try:
-            artifact = derive(source, precision, options, store)
+            count = NATURAL_IMAGES_LARGE if zoo.card(name).macs > LARGE_MACS else NATURAL_IMAGES
+            artifact = derive(source, precision, options, store, natural_images=count)
             found = figures(artifact, source)
             if discard:
                 shutil.rmtree(artifact.path.parent)

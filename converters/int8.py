@@ -55,6 +55,7 @@ SCHEMES = {
             "WeightSymmetric": True,
             # TensorRT 8.5 refuses int32 biases, and quantises weights itself.
             "QuantizeBias": False,
+            "QDQDisableWeightAdjustForInt32Bias": True,
             "AddQDQPairToWeight": True,
             "OpTypesToExcludeOutputQuantization": [*WEIGHTED, "Add"],
         },

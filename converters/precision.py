@@ -92,7 +92,12 @@ def _preprocessing(model: onnx.ModelProto) -> Preprocessing:
 
 
 def _verify(
-    source: Path, derived: Path, provenance: Mapping[str, Any], preprocessing: Preprocessing, calibration: Calibration
+    source: Path,
+    derived: Path,
+    provenance: Mapping[str, Any],
+    preprocessing: Preprocessing,
+    calibration: Calibration,
+    natural_images: int,
 ) -> list[Agreement]:
     """Holds a derived artifact against the FP32 one in ONNX Runtime on the CPU.
 
@@ -102,10 +107,10 @@ def _verify(
     resolution = provenance["resolution"]
     sets = {
         "probe": probe.images(resolution, PROBE_IMAGES),
-        "natural": normalise(dead_leaves(resolution, NATURAL_IMAGES), preprocessing),
+        "natural": normalise(dead_leaves(resolution, natural_images), preprocessing),
     }
     if calibration.files:
-        first = Calibration(calibration.files[:NATURAL_IMAGES])
+        first = Calibration(calibration.files[:natural_images])
         sets["calibration"] = np.stack(list(first.inputs(resolution, preprocessing)))
     batch = provenance["batch"]
     expected = {name: _logits(source, images, batch) for name, images in sets.items()}
@@ -171,7 +176,14 @@ def _save(model: onnx.ModelProto, path: Path, description: Mapping[str, Any]) ->
     onnx.save(model, path)
 
 
-def derive(source: Artifact, precision: str, options: PrecisionOptions, store: ArtifactStore) -> Artifact:
+def derive(
+    source: Artifact,
+    precision: str,
+    options: PrecisionOptions,
+    store: ArtifactStore,
+    *,
+    natural_images: int = NATURAL_IMAGES,
+) -> Artifact:
     """The artifact of a precision below fp32, made from an FP32 one; from the store where it is there.
 
     Args:
@@ -179,6 +191,7 @@ def derive(source: Artifact, precision: str, options: PrecisionOptions, store: A
         precision: `fp16` or `int8`.
         options: how.
         store: where the artifact goes.
+        natural_images: how many of them it is verified on.
 
     Raises:
         ConversionError: the graph cannot be had in that precision.
@@ -209,7 +222,7 @@ def derive(source: Artifact, precision: str, options: PrecisionOptions, store: A
         _save(model, path, description)
         del model
         saved = time.perf_counter()
-        agreements = _verify(source.path, path, description, preprocessing, calibration)
+        agreements = _verify(source.path, path, description, preprocessing, calibration, natural_images)
         for agreement in agreements:
             judge(precision, agreement)
         seconds = {
