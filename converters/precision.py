@@ -37,8 +37,12 @@ PRECISION_REVISION = 1
 PROBE_IMAGES = 2
 NATURAL_IMAGES = 8
 
-LARGEST_ERROR = {"fp16": 0.1, "int8": 1.0}
-"""Relative L2 error above which a derived graph is taken for a wrong one, by precision."""
+LARGEST_ERROR = {"fp16": 0.05, "int8": 1.0}
+"""Relative L2 error above which a derived graph is taken for a wrong one, by precision.
+
+The largest of the zoo in fp16 is 0.013. In int8 it is the network's own matter how far it drifts; from 1 on,
+zeros would be as near.
+"""
 
 _NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds")
 """What the provenance of an FP32 artifact says of that file alone."""
