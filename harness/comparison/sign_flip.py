@@ -5,8 +5,8 @@ hypothesis that nothing changed, exchanging the sides of a pair changes the sign
 else, so every pattern of signs is equally likely and the p-value is a count, whatever the distribution.
 
 Scores are clipped (Huber), because a machine shared with others makes spikes: one spike breaks the signed-rank
-test, whose weight of a pair grows with its rank, and takes at most about two votes here. The scale is the median absolute
-value, which no sign changes, so that the test stays exact with it.
+test, whose weight of a pair grows with its rank, and takes at most about two votes here. The scale is the median
+absolute value, which no sign changes, so that the test stays exact with it.
 """
 
 from __future__ import annotations
