@@ -12,6 +12,7 @@ import zoo
 from converters.artifact import ArtifactStore, default_cache_dir
 from converters.request import stored_under
 from harness import backends
+from harness.comparison.command import compare
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
@@ -251,4 +252,5 @@ COMMANDS = {
     "run": run,
     "show": show,
     "verify": verify,
+    "compare": compare,
 }
