@@ -223,11 +223,8 @@ def _checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Calla
 
 def _words(explain: Callable[..., tuple[Any, ...]], code: int) -> str:
     """The driver's words for an error; it has none for a code newer than itself."""
-    try:
-        words = explain(code)[1]
-    except ValueError:  # The bindings know no such code.
-        return "an unknown error"
-    return words.decode("utf-8", "replace") if words else "an unknown error"
+    _, *words = explain(code)
+    return words[0].decode("utf-8", "replace") if words else "an unknown error"
 
 
 def _check_contiguous(array: npt.NDArray[Any]) -> None:
