@@ -61,9 +61,9 @@ class CudaDriver:
         self.total_mib: float = call["cuDeviceTotalMem"](self._device) / _BYTES_PER_MIB
         self._owned: dict[str, dict[int, None]] = {name: {} for name in _FREED_BY}
         self._closed = False
-        # As trtexec does (cudaSetDeviceFlags in sampleInference.cpp). Events that block sleep whatever the context's
-        # flag says; waits that are to spin would, by its default, yield where there are more contexts than
-        # processors and sleep on a Jetson in a low power mode.
+        # As trtexec does where it runs several engines (runMultiTasksInference in sampleInference.cpp). Events that
+        # block sleep whatever the context's flag says; waits that are to spin would, by its default, yield where there
+        # are more contexts than processors, and sleep on a Jetson in a low power mode.
         call["cuDevicePrimaryCtxSetFlags"](self._device, _CONTEXT_SPIN)
         context = call["cuDevicePrimaryCtxRetain"](self._device)
         call["cuCtxSetCurrent"](context)
