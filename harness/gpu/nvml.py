@@ -92,7 +92,8 @@ class Nvml:
 
     def driver_version(self) -> str | None:
         """As `550.54.14`."""
-        return self.ask("nvmlSystemGetDriverVersion")
+        version: str | None = self.ask("nvmlSystemGetDriverVersion")
+        return version
 
     def device(self, uuid: str, bus_id: str) -> NvmlDevice:
         """The device that CUDA knows by this UUID and PCI bus id.
