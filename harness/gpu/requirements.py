@@ -56,7 +56,7 @@ def _tensorrt(devices: list[CudaDevice]) -> Requirement:
         "tensorrt",
         True,
         "",
-        f"Backend tensorrt: pip install tensorrt-cu{major} (fetches 1 to 4 GB of libraries from NVIDIA; the number is "
+        f"Backend tensorrt: pip install tensorrt-cu{major} (fetches gigabytes of libraries from NVIDIA; the number is "
         "the driver's CUDA); on a Jetson: sudo apt install python3-libnvinfer, and a virtual environment made with "
         "--system-site-packages.",
     )
