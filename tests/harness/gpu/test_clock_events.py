@@ -24,7 +24,9 @@ def test_the_bits_are_those_of_the_real_module() -> None:
     names = {name for name in dir(pynvml) if name.startswith("nvmlClocksThrottleReason")}
     names -= {f"nvmlClocksThrottleReason{word}" for word in ("None", "All", "UserDefinedClocks")}
     spoken = {getattr(pynvml, name): name.removeprefix("nvmlClocksThrottleReason").lower() for name in names}
-    assert {bit: words.replace(" ", "") for bit, words in clock_events.REASONS.items()} == spoken
+    # A release of the module may know fewer.
+    assert spoken.items() <= {bit: words.replace(" ", "") for bit, words in clock_events.REASONS.items()}.items()
+    assert len(spoken) >= 9
 
 
 def test_what_contaminates_is_among_the_reasons() -> None:
