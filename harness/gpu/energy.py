@@ -6,7 +6,10 @@ import dataclasses
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from harness.gpu.meter import GpuMeter
+from harness.timing import Meter, Timeable, runs_that_fill
 
 # The counter is said to advance every 20 to 100 ms, by driver and GPU. One that stands still for longer than this
 # counts nothing.
@@ -16,6 +19,8 @@ _EDGE_TIMEOUT_S = 1.0
 # errors are 2 % of the shortest measurement.
 _LOOK_S = 0.005
 
+_EXPECTING_INFERENCES = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class _Edge:
@@ -24,6 +29,23 @@ class _Edge:
     energy_mj: int
     runs: int
     """Runs finished by then."""
+
+
+def session_energy_mj(
+    meter: Meter, session: Timeable, *, clock_s: Callable[[], float] = time.perf_counter
+) -> float | None:
+    """`energy_per_inference_mj` of a started session, its inferences back to back as in the blocks that are timed."""
+    if not isinstance(meter, GpuMeter) or meter.energy_mj() is None:
+        return None
+    expecting = np.zeros(_EXPECTING_INFERENCES, dtype=np.int64)
+    session.time_block(expecting, time.perf_counter_ns)
+    block = np.zeros(runs_that_fill(1000 * _LOOK_S, float(np.median(expecting))), dtype=np.int64)
+    return energy_per_inference_mj(
+        meter,
+        lambda: session.time_block(block, time.perf_counter_ns),
+        inferences_per_run=len(block),
+        clock_s=clock_s,
+    )
 
 
 def energy_per_inference_mj(
@@ -49,8 +71,7 @@ def energy_per_inference_mj(
         None where the device has no counter (before Volta, a Jetson, a MIG instance), where it stands still, or
         where another process was on the device, whose energy is in the counter too.
     """
-    device = meter.device
-    if device is None or device.energy_mj() is None or meter.foreign_processes(device.read()):
+    if meter.energy_mj() is None or meter.shared_now():
         return None
     runs = 0
 
@@ -64,11 +85,11 @@ def energy_per_inference_mj(
                 return
 
     def next_edge() -> _Edge | None:
-        start_mj = device.energy_mj()
+        start_mj = meter.energy_mj()
         give_up_s = clock_s() + _EDGE_TIMEOUT_S
         while clock_s() < give_up_s:
             run_for(_LOOK_S)
-            now_mj = device.energy_mj()
+            now_mj = meter.energy_mj()
             if now_mj is None:
                 return None
             if now_mj != start_mj:
@@ -80,6 +101,6 @@ def energy_per_inference_mj(
         return None
     run_for(least_s)
     last = next_edge()
-    if last is None or meter.foreign_processes(device.read()):
+    if last is None or meter.shared_now():
         return None
     return (last.energy_mj - first.energy_mj) / ((last.runs - first.runs) * inferences_per_run)

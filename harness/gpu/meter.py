@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Iterable
+from typing import Any
 
 from harness.contamination import CpuMeter, CpuReading, Disturbance, allowed_cpus, foreign_cores
 from harness.gpu import clock_events
 from harness.gpu.devices import cuda_device
-from harness.gpu.figures import GpuFigures
 from harness.gpu.nvml import GpuReading, Nvml, NvmlDevice, NvmlUnavailableError
 from harness.gpu.processes import foreign_count, own_pids
 
@@ -42,7 +42,7 @@ class GpuMeter:
 
     def __init__(self, device: NvmlDevice | None, why_not: str = "") -> None:
         """Read `device`; None, with the reason, where NVML cannot be used: then nothing but the CPU is judged."""
-        self.device = device
+        self._device = device
         self._why_not = why_not
         self._cpu = CpuMeter()
         self._own_pids = own_pids()
@@ -64,7 +64,7 @@ class GpuMeter:
 
     def read(self) -> MeterReading:
         """Both processors now."""
-        gpu = self.device.read() if self.device else GpuReading()
+        gpu = self._device.read() if self._device else GpuReading()
         self._readings.append(gpu)
         return MeterReading(gpu, self._cpu.read())
 
@@ -85,25 +85,31 @@ class GpuMeter:
         if self.foreign_processes(before) or self.foreign_processes(after):
             yield "other processes on the GPU"
 
+    def energy_mj(self) -> int | None:
+        """The board's energy counter now; None where the device has none."""
+        return self._device.energy_mj() if self._device else None
+
+    def shared_now(self) -> bool:
+        """Whether others are known to have a context on the device."""
+        return bool(self._device and self.foreign_processes(self._device.read()))
+
     def foreign_processes(self, reading: GpuReading) -> int | None:
         """Others with a context on the device; None where NVML does not tell."""
         if reading.pids is None:
             return None
         return foreign_count(reading.pids, self._own_pids, holds_context=True)
 
-    def summary(self, figures: GpuFigures | None = None) -> GpuFigures:
-        """The figures with all that was read so far filled in: medians, reasons, counts, and what to know of them."""
-        figures = figures or GpuFigures()
-        return dataclasses.replace(
-            figures,
-            sm_clock_mhz=_median(reading.sm_clock_mhz for reading in self._readings),
-            memory_clock_mhz=_median(reading.memory_clock_mhz for reading in self._readings),
-            power_w=_median(reading.power_w for reading in self._readings),
-            temperature_c=_median(reading.temperature_c for reading in self._readings),
-            throttle_reasons=self._all_throttle_reasons(),
-            foreign_processes_count=self._most_foreign_processes(),
-            warnings=(*figures.warnings, *self._warnings()),
-        )
+    def summary(self) -> dict[str, Any]:
+        """Fields of GpuFigures from all that was read so far: medians, reasons, counts, and what to know of them."""
+        return {
+            "sm_clock_mhz": _median(reading.sm_clock_mhz for reading in self._readings),
+            "memory_clock_mhz": _median(reading.memory_clock_mhz for reading in self._readings),
+            "power_w": _median(reading.power_w for reading in self._readings),
+            "temperature_c": _median(reading.temperature_c for reading in self._readings),
+            "throttle_reasons": self._all_throttle_reasons(),
+            "foreign_processes_count": self._most_foreign_processes(),
+            "warnings": tuple(self._warnings()),
+        }
 
     def _all_throttle_reasons(self) -> str | None:
         known = [reading.throttle_reasons for reading in self._readings if reading.throttle_reasons is not None]

@@ -4,13 +4,17 @@ import itertools
 import os
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pynvml
 import pytest
 
+from harness.contamination import CpuMeter
 from harness.gpu.driver import CudaDriver
-from harness.gpu.energy import energy_per_inference_mj
+from harness.gpu.energy import energy_per_inference_mj, session_energy_mj
+from harness.gpu.facts import gpu_facts
 from harness.gpu.meter import GpuMeter
 from tests.fakes.nvml import A100, FakeNvml, processes
 from tests.harness.gpu.conftest import InstallNvml
@@ -125,16 +129,50 @@ def test_a_counter_that_is_lost_meanwhile_gives_none(install_nvml: InstallNvml) 
     assert energy_per_inference_mj(meter, board.run, clock_s=board.clock_s) is None
 
 
+class Session:
+    """A session of the board's inferences, whose blocks are run as fast as they come."""
+
+    def __init__(self, board: Board, inference_s: float) -> None:
+        self._board = board
+        self._inference_s = inference_s
+        self.blocks: list[int] = []
+
+    def infer(self) -> None:
+        raise AssertionError("inferences are to run back to back")
+
+    def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int]) -> None:
+        self.blocks.append(len(latencies_ns))
+        latencies_ns[:] = round(self._inference_s * 1e9)
+        for _ in latencies_ns:
+            self._board.run()
+
+
+def test_a_session_runs_in_short_blocks(install_nvml: InstallNvml) -> None:
+    board = Board(power_w=200.0, inference_s=0.001)
+    session = Session(board, 0.001)
+    found = session_energy_mj(meter_of(board, install_nvml), session, clock_s=board.clock_s)
+    assert found == pytest.approx(200.0, rel=0.03)
+    assert session.blocks[0] == 10
+    assert set(session.blocks[1:]) == {5}
+
+
+def test_a_session_on_the_processor_has_no_energy(install_nvml: InstallNvml) -> None:
+    board = Board(power_w=200.0, inference_s=0.001)
+    session = Session(board, 0.001)
+    assert session_energy_mj(CpuMeter(), session) is None
+    assert session_energy_mj(GpuMeter(install_nvml(FakeNvml({}))), session) is None
+    assert session.blocks == []
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(sys.platform == "win32", reason="no counter under WDDM")
 def test_a_real_board_counts_a_plausible_power() -> None:
     """Copying 256 MiB over and over: energy over time is between 5 W and what the driver enforces, plus a tenth."""
     with CudaDriver.open(0) as driver:
         meter = GpuMeter.open(0)
-        assert meter.device is not None
-        if meter.device.energy_mj() is None:
+        if meter.energy_mj() is None:
             pytest.skip("this GPU has no energy counter")
-        limit_w = meter.device.watts("nvmlDeviceGetEnforcedPowerLimit")
+        limit_w = gpu_facts(0).power_limit_w
         stream = driver.stream()
         array = driver.pinned((64 << 20,), np.float32)
         pointer = driver.allocate(array.nbytes)

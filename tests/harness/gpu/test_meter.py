@@ -114,7 +114,7 @@ def test_the_summary_has_medians_reasons_and_the_most_processes(install_nvml: In
     for answers, listed in zip(script, others, strict=True):
         fake.answers.update(answers, nvmlDeviceGetComputeRunningProcesses_v3=listed)
         meter.read()
-    summary = meter.summary()
+    summary = GpuFigures(**meter.summary())
     assert summary.sm_clock_mhz == 1410
     assert summary.memory_clock_mhz == 1215
     assert summary.power_w == 200.0
@@ -128,7 +128,7 @@ def test_the_summary_has_medians_reasons_and_the_most_processes(install_nvml: In
 def test_the_summary_of_a_free_gpu_warns_of_nothing(install_nvml: InstallNvml) -> None:
     meter = GpuMeter(install_nvml(FakeNvml()))
     meter.judge(meter.read(), meter.read(), LIMIT_CORES)
-    summary = meter.summary()
+    summary = GpuFigures(**meter.summary())
     assert summary.throttle_reasons == ""
     assert summary.foreign_processes_count == 0
     assert summary.warnings == ()
@@ -140,16 +140,22 @@ def test_heat_between_readings_is_in_the_summary(install_nvml: InstallNvml) -> N
     before = meter.read()
     fake.answers["nvmlDeviceGetViolationStatus"] = pynvml.c_nvmlViolationTime_t(0, 7)
     assert meter.judge(before, meter.read(), LIMIT_CORES).contaminated
-    assert meter.summary().throttle_reasons == "thermal violation"
+    assert meter.summary()["throttle_reasons"] == "thermal violation"
 
 
-def test_the_summary_keeps_the_figures_it_is_given(install_nvml: InstallNvml) -> None:
-    meter = GpuMeter(install_nvml(FakeNvml()))
+def test_the_readings_join_the_figures_and_the_warnings_follow(install_nvml: InstallNvml) -> None:
+    fake = FakeNvml()
+    meter = GpuMeter(install_nvml(fake))
     meter.read()
     figures = GpuFigures(latency_host_median_ms=2.0, queue_depth=3, warnings=("bound by enqueueing",))
-    summary = meter.summary(figures)
-    assert (summary.latency_host_median_ms, summary.queue_depth, summary.sm_clock_mhz) == (2.0, 3, 1410)
-    assert summary.warnings == figures.warnings
+    joined = figures.with_readings(meter.summary())
+    assert (joined.latency_host_median_ms, joined.queue_depth, joined.sm_clock_mhz) == (2.0, 3, 1410)
+    assert joined.warnings == figures.warnings
+    fake.answers["nvmlDeviceGetComputeRunningProcesses_v3"] = processes(os.getpid(), 1)
+    meter.read()
+    first, second = figures.with_readings(meter.summary()).warnings
+    assert first == "bound by enqueueing"
+    assert second.startswith("1 other process had")
 
 
 def test_a_clock_that_moves_is_warned_of(install_nvml: InstallNvml) -> None:
@@ -158,7 +164,7 @@ def test_a_clock_that_moves_is_warned_of(install_nvml: InstallNvml) -> None:
     meter.read()
     fake.answers["nvmlDeviceGetClockInfo"] = 1095
     meter.read()
-    (warning,) = meter.summary().warnings
+    (warning,) = meter.summary()["warnings"]
     assert "between 1095 and 1410 MHz" in warning
     assert "--lock-gpu-clocks" in warning
 
@@ -166,7 +172,7 @@ def test_a_clock_that_moves_is_warned_of(install_nvml: InstallNvml) -> None:
 def test_a_gpu_that_tells_nothing_has_an_empty_summary_and_no_warning(install_nvml: InstallNvml) -> None:
     meter = GpuMeter(install_nvml(FakeNvml({})))
     meter.judge(meter.read(), meter.read(), LIMIT_CORES)
-    assert meter.summary() == GpuFigures()
+    assert GpuFigures(**meter.summary()) == GpuFigures()
 
 
 def test_without_nvml_the_summary_says_why(install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,9 +180,9 @@ def test_without_nvml_the_summary_says_why(install_gpus: InstallGpus, monkeypatc
     install_gpus(FakeGpu(name="Orin"))
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(init_error=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND))
     meter = GpuMeter.open(0)
-    assert meter.device is None
+    assert meter.energy_mj() is None
     assert not meter.judge(meter.read(), meter.read(), 1000.0).contaminated
-    summary = meter.summary()
+    summary = GpuFigures(**meter.summary())
     assert summary.sm_clock_mhz is None
     assert "no libnvidia-ml" in summary.warnings[0]
 
