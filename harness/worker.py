@@ -67,6 +67,10 @@ def measure_job(job: TrialJob) -> TrialResult:
         meter = backend.meter(job.gpu)
         blocks = timing.measure(session, reference, job.timing, meter=meter)
         figures = session.gpu_figures()
+        if figures:
+            from harness.gpu.energy import session_energy_mj
+
+            figures = dataclasses.replace(figures, energy_mj=session_energy_mj(meter, session))
     if job.samples:
         timing.save_samples(blocks, Path(job.samples))
     return TrialResult(
@@ -81,7 +85,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         latency_kind=session.latency_kind,
         provider=session.provider,
         precision_effective=precision_effective,
-        gpu=dataclasses.replace(figures, **meter.summary()) if figures else None,
+        gpu=figures.with_readings(meter.summary()) if figures else None,
         **summarise(blocks, job.batch),
     )
 
