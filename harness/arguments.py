@@ -6,10 +6,15 @@ import argparse
 import re
 from pathlib import Path
 
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
 from harness import backends
-from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.request import (
+    DEFAULT_BUDGET_S,
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    DEFAULT_ROUNDS,
+    EXPORTERS,
+    RunRequest,
+)
 from harness.trial import TimingSettings
 
 DEFAULT_OUTPUT = Path("results")

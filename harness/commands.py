@@ -7,16 +7,17 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import zoo
-from converters.artifact import ArtifactStore, default_cache_dir
-from converters.request import stored_under
 from harness import backends
+from harness.cache import default_cache_dir
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.request import RunRequest
 from harness.trial import TimingSettings
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
 
 
 def say(line: str) -> None:
@@ -24,7 +25,10 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _cards(patterns: list[str]) -> list[zoo.ModelCard]:
+def _cards(patterns: list[str]) -> list[ModelCard]:
+    import zoo
+    from zoo.errors import ZooError
+
     try:
         return zoo.cards(patterns)
     except ZooError as error:
@@ -156,6 +160,10 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, and touches nothing."""
+    import zoo
+    from converters.artifact import ArtifactStore
+    from converters.request import stored_under
+
     store = ArtifactStore(cache_dir)
     missing = 0
     for conversion in request.conversions():

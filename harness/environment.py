@@ -12,13 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from harness import backends
-from harness.contamination import allowed_cpus
 from harness.linux_facts import LinuxFacts
-
-_BYTES_PER_MIB = 1024 * 1024
+from harness.processor import logical_cores, memory_mib, physical_cores
 
 # What may change a latency. A name of the machine, its free memory, its Python or the version of this
 # harness may not; the total memory only decides whether something runs at all.
@@ -118,10 +114,10 @@ def collect(threads: int | None = None) -> Environment:
         cpu_revision=linux.cpu_revision() if linux else None,
         cpu_features=linux.cpu_features() if linux else None,
         architecture=platform.machine(),
-        physical_cores=psutil.cpu_count(logical=False),
+        physical_cores=physical_cores(),
         logical_cores=logical_cores(),
         threads=threads if threads is not None else default_threads(),
-        memory_mib=psutil.virtual_memory().total // _BYTES_PER_MIB,
+        memory_mib=memory_mib(),
         system=platform.system(),
         system_release=platform.release(),
         python_version=platform.python_version(),
@@ -140,18 +136,12 @@ def collect(threads: int | None = None) -> Environment:
 
 def default_threads() -> int:
     """Physical cores, or fewer where affinity or a control group's quota allows fewer."""
-    limits = [logical_cores(), psutil.cpu_count(logical=False) or logical_cores()]
+    limits = [logical_cores(), physical_cores() or logical_cores()]
     if sys.platform == "linux":
         quota_cores = LinuxFacts(Path("/")).cpu_limit_cores()
         if quota_cores is not None:
             limits.append(max(1, math.floor(quota_cores)))
     return min(limits)
-
-
-def logical_cores() -> int:
-    """Logical processors this process may run on."""
-    allowed = allowed_cpus()
-    return len(allowed) if allowed else psutil.cpu_count() or 1
 
 
 def explain() -> list[BackendReport]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import zoo
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest
 from harness.errors import HarnessError
 from harness.trial import TimingSettings
-from zoo.card import ModelCard
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from converters.request import ConversionRequest
+    from zoo.card import ModelCard
+
+# The converters' own, which cannot be imported where nothing is converted; a test holds them equal.
+EXPORTERS = ("dynamo", "torchscript")
+DEFAULT_EXPORTER = "dynamo"
+DEFAULT_OPSET = 18
 
 DEFAULT_ROUNDS = 5
 DEFAULT_BUDGET_S = 600.0
@@ -52,8 +56,13 @@ class RunRequest:
         Raises:
             HarnessError: a pattern selects nothing; the message offers the nearest names.
         """
+        if not self.models:
+            return []
+        import zoo
+        from zoo.errors import ZooError
+
         try:
-            return zoo.cards(self.models) if self.models else []
+            return zoo.cards(self.models)
         except ZooError as error:
             raise HarnessError(str(error)) from error
 
@@ -87,6 +96,8 @@ class RunRequest:
 
     def conversions(self) -> list[ConversionRequest]:
         """What has to be converted, costliest first so that the last one does not leave cores idle."""
+        from converters.request import ConversionRequest
+
         common = ConversionRequest("", exporter=self.exporter, opset=self.opset, batch=self.batch)
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         released = [dataclasses.replace(common, model=card.name, weights=self.weights) for card in cards]

@@ -7,8 +7,8 @@ import statistics as standard_statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from converters.pool import Conversion, PoolSettings, convert_many
 from harness import backends, facts, reference
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
@@ -20,6 +20,9 @@ from harness.results import RunDirectory
 from harness.series import SeriesFacts
 from harness.storage import explained
 from harness.trial import TrialJob, TrialResult
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
 
 Say = Callable[[str], None]
 """Tells the user a line."""
@@ -42,6 +45,8 @@ class RunOutcome:
 
 def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
     """Every series of the request, what had to be converted converted; failures are rows too."""
+    from converters.pool import PoolSettings, convert_many
+
     wanted = request.conversions()
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
     found: list[SeriesFacts] = []

@@ -73,8 +73,8 @@ def test_default_threads_are_the_physical_cores_that_may_be_used(
     monkeypatch: pytest.MonkeyPatch, physical: int | None, allowed: int, quota: float | None, expected: int
 ) -> None:
     monkeypatch.setattr(environment.sys, "platform", "linux")
-    monkeypatch.setattr(environment.psutil, "cpu_count", lambda logical: physical)
-    monkeypatch.setattr(environment, "allowed_cpus", lambda: frozenset(range(allowed)))
+    monkeypatch.setattr(environment, "physical_cores", lambda: physical)
+    monkeypatch.setattr(environment, "logical_cores", lambda: allowed)
     monkeypatch.setattr(environment.LinuxFacts, "cpu_limit_cores", lambda _self: quota)
     assert environment.default_threads() == expected
 
