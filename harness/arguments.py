@@ -129,6 +129,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="an ONNX file of one's own, measured as it is; may be repeated",
     )
     parser.add_argument(
+        "--artifacts",
+        type=Path,
+        metavar="DIR",
+        help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
+        "as do --precision and --batch",
+    )
+    parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
@@ -196,6 +203,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_model_options(convert)
+    convert.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+    )
     _add_conversion_options(convert)
     _add_run(commands)
     verify = commands.add_parser(

@@ -6,6 +6,6 @@ from harness import request
 
 
 def test_the_defaults_are_the_converters_own() -> None:
-    assert request.EXPORTERS == tuple(pytorch.EXPORTERS)
+    assert tuple(pytorch.EXPORTERS) == request.EXPORTERS
     assert request.DEFAULT_EXPORTER == conversion.DEFAULT_EXPORTER
     assert request.DEFAULT_OPSET == conversion.DEFAULT_OPSET
