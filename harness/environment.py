@@ -32,6 +32,7 @@ _IDENTITY = (
     "boost",
     "frequency_min_mhz",
     "frequency_max_mhz",
+    "power_mode",
     "virtualisation",
     "cpu_limit_cores",
 )
@@ -73,6 +74,8 @@ class Environment:
     """Kind of container, as in `docker`."""
     cpu_limit_cores: float | None
     """Quota of the control group."""
+    power_mode: str | None = None
+    """A Jetson's, as in `0 MAXN`: its limits on cores, clocks and power."""
 
     @property
     def environment_id(self) -> str:
@@ -131,6 +134,7 @@ def collect(threads: int | None = None) -> Environment:
         virtualisation=linux.virtualisation() if linux else None,
         container=linux.container() if linux else None,
         cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
+        power_mode=linux.power_mode() if linux else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 # Instruction sets that decide which kernels a runtime picks, x86 then Arm.
@@ -72,6 +73,20 @@ class LinuxFacts:
             return no_turbo == "0"
         boost = self._read("sys/devices/system/cpu/cpufreq/boost")
         return None if boost is None else boost == "1"
+
+    def power_mode(self) -> str | None:
+        """Number and name of a Jetson's power mode, as in `0 MAXN`; None elsewhere.
+
+        `nvpmodel` keeps the number in a file of its own, as in `pmode:0000`, and reads the modes' limits on
+        cores, clocks and power from its configuration.
+        """
+        stored = re.search(r"pmode:(\d+)", self._read("var/lib/nvpmodel/status") or "")
+        if not stored:
+            return None
+        number = int(stored[1])
+        modes = re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)", self._read("etc/nvpmodel.conf") or "")
+        names = {int(mode): name for mode, name in modes}
+        return f"{number} {names[number]}" if number in names else str(number)
 
     def virtualisation(self) -> str | None:
         """The virtual machine's maker and product, or just that there is a hypervisor."""

@@ -45,6 +45,7 @@ def test_the_id_is_short_and_repeats(here: Environment) -> None:
         {"boost": False},
         {"cpu_limit_cores": 0.5},
         {"frequency_max_mhz": 800},
+        {"power_mode": "2 30W"},
     ],
 )
 def test_what_may_change_latency_changes_the_id(here: Environment, change: dict[str, Any]) -> None:

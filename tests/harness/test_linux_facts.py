@@ -44,6 +44,7 @@ def test_an_empty_machine_has_no_facts(tmp_path: Path) -> None:
     assert facts.virtualisation() is None
     assert facts.container() is None
     assert facts.cpu_limit_cores() is None
+    assert facts.power_mode() is None
 
 
 def test_an_x86_processor(tmp_path: Path) -> None:
@@ -136,3 +137,25 @@ def test_memory_is_in_mib(tmp_path: Path) -> None:
     text = "MemFree:            1024 kB\nMemTotal:       31457280 kB\n"
     assert machine(tmp_path, {"proc/meminfo": text}).memory_mib() == 30720
     assert LinuxFacts(tmp_path / "nowhere").memory_mib() == 0
+
+
+MODES = """< POWER_MODEL ID=0 NAME=MAXN >
+CPU_ONLINE CORE_1 1
+< POWER_MODEL ID=2 NAME=MODE_30W >
+< PM_CONFIG DEFAULT=2 >
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "modes", "expected"),
+    [
+        ("pmode:0002", MODES, "2 MODE_30W"),
+        ("pmode:0000 fmode:quiet", MODES, "0 MAXN"),
+        ("pmode:0007", MODES, "7"),
+        ("pmode:0000", "", "0"),
+        ("", MODES, None),
+    ],
+)
+def test_the_power_mode_of_a_jetson(tmp_path: Path, status: str, modes: str, expected: str | None) -> None:
+    files = {"var/lib/nvpmodel/status": status, "etc/nvpmodel.conf": modes}
+    assert machine(tmp_path, files).power_mode() == expected

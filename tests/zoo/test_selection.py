@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 import zoo
+from zoo.catalog.reader import all_cards
 from zoo.errors import UnknownModelError
+from zoo.selection import SUITES, select, suites_of
 
 
 @pytest.mark.parametrize(
