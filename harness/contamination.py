@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any
 
 from harness import processor
 
@@ -52,6 +53,10 @@ class CpuMeter:
         if foreign <= limit_cores:
             return Disturbance(foreign, False)
         return Disturbance(foreign, True, ("other processes on the processor",))
+
+    def summary(self) -> dict[str, Any]:
+        """Nothing beside the judgements."""
+        return {}
 
 
 def foreign_cores(before: CpuReading, after: CpuReading) -> float:
