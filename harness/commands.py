@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import zoo
-from converters.artifact import ArtifactStore, default_cache_dir
-from converters.request import stored_under
+from harness.cache import default_cache_dir
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
 from harness.request import RunRequest
 from harness.trial import TimingSettings
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
 
 
 def say(line: str) -> None:
@@ -24,7 +26,10 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _cards(patterns: list[str]) -> list[zoo.ModelCard]:
+def _cards(patterns: list[str]) -> list[ModelCard]:
+    import zoo
+    from zoo.errors import ZooError
+
     try:
         return zoo.cards(patterns)
     except ZooError as error:
@@ -90,6 +95,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     if arguments.command == "run":
         measuring = {
             "onnx_files": tuple(arguments.onnx),
+            "artifacts": arguments.artifacts,
             "threads": arguments.threads,
             "rounds": arguments.rounds,
             "budget_s": arguments.budget,
@@ -126,13 +132,20 @@ def _cache_dir(arguments: argparse.Namespace) -> Path:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Converts models and prints the artifacts' paths."""
+    from harness.bundle_commands import export, how_to_measure
+    from harness.bundle_writer import BundleWriter
     from harness.run import convert_all
 
     request = request_from(arguments)
     request.check()
-    series = convert_all(request, _cache_dir(arguments), say)
+    # A folder that cannot be written to is refused before the conversions, which may take an hour.
+    with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
+        series = convert_all(request, _cache_dir(arguments), say)
+        paths = export(series, writer, say) if writer else {}
     for facts in series:
-        print(f"{facts.model}\t{facts.artifact_path or facts.status}")
+        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+    if arguments.export:
+        say(how_to_measure(arguments.export, request))
     return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
 
 
@@ -163,6 +176,17 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, and touches nothing."""
+    if request.artifacts:
+        from harness.bundle_commands import plan_lines
+
+        lines = plan_lines(request)
+        print("\n".join(lines))
+        say(f"{len(lines)} series, up to {request.rounds} rounds on {request.backend}, into {output}")
+        return
+    import zoo
+    from converters.artifact import ArtifactStore
+    from converters.request import stored_under
+
     store = ArtifactStore(cache_dir)
     missing = 0
     for conversion in request.conversions():
