@@ -1,7 +1,7 @@
 """The functions of the CUDA driver that are used, and the two ways to call them.
 
 One table names each function, its symbol in the driver library and its parameters. `cuda.bindings` (the package
-cuda-bindings) calls them where it is installed and finds the driver; the library itself through ctypes does
+cuda-bindings) calls them where it is installed and knows the driver; the library itself through ctypes does
 otherwise, so that neither torch nor a CUDA toolkit is ever needed. Both take plain integers for handles and
 addresses and give plain integers back, hence everything above is the same code.
 
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from harness.gpu.errors import NoGpuError
+from harness.gpu.errors import CudaError, NoGpuError
 
 HANDLE = ctypes.c_void_p
 ADDRESS = ctypes.c_uint64
@@ -48,6 +48,7 @@ FUNCTIONS = (
     Function("cuDeviceGetName", (ctypes.c_int, ctypes.c_int), (NAME,)),
     Function("cuDeviceGetAttribute", (ctypes.c_int, ctypes.c_int), (ctypes.c_int,), enums=("CUdevice_attribute",)),
     Function("cuDeviceTotalMem", (ctypes.c_int,), (ctypes.c_size_t,), symbol="cuDeviceTotalMem_v2"),
+    Function("cuDevicePrimaryCtxSetFlags", (ctypes.c_int, ctypes.c_uint), symbol="cuDevicePrimaryCtxSetFlags_v2"),
     Function("cuDevicePrimaryCtxRetain", (ctypes.c_int,), (HANDLE,)),
     Function("cuDevicePrimaryCtxRelease", (ctypes.c_int,), symbol="cuDevicePrimaryCtxRelease_v2"),
     Function("cuCtxSetCurrent", (HANDLE,)),
@@ -82,7 +83,7 @@ FUNCTIONS = (
 )
 
 Raw = Callable[..., tuple[Any, ...]]
-"""Takes a function's inputs, returns its code and then its outputs."""
+"""Takes a function's inputs; returns its code and, where that is 0, its outputs."""
 
 
 class Caller(Protocol):
@@ -116,8 +117,7 @@ class CtypesCaller:
             outputs = tuple(kind() for kind in function.outputs)
             references = tuple(map(ctypes.byref, outputs))
             code = symbol(*inputs, *references) if function.outputs_last else symbol(*references, *inputs)
-            # A null handle is None to ctypes.
-            return (code, *(0 if output.value is None else output.value for output in outputs))
+            return (0, *(output.value for output in outputs)) if code == 0 else (code,)
 
         return call
 
@@ -138,15 +138,23 @@ class BindingsCaller:
 
         def call(*inputs: Any) -> tuple[Any, ...]:
             named = [enum(value) if enum else value for enum, value in zip(enums, inputs, strict=False)]
-            code, *outputs = bound(*named, *inputs[len(named) :])
-            return (int(code), *map(_plain, outputs))
+            try:
+                code, *outputs = bound(*named, *inputs[len(named) :])
+            except ValueError as error:  # A newer driver's code, which has no member of their CUresult.
+                raise CudaError(
+                    f"{function.name} failed with a code that cuda-bindings does not know ({error}). Upgrade "
+                    "cuda-bindings; uninstalled, it is not needed."
+                ) from error
+            return (0, *map(_plain, outputs)) if code == 0 else (int(code),)
 
         return call
 
 
 def _plain(value: Any) -> Any:
-    """An output of the bindings, whose handles are objects, as ctypes gives it."""
-    return value if isinstance(value, (bytes, float)) else int(value)
+    """An output of the bindings as ctypes gives it: there, handles are objects and a name fills its whole buffer."""
+    if isinstance(value, bytes):
+        return value.partition(b"\0")[0]
+    return value if isinstance(value, float) else int(value)
 
 
 def _missing(function: Function) -> NoGpuError:
@@ -157,7 +165,7 @@ def _missing(function: Function) -> NoGpuError:
 
 
 def find_caller() -> Caller:
-    """The bindings where they are installed and find the driver, ctypes otherwise.
+    """The bindings where they are installed and can use the driver, ctypes otherwise.
 
     Raises:
         NoGpuError: there is no driver library.
@@ -166,13 +174,19 @@ def find_caller() -> Caller:
 
 
 def bindings_caller() -> BindingsCaller | None:
-    """The caller through cuda-bindings; None where it is not installed or does not find the driver."""
+    """The caller through cuda-bindings; None where it is not installed or cannot use this driver.
+
+    Bindings of a newer major version than the driver's call functions by names that it lacks: those of 13 have
+    `cuEventElapsedTime_v2`, which came with 12.8. The library still has every older name.
+    """
     try:
         from cuda.bindings import driver
 
         # They load the library at the first call; they know fewer places of it than `load_library`.
-        driver.cuDriverGetVersion()
+        code, version = driver.cuDriverGetVersion()
     except (ImportError, RuntimeError):
+        return None
+    if code != 0 or version // 1000 < driver.CUDA_VERSION // 1000:
         return None
     return BindingsCaller(driver)
 
