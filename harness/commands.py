@@ -11,8 +11,6 @@ from pathlib import Path
 import zoo
 from converters.artifact import ArtifactStore, default_cache_dir
 from converters.request import stored_under
-from harness import backends
-from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
@@ -227,19 +225,10 @@ def report(arguments: argparse.Namespace) -> int:
 
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
-    found = collect(None)
-    usable = {name: backends.get(name).availability() for name in backends.names()}
-    if arguments.json:
-        facts = {**found.to_json(), "environment_id": found.environment_id}
-        print(json.dumps({**facts, "backends": {k: dataclasses.asdict(v) for k, v in usable.items()}}, indent=2))
-        return EXIT_SUCCESS
-    print(f"environment {found.environment_id}")
-    for name, value in found.to_json().items():
-        print(f"  {name.replace('_', ' ')}: {value if value is not None else 'unknown'}")
-    print("backends")
-    for name, availability in usable.items():
-        verdict = "can run" if availability.usable else "cannot run"
-        print(f"  {name}: {verdict}. {availability.why} {availability.what_to_do}".rstrip())
+    from harness.environment_report import EnvironmentReport
+
+    report = EnvironmentReport.collect()
+    print(json.dumps(report.to_json(), indent=2) if arguments.json else report.text())
     return EXIT_SUCCESS
 
 
