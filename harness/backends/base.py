@@ -198,6 +198,10 @@ class Backend(abc.ABC):
     def runtime(self) -> str:
         """Name and version of the runtime, as in `onnxruntime 1.30.0`."""
 
+    def opset_limit(self) -> int | None:
+        """Newest ONNX operator set that this version of the runtime reads; None where only trying tells."""
+        return None
+
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
         """Compile the artifact for this device, or find in the cache what was compiled.
 

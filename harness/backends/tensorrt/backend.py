@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 from harness.backends.base import ArtifactError, Availability, Backend, BuiltEngine, Session, TensorSpec
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
-from harness.backends.tensorrt.engines import (
-    EngineKey,
-    EngineStore,
-    StoredEngine,
-    file_sha256,
-    kernel_module_version,
-)
+from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
+from harness.digests import file_sha256
+from harness.gpu.facts import kernel_module_version
 from harness.gpu.settings import GpuSettings
+from harness.storage import explained
 
 if TYPE_CHECKING:
     from harness.gpu.driver import CudaDriver
@@ -32,15 +29,18 @@ class TensorRtBackend(Backend):
     def availability(self) -> Availability:
         """Whether there are a driver, a GPU, a TensorRT that loads, and whether they fit.
 
-        A context on the device is made and given back; of TensorRT nothing is created.
+        Nothing is created for it, neither of TensorRT nor on a device.
         """
-        from harness.gpu.driver import CudaDriver, CudaError, NoGpuError
+        from harness.gpu.devices import cuda_devices
+        from harness.gpu.errors import NoGpuError
 
         try:
-            with CudaDriver.open(0) as driver:
-                cuda_version, gpu = driver.cuda_version, driver.name
-        except (CudaError, NoGpuError) as error:
+            devices = cuda_devices()
+        except NoGpuError as error:
             return _without_gpu(str(error))
+        if not devices:
+            return _without_gpu("CUDA sees no GPU. Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
+        cuda_version = devices[0].cuda_version
         if not versions.is_installed():
             return versions.not_installed(cuda_version)
         try:
@@ -48,13 +48,21 @@ class TensorRtBackend(Backend):
         except Exception as error:  # Its own loader raises what it likes where a library is missing.
             return versions.not_loadable(error)
         too_old = versions.driver_too_old(tensorrt.__version__, cuda_version)
-        return too_old or Availability(True, f"{self.runtime()} on {gpu}.")
+        names = " and ".join(dict.fromkeys(device.name for device in devices))
+        return too_old or Availability(True, f"{self.runtime()} on {names}.")
 
     def runtime(self) -> str:
         """Name and version."""
         import tensorrt
 
         return f"tensorrt {tensorrt.__version__}"
+
+    def opset_limit(self) -> int | None:
+        """17 for TensorRT 8, which reads newer operators wrongly; newer versions refuse what they do not know."""
+        import tensorrt
+
+        limits = Dialect.of(tensorrt).limits
+        return limits.opset if limits else None
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
         """The engine of the artifact for this device: out of the cache, or built now.
@@ -105,14 +113,16 @@ class TensorRtBackend(Backend):
 def engine_key(trt: Any, driver: CudaDriver, artifact: Path, precision: str, gpu: GpuSettings) -> EngineKey:
     """What decides which engine of the artifact is the right one here and now."""
     major, minor = driver.compute_capability
+    with explained(artifact):
+        artifact_sha256 = file_sha256(artifact)
     return EngineKey(
-        artifact_sha256=file_sha256(artifact),
+        artifact_sha256=artifact_sha256,
         precision=precision,
         tensorrt=str(trt.__version__),
         gpu=driver.name,
         compute_capability=f"{major}.{minor}",
         cuda_driver=driver.cuda_version,
-        driver=kernel_module_version(),
+        driver=kernel_module_version() or "",
         workspace_mib=gpu.workspace_mib,
         tactic_sources=restricted_tactic_sources(),
     )

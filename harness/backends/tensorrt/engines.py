@@ -13,13 +13,13 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from harness.backends.base import BuiltEngine
+from harness.locking import KernelLock
 from harness.storage import StorageError, explained
 
 ENGINES_FOLDER = "engines"
@@ -28,10 +28,9 @@ SIDECAR_FILE = "engine.json"
 LAYERS_FILE = "layers.json"
 
 _BYTES_PER_MIB = 1024 * 1024
-_CHUNK_BYTES = 1 << 22
-
 # Builds of one engine wait for each other this long; a build has a timeout of its own.
 _LOCK_TIMEOUT_S = 3600.0
+_LOCK_POLL_S = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,13 +188,7 @@ class EngineStore:
     def _locked(self, name: str) -> Iterator[None]:
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.root / f"{name}.lock", timeout=_LOCK_TIMEOUT_S)
-            try:
-                lock.acquire()
-            except filelock.Timeout as error:
-                raise StorageError(
-                    f"Another process has held {lock.lock_file} for an hour. End it, then run again."
-                ) from error
+            lock = _wait_for_lock(self.root / f"{name}.lock")
         try:
             yield
         finally:
@@ -217,22 +210,14 @@ class TimingsFile:
             aside.replace(self.path)
 
 
-def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of a file.
-
-    Raises:
-        StorageError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    with explained(path), path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def kernel_module_version() -> str:
-    """Version of NVIDIA's kernel module, as in `535.104.05`; empty where the system does not tell."""
-    try:
-        return Path("/sys/module/nvidia/version").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+def _wait_for_lock(path: Path) -> KernelLock:
+    deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+    while True:
+        try:
+            return KernelLock(path)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline_s:
+                raise StorageError(
+                    f"Another process has held {path} for {_LOCK_TIMEOUT_S / 60:.0f} minutes. End it, then run again."
+                ) from error
+        time.sleep(_LOCK_POLL_S)

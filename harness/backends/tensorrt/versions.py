@@ -18,6 +18,7 @@ _CUDA_OF_PACKAGE = re.compile(r"^tensorrt[-_]cu(\d+)(?:[-_](?:bindings|libs))?$"
 # TensorRT 8 came as one package, built for CUDA 11; any driver of 11.x runs it ("minor version compatibility",
 # CUDA compatibility guide).
 _CUDA_OF_TENSORRT_8 = 11
+_OLDEST_CUDA_OF_TENSORRT_10 = 12
 
 
 def on_jetson() -> bool:
@@ -30,8 +31,8 @@ def is_installed() -> bool:
     return importlib.util.find_spec("tensorrt") is not None
 
 
-def not_installed(cuda_version: int | None) -> Availability:
-    """What to do where there is no TensorRT; `cuda_version` is the driver's, as 13000, None where unknown."""
+def not_installed(cuda_version: str | None) -> Availability:
+    """What to do where there is no TensorRT; `cuda_version` is the driver's, as `12.4`, None where unknown."""
     return Availability(False, "tensorrt is not installed.", _how_to_install(cuda_version))
 
 
@@ -64,15 +65,14 @@ def required_cuda(tensorrt_version: str) -> int | None:
     return max(found, default=None)
 
 
-def driver_too_old(tensorrt_version: str, cuda_version: int) -> Availability | None:
+def driver_too_old(tensorrt_version: str, cuda_version: str) -> Availability | None:
     """Why the driver cannot run the installed TensorRT; None where it can, or where nothing is known."""
     needed = required_cuda(tensorrt_version)
-    if needed is None or cuda_version // 1000 >= needed:
+    if needed is None or _major(cuda_version) >= needed:
         return None
     return Availability(
         False,
-        f"TensorRT {tensorrt_version} is built for CUDA {needed}, but the driver knows CUDA "
-        f"{cuda_version // 1000}.{cuda_version % 1000 // 10} at most.",
+        f"TensorRT {tensorrt_version} is built for CUDA {needed}, but the driver knows CUDA {cuda_version} at most.",
         f"Install a newer NVIDIA driver, or a TensorRT for it: {_how_to_install(cuda_version)}",
     )
 
@@ -84,14 +84,18 @@ def _from_index(name: str) -> bool:
         return False
 
 
-def _how_to_install(cuda_version: int | None) -> str:
+def _major(cuda_version: str) -> int:
+    return int(cuda_version.partition(".")[0])
+
+
+def _how_to_install(cuda_version: str | None) -> str:
     if on_jetson():
         return (
             "On a Jetson it comes with JetPack (sudo apt install tensorrt python3-libnvinfer); make the environment "
             "with `python3 -m venv --system-site-packages` so that it is found."
         )
-    if cuda_version is None or cuda_version >= 13000:
+    if cuda_version is None:
         return "Run: pip install tensorrt"
-    if cuda_version >= 12000:
-        return "Run: pip install 'tensorrt-cu12<11'"
+    if _major(cuda_version) >= _OLDEST_CUDA_OF_TENSORRT_10:
+        return f"Run: pip install tensorrt-cu{_major(cuda_version)}"
     return "Run: pip install tensorrt==8.5.3.1 (CPython 3.6 to 3.10), or install a newer NVIDIA driver first."

@@ -12,6 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from harness.gpu import devices
 from harness.gpu import driver as cuda
 from tests.fakes.cuda import FakeCudaDriver
 from tests.fakes.tensorrt import VERSIONS, TensorRtScript, make_module
@@ -26,6 +27,13 @@ class SharedDriver(FakeCudaDriver):
         self.calls.append("close")
 
 
+def device_of(driver: FakeCudaDriver) -> devices.CudaDevice:
+    """How the driver lists the scripted GPU."""
+    capability = ".".join(map(str, driver.compute_capability))
+    version = f"{driver.cuda_version // 1000}.{driver.cuda_version % 1000 // 10}"
+    return devices.CudaDevice(0, driver.name, capability, 132, int(driver.total_mib), version, "uuid", "bus")
+
+
 class Install:
     """Puts a TensorRT of some version into the process; `script` is what it is told to do."""
 
@@ -36,6 +44,7 @@ class Install:
         script = TensorRtScript(version=version, driver=driver or SharedDriver(), **scripted)
         self._monkeypatch.setitem(sys.modules, "tensorrt", make_module(script))
         self._monkeypatch.setattr(cuda.CudaDriver, "open", lambda device: script.driver)
+        self._monkeypatch.setattr(devices, "cuda_devices", lambda: [device_of(script.driver)])
         return script
 
 

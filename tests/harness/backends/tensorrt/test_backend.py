@@ -13,20 +13,23 @@ from harness import backends
 from harness.backends.base import UnsupportedError
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.backend import TensorRtBackend
-from harness.gpu import driver as cuda
+from harness.gpu import devices
+from harness.gpu.errors import NoGpuError
+from harness.gpu.settings import GpuSettings
 from tests.fakes.cuda import FakeCudaDriver
 from tests.fakes.tensorrt import TensorRtScript
 
 
-def no_gpu(monkeypatch: pytest.MonkeyPatch, why: str = "No GPU can be used: no driver. Install it.") -> None:
-    def refuse(device: int) -> None:
-        raise cuda.NoGpuError(why)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise NoGpuError("No GPU can be used: no driver. Install it.")
 
-    monkeypatch.setattr(cuda.CudaDriver, "open", refuse)
+    monkeypatch.setattr(devices, "cuda_devices", refuse)
 
 
-def driver_of_cuda(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
-    monkeypatch.setattr(cuda.CudaDriver, "open", lambda device: FakeCudaDriver(cuda_version=version))
+def driver_of_cuda(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    device = devices.CudaDevice(0, "NVIDIA Fake", "9.0", 132, 1024, version, "uuid", "bus")
+    monkeypatch.setattr(devices, "cuda_devices", lambda: [device])
 
 
 def test_it_is_registered() -> None:
@@ -59,6 +62,11 @@ def test_no_gpu_is_said_with_the_drivers_words(script: TensorRtScript, monkeypat
     assert "--backend onnxruntime" in available.what_to_do
 
 
+def test_hidden_gpus_are_no_gpus(script: TensorRtScript, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "cuda_devices", lambda: [])
+    assert "CUDA_VISIBLE_DEVICES" in TensorRtBackend().availability().why
+
+
 def test_no_gpu_and_no_tensorrt_are_said_together(monkeypatch: pytest.MonkeyPatch) -> None:
     no_gpu(monkeypatch)
     monkeypatch.setattr(versions, "is_installed", lambda: False)
@@ -70,10 +78,10 @@ def test_no_gpu_and_no_tensorrt_are_said_together(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("cuda_version", "advice"),
-    [(13000, "pip install tensorrt"), (12040, "tensorrt-cu12<11"), (11080, r"tensorrt==8\.5\.3\.1")],
+    [("13.0", "tensorrt-cu13"), ("12.4", "tensorrt-cu12"), ("11.8", r"tensorrt==8\.5\.3\.1")],
 )
 def test_a_missing_tensorrt_is_answered_with_one_for_the_driver(
-    monkeypatch: pytest.MonkeyPatch, cuda_version: int, advice: str
+    monkeypatch: pytest.MonkeyPatch, cuda_version: str, advice: str
 ) -> None:
     driver_of_cuda(monkeypatch, cuda_version)
     monkeypatch.setattr(versions, "is_installed", lambda: False)
@@ -83,7 +91,7 @@ def test_a_missing_tensorrt_is_answered_with_one_for_the_driver(
 
 
 def test_on_a_jetson_it_comes_with_jetpack(monkeypatch: pytest.MonkeyPatch) -> None:
-    driver_of_cuda(monkeypatch, 12060)
+    driver_of_cuda(monkeypatch, "12.6")
     monkeypatch.setattr(versions, "is_installed", lambda: False)
     monkeypatch.setattr(versions, "on_jetson", lambda: True)
     what_to_do = TensorRtBackend().availability().what_to_do
@@ -92,7 +100,7 @@ def test_on_a_jetson_it_comes_with_jetpack(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_tensorrt_whose_libraries_do_not_load_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver_of_cuda(monkeypatch, 13000)
+    driver_of_cuda(monkeypatch, "13.0")
     package = tmp_path / "tensorrt"
     package.mkdir()
     (package / "__init__.py").write_text("raise FileNotFoundError('Could not find: libnvinfer.so.10')")
@@ -141,14 +149,14 @@ def test_a_driver_that_is_too_old_is_found_by_the_installed_packages(
         assert "Install a newer NVIDIA driver" in available.what_to_do
 
 
+@pytest.mark.parametrize(("version", "limit"), [("8.5.3.1", 17), ("10.16.1.11", None), ("11.4.0.106", None)])
+def test_the_newest_opset_is_told_where_the_parser_does_not(install: Any, version: str, limit: int | None) -> None:
+    install(version)
+    assert TensorRtBackend().opset_limit() == limit
+
+
 def test_a_tensorrt_before_8_5_is_refused(install: Any, write_model: Any, tmp_path: Path) -> None:
     install("8.5.3.1")
     sys.modules["tensorrt"].__version__ = "8.4.1.5"  # type: ignore[attr-defined]
     with pytest.raises(UnsupportedError, match=r"TensorRT 8\.4\.1\.5 is older than 8\.5"):
-        TensorRtBackend().build(write_model(), precision="fp32", gpu=_settings(), cache_dir=tmp_path)
-
-
-def _settings() -> Any:
-    from harness.gpu.settings import GpuSettings
-
-    return GpuSettings()
+        TensorRtBackend().build(write_model(), precision="fp32", gpu=GpuSettings(), cache_dir=tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from harness.backends.base import ArtifactError, BuiltEngine
 from harness.backends.tensorrt import backend as backend_module
+from harness.backends.tensorrt import engines
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore
 from harness.gpu.settings import GpuSettings
@@ -107,6 +109,31 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         store.put(KEY, b"abc", SIDECAR, "{}")
     assert list(store.root.iterdir()) == []
+
+
+def test_a_build_waits_for_another_of_the_same_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = EngineStore(tmp_path), EngineStore(tmp_path)
+    turns: list[str] = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(store.building(KEY))
+
+        def release(seconds: float) -> None:
+            turns.append("waited")
+            stack.close()
+
+        monkeypatch.setattr(engines.time, "sleep", release)
+        with other.building(KEY):
+            turns.append("built")
+    assert turns == ["waited", "built"]
+
+
+def test_waiting_ends_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_LOCK_TIMEOUT_S", -1.0)
+    store = EngineStore(tmp_path)
+    with store.building(KEY):
+        assert store.read_timings(KEY) == b"", "another lock, which is free"
+        with pytest.raises(StorageError, match="Another process has held"):
+            store.building(KEY).__enter__()
 
 
 def test_timings_are_shared_and_merged(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
