@@ -150,6 +150,6 @@ def _without_gpu(why: str) -> Availability:
     missing = versions.not_installed(None)
     return Availability(
         False,
-        f"{why} {missing.why[0].upper()}{missing.why[1:]}",
+        f"{why} Besides, {missing.why}",
         f"With a GPU and its driver: {missing.what_to_do}. Without, use --backend onnxruntime.",
     )
