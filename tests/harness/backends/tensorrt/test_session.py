@@ -10,9 +10,12 @@ import pytest
 from harness.backends.base import ArtifactError, FallbackError
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.backends.tensorrt.session import EngineLoadError, EngineRunError, TensorRtSession
+from harness.contamination import CpuMeter
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaOutOfMemoryError
 from harness.gpu.settings import GpuSettings
+from harness.trial import TimingSettings, TrialJob
+from harness.worker import measure_job
 from tests.fakes.tensorrt import TensorRtScript
 
 IMAGES = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
@@ -194,3 +197,33 @@ def test_unfit_networks_are_refused_and_closed(
     with pytest.raises(HarnessError, match=message):
         prepare(write_model(**what), tmp_path, precision)
     assert script.driver.calls[-1] == "close"
+
+
+def test_a_whole_trial(
+    script: TensorRtScript, write_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sessions on one device, as the worker makes them; only the meter, which needs NVML, is the processor's."""
+    monkeypatch.setattr(TensorRtBackend, "meter", lambda self, gpu: CpuMeter())
+    paths = {"fp16": write_model(precision="fp16"), "fp32": write_model("reference.onnx")}
+    for precision, path in paths.items():
+        TensorRtBackend().build(path, precision=precision, gpu=GpuSettings(), cache_dir=tmp_path)
+    timing = TimingSettings(warmup_s=0.0, block_ms=1.0, settle_ms=0.0, foreign_cpu_limit=1000.0)
+    job = TrialJob(
+        artifact=str(paths["fp16"]),
+        artifact_sha256="",
+        reference=str(paths["fp32"]),
+        backend="tensorrt",
+        precision="fp16",
+        batch=1,
+        threads=1,
+        timing=timing,
+        seed=1,
+        samples="",
+        cache_dir=str(tmp_path),
+    )
+    result = measure_job(job)
+    assert (result.status, result.latency_kind, result.provider) == ("ok", "gpu_compute", "TensorRT")
+    assert result.runtime == f"tensorrt {script.version}"
+    assert result.latency_median_ms == pytest.approx(0.5, rel=0.05)
+    assert result.gpu is not None
+    assert result.gpu.engine_sha256
