@@ -36,3 +36,4 @@ def get(name: str) -> Backend:
 
 
 register("onnxruntime", "harness.backends.onnxruntime:OnnxRuntimeBackend")
+register("tensorrt", "harness.backends.tensorrt.backend:TensorRtBackend")
