@@ -80,10 +80,13 @@ def planned_nodes(session: onnxruntime.InferenceSession) -> list[PlannedNode] | 
 def profiled_nodes(
     artifact: Path,
     options: onnxruntime.SessionOptions,
-    provider: str,
+    provider: tuple[str, dict[str, str]],
     feed: dict[str, npt.NDArray[Any]],
 ) -> list[ExecutedNode]:
-    """The nodes of one inference of a session made with these options and profiled."""
+    """The nodes of one inference of a session made with these options and profiled.
+
+    `provider` is its name and its own options.
+    """
     import onnxruntime
 
     with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
