@@ -48,6 +48,7 @@ FUNCTIONS = (
     Function("cuDeviceGetName", (ctypes.c_int, ctypes.c_int), (NAME,)),
     Function("cuDeviceGetAttribute", (ctypes.c_int, ctypes.c_int), (ctypes.c_int,), enums=("CUdevice_attribute",)),
     Function("cuDeviceTotalMem", (ctypes.c_int,), (ctypes.c_size_t,), symbol="cuDeviceTotalMem_v2"),
+    Function("cuDevicePrimaryCtxSetFlags", (ctypes.c_int, ctypes.c_uint), symbol="cuDevicePrimaryCtxSetFlags_v2"),
     Function("cuDevicePrimaryCtxRetain", (ctypes.c_int,), (HANDLE,)),
     Function("cuDevicePrimaryCtxRelease", (ctypes.c_int,), symbol="cuDevicePrimaryCtxRelease_v2"),
     Function("cuCtxSetCurrent", (HANDLE,)),

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.gpu.calls import FUNCTIONS, Caller, find_caller
-from harness.gpu.errors import CudaError, CudaOutOfMemoryError, NoGpuError, cuda_error, no_gpu_error
+from harness.gpu.errors import CudaError, CudaOutOfMemoryError, NoGpuError, cuda_error, opening_error
 
 __all__ = ["CudaDriver", "CudaError", "CudaOutOfMemoryError", "NoGpuError"]
 
@@ -26,6 +26,7 @@ _BYTES_PER_MIB = 1024 * 1024
 # From cuda.h.
 _COMPUTE_CAPABILITY_MAJOR = 75
 _COMPUTE_CAPABILITY_MINOR = 76
+_CONTEXT_SPIN = 0x1
 _EVENT_DEFAULT = 0x0
 _EVENT_BLOCKING_SYNC = 0x1
 _EVENT_DISABLE_TIMING = 0x2
@@ -33,15 +34,15 @@ _STREAM_NON_BLOCKING = 0x1
 _CAPTURE_THREAD_LOCAL = 1
 
 # Errors of these calls mean that there is no GPU to use; of any other, that something went wrong on it.
-_OPENING = frozenset({"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet"})
+_OPENING = frozenset({"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDevicePrimaryCtxRetain"})
 
 
 class CudaDriver:
     """One device, made current in the thread that opens it; use as a context manager or `close` it.
 
-    What it allocated and created is freed when it is closed, and not before: a pinned array must not be
-    touched afterwards. Every method raises CudaError where the driver does, CudaOutOfMemoryError where memory
-    is short.
+    What it allocated and created is freed when it is closed, so that a pinned array must not be touched
+    afterwards; a runtime that uses the device is to be closed before. Every method raises CudaError where the
+    driver reports an error, CudaOutOfMemoryError where memory is short.
     """
 
     def __init__(self, device: int, caller: Caller) -> None:
@@ -60,6 +61,10 @@ class CudaDriver:
         self.total_mib: float = call["cuDeviceTotalMem"](self._device) / _BYTES_PER_MIB
         self._owned: dict[str, dict[int, None]] = {name: {} for name in _FREED_BY}
         self._closed = False
+        # As trtexec does (cudaSetDeviceFlags in sampleInference.cpp). Events that block sleep whatever the context's
+        # flag says; waits that are to spin would, by its default, yield where there are more contexts than
+        # processors and sleep on a Jetson in a low power mode.
+        call["cuDevicePrimaryCtxSetFlags"](self._device, _CONTEXT_SPIN)
         context = call["cuDevicePrimaryCtxRetain"](self._device)
         call["cuCtxSetCurrent"](context)
 
@@ -93,11 +98,10 @@ class CudaDriver:
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """An array of this shape in page-locked host memory, zeroed; only from there do copies run at full speed."""
-        kind = np.dtype(dtype)
-        nbytes = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+        nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         address = self._own("cuMemFreeHost", self._calls["cuMemHostAlloc"](max(nbytes, 1), 0))
-        memory = memoryview((ctypes.c_uint8 * nbytes).from_address(address))
-        array: npt.NDArray[Any] = np.frombuffer(memory, dtype=kind).reshape(shape)
+        memory = (ctypes.c_uint8 * nbytes).from_address(address)
+        array: npt.NDArray[Any] = np.ctypeslib.as_array(memory).view(dtype).reshape(shape)
         array.fill(0)
         return array
 
@@ -172,9 +176,12 @@ class CudaDriver:
             return
         self._closed = True
         # After a failed kernel every call fails, and the error that matters is that kernel's.
-        with contextlib.suppress(CudaError):
-            for name, handles in self._owned.items():
-                for handle in list(handles):
+        for stream in self._owned["cuStreamDestroy"]:
+            with contextlib.suppress(CudaError):
+                self.synchronise(stream)
+        for name, handles in self._owned.items():
+            for handle in list(handles):
+                with contextlib.suppress(CudaError):
                     self._free(name, handle)
         with contextlib.suppress(CudaError):
             self._calls["cuDevicePrimaryCtxRelease"](self._device)
@@ -184,7 +191,7 @@ class CudaDriver:
         return handle
 
     def _free(self, name: str, handle: int) -> None:
-        del self._owned[name][handle]
+        self._owned[name].pop(handle, None)
         self._calls[name](handle)
 
     def __enter__(self) -> CudaDriver:
@@ -203,7 +210,7 @@ _FREED_BY = ("cuGraphExecDestroy", "cuEventDestroy", "cuStreamDestroy", "cuMemFr
 def _checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Callable[..., Any]:
     """The function that raises on an error and returns its outputs: none, the one, or a tuple."""
     function, name_of, text_of = raw[name], raw["cuGetErrorName"], raw["cuGetErrorString"]
-    make_error = no_gpu_error if name in _OPENING else cuda_error
+    make_error = opening_error if name in _OPENING else cuda_error
 
     def call(*inputs: Any) -> Any:
         code, *outputs = function(*inputs)

@@ -21,8 +21,6 @@ _WHAT_TO_DO = {
     702: "A kernel ran longer than a GPU with a display may; turn the display or its watchdog off.",
     719: "A kernel failed; the process cannot use the GPU any more. Look for Xid messages in the kernel log (dmesg).",
 }
-_CAPTURE_CODES = range(900, 909)
-_CAPTURE_HELP = "The inference cannot be captured as a CUDA graph: run without --cuda-graph."
 
 # Of opening a device, by code.
 _WHY_NO_GPU = {
@@ -64,11 +62,12 @@ def cuda_error(call: str, code: int, name: str, text: str) -> CudaError:
         return CudaOutOfMemoryError(
             f"{what} The GPU is out of memory. Use a smaller batch, or end other processes on it (nvidia-smi)."
         )
-    advice = _CAPTURE_HELP if code in _CAPTURE_CODES else _WHAT_TO_DO.get(code, "")
-    return CudaError(f"{what} {advice}".rstrip())
+    return CudaError(f"{what} {_WHAT_TO_DO.get(code, '')}".rstrip())
 
 
-def no_gpu_error(call: str, code: int, name: str, text: str) -> NoGpuError:
-    """The error of a call without which there is no GPU to use."""
+def opening_error(call: str, code: int, name: str, text: str) -> CudaError | NoGpuError:
+    """The error of a call that opens a device: there is no GPU to use, unless its memory is all taken."""
+    if code == OUT_OF_MEMORY:
+        return cuda_error(call, code, name, text)
     advice = _WHY_NO_GPU.get(code, _WHY_NO_GPU_OTHERWISE)
     return NoGpuError(f"No GPU can be used: {call} failed with {name} ({code}): {text or 'no explanation'}. {advice}")
