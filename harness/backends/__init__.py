@@ -36,3 +36,5 @@ def get(name: str) -> Backend:
 
 
 register("onnxruntime", "harness.backends.onnxruntime:OnnxRuntimeBackend")
+register("onnxruntime-cuda", "harness.backends.onnxruntime_cuda:OnnxRuntimeCudaBackend")
+register("onnxruntime-tensorrt", "harness.backends.onnxruntime_tensorrt:OnnxRuntimeTensorRtBackend")

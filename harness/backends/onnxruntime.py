@@ -68,6 +68,10 @@ class OnnxRuntimeSession(Session):
         self._planned = nodes.planned_nodes(session)
         self._executed: list[nodes.ExecutedNode] | None = None
 
+    def input_specs(self) -> list[TensorSpec]:
+        """All inputs of the network."""
+        return tensor_specs(self._session.get_inputs())
+
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
         """Bind the input to a buffer of the runtime's; it allocates the outputs from its own arena."""
         import onnxruntime
@@ -131,7 +135,7 @@ class OnnxRuntimeBackend(Backend):
     """ONNX Runtime with one execution provider."""
 
     name = "onnxruntime"
-    precisions = ("fp32", "fp16", "int8")
+    precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
 
     def __init__(self, provider: str = _CPU_PROVIDER) -> None:
         self.provider = provider
@@ -161,7 +165,7 @@ class OnnxRuntimeBackend(Backend):
         del gpu, cache_dir  # The processor needs neither.
         session = self.create_session(artifact, threads, {})
         loaded = OnnxRuntimeSession(session, artifact, provider=self.provider, precision=precision, threads=threads)
-        return loaded, tensor_specs(session.get_inputs())
+        return loaded, loaded.input_specs()
 
     def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
         """A session on exactly the asked provider, which gets the options.
