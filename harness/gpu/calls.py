@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from harness.gpu.errors import NoGpuError
+from harness.gpu.errors import CudaError, NoGpuError
 
 HANDLE = ctypes.c_void_p
 ADDRESS = ctypes.c_uint64
@@ -83,7 +83,7 @@ FUNCTIONS = (
 )
 
 Raw = Callable[..., tuple[Any, ...]]
-"""Takes a function's inputs, returns its code and then its outputs."""
+"""Takes a function's inputs; returns its code and, where that is 0, its outputs."""
 
 
 class Caller(Protocol):
@@ -117,8 +117,7 @@ class CtypesCaller:
             outputs = tuple(kind() for kind in function.outputs)
             references = tuple(map(ctypes.byref, outputs))
             code = symbol(*inputs, *references) if function.outputs_last else symbol(*references, *inputs)
-            # A null handle is None to ctypes.
-            return (code, *(0 if output.value is None else output.value for output in outputs))
+            return (0, *(output.value for output in outputs)) if code == 0 else (code,)
 
         return call
 
@@ -139,15 +138,23 @@ class BindingsCaller:
 
         def call(*inputs: Any) -> tuple[Any, ...]:
             named = [enum(value) if enum else value for enum, value in zip(enums, inputs, strict=False)]
-            code, *outputs = bound(*named, *inputs[len(named) :])
-            return (int(code), *map(_plain, outputs))
+            try:
+                code, *outputs = bound(*named, *inputs[len(named) :])
+            except ValueError as error:  # A newer driver's code, which has no member of their CUresult.
+                raise CudaError(
+                    f"{function.name} failed with a code that cuda-bindings does not know ({error}). Upgrade "
+                    "cuda-bindings; uninstalled, it is not needed."
+                ) from error
+            return (0, *map(_plain, outputs)) if code == 0 else (int(code),)
 
         return call
 
 
 def _plain(value: Any) -> Any:
-    """An output of the bindings, whose handles are objects, as ctypes gives it."""
-    return value if isinstance(value, (bytes, float)) else int(value)
+    """An output of the bindings as ctypes gives it: there, handles are objects and a name fills its whole buffer."""
+    if isinstance(value, bytes):
+        return value.partition(b"\0")[0]
+    return value if isinstance(value, float) else int(value)
 
 
 def _missing(function: Function) -> NoGpuError:

@@ -61,9 +61,9 @@ class CudaDriver:
         self.total_mib: float = call["cuDeviceTotalMem"](self._device) / _BYTES_PER_MIB
         self._owned: dict[str, dict[int, None]] = {name: {} for name in _FREED_BY}
         self._closed = False
-        # As trtexec does (cudaSetDeviceFlags in sampleInference.cpp). Events that block sleep whatever the context's
-        # flag says; waits that are to spin would, by its default, yield where there are more contexts than
-        # processors and sleep on a Jetson in a low power mode.
+        # As trtexec does where it runs several engines (runMultiTasksInference in sampleInference.cpp). Events that
+        # block sleep whatever the context's flag says; waits that are to spin would, by its default, yield where there
+        # are more contexts than processors, and sleep on a Jetson in a low power mode.
         call["cuDevicePrimaryCtxSetFlags"](self._device, _CONTEXT_SPIN)
         context = call["cuDevicePrimaryCtxRetain"](self._device)
         call["cuCtxSetCurrent"](context)
@@ -223,11 +223,8 @@ def _checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Calla
 
 def _words(explain: Callable[..., tuple[Any, ...]], code: int) -> str:
     """The driver's words for an error; it has none for a code newer than itself."""
-    try:
-        words = explain(code)[1]
-    except ValueError:  # The bindings know no such code.
-        return "an unknown error"
-    return words.decode("utf-8", "replace") if words else "an unknown error"
+    _, *words = explain(code)
+    return words[0].decode("utf-8", "replace") if words else "an unknown error"
 
 
 def _check_contiguous(array: npt.NDArray[Any]) -> None:

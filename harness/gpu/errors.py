@@ -26,7 +26,6 @@ _WHAT_TO_DO = {
 _WHY_NO_GPU = {
     34: "Only the stub of the driver library was found. Install the NVIDIA driver, and take the toolkit's stubs "
     "directory out of LD_LIBRARY_PATH.",
-    35: "The NVIDIA driver is too old for this CUDA: install a newer one.",
     36: "The NVIDIA driver is too old for this CUDA: install a newer one.",
     46: _WHAT_TO_DO[46],
     100: "The driver sees no GPU. Look at `nvidia-smi` and CUDA_VISIBLE_DEVICES; in a container ask for GPUs "
@@ -56,7 +55,7 @@ class NoGpuError(UnsupportedError):
 
 def cuda_error(call: str, code: int, name: str, text: str) -> CudaError:
     """The error of a call that returned `code`; `name` and `text` are the driver's own words for it."""
-    what = f"{call} failed with {name} ({code}): {text or 'no explanation'}."
+    what = f"{call} failed with {name} ({code}): {text}."
     if code == OUT_OF_MEMORY:
         # The words by which a worker's failure becomes the status out_of_memory.
         return CudaOutOfMemoryError(
@@ -70,4 +69,4 @@ def opening_error(call: str, code: int, name: str, text: str) -> CudaError | NoG
     if code == OUT_OF_MEMORY:
         return cuda_error(call, code, name, text)
     advice = _WHY_NO_GPU.get(code, _WHY_NO_GPU_OTHERWISE)
-    return NoGpuError(f"No GPU can be used: {call} failed with {name} ({code}): {text or 'no explanation'}. {advice}")
+    return NoGpuError(f"No GPU can be used: {call} failed with {name} ({code}): {text}. {advice}")

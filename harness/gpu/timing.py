@@ -1,7 +1,7 @@
 """How long a GPU computes: the timing of trtexec, around any function that enqueues an inference.
 
 What is the same as in trtexec (NVIDIA/TensorRT, samples/common/sampleInference.cpp and sampleReporting.cpp,
-v11.0): the GPU compute time is that between two CUDA events, recorded in the stream right before and after one
+v11.1): the GPU compute time is that between two CUDA events, recorded in the stream right before and after one
 inference; inferences follow back to back, and the host waits for the oldest while the next is enqueued already;
 an inference runs once plainly before it is captured as a CUDA graph; figures are medians.
 
@@ -28,7 +28,7 @@ from harness.timing import NANOSECONDS_PER_MILLISECOND, runs_that_fill
 _FIGURES_MS = 100.0
 _FIGURES_MIN_RUNS = 10
 
-# trtexec's conditions (printEpilog in sampleReporting.cpp, v11.0): enqueueing against computing, and the coefficient
+# trtexec's conditions (printEpilog in sampleReporting.cpp, v11.1): enqueueing against computing, and the coefficient
 # of variation in percent, which was 1 in version 10.13 and before.
 _ENQUEUE_BOUND = 0.8
 _UNSTABLE_PERCENT = 2.5

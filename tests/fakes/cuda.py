@@ -47,8 +47,9 @@ class FakeCudaDriver:
     """A GPU whose times and failures are scripted.
 
     `kernel_ns` is the duration of a kernel, or a function of its number from 0 (slow-downs, jitter);
-    `bandwidth_gb_s` that of copies either way. `fail` scripts failures. `calls` lists the names of all methods
-    called, `captures` counts graphs.
+    `enqueue_ns` is the host's time to enqueue one, `call_ns` that of any other call that enqueues or waits;
+    `bandwidth_gb_s` is that of copies either way. `fail` scripts failures. `calls` lists the names of all methods
+    called.
     """
 
     def __init__(
@@ -94,10 +95,13 @@ class FakeCudaDriver:
         """The method raises the error once, when it was called `after` more times without."""
         self._failures[method] = (after, error)
 
-    def kernel(self, stream: int, action: Callable[[], None] | None = None) -> None:
-        """Enqueue one inference, as a runtime's enqueue function does; `action` computes its outputs."""
+    def kernel(self, stream: int, action: Callable[[], None] | None = None, duration_ns: float | None = None) -> None:
+        """Enqueue one inference, as a runtime's enqueue function does.
+
+        `action` computes its outputs; `duration_ns` is that of a network of its own, `kernel_ns` otherwise.
+        """
         self._called("kernel", self.enqueue_ns)
-        self._enqueue(stream, _Work(self._kernel_duration_ns, action))
+        self._enqueue(stream, _Work(self._kernel_duration_ns if duration_ns is None else lambda: duration_ns, action))
 
     def read(self, pointer: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Device memory as an array, not a copy."""
