@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.backends import onnxruntime_libraries as libraries
-from harness.backends.base import ArtifactError, Availability, FallbackError, Session, TensorSpec, UnsupportedError
+from harness.backends.base import ArtifactError, Availability, FallbackError, TensorSpec, UnsupportedError
 from harness.backends.onnxruntime import OnnxRuntimeBackend, OnnxRuntimeSession, tensor_specs
 from harness.gpu.driver import CudaDriver, NoGpuError
 from harness.gpu.figures import GpuFigures
