@@ -11,9 +11,9 @@ from pathlib import Path
 import zoo
 from converters.artifact import ArtifactStore, default_cache_dir
 from converters.request import stored_under
-from harness import backends
-from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.gpu.settings import GpuSettings
+from harness.protocols import with_protocol
 from harness.request import RunRequest
 from harness.trial import TimingSettings
 from zoo.errors import ZooError
@@ -90,27 +90,34 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     if arguments.command == "run":
         measuring = {
             "onnx_files": tuple(arguments.onnx),
-            "backend": arguments.backend,
-            "precision": arguments.precision,
             "threads": arguments.threads,
             "rounds": arguments.rounds,
             "budget_s": arguments.budget,
             "half_width_percent": arguments.half_width,
             "trial_timeout_s": arguments.trial_timeout,
             "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
+            "build_timeout_s": arguments.build_timeout,
+            "exclusive": arguments.exclusive,
+            "gpu": GpuSettings(
+                device=arguments.device,
+                queue_depth=arguments.queue_depth,
+                wait="spin" if arguments.spin else "block",
+                workspace_mib=arguments.workspace,
+            ),
         }
-    return RunRequest(
+    request = RunRequest(
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
         opset=arguments.opset,
-        batch=arguments.batch,
         resolution=arguments.resolution,
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
     )
+    asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
+    return with_protocol(request, getattr(arguments, "protocol", None), asked)
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:
@@ -218,19 +225,10 @@ def report(arguments: argparse.Namespace) -> int:
 
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
-    found = collect(None)
-    usable = {name: backends.get(name).availability() for name in backends.names()}
-    if arguments.json:
-        facts = {**found.to_json(), "environment_id": found.environment_id}
-        print(json.dumps({**facts, "backends": {k: dataclasses.asdict(v) for k, v in usable.items()}}, indent=2))
-        return EXIT_SUCCESS
-    print(f"environment {found.environment_id}")
-    for name, value in found.to_json().items():
-        print(f"  {name.replace('_', ' ')}: {value if value is not None else 'unknown'}")
-    print("backends")
-    for name, availability in usable.items():
-        verdict = "can run" if availability.usable else "cannot run"
-        print(f"  {name}: {verdict}. {availability.why} {availability.what_to_do}".rstrip())
+    from harness.environment_report import EnvironmentReport
+
+    report = EnvironmentReport.collect()
+    print(json.dumps(report.to_json(), indent=2) if arguments.json else report.text())
     return EXIT_SUCCESS
 
 

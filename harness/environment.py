@@ -16,6 +16,7 @@ import psutil
 
 from harness import backends
 from harness.contamination import allowed_cpus
+from harness.gpu.facts import Accelerator
 from harness.linux_facts import LinuxFacts
 
 _BYTES_PER_MIB = 1024 * 1024
@@ -77,16 +78,27 @@ class Environment:
     """Kind of container, as in `docker`."""
     cpu_limit_cores: float | None
     """Quota of the control group."""
+    accelerator: Accelerator | None = None
+    """The GPU that is measured on, and the runtime on it; None where the processor is measured."""
 
     @property
     def environment_id(self) -> str:
-        """Twelve hexadecimal digits, equal where latencies may be ranked against each other."""
+        """Twelve hexadecimal digits, equal where latencies may be ranked against each other.
+
+        On a GPU its facts and its runtime's version count beside the processor's, which enqueues; the version of
+        ONNX Runtime that happens to be installed for the processor does not.
+        """
         facts = [[name, getattr(self, name)] for name in _IDENTITY]
+        if self.accelerator:
+            facts = [fact for fact in facts if fact[0] != "onnxruntime_version"]
+            facts.append(["accelerator", self.accelerator.identity])
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
     @property
     def device(self) -> str:
-        """The processor in words, as in `AMD EPYC 9554, 2 threads`."""
+        """What is measured on, in words: `AMD EPYC 9554, 2 threads` or `NVIDIA L4, driver 550.54.14`."""
+        if self.accelerator:
+            return self.accelerator.gpu.device
         words = "thread" if self.threads == 1 else "threads"
         return f"{self.cpu_model or self.architecture}, {self.threads} {words}"
 
@@ -97,7 +109,8 @@ class Environment:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Environment:
         """The facts read back."""
-        return cls(**data)
+        accelerator = data.get("accelerator")
+        return cls(**{**data, "accelerator": Accelerator.from_json(accelerator) if accelerator else None})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +123,11 @@ class BackendReport:
     what_to_do: str
 
 
-def collect(threads: int | None = None) -> Environment:
-    """The environment of this process, measuring with `threads`, by default `default_threads()`."""
+def collect(threads: int | None = None, accelerator: Accelerator | None = None) -> Environment:
+    """The environment of this process, measuring with `threads`, by default `default_threads()`.
+
+    `accelerator` is what the backend says of its device (`Backend.accelerator`).
+    """
     linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
     return Environment(
         cpu_model=(linux.cpu_model() if linux else _cpu_model_elsewhere()) or platform.processor() or None,
@@ -135,6 +151,7 @@ def collect(threads: int | None = None) -> Environment:
         virtualisation=linux.virtualisation() if linux else None,
         container=linux.container() if linux else None,
         cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
+        accelerator=accelerator,
     )
 
 

@@ -101,11 +101,15 @@ class LinuxFacts:
         return facts
 
     def _read(self, path: str) -> str | None:
-        """The stripped text of a file, or None where it cannot be read."""
-        try:
-            return (self._root / path).read_text(errors="replace").strip() or None
-        except OSError:
-            return None
+        return read_stripped(self._root / path)
+
+
+def read_stripped(path: Path) -> str | None:
+    """The stripped text of a file, or None where it cannot be read or is empty."""
+    try:
+        return path.read_text(errors="replace").strip() or None
+    except OSError:
+        return None
 
 
 def parse_cpu_max(text: str | None) -> float | None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from harness.gpu.settings import GpuSettings
 from harness.layers import LayerTime
 from harness.timing import Meter
 from harness.trial import LatencyKind
+
+if TYPE_CHECKING:
+    from harness.gpu.facts import Accelerator
 
 NANOSECONDS_PER_MILLISECOND = 1e6
 
@@ -204,9 +207,26 @@ class Backend(abc.ABC):
         raise NotImplementedError(f"Backend {self.name} builds no engines.")
 
     def meter(self, gpu: GpuSettings) -> Meter:
-        """Tells what others do to the device while it is timed."""
-        del gpu
-        return CpuMeter()
+        """Tells what others do to the device while it is timed; NoGpuError where it runs on a GPU and there is none.
+
+        On a GPU the sessions are created before, so that this process is known among those on the device.
+        """
+        if not self.on_gpu:
+            return CpuMeter()
+        from harness.gpu.meter import GpuMeter
+
+        return GpuMeter.open(gpu.device)
+
+    def accelerator(self, gpu: GpuSettings) -> Accelerator | None:
+        """The GPU and the runtime on it, which belong to the environment; None where the processor is measured.
+
+        Creates no context on the device. Raises NoGpuError where there is no such GPU.
+        """
+        if not self.on_gpu:
+            return None
+        from harness.gpu.facts import Accelerator, gpu_facts
+
+        return Accelerator(gpu_facts(gpu.device), self.runtime())
 
     @abc.abstractmethod
     def prepare_impl(

@@ -1,7 +1,7 @@
 """The functions of the CUDA driver that are used, and the two ways to call them.
 
 One table names each function, its symbol in the driver library and its parameters. `cuda.bindings` (the package
-cuda-bindings) calls them where it is installed and finds the driver; the library itself through ctypes does
+cuda-bindings) calls them where it is installed and knows the driver; the library itself through ctypes does
 otherwise, so that neither torch nor a CUDA toolkit is ever needed. Both take plain integers for handles and
 addresses and give plain integers back, hence everything above is the same code.
 
@@ -165,7 +165,7 @@ def _missing(function: Function) -> NoGpuError:
 
 
 def find_caller() -> Caller:
-    """The bindings where they are installed and find the driver, ctypes otherwise.
+    """The bindings where they are installed and can use the driver, ctypes otherwise.
 
     Raises:
         NoGpuError: there is no driver library.
@@ -174,13 +174,19 @@ def find_caller() -> Caller:
 
 
 def bindings_caller() -> BindingsCaller | None:
-    """The caller through cuda-bindings; None where it is not installed or does not find the driver."""
+    """The caller through cuda-bindings; None where it is not installed or cannot use this driver.
+
+    Bindings of a newer major version than the driver's call functions by names that it lacks: those of 13 have
+    `cuEventElapsedTime_v2`, which came with 12.8. The library still has every older name.
+    """
     try:
         from cuda.bindings import driver
 
         # They load the library at the first call; they know fewer places of it than `load_library`.
-        driver.cuDriverGetVersion()
+        code, version = driver.cuDriverGetVersion()
     except (ImportError, RuntimeError):
+        return None
+    if code != 0 or version // 1000 < driver.CUDA_VERSION // 1000:
         return None
     return BindingsCaller(driver)
 

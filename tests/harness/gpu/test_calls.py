@@ -21,6 +21,11 @@ def install_bindings(monkeypatch: pytest.MonkeyPatch, driver: object) -> None:
     monkeypatch.setitem(sys.modules, "cuda.bindings", bindings)
 
 
+def bindings_driver(version: int = 13000, code: int = 0) -> types.SimpleNamespace:
+    """Bindings of 13.1 that have one function, and find a driver of this version."""
+    return types.SimpleNamespace(CUDA_VERSION=13010, cuDriverGetVersion=lambda: (code, version))
+
+
 def remove_bindings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
 
@@ -41,8 +46,17 @@ def test_bindings_that_find_no_driver_leave_it_to_ctypes(library: Path, monkeypa
     assert isinstance(calls.find_caller(), calls.CtypesCaller)
 
 
+@pytest.mark.parametrize("driver", [bindings_driver(version=12040), bindings_driver(code=34)])
+def test_bindings_that_cannot_use_the_driver_leave_it_to_ctypes(
+    library: Path, monkeypatch: pytest.MonkeyPatch, driver: object
+) -> None:
+    install_bindings(monkeypatch, driver)
+    monkeypatch.setattr(calls, "library_names", lambda: (str(library),))
+    assert isinstance(calls.find_caller(), calls.CtypesCaller)
+
+
 def test_bindings_that_find_the_driver_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    install_bindings(monkeypatch, types.SimpleNamespace(cuDriverGetVersion=lambda: (0, 13000)))
+    install_bindings(monkeypatch, bindings_driver())
     caller = calls.find_caller()
     assert isinstance(caller, calls.BindingsCaller)
     version = next(function for function in calls.FUNCTIONS if function.name == "cuDriverGetVersion")
@@ -64,7 +78,7 @@ def test_a_library_that_lacks_a_function_is_too_old(monkeypatch: pytest.MonkeyPa
 
 
 def test_bindings_that_lack_a_function_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    install_bindings(monkeypatch, types.SimpleNamespace(cuDriverGetVersion=lambda: (0, 13000)))
+    install_bindings(monkeypatch, bindings_driver())
     with pytest.raises(NoGpuError, match="too old"):
         CudaDriver.open(0)
 

@@ -28,7 +28,7 @@ def driver(request: pytest.FixtureRequest) -> Iterator[CudaDriver]:
     else:
         caller = calls.bindings_caller()
     if caller is None:
-        pytest.skip("cuda-bindings is not installed.")
+        pytest.skip("cuda-bindings is not installed, or newer than the driver.")
     with CudaDriver(0, caller) as driver:
         yield driver
 
