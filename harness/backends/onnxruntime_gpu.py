@@ -25,7 +25,9 @@ import numpy.typing as npt
 from harness.backends import onnxruntime_libraries as libraries
 from harness.backends.base import ArtifactError, Availability, FallbackError, TensorSpec, UnsupportedError
 from harness.backends.onnxruntime import OnnxRuntimeBackend, OnnxRuntimeSession, tensor_specs
-from harness.gpu.driver import CudaDriver, NoGpuError
+from harness.gpu.devices import cuda_devices
+from harness.gpu.driver import CudaDriver
+from harness.gpu.errors import NoGpuError
 from harness.gpu.figures import GpuFigures
 from harness.gpu.settings import GpuSettings
 from harness.gpu.timing import GpuTimer
@@ -41,6 +43,7 @@ _GRAPH_TOLERANCE = 0.01
 _INSTALL = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 _REPLACE = f"pip uninstall -y onnxruntime onnxruntime-gpu; {_INSTALL}"
 _ONLY_ONE = "the two share one folder, so that only one may be installed; a Jetson needs the wheel of its JetPack"
+_WITHOUT_GPU = "On a machine without an NVIDIA GPU use --backend onnxruntime."
 _UPGRADE = "Upgrade it: pip install --upgrade onnxruntime-gpu"
 
 # What the runtime's messages mean where no session can be made, by a part of them.
@@ -208,16 +211,21 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
             why = f"onnxruntime {onnxruntime.__version__} has no {self.provider}: it is not the build for GPUs."
             return Availability(False, why, f"Run: {_REPLACE} ({_ONLY_ONE})")
         try:
-            CudaDriver.open(0).close()
+            devices = cuda_devices()
         except NoGpuError as error:
-            return Availability(False, str(error), "`nvidia-smi` has to list the GPU first.")
+            return Availability(False, str(error), _WITHOUT_GPU)
+        if not devices:
+            return Availability(
+                False, "CUDA sees no GPU.", f"Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`. {_WITHOUT_GPU}"
+            )
         names = self.library_names()
         libraries.preload(names)
         missing = libraries.missing(names)
         if missing:
             why = f"{self.provider} needs {', '.join(missing)}, which cannot be loaded."
             return Availability(False, why, self.how_to_install(names, missing))
-        return Availability(True, f"{self.runtime()} is installed.")
+        names_of_gpus = " and ".join(dict.fromkeys(device.name for device in devices))
+        return Availability(True, f"{self.runtime()} on {names_of_gpus}.")
 
     def library_names(self) -> list[str]:
         """The libraries that the provider needs; none where its own library does not tell."""

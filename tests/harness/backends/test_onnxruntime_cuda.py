@@ -13,10 +13,12 @@ import pytest
 from onnx import TensorProto
 
 from harness import backends
+from harness.backends import onnxruntime_gpu
 from harness.backends import onnxruntime_libraries as libraries
 from harness.backends.base import ArtifactError, FallbackError, Session, UnsupportedError
 from harness.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
-from harness.gpu.driver import CudaDriver, CudaOutOfMemoryError, NoGpuError
+from harness.gpu.devices import CudaDevice
+from harness.gpu.errors import CudaOutOfMemoryError, NoGpuError
 from harness.gpu.settings import GpuSettings
 from harness.worker import failure
 from tests.fakes.onnxruntime import CPU, CUDA, NO_DEVICE, OLD_DRIVER, FakeBinding, FakeSession, Script
@@ -284,8 +286,10 @@ def test_closing_frees_the_device(machine: Script, write_network: WriteNetwork) 
 
 
 def test_it_is_usable_where_all_is_there(machine: Script) -> None:
-    assert OnnxRuntimeCudaBackend().availability().usable
-    assert all(driver.closed for driver in machine.drivers)
+    availability = OnnxRuntimeCudaBackend().availability()
+    assert availability.usable
+    assert availability.why == "onnxruntime 1.31.1, cuDNN 9.24.0 on NVIDIA Fake H200."
+    assert not machine.drivers, "no context was made for it"
 
 
 def test_the_build_for_processors_has_to_be_replaced(machine: Script) -> None:
@@ -304,14 +308,22 @@ def test_a_runtime_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_driver_is_explained(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(device: int) -> CudaDriver:
+    def none() -> list[CudaDevice]:
         raise NoGpuError("No GPU can be used: libcuda.so.1 was not found.")
 
-    monkeypatch.setattr(CudaDriver, "open", none)
+    monkeypatch.setattr(onnxruntime_gpu, "cuda_devices", none)
     availability = OnnxRuntimeCudaBackend().availability()
     assert not availability.usable
     assert "libcuda.so.1 was not found" in availability.why
-    assert "nvidia-smi" in availability.what_to_do
+    assert "--backend onnxruntime" in availability.what_to_do
+
+
+def test_a_driver_that_sees_no_gpu_is_explained(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime_gpu, "cuda_devices", list)
+    availability = OnnxRuntimeCudaBackend().availability()
+    assert not availability.usable
+    assert availability.why == "CUDA sees no GPU."
+    assert "CUDA_VISIBLE_DEVICES" in availability.what_to_do
 
 
 def test_missing_libraries_are_named(
