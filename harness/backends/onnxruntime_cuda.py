@@ -15,6 +15,8 @@ class OnnxRuntimeCudaBackend(OnnxRuntimeGpuBackend):
     """ONNX Runtime with CUDA's own libraries, cuDNN and cuBLAS."""
 
     name = "onnxruntime-cuda"
+    # It has no kernels for integer convolutions.
+    precisions = ("fp32", "fp16")
 
     def __init__(self) -> None:
         super().__init__("CUDAExecutionProvider")

@@ -197,9 +197,6 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
     """ONNX Runtime with one of its providers for NVIDIA GPUs."""
 
     on_gpu = True
-    # Neither provider tells of integer arithmetic: the CUDA provider has no kernels for it, the TensorRT provider
-    # keeps no record of what its engines compute in.
-    precisions = ("fp32", "fp16")
 
     def availability(self) -> Availability:
         """Whether the build for GPUs, the driver and all libraries of the provider are here."""

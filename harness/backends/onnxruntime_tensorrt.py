@@ -1,12 +1,12 @@
 """ONNX Runtime with its TensorRT provider, which makes one engine of the whole network.
 
-Precision. With none of its precision flags set, and TensorRT 9 or newer behind it, the provider builds strongly typed
-networks (its pull request 18707), in which TensorRT computes every layer in the type that the graph gives it. That
-the flags are off is read back from the session. The engine itself does not tell: the provider builds without
-detailed profiling verbosity, so that TensorRT's inspector knows the names of its layers and nothing more. What
-`precision_effective` says is therefore the types of the artifact, to which the engine is bound. A quantised graph
-binds it to nothing, so INT8 is refused here; the backend tensorrt reads it from the engine. With TensorRT 8 networks
-are weakly typed, and nothing at all can be told.
+Precision. An engine that the provider built does not tell what it computes in: it is built without detailed profiling
+verbosity, so that TensorRT's inspector knows the names of its layers and nothing more. Nor do the types of the graph:
+the networks are weakly typed (1.31.1 calls createNetworkV2 with no flag; other versions set STRONGLY_TYPED), so that
+a float16 graph needs the flag `trt_fp16_enable`, and with it TensorRT chooses for each layer what is faster. One case
+is certain: a float32 graph with every precision flag off, which the session is asked for, leaves TensorRT nothing
+but float32. So this backend measures that, and refuses what it could not vouch for; the backend tensorrt reads all
+precisions from the engine.
 
 TF32. The provider has no option against it; the variable NVIDIA_TF32_OVERRIDE=0 keeps NVIDIA's libraries from it, in
 TensorRT when an engine is built.
@@ -25,16 +25,14 @@ import numpy as np
 from harness.backends import onnxruntime_engines as engines
 from harness.backends import onnxruntime_libraries as libraries
 from harness.backends.base import (
-    Availability,
     BuiltEngine,
     FallbackError,
     Session,
     TensorSpec,
-    UnsupportedError,
     check_input,
 )
+from harness.backends.onnx_types import is_float32
 from harness.backends.onnxruntime_gpu import OnnxRuntimeGpuBackend, OnnxRuntimeGpuSession, closed_on_error, dotted
-from harness.backends.onnxruntime_types import bound_precision
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaDriver
 from harness.gpu.figures import GpuFigures
@@ -42,8 +40,6 @@ from harness.gpu.settings import GpuSettings
 
 if TYPE_CHECKING:
     import onnxruntime
-
-_LEAST_TENSORRT = 10
 
 # How the provider's options look where they are off; which there are depends on the version.
 _PRECISION_FLAGS = ("trt_fp16_enable", "trt_bf16_enable", "trt_int8_enable")
@@ -59,8 +55,10 @@ class OnnxRuntimeTensorRtSession(OnnxRuntimeGpuSession):
     """None while it is being built."""
 
     def precision_effective(self) -> str:
-        """The types to which the engine is bound, see above."""
-        return self.engine.precision_effective if self.engine else bound_precision(self._artifact)
+        """float32 where it is certain, see above."""
+        if self.engine:
+            return self.engine.precision_effective
+        return "fp32" if is_float32(self._artifact) else "unknown"
 
     def gpu_figures(self) -> GpuFigures:
         """Those of every session on a GPU, and what is known of the engine."""
@@ -79,22 +77,11 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
     """ONNX Runtime with TensorRT."""
 
     name = "onnxruntime-tensorrt"
+    precisions = ("fp32",)
     builds_engines = True
 
     def __init__(self) -> None:
         super().__init__("TensorrtExecutionProvider")
-
-    def availability(self) -> Availability:
-        """As for CUDA; and whether the TensorRT is one whose precision can be told."""
-        found = super().availability()
-        version = libraries.major_version(self.library_names(), "libnvinfer") if found.usable else None
-        if version is not None and version < _LEAST_TENSORRT:
-            return Availability(
-                False,
-                f"This onnxruntime is built for TensorRT {version}, which chooses precisions without telling.",
-                "Install a newer onnxruntime-gpu, or measure on the backend tensorrt.",
-            )
-        return found
 
     def library_names(self) -> list[str]:
         """Those of the provider's library."""
@@ -118,16 +105,10 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
         """Have a session build the engine, run it once and check it as a trial does."""
-        availability = self.availability()
-        if not availability.usable:
-            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
+        self.check(artifact, precision)
         with CudaDriver.open(gpu.device) as driver:
             folder = self._folder(driver, artifact, precision, gpu, cache_dir)
-        found = folder.find()
-        if found:
-            return found
-
-        return folder.build(lambda folders: self._make(folders, artifact, precision, gpu))
+        return folder.find() or folder.build(lambda folders: self._make(folders, artifact, precision, gpu))
 
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
@@ -154,7 +135,7 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
             return session, session.input_specs()
 
     def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
-        """As on every provider; without TF32, and strongly typed."""
+        """As on every provider; without TF32, and with no precision flag on."""
         os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
         session = super().create_session(artifact, threads, options)
         used = session.get_provider_options()[self.provider]
