@@ -13,6 +13,7 @@ from harness import backends, facts, reference
 from harness.build import BuildJob, BuildResult, build_engine
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.gpu.exclusive import refuse_shared
 from harness.launcher import run_trial
 from harness.plan import PlannedTrial, measurable, settled, trials_of_round
 from harness.progress import Progress, minutes_text
@@ -220,10 +221,13 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
     """
     started = time.monotonic()
     request.check()
-    available = backends.get(request.backend).availability()
+    backend = backends.get(request.backend)
+    available = backend.availability()
     if not available.usable:
         raise HarnessError(f"backend {request.backend} cannot run here: {available.why} {available.what_to_do}")
-    environment = collect(request.threads)
+    if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
+        say(f"warning: {caution}")
+    environment = collect(request.threads, backend.accelerator(request.gpu))
     reference_path = _reference_file(cache_dir)
     with RunDirectory.open(
         output,
