@@ -89,13 +89,15 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
 
     def how_to_install(self, names: list[str], missing: list[str]) -> str:
         """As for CUDA; TensorRT has packages of its own, of which only one major version fits."""
-        if not any(name.startswith(("libnvinfer", "libnvonnxparser")) for name in missing):
-            return super().how_to_install(names, missing)
-        cuda, version = (libraries.major_version(names, name) for name in ("libcudart", "libnvinfer"))
-        return (
-            f"Run: pip install 'tensorrt-cu{cuda}=={version}.*' (this onnxruntime is built for TensorRT {version} and "
-            f"CUDA {cuda}; no other fits), or name the folder of TensorRT's libraries in LD_LIBRARY_PATH."
-        )
+        of_tensorrt = [name for name in missing if name.startswith(("libnvinfer", "libnvonnxparser"))]
+        advice = [super().how_to_install(names, missing)] if len(of_tensorrt) < len(missing) else []
+        if of_tensorrt:
+            cuda, version = (libraries.major_version(names, name) for name in ("libcudart", "libnvinfer"))
+            advice.append(
+                f"Run: pip install 'tensorrt-cu{cuda}=={version}.*' (this onnxruntime is built for TensorRT {version} "
+                f"and CUDA {cuda}; no other fits), or name the folder of TensorRT's libraries in LD_LIBRARY_PATH."
+            )
+        return " ".join(advice)
 
     def runtime(self) -> str:
         """Versions of ONNX Runtime and of TensorRT."""

@@ -49,7 +49,7 @@ def difference(values: npt.NDArray[np.float32], expected: npt.NDArray[np.float32
 
 @pytest.fixture
 def heavy(tmp_path: Path) -> Path:
-    """Six convolutions of 3.7 Gflop each, which take any GPU far longer than the host takes to enqueue them."""
+    """Six convolutions, of 3.7 Gflop each but for the first, which take longer than enqueueing them does."""
     numbers = np.random.default_rng(2)
     nodes, weights, last, channels = [], [], "input", 3
     for index in range(6):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from harness.backends import onnxruntime_engines as engines
 from harness.backends import onnxruntime_libraries as libraries
 from harness.backends.base import BuiltEngine, FallbackError, Session, UnsupportedError
 from harness.backends.onnxruntime_tensorrt import OnnxRuntimeTensorRtBackend
+from harness.contamination import CpuMeter
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
+from harness.trial import TrialJob
+from harness.worker import measure_job
 from tests.fakes.onnxruntime import NO_TENSORRT, TENSORRT, Script
 
 WriteNetwork = Callable[..., Path]
@@ -69,6 +73,26 @@ def test_a_trial_loads_the_engine_and_computes(machine: Script, write_network: W
         built.size_mib,
         built.build_s,
     )
+
+
+def test_a_whole_trial_runs_beside_the_reference(
+    machine: Script, quick_job: TrialJob, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OnnxRuntimeTensorRtBackend, "meter", lambda _backend, _gpu: CpuMeter())
+    for path in (quick_job.artifact, quick_job.reference):
+        build(Path(path), cache)
+    job = dataclasses.replace(quick_job, backend="onnxruntime-tensorrt", cache_dir=str(cache))
+    result = measure_job(job)
+    assert result.status == "ok"
+    assert result.latency_kind == "gpu_compute"
+    # The device's clock; an inference that finds it idle waits for its own enqueueing too.
+    assert result.latency_min_ms in (0.5, 0.51)
+    assert result.provider == TENSORRT
+    assert result.precision_effective == "fp32"
+    assert result.runtime == "onnxruntime 1.31.1, TensorRT 10.13.2"
+    assert result.gpu is not None
+    assert result.gpu.engine_sha256 is not None
+    assert all(driver.closed for driver in machine.drivers)
 
 
 def test_the_options_turn_precision_flags_off(machine: Script, write_network: WriteNetwork, cache: Path) -> None:
@@ -232,16 +256,25 @@ def test_tensorrt_of_the_right_version_is_asked_for(machine: Script, monkeypatch
     assert availability.why.startswith("TensorrtExecutionProvider needs libnvinfer.so.10, libnvonnxparser.so.10")
     assert "pip install 'tensorrt-cu13==10.*'" in availability.what_to_do
     assert "built for TensorRT 10 and CUDA 13" in availability.what_to_do
+    assert "cudnn" not in availability.what_to_do
 
 
 def test_other_missing_libraries_are_those_of_cuda(
     machine: Script, monkeypatch: pytest.MonkeyPatch, write_network: WriteNetwork, cache: Path
 ) -> None:
     monkeypatch.setattr(libraries, "missing", lambda _names: ["libcudnn.so.9"])
+    assert "tensorrt-cu13" not in OnnxRuntimeTensorRtBackend().availability().what_to_do
     with pytest.raises(
         UnsupportedError, match=r"onnxruntime-tensorrt: .*libcudnn\.so\.9.*onnxruntime-gpu\[cuda,cudnn\]"
     ):
         build(write_network(), cache)
+
+
+def test_all_that_is_missing_is_asked_for(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "missing", lambda names: names)
+    advice = OnnxRuntimeTensorRtBackend().availability().what_to_do
+    assert "onnxruntime-gpu[cuda,cudnn]" in advice
+    assert "tensorrt-cu13==10.*" in advice
 
 
 def test_it_is_usable_and_names_its_versions(machine: Script) -> None:
