@@ -31,7 +31,10 @@ _CPU_PROVIDER = "CPUExecutionProvider"
 
 # How the runtime words a file that is cut off or is no ONNX at all: a cut between two parts of the
 # outermost message leaves a readable message without its last parts.
-_UNREADABLE = ("INVALID_PROTOBUF", "Protobuf parsing failed", "ModelProto does not have", "Missing opset")
+_UNREADABLE = (
+    *("INVALID_PROTOBUF", "Protobuf parsing failed", "ModelProto does not have", "No graph was found"),
+    "Missing opset",
+)
 
 # How it words a newer format, opset or operator than it knows.
 _NOT_SUPPORTED = (
