@@ -232,6 +232,18 @@ class Backend(abc.ABC):
 
         return Accelerator(gpu_facts(gpu.device), self.runtime())
 
+    def check(self, artifact: Path, precision: str) -> None:
+        """Raise UnsupportedError where the backend cannot run it here, ArtifactError where there is no file."""
+        availability = self.availability()
+        if not availability.usable:
+            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
+        if precision not in self.precisions:
+            raise UnsupportedError(
+                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
+            )
+        if not artifact.is_file():
+            raise ArtifactError(f"There is no file {artifact}. Convert the model again.")
+
     @abc.abstractmethod
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
@@ -256,15 +268,7 @@ class Backend(abc.ABC):
         is at fault.
         """
         path = Path(artifact)
-        availability = self.availability()
-        if not availability.usable:
-            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
-        if precision not in self.precisions:
-            raise UnsupportedError(
-                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
-            )
-        if not path.is_file():
-            raise ArtifactError(f"There is no file {path}. Convert the model again.")
+        self.check(path, precision)
         session, inputs = self.prepare_impl(
             path, precision=precision, threads=threads, gpu=gpu, cache_dir=Path(cache_dir)
         )

@@ -28,6 +28,7 @@ def test_a_new_backend_needs_no_edit_elsewhere(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(backends, "_factories", dict(backends._factories))
     backends.register("another", "harness.backends.onnxruntime:OnnxRuntimeBackend")
     assert "another" in backends.names()
+    assert backends.names() == sorted(backends.names())
     assert isinstance(backends.get("another"), OnnxRuntimeBackend)
 
 
