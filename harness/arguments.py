@@ -75,9 +75,8 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--opset",
         type=int,
-        default=DEFAULT_OPSET,
         metavar="N",
-        help="ONNX opset, 17 or later (%(default)s); older TensorRT wants 17",
+        help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 where the TensorRT here reads no newer one)",
     )
     group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(

@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import backends
 from harness.cache import default_cache_dir
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
-from harness.request import RunRequest
+from harness.request import DEFAULT_OPSET, RunRequest
 from harness.trial import TimingSettings
 
 if TYPE_CHECKING:
@@ -116,14 +117,22 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
-        opset=arguments.opset,
+        opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
     )
     asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
-    return with_protocol(request, getattr(arguments, "protocol", None), asked)
+    request = with_protocol(request, getattr(arguments, "protocol", None), asked)
+    return request if arguments.opset or request.artifacts else with_readable_opset(request)
+
+
+def with_readable_opset(request: RunRequest) -> RunRequest:
+    """The request with the newest operator set up to the default that its backend reads."""
+    backend = backends.get(request.backend)
+    limit = backend.opset_limit() if backend.on_gpu and backend.availability().usable else None
+    return dataclasses.replace(request, opset=min(request.opset, limit or request.opset))
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:

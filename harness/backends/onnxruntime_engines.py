@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.backends.base import BuiltEngine, FallbackError
+from harness.digests import file_sha256
 from harness.errors import HarnessError
 from harness.storage import explained, replace_json
 
@@ -60,12 +61,6 @@ class BuildFolders:
     timings: Path
 
 
-def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of a file; a StorageError where it cannot be read."""
-    with explained(path):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 class EngineFolder:
     """The place of one engine in the cache."""
 
@@ -79,7 +74,7 @@ class EngineFolder:
         try:
             data = json.loads((self.path / _RECORD).read_text())
             built = BuiltEngine(**{**data, "path": self.path / data["path"]})
-            return built if hashlib.sha256(built.path.read_bytes()).hexdigest() == built.sha256 else None
+            return built if file_sha256(built.path) == built.sha256 else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
