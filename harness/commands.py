@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness import backends
 from harness.cache import default_cache_dir
 from harness.comparison.command import compare
+from harness.comparison.gate_command import run_gate
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
@@ -275,4 +276,5 @@ COMMANDS = {
     "show": show,
     "verify": verify,
     "compare": compare,
+    "gate": run_gate,
 }
