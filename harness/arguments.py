@@ -9,10 +9,13 @@ from pathlib import Path
 from converters.pytorch import EXPORTERS
 from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
 from harness import backends
+from harness.profile_job import ProfileSettings
 from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
 from harness.trial import TimingSettings
+from reports.layers import DEFAULT_TOP
 
 DEFAULT_OUTPUT = Path("results")
+DEFAULT_PROFILE_OUTPUT = Path("profile")
 
 _DESCRIPTION = """\
 Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
@@ -106,6 +109,17 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
+    group.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        default="fp32",
+        help="what an --onnx file computes in (%(default)s); models of the zoo are converted to fp32",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+
+
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "run",
@@ -130,14 +144,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     timing = TimingSettings()
     group = parser.add_argument_group("measuring")
-    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
-    group.add_argument(
-        "--precision",
-        choices=("fp32", "fp16", "int8"),
-        default="fp32",
-        help="what an --onnx file computes in (%(default)s); models of the zoo are converted to fp32",
-    )
-    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+    _add_runtime_options(group)
     group.add_argument(
         "--rounds",
         type=int,
@@ -167,6 +174,51 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_conversion_options(parser)
 
 
+def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    settings = ProfileSettings()
+    parser = commands.add_parser(
+        "profile",
+        help="which layers of one model take the time, as a CSV and a picture",
+        description="Converts the model if it has to, then has the runtime's own profiler time every layer. "
+        "docs/profile.md explains the files.",
+    )
+    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` names it")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or one's own network, as for `run`"
+    )
+    parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_PROFILE_OUTPUT, metavar="DIR", help="where the files go (%(default)s)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=DEFAULT_TOP,
+        metavar="K",
+        help="longest layers with a bar in the picture (%(default)s)",
+    )
+    group = parser.add_argument_group("measuring")
+    _add_runtime_options(group)
+    group.add_argument(
+        "--inferences",
+        type=int,
+        default=settings.inferences,
+        metavar="N",
+        help="inferences with the profiler, and as many without (%(default)s)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration_s,
+        default=settings.timeout_s,
+        metavar="TIME",
+        help="for the profiling process, and the building of an engine in it (10m)",
+    )
+    _add_conversion_options(parser)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `python -m harness`."""
     parser = argparse.ArgumentParser(
@@ -193,6 +245,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model_options(convert)
     _add_conversion_options(convert)
     _add_run(commands)
+    _add_profile(commands)
     verify = commands.add_parser(
         "verify",
         help="hold networks and artifacts against the original releases",

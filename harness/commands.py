@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import zoo
 from converters.artifact import ArtifactStore, default_cache_dir
@@ -86,13 +87,16 @@ def _text(value: object) -> str:
 
 def request_from(arguments: argparse.Namespace) -> RunRequest:
     """The run that the command line asks for; `convert` has the conversion's half of it."""
-    measuring = {}
-    if arguments.command == "run":
+    measuring: dict[str, Any] = {}
+    if arguments.command in ("run", "profile"):
         measuring = {
             "onnx_files": tuple(arguments.onnx),
             "backend": arguments.backend,
             "precision": arguments.precision,
             "threads": arguments.threads,
+        }
+    if arguments.command == "run":
+        measuring |= {
             "rounds": arguments.rounds,
             "budget_s": arguments.budget,
             "half_width_percent": arguments.half_width,
@@ -216,6 +220,34 @@ def report(arguments: argparse.Namespace) -> int:
     return EXIT_SUCCESS
 
 
+def profile(arguments: argparse.Namespace) -> int:
+    """Profiles one model, or draws an earlier profile again."""
+    from harness.profile import execute
+    from harness.profile_job import ProfileSettings
+    from harness.profile_table import load_layers
+    from reports.layer_text import render
+    from reports.layers import draw_layers
+    from reports.pictures import matplotlib_is_here
+
+    if arguments.top < 1:
+        raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
+    path = arguments.csv
+    if path is None:
+        arguments.models = [arguments.profiled] if arguments.profiled else []
+        settings = ProfileSettings(arguments.inferences, arguments.timeout)
+        path = execute(request_from(arguments), settings, arguments.output, _cache_dir(arguments), say)
+    rows = load_layers(path)
+    print(render(rows))
+    print(path)
+    if not matplotlib_is_here():
+        say("No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'")
+        return EXIT_SUCCESS
+    pictures = [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+    draw_layers(rows, pictures, arguments.top)
+    print(*pictures, sep="\n")
+    return EXIT_SUCCESS
+
+
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
     found = collect(None)
@@ -238,6 +270,7 @@ COMMANDS = {
     "convert": convert,
     "env": environment,
     "list": list_models,
+    "profile": profile,
     "report": report,
     "run": run,
     "show": show,

@@ -1,0 +1,143 @@
+"""A profile from request to CSV: convert what is missing, profile in a fresh process, keep the rows."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import backends
+from harness.environment import Environment, collect
+from harness.errors import EXIT_FAILED_ROWS, HarnessError
+from harness.launcher import result_of_failed_process, run_process
+from harness.profile_job import ProfileJob, ProfileResult, ProfileSettings
+from harness.profile_table import layer_rows, write_layers
+from harness.request import RunRequest
+from harness.run import Say, convert_all
+from harness.series import SeriesFacts
+from harness.storage import explained
+
+
+class ProfileError(HarnessError):
+    """The one model that was asked for could not be converted or profiled."""
+
+    exit_code = EXIT_FAILED_ROWS
+
+
+def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_dir: Path, say: Say) -> Path:
+    """Profiles the one model of a request.
+
+    Args:
+        request: the model, backend, precision, batch and threads; what concerns rounds is not read.
+        settings: how.
+        output: directory of the CSV; made where it is missing.
+        cache_dir: where artifacts are kept.
+        say: tells the user a line.
+
+    Returns:
+        The CSV (`harness.profile_table.COLUMNS`).
+
+    Raises:
+        HarnessError: a bad request, an unusable backend, or a directory that cannot be written.
+        ProfileError: the model could not be converted or profiled.
+    """
+    _check(request, settings)
+    backend = backends.get(request.backend)
+    available = backend.availability()
+    if not available.usable:
+        raise HarnessError(f"backend {backend.name} cannot run here: {available.why} {available.what_to_do}")
+    with explained(output):
+        output.mkdir(parents=True, exist_ok=True)
+    (series,) = convert_all(request, cache_dir, say)
+    if series.status != "ok":
+        raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
+    environment = collect(request.threads)
+    say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
+    started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    result = profile_series(series, environment.threads, settings, cache_dir)
+    if result.status != "ok":
+        raise ProfileError(f"{series.model}: {result.status}: {result.reason}")
+    path = output / csv_name(series)
+    facts = _facts(series, result, environment, settings.inferences, started_at)
+    write_layers(path, layer_rows(result.layers, facts))
+    return path
+
+
+def _check(request: RunRequest, settings: ProfileSettings) -> None:
+    count = len(request.conversions()) + len(set(request.onnx_files))
+    if count != 1:
+        asked = "no model is given" if count == 0 else f"{count} models are selected"
+        raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
+    if settings.inferences < 1:
+        raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 1")
+    request.check()
+
+
+def profile_series(series: SeriesFacts, threads: int, settings: ProfileSettings, cache_dir: Path) -> ProfileResult:
+    """Profiles an artifact in a fresh process; whatever that process does, the answer is a result."""
+    job = ProfileJob(
+        artifact=series.artifact_path,
+        backend=series.backend,
+        precision=series.precision,
+        batch=series.batch,
+        threads=threads,
+        inferences=settings.inferences,
+        cache_dir=str(cache_dir),
+    )
+    with tempfile.TemporaryDirectory(prefix="profile-") as directory:
+        job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
+        job_path.write_text(json.dumps(job.to_json()))
+        command = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-m",
+            "harness.profile_worker",
+            str(job_path),
+            str(result_path),
+        ]
+        ended = run_process(command, timeout_s=settings.timeout_s)
+        with contextlib.suppress(FileNotFoundError):
+            return ProfileResult.from_json(json.loads(result_path.read_text()))
+    if ended.timed_out:
+        said = f" It said: {ended.output_tail}" if ended.output_tail else ""
+        return ProfileResult(
+            "timeout",
+            f"Not profiled within {settings.timeout_s:g} s; give a longer --timeout or fewer --inferences.{said}",
+        )
+    failed = result_of_failed_process(ended, settings.timeout_s, "")
+    return ProfileResult(failed.status, failed.reason)
+
+
+def csv_name(series: SeriesFacts) -> str:
+    """Name of a profile's CSV, as in `gpunet_GPUNet-0_onnxruntime_fp32_layers.csv`."""
+    batch = "" if series.batch == 1 else f"_b{series.batch}"
+    model = re.sub(r"[^A-Za-z0-9.-]+", "_", series.model)
+    return f"{model}_{series.backend}_{series.precision}{batch}_layers.csv"
+
+
+def _facts(
+    series: SeriesFacts, result: ProfileResult, environment: Environment, inferences: int, started_at: str
+) -> dict[str, object]:
+    return {
+        "model": series.model,
+        "backend": series.backend,
+        "precision_asked": series.precision,
+        "precision_effective": result.precision_effective,
+        "batch": series.batch,
+        "inferences": inferences,
+        "latency_median_ms": result.latency_median_ms,
+        "latency_kind": result.latency_kind,
+        "foreign_cores": result.foreign_cores,
+        "disturbances": ", ".join(result.disturbances),
+        "runtime": result.runtime,
+        "provider": result.provider,
+        "device": environment.device,
+        "environment_id": environment.environment_id,
+        "artifact_sha256": series.artifact_sha256,
+        "measured_at": started_at,
+    }
