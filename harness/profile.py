@@ -72,8 +72,8 @@ def _check(request: RunRequest, settings: ProfileSettings) -> None:
     if count != 1:
         asked = "no model is given" if count == 0 else f"{count} models are selected"
         raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
-    if settings.inferences < 1:
-        raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 1")
+    if settings.inferences < 2:
+        raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 2")
     request.check()
 
 

@@ -59,7 +59,7 @@ class ProfileResult:
     layers: tuple[LayerTime, ...] = ()
     """In order of execution."""
     latency_median_ms: float | None = None
-    """Median of as many inferences of the same process without the profiler, timed just before."""
+    """Median of as many inferences of the same process without the profiler, half of them before it, half after."""
     latency_kind: LatencyKind | None = None
     precision_effective: str = ""
     runtime: str = ""

@@ -22,15 +22,18 @@ DEFAULT_TOP = 15
 
 _OTHER_COLOUR = "#CCCCCC"
 _OTHER = "other kinds"
+_LABEL_GREY = "#666666"
 _COLOURED_KINDS = 7
+_SEPARATED_LAYERS = 80
 # A thinner segment of a strip has no room for its percent.
 _LEAST_LABELLED_PERCENT = 4.5
 
 _WIDTH_INCHES = 7.6
 _HEAD_INCHES = 2.4
 _BAR_INCHES = 0.31
-_CAPTION_CHARACTERS = 118
+_CAPTION_CHARACTERS = 125
 _NAME_CHARACTERS = 46
+_LINE_POINTS = 11
 
 
 def draw_layers(rows: pandas.DataFrame, paths: Sequence[Path], top: int = DEFAULT_TOP) -> None:
@@ -84,7 +87,13 @@ def _draw_strips(axes: Axes, rows: pandas.DataFrame, colours: Mapping[str, str])
         _segment(axes, 1, start, 100 - start, _OTHER_COLOUR, label)
     starts = rows["share_percent"].cumsum() - rows["share_percent"]
     fills = [colours.get(name, _OTHER_COLOUR) for name in kind_names(rows)]
-    axes.barh(0, rows["share_percent"], left=starts, height=0.7, color=fills, edgecolor="white", linewidth=0.25)
+    # White lines between hundreds of layers would leave nothing of them; an edge of the own colour closes
+    # the seams that some viewers show.
+    few = len(rows) <= _SEPARATED_LAYERS
+    axes.barh(
+        0, rows["share_percent"], left=starts, height=0.7, color=fills, edgecolor="white" if few else fills,
+        linewidth=0.25 if few else 0.05,
+    )  # fmt: skip
     axes.set_yticks([1, 0], ["by kind", "as executed"])
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.5, 1.5)
@@ -116,7 +125,7 @@ def _draw_bars(axes: Axes, rows: pandas.DataFrame, longest: pandas.DataFrame, co
         words = [name, row["shapes"].replace(" > ", " \u2192 "), row["precision"] if several else ""]
         _write_left(axes, y, 0.2, "  ".join(filter(None, words)), 7.5, "black")
         whole = f"layer {row['position']}: {shortened(row['name'], _NAME_CHARACTERS)}"
-        _write_left(axes, y, -0.23, whole, 6.5, "#666666")
+        _write_left(axes, y, -0.23, whole, 6.5, _LABEL_GREY)
         axes.annotate(
             f"{row['share_percent']:.1f} %,  {significant(row['time_ms'], 3)} ms",
             (row["share_percent"], y),
@@ -126,12 +135,17 @@ def _draw_bars(axes: Axes, rows: pandas.DataFrame, longest: pandas.DataFrame, co
             fontsize=7.5,
         )
     axes.set_ylim(len(longest) - 0.4, -0.6)
-    axes.margins(x=0.22)
+    axes.set_xlim(0, 1.3 * float(longest["share_percent"].max()))
     axes.set_yticks([])
     axes.set_xlabel("Share of the time of all layers, %")
     axes.grid(True, axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     _write_rest(axes, rows, longest)
+    if longest["shapes"].any():
+        axes.annotate(
+            "shapes: input \u2192 output, channels first", (0.01, 0), (0, -26), fontsize=6.5, color=_LABEL_GREY,
+            xycoords=("figure fraction", "axes fraction"), textcoords="offset points", in_layout=False,
+        )  # fmt: skip
 
 
 def _write_left(axes: Axes, y: float, rise: float, text: str, size: float, colour: str) -> None:
@@ -159,8 +173,15 @@ def _set_titles(figure: Figure, rows: pandas.DataFrame) -> None:
     small = [*textwrap.wrap(setting(rows), _CAPTION_CHARACTERS), *textwrap.wrap(balance(rows), _CAPTION_CHARACTERS)]
     small += textwrap.wrap(doubts(rows), _CAPTION_CHARACTERS)
     top = figure.axes[0]
-    top.set_title(title, loc="left", fontsize=10, pad=7 + 11 * len(small))
-    top.annotate(
-        "\n".join(small), (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=7.5,
-        color=DARK_GREY, in_layout=False,
+    # An empty title keeps the room; the lines themselves begin at the edge of the paper.
+    top.set_title(" ", fontsize=10, pad=7 + _LINE_POINTS * len(small))
+    _write_head(top, title, 7 + _LINE_POINTS * len(small), 10, "black")
+    for number, line in enumerate(reversed(small)):
+        _write_head(top, line, 7 + _LINE_POINTS * number, 7.5, DARK_GREY)
+
+
+def _write_head(axes: Axes, text: str, rise_points: float, size: float, colour: str) -> None:
+    axes.annotate(
+        text, (0.01, 1), (0, rise_points), xycoords=("figure fraction", "axes fraction"),
+        textcoords="offset points", fontsize=size, color=colour, in_layout=False,
     )  # fmt: skip
