@@ -237,14 +237,14 @@ def profile(arguments: argparse.Namespace) -> int:
         settings = ProfileSettings(arguments.inferences, arguments.timeout)
         path = execute(request_from(arguments), settings, arguments.output, _cache_dir(arguments), say)
     rows = load_layers(path)
-    print(render(rows))
-    print(path)
-    if not matplotlib_is_here():
+    files = [path]
+    if matplotlib_is_here():
+        files += [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+        draw_layers(rows, files[1:], arguments.top)
+    else:
         say("No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'")
-        return EXIT_SUCCESS
-    pictures = [path.with_suffix(suffix) for suffix in (".svg", ".png")]
-    draw_layers(rows, pictures, arguments.top)
-    print(*pictures, sep="\n")
+    print(render(rows))
+    print(*files, sep="\n")
     return EXIT_SUCCESS
 
 
