@@ -22,7 +22,7 @@ def kinds(rows: pandas.DataFrame) -> pandas.DataFrame:
         rows: a profile, from `harness.profile_table.load_layers`.
     """
     found = (
-        rows.groupby(kind_names(rows))
+        rows.groupby(kind_names(rows), sort=False)
         .agg(layers=("position", "size"), time_ms=("time_ms", "sum"), share_percent=("share_percent", "sum"))
         .sort_values("time_ms", ascending=False, kind="stable")
     )

@@ -159,7 +159,8 @@ def _write_left(axes: Axes, y: float, rise: float, text: str, size: float, colou
 def _write_rest(axes: Axes, rows: pandas.DataFrame, longest: pandas.DataFrame) -> None:
     """What is not drawn, or that all is."""
     rest = rows.drop(longest.index)
-    title = f"The {len(longest)} longest layers" if len(rest) else "All layers, the longest first"
+    longest_title = "The longest layer" if len(longest) == 1 else f"The {len(longest)} longest layers"
+    title = longest_title if len(rest) else "All layers, the longest first"
     axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
     if len(rest):
         time_ms, percent = significant(rest["time_ms"].sum(), 3), rest["share_percent"].sum()
