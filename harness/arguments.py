@@ -25,6 +25,7 @@ Start here:
   python -m harness run --models smoke         one small model of each source, a few minutes
   python -m harness run --models all           the whole zoo
   python -m harness report results             the table and the picture again
+  python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
 """
 
 _MODELS_HELP = """\

@@ -34,7 +34,7 @@ def shortened(name: str, longest: int) -> str:
     """A name without its middle where it is longer: beginning and end tell layers apart."""
     if len(name) <= longest:
         return name
-    head = (longest - 3) // 3
+    head = (longest - 3) // 2
     return f"{name[:head]}...{name[head + 3 - longest :]}"
 
 

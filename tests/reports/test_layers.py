@@ -63,7 +63,7 @@ def test_a_layer_without_a_kind_has_one(tmp_path: Path) -> None:
     [
         (
             {},
-            "4 layers add up to 10.0 ms. An inference without the profiler: 8.00 ms, so the profile is 25.0 % above it.",
+            "4 layers add up to 10.0 ms. An inference without the profiler: 8.00 ms, so the profile is 25.0 % above",
         ),
         ({"latency_median_ms": 12.5}, "so the profile is 20.0 % below it."),
         ({"latency_kind": "gpu_compute"}, "GPU compute time of an inference without the profiler: 8.00 ms"),
