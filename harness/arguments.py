@@ -9,7 +9,9 @@ from pathlib import Path
 from converters.pytorch import EXPORTERS
 from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
 from harness import backends
+from harness.gpu.settings import GpuSettings
 from harness.profile_job import ProfileSettings
+from harness.protocols import PROTOCOLS
 from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
 from harness.trial import TimingSettings
 from reports.layers import DEFAULT_TOP
@@ -76,7 +78,7 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="ONNX opset, 17 or later (%(default)s); older TensorRT wants 17",
     )
-    group.add_argument("--batch", type=int, default=1, metavar="N", help="images per inference (%(default)s)")
+    group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
         "--weights",
         default="probe",
@@ -111,14 +113,36 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
+    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
     group.add_argument(
         "--precision",
         choices=("fp32", "fp16", "int8"),
-        default="fp32",
-        help="what an --onnx file computes in (%(default)s); models of the zoo are converted to fp32",
+        help=f"what an --onnx file computes in ({RunRequest.precision}); models of the zoo are converted to fp32",
     )
     group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+
+
+def _add_gpu_options(parser: argparse.ArgumentParser) -> None:
+    gpu = GpuSettings()
+    group = parser.add_argument_group("on a GPU")
+    group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which one (%(default)s)")
+    group.add_argument(
+        "--cuda-graph",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="replay an inference as one CUDA graph, for networks bound by enqueueing (no)",
+    )
+    group.add_argument(
+        "--queue-depth",
+        type=int,
+        default=gpu.queue_depth,
+        metavar="N",
+        help="inferences enqueued before the host waits (%(default)s)",
+    )
+    group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
+    group.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory of a kernel at most (all there is)")
+    group.add_argument("--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)")
+    group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -145,6 +169,11 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     timing = TimingSettings()
     group = parser.add_argument_group("measuring")
+    group.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="measure as published: " + "; ".join(f"{name} ({p.stated_in})" for name, p in PROTOCOLS.items()),
+    )
     _add_runtime_options(group)
     group.add_argument(
         "--rounds",
@@ -172,6 +201,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
+    _add_gpu_options(parser)
     _add_conversion_options(parser)
 
 
@@ -215,8 +245,9 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=duration_s,
         default=settings.timeout_s,
         metavar="TIME",
-        help="for the profiling process, and the building of an engine in it (10m)",
+        help="for the profiling process (10m)",
     )
+    _add_gpu_options(parser)
     _add_conversion_options(parser)
 
 

@@ -15,6 +15,8 @@ from converters.request import stored_under
 from harness import backends
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.gpu.settings import GpuSettings
+from harness.protocols import with_protocol
 from harness.request import RunRequest
 from harness.trial import TimingSettings
 from zoo.errors import ZooError
@@ -91,9 +93,15 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     if arguments.command in ("run", "profile"):
         measuring = {
             "onnx_files": tuple(arguments.onnx),
-            "backend": arguments.backend,
-            "precision": arguments.precision,
             "threads": arguments.threads,
+            "build_timeout_s": arguments.build_timeout,
+            "exclusive": arguments.exclusive,
+            "gpu": GpuSettings(
+                device=arguments.device,
+                queue_depth=arguments.queue_depth,
+                wait="spin" if arguments.spin else "block",
+                workspace_mib=arguments.workspace,
+            ),
         }
     if arguments.command == "run":
         measuring |= {
@@ -103,18 +111,19 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
             "trial_timeout_s": arguments.trial_timeout,
             "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
         }
-    return RunRequest(
+    request = RunRequest(
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
         opset=arguments.opset,
-        batch=arguments.batch,
         resolution=arguments.resolution,
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
     )
+    asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
+    return with_protocol(request, getattr(arguments, "protocol", None), asked)
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any
 
 import psutil
 
@@ -62,6 +63,10 @@ class CpuMeter:
         if foreign <= limit_cores:
             return Disturbance(foreign, False)
         return Disturbance(foreign, True, ("other processes on the processor",))
+
+    def summary(self) -> dict[str, Any]:
+        """Nothing beside the judgements."""
+        return {}
 
 
 def allowed_cpus() -> frozenset[int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import re
@@ -11,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from harness import backends
+from harness.build import BuildJob, build_engine
 from harness.environment import Environment, collect
 from harness.errors import EXIT_FAILED_ROWS, HarnessError
-from harness.launcher import result_of_failed_process, run_process
+from harness.launcher import end_of, run_process
 from harness.profile_job import ProfileJob, ProfileResult, ProfileSettings
 from harness.profile_table import layer_rows, write_layers
 from harness.request import RunRequest
@@ -53,12 +55,24 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     with explained(output):
         output.mkdir(parents=True, exist_ok=True)
     (series,) = convert_all(request, cache_dir, say)
+    if series.status == "ok" and backend.builds_engines:
+        series = _with_engine(series, request, cache_dir, say)
     if series.status != "ok":
         raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
     environment = collect(request.threads)
     say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    result = profile_series(series, environment.threads, settings, cache_dir)
+    job = ProfileJob(
+        artifact=series.artifact_path,
+        backend=series.backend,
+        precision=series.precision,
+        batch=series.batch,
+        threads=environment.threads,
+        inferences=settings.inferences,
+        cache_dir=str(cache_dir),
+        gpu=request.gpu,
+    )
+    result = run_profile(job, timeout_s=settings.timeout_s)
     if result.status != "ok":
         raise ProfileError(f"{series.model}: {result.status}: {result.reason}")
     path = output / csv_name(series)
@@ -77,40 +91,27 @@ def _check(request: RunRequest, settings: ProfileSettings) -> None:
     request.check()
 
 
-def profile_series(series: SeriesFacts, threads: int, settings: ProfileSettings, cache_dir: Path) -> ProfileResult:
-    """Profiles an artifact in a fresh process; whatever that process does, the answer is a result."""
-    job = ProfileJob(
-        artifact=series.artifact_path,
-        backend=series.backend,
-        precision=series.precision,
-        batch=series.batch,
-        threads=threads,
-        inferences=settings.inferences,
-        cache_dir=str(cache_dir),
-    )
+def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say: Say) -> SeriesFacts:
+    """The series with its engine in the cache, or with the status and the reason why not."""
+    job = BuildJob(series.artifact_path, series.backend, series.precision, str(cache_dir), request.gpu)
+    with tempfile.TemporaryDirectory(prefix="build-") as directory:
+        built = build_engine(job, timeout_s=request.build_timeout_s, work_dir=directory)
+    if built.status == "ok":
+        say("engine: from the cache" if built.cached else f"engine: built in {built.build_s:.1f} s")
+    return dataclasses.replace(series, status=built.status, reason=built.reason)
+
+
+def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
+    """Profiles in a fresh process; whatever that process does, the answer is a result."""
     with tempfile.TemporaryDirectory(prefix="profile-") as directory:
         job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
         job_path.write_text(json.dumps(job.to_json()))
-        command = [
-            sys.executable,
-            "-X",
-            "faulthandler",
-            "-m",
-            "harness.profile_worker",
-            str(job_path),
-            str(result_path),
-        ]
-        ended = run_process(command, timeout_s=settings.timeout_s)
+        module = ["-X", "faulthandler", "-m", "harness.profile_worker"]
+        ended = run_process([sys.executable, *module, str(job_path), str(result_path)], timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
             return ProfileResult.from_json(json.loads(result_path.read_text()))
-    if ended.timed_out:
-        said = f" It said: {ended.output_tail}" if ended.output_tail else ""
-        return ProfileResult(
-            "timeout",
-            f"Not profiled within {settings.timeout_s:g} s; give a longer --timeout or fewer --inferences.{said}",
-        )
-    failed = result_of_failed_process(ended, settings.timeout_s, "")
-    return ProfileResult(failed.status, failed.reason)
+    status, reason = end_of(ended, timeout_s, "profile")
+    return ProfileResult(status, f"{reason} See --timeout and --inferences." if ended.timed_out else reason)
 
 
 def csv_name(series: SeriesFacts) -> str:

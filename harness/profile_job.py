@@ -17,7 +17,7 @@ class ProfileSettings:
     inferences: int = 50
     """Inferences with the profiler, and as many without."""
     timeout_s: float = 600.0
-    """For the profiling process; the building of an engine is a part of it."""
+    """For the profiling process."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,12 +34,9 @@ def profile_job(job: ProfileJob) -> ProfileResult:
     """Loads the artifact, profiles inferences, and times as many without the profiler.
 
     Half of these come before the profile and half after it, so that a drift of the machine's speed cancels.
-    Where the backend needs an engine that is not in the cache, it is built first.
     """
     backend = backends.get(job.backend)
     settings = TimingSettings()
-    if backend.builds_engines:
-        backend.build(Path(job.artifact), precision=job.precision, gpu=job.gpu, cache_dir=Path(job.cache_dir))
     meter = backend.meter(job.gpu)
     with backend.prepare(
         job.artifact,

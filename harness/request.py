@@ -10,6 +10,7 @@ import zoo
 from converters.pytorch import EXPORTERS
 from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest
 from harness.errors import HarnessError
+from harness.gpu.settings import GpuSettings
 from harness.trial import TimingSettings
 from zoo.card import ModelCard
 from zoo.errors import ZooError
@@ -44,7 +45,13 @@ class RunRequest:
     trial_timeout_s: float = 300.0
     conversion_timeout_s: float = 900.0
     workers: int = 0
+    build_timeout_s: float = 1800.0
     timing: TimingSettings = dataclasses.field(default_factory=TimingSettings)
+    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
+    exclusive: bool = False
+    """Whether to refuse a GPU that others use."""
+    protocol: str = ""
+    """Name in `harness.protocols`, where the settings above are a protocol's."""
 
     def cards(self) -> list[ModelCard]:
         """The zoo's cards that are asked for.

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from harness.gpu.columns import gpu_cells
 from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
 from harness.series import SeriesFacts
 from harness.statistics import interval_over_trials, median
@@ -40,6 +41,7 @@ def build_row(facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts) 
         **dataclasses.asdict(facts),
         **_outcome(facts, ok, failed),
         **(_figures(ok, facts.batch) if ok else {}),
+        **gpu_cells([trial.gpu for trial in ok if trial.gpu]),
         **_provenance(trials, run),
         "trials_count": len(ok),
         "trials_failed_count": len(failed),

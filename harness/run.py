@@ -10,6 +10,7 @@ from pathlib import Path
 
 from converters.pool import Conversion, PoolSettings, convert_many
 from harness import backends, facts, reference
+from harness.build import BuildJob, BuildResult, build_engine
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.launcher import run_trial
@@ -95,13 +96,54 @@ def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
     return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"
 
 
+def build_engines(
+    request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, work_dir: Path, say: Say
+) -> list[SeriesFacts]:
+    """The series with their engines built, where the backend builds any; failures are rows too.
+
+    Raises:
+        HarnessError: the reference network cannot be built, so that nothing could be measured.
+    """
+    if not backends.get(request.backend).builds_engines:
+        return series
+    wanted = measurable(series)
+    job = BuildJob(str(reference_path), request.backend, "fp32", str(cache_dir), request.gpu)
+    counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
+    started = time.monotonic()
+    failed: dict[str, SeriesFacts] = {}
+    with Progress("build", 1 + len(wanted)) as progress:
+        built = build_engine(job, timeout_s=request.build_timeout_s, work_dir=work_dir)
+        if built.status != "ok":
+            raise HarnessError(f"the reference network's engine: {built.status}: {built.reason}")
+        progress.step("the reference network")
+        for one in wanted:
+            job = dataclasses.replace(job, artifact=one.artifact_path, precision=one.precision)
+            built = build_engine(job, timeout_s=request.build_timeout_s, work_dir=work_dir)
+            progress.step(_build_line(one.model, built), problem=built.status != "ok")
+            counts["failed" if built.status != "ok" else "from the cache" if built.cached else "built"] += 1
+            if built.status != "ok":
+                failed[one.key] = dataclasses.replace(one, status=built.status, reason=built.reason)
+    told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+    say(f"engines: {told or 'none'}, in {minutes_text(time.monotonic() - started)}")
+    return [failed.get(one.key, one) for one in series]
+
+
+def _build_line(model: str, built: BuildResult) -> str:
+    if built.status != "ok" or built.build_s is None:
+        return f"{model}: {built.status}: {built.reason}"
+    return f"{model}: in the cache" if built.cached else f"{model}: {built.build_s:.1f} s"
+
+
 class Run:
     """The measuring part of a run over one run directory."""
 
-    def __init__(self, request: RunRequest, directory: RunDirectory, reference_path: Path, threads: int) -> None:
+    def __init__(
+        self, request: RunRequest, directory: RunDirectory, reference_path: Path, cache_dir: Path, threads: int
+    ) -> None:
         self._request = request
         self._directory = directory
         self._reference = reference_path
+        self._cache_dir = cache_dir
         self._threads = threads
         self._started = time.monotonic()
         self._trial_seconds: list[float] = []
@@ -153,6 +195,8 @@ class Run:
             timing=self._request.timing,
             seed=self._directory.seed,
             samples=str(self._directory.samples_path(series.key, trial.round)),
+            cache_dir=str(self._cache_dir),
+            gpu=self._request.gpu,
         )
         with explained(self._directory.path):
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
@@ -189,8 +233,9 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
         resume=resume,
     ) as directory:
         series = convert_all(request, cache_dir, say)
+        series = build_engines(request, series, reference_path, cache_dir, output, say)
         directory.set_series(series)
-        run = Run(request, directory, reference_path, environment.threads)
+        run = Run(request, directory, reference_path, cache_dir, environment.threads)
         by_budget = run.measure(measurable(series), started)
         wanted = {one.key for one in series}
         rows = [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]

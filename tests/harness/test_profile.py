@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import profile
+from harness import backends, profile
 from harness.backends.base import Availability
 from harness.backends.onnxruntime import OnnxRuntimeBackend
+from harness.build import BuildJob, BuildResult
 from harness.cli import main
 from harness.launcher import EndedProcess
+from harness.profile_job import ProfileJob, ProfileResult
 from harness.profile_table import load_layers
 from reports import pictures
 
@@ -127,7 +129,7 @@ def test_a_profile_that_takes_too_long_is_ended(
 ) -> None:
     slow = [*command("--onnx", write_network(), "--timeout", "1", output=tmp_path), "--inferences", "100000000"]
     assert main(slow) == 1
-    assert "Not profiled within 1 s; give a longer --timeout or fewer --inferences" in capsys.readouterr().err
+    assert "timeout: The profile did not end within 1 s" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX.")
@@ -137,7 +139,70 @@ def test_a_process_that_dies_is_told(
     ended = EndedProcess(-signal.SIGSEGV, False, "in the profiler")
     monkeypatch.setattr(profile, "run_process", lambda command, timeout_s: ended)
     assert main(command("--onnx", write_network(), output=tmp_path)) == 1
-    assert "crashed with SIGSEGV. It said: in the profiler" in capsys.readouterr().err
+    assert "The profile's process crashed with SIGSEGV. It said: in the profiler" in capsys.readouterr().err
+
+
+class EngineBackend(OnnxRuntimeBackend):
+    """The processor's backend, as if it built engines."""
+
+    builds_engines = True
+
+
+def use_engines(monkeypatch: pytest.MonkeyPatch, result: BuildResult) -> list[tuple[BuildJob, float]]:
+    asked: list[tuple[BuildJob, float]] = []
+
+    def build(job: BuildJob, *, timeout_s: float, work_dir: str) -> BuildResult:
+        asked.append((job, timeout_s))
+        return result
+
+    monkeypatch.setattr(backends, "get", lambda name: EngineBackend())
+    monkeypatch.setattr(profile, "build_engine", build)
+    return asked
+
+
+def test_a_missing_engine_is_built_first(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = use_engines(monkeypatch, BuildResult("ok", build_s=2.5, cached=False))
+    options = ["--device", "1", "--build-timeout", "90s"]
+    assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 0
+    ((job, timeout_s),) = asked
+    assert (job.precision, job.gpu.device, timeout_s) == ("fp32", 1, 90.0)
+    assert job.cache_dir == str(tmp_path / "cache")
+    assert "engine: built in 2.5 s" in capsys.readouterr().err
+
+
+def test_a_cached_engine_is_told(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_engines(monkeypatch, BuildResult("ok", build_s=2.5, cached=True))
+    assert main(command("--onnx", write_network(), output=tmp_path)) == 0
+    assert "engine: from the cache" in capsys.readouterr().err
+
+
+def test_an_engine_that_cannot_be_built_is_the_reason(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_engines(monkeypatch, BuildResult("unsupported", "no kernel for Foo"))
+    monkeypatch.setattr(profile, "run_process", None)
+    assert main(command("--onnx", write_network(), output=tmp_path)) == 1
+    assert "onnx/tiny: unsupported: no kernel for Foo" in capsys.readouterr().err
+
+
+def test_the_process_is_told_which_gpu(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[ProfileJob] = []
+
+    def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
+        jobs.append(job)
+        return ProfileResult("failed", "enough")
+
+    monkeypatch.setattr(profile, "run_profile", run_profile)
+    options = ["--device", "1", "--spin", "--cuda-graph"]
+    assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 1
+    assert (jobs[0].gpu.device, jobs[0].gpu.wait, jobs[0].gpu.cuda_graph) == (1, "spin", True)
+    assert jobs[0].cache_dir == str(tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
