@@ -241,8 +241,10 @@ def profile(arguments: argparse.Namespace) -> int:
     if arguments.top < 1:
         raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
     path = arguments.csv
+    arguments.models = [arguments.profiled] if arguments.profiled else []
+    if path is not None and (arguments.models or arguments.model or arguments.onnx):
+        raise HarnessError("--from draws an earlier profile again: give it alone, or a model alone to profile")
     if path is None:
-        arguments.models = [arguments.profiled] if arguments.profiled else []
         settings = ProfileSettings(arguments.inferences, arguments.timeout)
         path = execute(request_from(arguments), settings, arguments.output, _cache_dir(arguments), say)
     rows = load_layers(path)

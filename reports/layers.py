@@ -143,7 +143,7 @@ def _draw_bars(axes: Axes, rows: pandas.DataFrame, longest: pandas.DataFrame, co
     _write_rest(axes, rows, longest)
     if longest["shapes"].any():
         axes.annotate(
-            "shapes: input \u2192 output, channels first", (0.01, 0), (0, -26), fontsize=6.5, color=_LABEL_GREY,
+            "shapes: input \u2192 output, without the batch", (0.01, 0), (0, -26), fontsize=6.5, color=_LABEL_GREY,
             xycoords=("figure fraction", "axes fraction"), textcoords="offset points", in_layout=False,
         )  # fmt: skip
 
