@@ -6,13 +6,18 @@ import argparse
 import re
 from pathlib import Path
 
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
 from harness import backends
 from harness.gpu.settings import GpuSettings
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
-from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.request import (
+    DEFAULT_BUDGET_S,
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    DEFAULT_ROUNDS,
+    EXPORTERS,
+    RunRequest,
+)
 from harness.trial import TimingSettings
 from reports.layers import DEFAULT_TOP
 
@@ -163,6 +168,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="an ONNX file of one's own, measured as it is; may be repeated",
     )
     parser.add_argument(
+        "--artifacts",
+        type=Path,
+        metavar="DIR",
+        help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
+        "as do --precision and --batch",
+    )
+    parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
@@ -218,6 +230,9 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or one's own network, as for `run`"
     )
     parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, and convert nothing"
+    )
     parser.add_argument(
         "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
     )
@@ -275,6 +290,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_model_options(convert)
+    convert.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+    )
     _add_conversion_options(convert)
     _add_run(commands)
     _add_profile(commands)

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from harness import backends
 from harness.build import BuildJob, build_engine
+from harness.bundle import read_bundle
 from harness.environment import Environment, collect
 from harness.errors import EXIT_FAILED_ROWS, HarnessError
+from harness.gpu.exclusive import refuse_shared
 from harness.launcher import end_of, run_process
 from harness.profile_job import ProfileJob, ProfileResult, ProfileSettings
 from harness.profile_table import layer_rows, write_layers
 from harness.request import RunRequest
-from harness.run import Say, convert_all
+from harness.run import Say, bundled_series, convert_all
 from harness.series import SeriesFacts
 from harness.storage import explained
 
@@ -47,19 +49,28 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
         HarnessError: a bad request, an unusable backend, or a directory that cannot be written.
         ProfileError: the model could not be converted or profiled.
     """
-    _check(request, settings)
+    if settings.inferences < 2:
+        raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 2")
+    if not request.artifacts:
+        _check_one(len(request.conversions()) + len(set(request.onnx_files)))
+    request.check()
     backend = backends.get(request.backend)
     available = backend.availability()
     if not available.usable:
         raise HarnessError(f"backend {backend.name} cannot run here: {available.why} {available.what_to_do}")
+    if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
+        say(f"warning: {caution}")
+    environment = collect(request.threads, backend.accelerator(request.gpu))
+    bundled = bundled_series(request, read_bundle(request.artifacts), backend) if request.artifacts else None
+    if bundled is not None:
+        _check_one(len(bundled))
     with explained(output):
         output.mkdir(parents=True, exist_ok=True)
-    (series,) = convert_all(request, cache_dir, say)
+    (series,) = bundled or convert_all(request, cache_dir, say)
     if series.status == "ok" and backend.builds_engines:
         series = _with_engine(series, request, cache_dir, say)
     if series.status != "ok":
         raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
-    environment = collect(request.threads)
     say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     job = ProfileJob(
@@ -81,14 +92,10 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     return path
 
 
-def _check(request: RunRequest, settings: ProfileSettings) -> None:
-    count = len(request.conversions()) + len(set(request.onnx_files))
+def _check_one(count: int) -> None:
     if count != 1:
         asked = "no model is given" if count == 0 else f"{count} models are selected"
         raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
-    if settings.inferences < 2:
-        raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 2")
-    request.check()
 
 
 def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say: Say) -> SeriesFacts:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -204,6 +205,44 @@ def test_the_process_is_told_which_gpu(
     assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 1
     assert (jobs[0].gpu.device, jobs[0].gpu.wait, jobs[0].gpu.cuda_graph) == (1, "spin", True)
     assert jobs[0].cache_dir == str(tmp_path / "cache")
+
+
+def test_a_model_of_a_bundle_is_profiled_as_it_is(
+    converted: Callable[..., Any], write_bundle: Callable[..., Any], tmp_path: Path
+) -> None:
+    write_bundle(converted(), converted("regnet/RegNetX-200MF", weight=2.0))
+    assert main(command("regnet/RegNetX-200MF", "--artifacts", tmp_path / "bundle", output=tmp_path)) == 0
+    (csv,) = tmp_path.glob("*_layers.csv")
+    assert set(load_layers(csv)["model"]) == {"regnet/RegNetX-200MF"}
+
+
+def test_a_whole_bundle_is_more_than_one_model(
+    converted: Callable[..., Any],
+    write_bundle: Callable[..., Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_bundle(converted(), converted("regnet/RegNetX-200MF", weight=2.0))
+    assert main(command("--artifacts", tmp_path / "bundle", output=tmp_path)) == 2
+    assert "profile takes one model, but 2 models are selected" in capsys.readouterr().err
+
+
+def test_a_gpu_that_others_use_is_told_or_refused(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def refuse_shared(device: int, *, exclusive: bool) -> str:
+        asked.append((device, exclusive))
+        return "others use it"
+
+    monkeypatch.setattr(OnnxRuntimeBackend, "on_gpu", True)
+    monkeypatch.setattr(OnnxRuntimeBackend, "accelerator", lambda self, gpu: None)
+    monkeypatch.setattr(profile, "refuse_shared", refuse_shared)
+    options = ["--device", "1", "--exclusive"]
+    assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 0
+    assert asked == [(1, True)]
+    assert "warning: others use it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
