@@ -31,7 +31,10 @@ class Listener(Protocol):
         """A stage of as many pairs begins."""
 
     def pair(self, pairing: Pairing, result: PairResult) -> None:
-        """A pair ended; one that was disturbed is followed by another."""
+        """A pair ended."""
+
+    def repeated(self, pairing: Pairing) -> None:
+        """A pair was disturbed throughout, and is measured again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Gated:
     suspect: bool = False
     log_ratios: tuple[float, ...] = ()
     """Of the pairs that decided."""
+    disturbed_count: int = 0
+    """Those of them that others disturbed throughout, when no repeat was left."""
     screen_log_ratios: tuple[float, ...] = ()
     base_median_ms: float | None = None
     new_median_ms: float | None = None
@@ -125,12 +130,12 @@ def _measure_all(
             if found[one] and found[one][-1].status != "ok":
                 continue
             result = measure(one, generator.randrange(2**31), places[one][round_])
-            listener.pair(one, result)
             # Judged by the disturbance alone, before anyone looks at which side was slower.
             while result.contaminated and spare[one]:
                 spare[one] -= 1
+                listener.repeated(one)
                 result = measure(one, generator.randrange(2**31), places[one][round_])
-                listener.pair(one, result)
+            listener.pair(one, result)
             found[one].append(result)
     return found
 
@@ -188,6 +193,7 @@ def _gated(
         p_slower=slower if confirmed is not None else slower_p_value(logs, rules.margin_percent),
         suspect=confirmed is not None,
         log_ratios=tuple(logs),
+        disturbed_count=sum(one.contaminated for one in deciding),
         screen_log_ratios=tuple(_logs(screened)),
         base_median_ms=median([one.base_median_ms for one in deciding if one.base_median_ms is not None]),
         new_median_ms=median([one.new_median_ms for one in deciding if one.new_median_ms is not None]),

@@ -188,6 +188,9 @@ class PairProgress:
             disturbed = ", disturbed by others" if result.contaminated else ""
             self._bar.step(f"{pairing.model}: {100 * result.log_ratio:+.1f} %{disturbed}")
 
+    def repeated(self, pairing: Pairing) -> None:
+        """See `harness.comparison.gate.Listener`; the pair that counts will be shown."""
+
     def end(self) -> None:
         """Closes what is shown."""
         if self._bar is not None:
@@ -200,6 +203,9 @@ def line_of(one: Gated) -> Line:
     remark = one.reason
     if one.suspect and one.verdict not in ("regressed", "improved"):
         remark = "a suspect after screening, cleared by fresh pairs" if one.verdict == "same" else "a suspect"
+    if one.disturbed_count:
+        told = f"others disturbed {one.disturbed_count} of {len(one.log_ratios)} pairs"
+        remark = f"{remark}; {told}" if remark else told
     side = one.pairing
     name = f"{side.model} ({side.base.precision} to {side.new.precision})" if _precisions_differ(side) else side.model
     return Line(
