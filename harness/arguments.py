@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import backends
 from harness.comparison.command import add_compare
 from harness.comparison.gate_command import add_gate
+from harness.comparison.selfcheck_command import add_selfcheck
 from harness.gpu.settings import GpuSettings
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
@@ -312,6 +313,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_conversion_options(verify)
     add_compare(commands)
     add_gate(commands)
+    add_selfcheck(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")

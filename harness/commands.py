@@ -14,6 +14,7 @@ from harness import backends
 from harness.cache import default_cache_dir
 from harness.comparison.command import compare
 from harness.comparison.gate_command import run_gate
+from harness.comparison.selfcheck_command import selfcheck
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
@@ -311,4 +312,5 @@ COMMANDS = {
     "verify": verify,
     "compare": compare,
     "gate": run_gate,
+    "selfcheck": selfcheck,
 }
