@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import json
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import backends
 from harness.cache import default_cache_dir
+from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.command import add_outputs, percent, publish, rate
 from harness.comparison.duet import check_python, measure_duet
 from harness.comparison.errors import ComparisonError
@@ -87,6 +87,14 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--pair-timeout", type=float, default=300.0, metavar="SECONDS", help="(%(default)s)")
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
+    group.add_argument(
+        "--builds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
+    )
+    group.add_argument("--build-timeout", type=float, default=1800.0, metavar="SECONDS", help="(%(default)s)")
     group.add_argument("--seed", type=int, help="of order, places and inputs (drawn anew)")
 
 
@@ -125,7 +133,17 @@ def run_gate(arguments: argparse.Namespace) -> int:
         check_python(arguments.baseline_python)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     with tempfile.TemporaryDirectory(prefix="gate-") as folder:
-        measure = measurer(conditions, Path(folder), arguments.baseline_python)
+        folders = build_folders(Path(conditions.cache_dir), arguments.builds)
+        if backends.get(conditions.backend).builds_engines:
+            build_sides(
+                found_pairs,
+                conditions,
+                folders,
+                baseline_python=arguments.baseline_python,
+                timeout_s=arguments.build_timeout,
+                work_dir=Path(folder),
+            )
+        measure = measurer(conditions, Path(folder), arguments.baseline_python, folders)
         progress = PairProgress()
         try:
             found = gate(found_pairs, measure, rules, seed=seed, listener=progress)
@@ -154,17 +172,26 @@ def check_rules(rules: GateRules, series: int) -> None:
 
 
 def measurer(
-    conditions: Conditions, work_dir: Path, baseline_python: Path | None, slowdown_percent: float = 0.0
+    conditions: Conditions,
+    work_dir: Path,
+    baseline_python: Path | None,
+    folders: Sequence[str],
+    slowdown_percent: float = 0.0,
 ) -> Callable[[Pairing, int, bool], PairResult]:
-    """Measures a pair in one process, or in two where the sides need two environments."""
-    if baseline_python is not None:
-        return lambda pairing, seed, swapped: measure_duet(
-            pairing, conditions, baseline_python, seed=seed, swapped=swapped, work_dir=work_dir
+    """Measures a pair in one process, or in two where the sides need two environments.
+
+    `folders` hold the builds of the engines, of which each pair draws one.
+    """
+
+    def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
+        drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])
+        if baseline_python is not None:
+            return measure_duet(pairing, drawn, baseline_python, seed=seed, swapped=swapped, work_dir=work_dir)
+        return measure_pair(
+            pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent
         )
-    one_process = functools.partial(
-        measure_pair, conditions=conditions, work_dir=work_dir, slowdown_percent=slowdown_percent
-    )
-    return lambda pairing, seed, swapped: one_process(pairing, seed=seed, swapped=swapped)
+
+    return measure
 
 
 class PairProgress:

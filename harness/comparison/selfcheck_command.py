@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from harness import backends
+from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.command import rate, write
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules
@@ -96,12 +98,22 @@ def selfcheck(arguments: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="selfcheck-") as folder,
         (arguments.output / PAIRS_NAME).open("w", newline="", encoding="utf-8") as file,
     ):
+        folders = build_folders(Path(conditions.cache_dir), arguments.builds)
+        if backends.get(conditions.backend).builds_engines:
+            build_sides(
+                found,
+                conditions,
+                folders,
+                baseline_python=None,
+                timeout_s=arguments.build_timeout,
+                work_dir=Path(folder),
+            )
         writer = PairWriter(file, pairs)
         equal = repeated_gates(
             "equal",
             found,
             arguments.comparisons,
-            measurer(conditions, Path(folder), None),
+            measurer(conditions, Path(folder), None, folders),
             rules,
             seed=seed,
             listener=progress,
@@ -111,7 +123,7 @@ def selfcheck(arguments: argparse.Namespace) -> int:
             "slowed",
             found,
             arguments.gates,
-            measurer(conditions, Path(folder), None, arguments.slowdown),
+            measurer(conditions, Path(folder), None, folders, arguments.slowdown),
             rules,
             seed=seed + 2 * arguments.comparisons,
             listener=progress,
