@@ -8,6 +8,7 @@ in names, `conv_pwl`, two batch norm epsilons) is in the files.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
 
@@ -86,7 +87,7 @@ class ConvNormAct(nn.Module):
         return y
 
 
-class _Residual(nn.Module):
+class _Residual(nn.Module, abc.ABC):
     """A block with an inner width, and a shortcut where input and output have one shape."""
 
     def __init__(self, channels_in: int, block: Block) -> None:
@@ -99,9 +100,9 @@ class _Residual(nn.Module):
             return nn.Identity()
         return SqueezeExcite(self.width, squeezed_width(self.width, block.expansion), block.activation)
 
+    @abc.abstractmethod
     def body(self, x: Tensor) -> Tensor:
         """The block without its shortcut."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels in, H, W) to (N, channels out, H / stride, W / stride)."""
