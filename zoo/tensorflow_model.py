@@ -76,12 +76,10 @@ class TensorFlowModel:
             module: computes logits (N, classes).
             release_name: the release's name of a variable, from its path in Keras.
         """
-        import keras
-
         self.card = card
         self.module = module
         self.weights = ""
-        module(keras.Input((card.resolution, card.resolution, 3)))
+        module.build((None, card.resolution, card.resolution, 3))
         self._variables = {release_name(variable.path): variable for variable in module.variables}
 
     def deployable(self) -> keras.Model:

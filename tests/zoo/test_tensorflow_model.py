@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from converters import tensorflow
 from zoo import adapters, probe, tensorflow_model
 from zoo.errors import MissingPackageError, WeightsError
 
@@ -161,3 +163,20 @@ def test_a_keras_that_is_not_the_one_is_told(attribute, value, message, monkeypa
     monkeypatch.setattr(attribute, value)
     with pytest.raises(MissingPackageError, match=message):
         tensorflow_model.require_tensorflow("a model", "tensorflow")
+
+
+def test_a_dropped_model_leaves_no_graph_behind():
+    """A graph that stays keeps the variables that it captured: twice the model's size a model."""
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    def graphs():
+        gc.collect()
+        return sum(isinstance(thing, FuncGraph) for thing in gc.get_objects())
+
+    before = graphs()
+    native = adapters.build(CARD)
+    native.count_macs()
+    native.logits(probe.images(CARD.resolution))
+    tensorflow.export(native.deployable(), exporter="tf2onnx", opset=17, batch=1, resolution=CARD.resolution)
+    del native
+    assert graphs() == before
