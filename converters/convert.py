@@ -129,8 +129,10 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         except (ConversionError, MissingPackageError):
             raise
         except Exception as error:
+            # The dynamo exporter wraps what went wrong in advice on how to debug it.
+            root = error.__cause__ or error
             raise ConversionError(
-                f"the {request.exporter} exporter failed: {type(error).__name__}: {first_line(error)}; "
+                f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}; "
                 "try the other one (--exporter)"
             ) from error
         exported = time.perf_counter()

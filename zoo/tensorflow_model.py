@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _AVERAGED = "/ExponentialMovingAverage"
 # Parts of a checkpoint's name in the TensorFlow format; the index is the file that is named.
 _INDEX_SUFFIX = ".index"
+# What Keras imports, and may not find, where it is set to run on another framework.
+_OTHER_BACKENDS = ("jax", "openvino", "torch")
+_SET_BACKEND = "set KERAS_BACKEND=tensorflow (~/.keras/keras.json may say otherwise)"
 
 
 def load_triton_first() -> None:
@@ -47,17 +50,24 @@ def require_tensorflow(model: str, extra: str) -> None:
 
     Raises:
         ImportError: one of them is missing.
-        MissingPackageError: they are here, but Keras is an older one, or runs on another framework.
+        MissingPackageError: they are here, but Keras is an older one, or is to run on another framework.
     """
     load_triton_first()
-    import keras
+    try:
+        import keras
+    except (ImportError, ValueError) as error:
+        if isinstance(error, ImportError) and error.name not in _OTHER_BACKENDS:
+            raise
+        raise MissingPackageError(
+            f"{model} needs Keras on TensorFlow; here it is to run on another framework ({error}): {_SET_BACKEND}"
+        ) from error
     import tensorflow as tf
 
     mend = ""
     if int(keras.__version__.split(".")[0]) < 3:
         mend = f"install both anew with: pip install -U 'baseline-zoo[{extra}]'"
     elif keras.backend.backend() != "tensorflow":
-        mend = "set KERAS_BACKEND=tensorflow (~/.keras/keras.json may say otherwise)"
+        mend = _SET_BACKEND
     if mend:
         raise MissingPackageError(
             f"{model} needs Keras 3 on TensorFlow; here is Keras {keras.__version__} on "

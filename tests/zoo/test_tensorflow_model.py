@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
+import re
 import subprocess
 import sys
 
@@ -194,6 +196,19 @@ def test_a_keras_that_is_not_the_one_is_told(attribute, value, message, monkeypa
     monkeypatch.setattr(attribute, value)
     with pytest.raises(MissingPackageError, match=message):
         tensorflow_model.require_tensorflow("a model", "tensorflow")
+
+
+@pytest.mark.parametrize(
+    ("backend", "reason"), [("absent", "Unable to import backend : absent"), ("jax", "import of jax halted")]
+)
+def test_a_keras_on_a_framework_that_is_not_here_is_told(backend, reason):
+    """In a process of its own, since Keras chooses when it is first imported."""
+    code = "import sys; sys.modules['jax'] = None; import zoo; zoo.load('efficientnet-x-b0')"
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert re.search(
+        f"MissingPackageError: .*another framework .*{reason}.*: set KERAS_BACKEND=tensorflow", done.stderr
+    ), done.stderr[-500:]
 
 
 def test_a_dropped_model_leaves_no_graph_behind():
