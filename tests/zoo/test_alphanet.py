@@ -9,7 +9,7 @@ from torch import nn
 
 import zoo
 from zoo import probe
-from zoo.architectures.alphanet import Shortcut, middle_width, round_width, squeeze_width
+from zoo.architectures.alphanet import Shortcut, middle_width, squeeze_width
 from zoo.architectures.alphanet_subnet import Stage, parse_stage, read_subnet
 from zoo.errors import CatalogError
 from zoo.references import recorded
@@ -76,13 +76,6 @@ def test_a_fact_that_an_architecture_lacks_is_named():
 
 
 # Rules of the network.
-
-
-@pytest.mark.parametrize(
-    ("width", "expected"), [(3, 9), (4, 8), (8, 8), (12, 16), (16, 16), (17, 16), (18, 24), (20, 24), (324, 328)]
-)
-def test_widths_round_to_eight_and_lose_no_more_than_a_tenth(width, expected):
-    assert round_width(width) == expected
 
 
 def test_the_middle_follows_from_the_input_and_the_squeeze_from_the_middle():

@@ -14,7 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.architectures.efficientnet_x_blocks import HEAD_WIDTH, STEM_WIDTH, Block, round_width
+from zoo.architectures.efficientnet_x_blocks import HEAD_WIDTH, STEM_WIDTH, Block
+from zoo.architectures.widths import round_width
 
 _EPSILON = 1e-3
 
@@ -205,9 +206,9 @@ class EfficientNetX(_Composite, keras.Model):
 
     def __init__(self, name: str, blocks: Sequence[Block], width: float, classes: int) -> None:
         super().__init__(name=name)
-        self.stem = ConvNorm(round_width(STEM_WIDTH, width), 3, 2, "relu", name="stem")
+        self.stem = ConvNorm(round_width(STEM_WIDTH * width), 3, 2, "relu", name="stem")
         self.blocks = [InvertedResidual(block, name=f"blocks_{index}") for index, block in enumerate(blocks)]
-        self.head = Head(round_width(HEAD_WIDTH, width), classes)
+        self.head = Head(round_width(HEAD_WIDTH * width), classes)
 
     def parts(self) -> Sequence[keras.layers.Layer]:
         """See the base class."""
