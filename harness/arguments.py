@@ -6,14 +6,28 @@ import argparse
 import re
 from pathlib import Path
 
-from converters.int8 import SCHEMES
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, PRECISIONS
 from harness import backends
-from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.comparison.command import add_compare
+from harness.comparison.gate_command import add_gate
+from harness.comparison.selfcheck_command import add_selfcheck
+from harness.gpu.settings import GpuSettings
+from harness.profile_job import ProfileSettings
+from harness.protocols import PROTOCOLS
+from harness.request import (
+    DEFAULT_BUDGET_S,
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    DEFAULT_ROUNDS,
+    EXPORTERS,
+    INT8_SCHEMES,
+    PRECISIONS,
+    RunRequest,
+)
 from harness.trial import TimingSettings
+from reports.layers import DEFAULT_TOP
 
 DEFAULT_OUTPUT = Path("results")
+DEFAULT_PROFILE_OUTPUT = Path("profile")
 
 _DESCRIPTION = """\
 Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
@@ -23,6 +37,7 @@ Start here:
   python -m harness run --models smoke         one small model of each source, a few minutes
   python -m harness run --models all           the whole zoo
   python -m harness report results             the table and the picture again
+  python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
 """
 
 _MODELS_HELP = """\
@@ -69,11 +84,10 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--opset",
         type=int,
-        default=DEFAULT_OPSET,
         metavar="N",
-        help="ONNX opset, 17 or later (%(default)s); older TensorRT wants 17",
+        help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 where the TensorRT here reads no newer one)",
     )
-    group.add_argument("--batch", type=int, default=1, metavar="N", help="images per inference (%(default)s)")
+    group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
         "--weights",
         default="probe",
@@ -102,12 +116,11 @@ def _add_precision_options(parser: argparse.ArgumentParser) -> argparse._Argumen
     group.add_argument(
         "--precision",
         choices=PRECISIONS,
-        default="fp32",
-        help="what models are converted to, and what an --onnx file computes in (%(default)s)",
+        help=f"what models are converted to, and what an --onnx file computes in ({RunRequest.precision})",
     )
     group.add_argument(
         "--int8-scheme",
-        choices=SCHEMES,
+        choices=INT8_SCHEMES,
         help="whose rules of quantising: by default those of the backend; a conversion alone, TensorRT's",
     )
     group.add_argument(
@@ -131,6 +144,34 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
+    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+
+
+def _add_gpu_options(parser: argparse.ArgumentParser) -> None:
+    gpu = GpuSettings()
+    group = parser.add_argument_group("on a GPU")
+    group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which one (%(default)s)")
+    group.add_argument(
+        "--cuda-graph",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="replay an inference as one CUDA graph, for networks bound by enqueueing (no)",
+    )
+    group.add_argument(
+        "--queue-depth",
+        type=int,
+        default=gpu.queue_depth,
+        metavar="N",
+        help="inferences enqueued before the host waits (%(default)s)",
+    )
+    group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
+    group.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory of a kernel at most (all there is)")
+    group.add_argument("--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)")
+    group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
+
+
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "run",
@@ -149,14 +190,25 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="an ONNX file of one's own, measured as it is; may be repeated",
     )
     parser.add_argument(
+        "--artifacts",
+        type=Path,
+        metavar="DIR",
+        help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
+        "as do --precision and --batch",
+    )
+    parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     timing = TimingSettings()
     group = parser.add_argument_group("measuring")
-    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
-    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+    group.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="measure as published: " + "; ".join(f"{name} ({p.stated_in})" for name, p in PROTOCOLS.items()),
+    )
+    _add_runtime_options(group)
     group.add_argument(
         "--rounds",
         type=int,
@@ -184,6 +236,57 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
     _add_precision_options(parser)
+    _add_gpu_options(parser)
+    _add_conversion_options(parser)
+
+
+def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    settings = ProfileSettings()
+    parser = commands.add_parser(
+        "profile",
+        help="which layers of one model take the time, as a CSV and a picture",
+        description="Converts the model if it has to, then has the runtime's own profiler time every layer. "
+        "docs/profile.md explains the files.",
+    )
+    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` names it")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or one's own network, as for `run`"
+    )
+    parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, and convert nothing"
+    )
+    parser.add_argument(
+        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_PROFILE_OUTPUT, metavar="DIR", help="where the files go (%(default)s)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=DEFAULT_TOP,
+        metavar="K",
+        help="longest layers with a bar in the picture (%(default)s)",
+    )
+    group = parser.add_argument_group("measuring")
+    _add_runtime_options(group)
+    group.add_argument(
+        "--inferences",
+        type=int,
+        default=settings.inferences,
+        metavar="N",
+        help="inferences with the profiler, and as many without (%(default)s)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration_s,
+        default=settings.timeout_s,
+        metavar="TIME",
+        help="for the profiling process (10m)",
+    )
+    _add_precision_options(parser)
+    _add_gpu_options(parser)
     _add_conversion_options(parser)
 
 
@@ -216,8 +319,15 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="fp16: input and output in float16 too, for other programs; `run` takes float32 inputs",
     )
+    convert.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+    )
     _add_conversion_options(convert)
     _add_run(commands)
+    _add_profile(commands)
     verify = commands.add_parser(
         "verify",
         help="hold networks and artifacts against the original releases",
@@ -228,6 +338,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
     _add_conversion_options(verify)
+    add_compare(commands)
+    add_gate(commands)
+    add_selfcheck(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import zoo
-from converters.artifact import ArtifactStore, default_cache_dir
-from converters.int8 import SCHEMES
-from converters.precision import find
-from converters.request import PrecisionOptions
 from harness import backends
-from harness.environment import collect
+from harness.cache import default_cache_dir
+from harness.comparison.command import compare
+from harness.comparison.gate_command import run_gate
+from harness.comparison.selfcheck_command import selfcheck
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
-from harness.request import RunRequest
+from harness.gpu.settings import GpuSettings
+from harness.protocols import with_protocol
+from harness.request import DEFAULT_OPSET, INT8_SCHEMES, RunRequest
 from harness.trial import TimingSettings
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
 
 
 def say(line: str) -> None:
@@ -26,7 +30,10 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _cards(patterns: list[str]) -> list[zoo.ModelCard]:
+def _cards(patterns: list[str]) -> list[ModelCard]:
+    import zoo
+    from zoo.errors import ZooError
+
     try:
         return zoo.cards(patterns)
     except ZooError as error:
@@ -88,42 +95,57 @@ def _text(value: object) -> str:
 
 def request_from(arguments: argparse.Namespace) -> RunRequest:
     """The run that the command line asks for; `convert` has the conversion's half of it."""
-    measuring = {}
+    measuring: dict[str, Any] = {}
     if arguments.command != "verify":
-        measuring = {"precision": arguments.precision, "precision_options": _precision_options(arguments)}
-    if arguments.command == "run":
+        measuring = {
+            # A conversion alone knows no backend.
+            "int8_scheme": arguments.int8_scheme or (INT8_SCHEMES[0] if arguments.command == "convert" else ""),
+            "float16_io": getattr(arguments, "float16_io", False),
+            "calibration_images": arguments.calibration_images,
+        }
+    if arguments.command in ("run", "profile"):
         measuring |= {
             "onnx_files": tuple(arguments.onnx),
-            "backend": arguments.backend,
+            "artifacts": arguments.artifacts,
             "threads": arguments.threads,
+            "build_timeout_s": arguments.build_timeout,
+            "exclusive": arguments.exclusive,
+            "gpu": GpuSettings(
+                device=arguments.device,
+                queue_depth=arguments.queue_depth,
+                wait="spin" if arguments.spin else "block",
+                workspace_mib=arguments.workspace,
+            ),
+        }
+    if arguments.command == "run":
+        measuring |= {
             "rounds": arguments.rounds,
             "budget_s": arguments.budget,
             "half_width_percent": arguments.half_width,
             "trial_timeout_s": arguments.trial_timeout,
             "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
         }
-    return RunRequest(
+    request = RunRequest(
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
-        opset=arguments.opset,
-        batch=arguments.batch,
+        opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
     )
+    asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
+    request = with_protocol(request, getattr(arguments, "protocol", None), asked)
+    return request if arguments.opset or request.artifacts else with_readable_opset(request)
 
 
-def _precision_options(arguments: argparse.Namespace) -> PrecisionOptions:
-    """How a precision is to be had; int8 by the rules of the backend that will run it."""
-    backend = getattr(arguments, "backend", "tensorrt")
-    return PrecisionOptions(
-        float16_io=getattr(arguments, "float16_io", False),
-        int8_scheme=arguments.int8_scheme or (backend if backend in SCHEMES else PrecisionOptions.int8_scheme),
-        calibration_images=arguments.calibration_images,
-    )
+def with_readable_opset(request: RunRequest) -> RunRequest:
+    """The request with the newest operator set up to the default that its backend reads."""
+    backend = backends.get(request.backend)
+    limit = backend.opset_limit() if backend.on_gpu and backend.availability().usable else None
+    return dataclasses.replace(request, opset=min(request.opset, limit or request.opset))
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:
@@ -132,13 +154,20 @@ def _cache_dir(arguments: argparse.Namespace) -> Path:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Converts models and prints the artifacts' paths."""
+    from harness.bundle_commands import export, how_to_measure
+    from harness.bundle_writer import BundleWriter
     from harness.run import convert_all
 
     request = request_from(arguments)
     request.check()
-    series = convert_all(request, _cache_dir(arguments), say)
+    # A folder that cannot be written to is refused before the conversions, which may take an hour.
+    with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
+        series = convert_all(request, _cache_dir(arguments), say)
+        paths = export(series, writer, say) if writer else {}
     for facts in series:
-        print(f"{facts.model}\t{facts.artifact_path or facts.status}")
+        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+    if arguments.export:
+        say(how_to_measure(arguments.export, request))
     return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
 
 
@@ -169,6 +198,16 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, and touches nothing."""
+    if request.artifacts:
+        from harness.bundle_commands import plan_lines
+
+        lines = plan_lines(request)
+        print("\n".join(lines))
+        say(f"{len(lines)} series, up to {request.rounds} rounds on {request.backend}, into {output}")
+        return
+    from converters.artifact import ArtifactStore
+    from converters.precision import find
+
     store = ArtifactStore(cache_dir)
     missing = 0
     for conversion in request.conversions():
@@ -228,21 +267,42 @@ def report(arguments: argparse.Namespace) -> int:
     return EXIT_SUCCESS
 
 
+def profile(arguments: argparse.Namespace) -> int:
+    """Profiles one model, or draws an earlier profile again."""
+    from harness.profile import execute
+    from harness.profile_job import ProfileSettings
+    from harness.profile_table import load_layers
+    from reports.layer_text import render
+    from reports.layers import draw_layers
+    from reports.pictures import matplotlib_is_here
+
+    if arguments.top < 1:
+        raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
+    path = arguments.csv
+    arguments.models = [arguments.profiled] if arguments.profiled else []
+    if path is not None and (arguments.models or arguments.model or arguments.onnx or arguments.artifacts):
+        raise HarnessError("--from draws an earlier profile again: give it alone, or a model alone to profile")
+    if path is None:
+        settings = ProfileSettings(arguments.inferences, arguments.timeout)
+        path = execute(request_from(arguments), settings, arguments.output, _cache_dir(arguments), say)
+    rows = load_layers(path)
+    files = [path]
+    if matplotlib_is_here():
+        files += [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+        draw_layers(rows, files[1:], arguments.top)
+    else:
+        say("No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'")
+    print(render(rows))
+    print(*files, sep="\n")
+    return EXIT_SUCCESS
+
+
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
-    found = collect(None)
-    usable = {name: backends.get(name).availability() for name in backends.names()}
-    if arguments.json:
-        facts = {**found.to_json(), "environment_id": found.environment_id}
-        print(json.dumps({**facts, "backends": {k: dataclasses.asdict(v) for k, v in usable.items()}}, indent=2))
-        return EXIT_SUCCESS
-    print(f"environment {found.environment_id}")
-    for name, value in found.to_json().items():
-        print(f"  {name.replace('_', ' ')}: {value if value is not None else 'unknown'}")
-    print("backends")
-    for name, availability in usable.items():
-        verdict = "can run" if availability.usable else "cannot run"
-        print(f"  {name}: {verdict}. {availability.why} {availability.what_to_do}".rstrip())
+    from harness.environment_report import EnvironmentReport
+
+    report = EnvironmentReport.collect()
+    print(json.dumps(report.to_json(), indent=2) if arguments.json else report.text())
     return EXIT_SUCCESS
 
 
@@ -250,8 +310,12 @@ COMMANDS = {
     "convert": convert,
     "env": environment,
     "list": list_models,
+    "profile": profile,
     "report": report,
     "run": run,
     "show": show,
     "verify": verify,
+    "compare": compare,
+    "gate": run_gate,
+    "selfcheck": selfcheck,
 }

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.storage import TRIAL_FOLDER_PREFIX
-from harness.trial import TrialJob, TrialResult
+from harness.trial import Status, TrialJob, TrialResult
 
 # The size of the environment shifts the stack and with it alignments, which biases timings; a random
 # size for each process turns the bias into noise that repetition averages out. Mytkowicz, Diwan,
@@ -49,7 +49,8 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
         ended = run_process(command, timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
             return TrialResult.from_json(json.loads(result_path.read_text()))
-    return result_of_failed_process(ended, timeout_s, started_at)
+    status, reason = end_of(ended, timeout_s, "measurement")
+    return TrialResult(status, reason, started_at=started_at)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,29 +123,27 @@ def kill_group(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def result_of_failed_process(ended: EndedProcess, timeout_s: float, started_at: str) -> TrialResult:
-    """The result of a process that left none."""
+def end_of(ended: EndedProcess, timeout_s: float, work: str) -> tuple[Status, str]:
+    """Status and reason of a process that left no result.
+
+    Args:
+        ended: how the process ended.
+        timeout_s: what it was allowed.
+        work: what it was to do, as in `measurement`.
+    """
     said = f" It said: {ended.output_tail}" if ended.output_tail else ""
     if ended.timed_out:
-        return TrialResult(
-            "timeout",
-            f"Not measured within {timeout_s:g} s; allow it more time or measure a smaller model.{said}",
-            started_at=started_at,
+        return "timeout", (
+            f"The {work} did not end within {timeout_s:g} s; allow it more time or take a smaller model.{said}"
         )
     if "bad_alloc" in ended.output_tail or "MemoryError" in ended.output_tail:
-        return TrialResult(
-            "out_of_memory",
-            f"The measuring process ran out of memory; use a smaller batch, or free memory.{said}",
-            started_at=started_at,
-        )
+        return "out_of_memory", (f"The {work}'s process ran out of memory; use a smaller batch, or free memory.{said}")
     if os.name == "posix" and ended.exit_code == -signal.SIGKILL:
-        return TrialResult(
-            "out_of_memory",
-            "The measuring process was killed by SIGKILL, which the kernel does when memory runs out; use a "
-            f"smaller batch, or free memory.{said}",
-            started_at=started_at,
+        return "out_of_memory", (
+            f"The {work}'s process was killed by SIGKILL, which the kernel does when memory runs out; use a "
+            f"smaller batch, or free memory.{said}"
         )
-    return TrialResult("failed", f"{describe_exit(ended.exit_code)}{said}", started_at=started_at)
+    return "failed", f"The {work}'s process {describe_exit(ended.exit_code)}{said}"
 
 
 def describe_exit(exit_code: int) -> str:
@@ -154,5 +153,5 @@ def describe_exit(exit_code: int) -> str:
             name = signal.Signals(-exit_code).name
         except ValueError:
             name = f"signal {-exit_code}"
-        return f"The measuring process crashed with {name}."
-    return f"The measuring process ended with exit code {exit_code} and left no result."
+        return f"crashed with {name}."
+    return f"ended with exit code {exit_code} and left no result."

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import zoo
-from converters.calibration import Calibration
-from converters.errors import ConversionError
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest, PrecisionOptions
 from harness.errors import HarnessError
+from harness.gpu.settings import GpuSettings
 from harness.trial import TimingSettings
-from zoo.card import ModelCard
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from converters.request import ConversionRequest
+    from zoo.card import ModelCard
+
+# The converters' own, which cannot be imported where nothing is converted; a test holds them equal.
+EXPORTERS = ("dynamo", "torchscript")
+DEFAULT_EXPORTER = "dynamo"
+DEFAULT_OPSET = 18
+PRECISIONS = ("fp32", "fp16", "int8")
+INT8_SCHEMES = ("tensorrt", "onnxruntime")
 
 DEFAULT_ROUNDS = 5
 DEFAULT_BUDGET_S = 600.0
@@ -29,9 +34,16 @@ class RunRequest:
     own_models: tuple[str, ...] = ()
     """`module:function` of one's own networks."""
     onnx_files: tuple[Path, ...] = ()
+    artifacts: Path | None = None
+    """A bundle to measure instead of converting; `models` then selects within it, and none means all of it."""
     backend: str = "onnxruntime"
     precision: str = "fp32"
-    precision_options: PrecisionOptions = dataclasses.field(default_factory=PrecisionOptions)
+    float16_io: bool = False
+    """fp16: whether input and output are float16 too, which no backend here takes."""
+    int8_scheme: str = ""
+    """int8: one of `INT8_SCHEMES`; the backend's where empty."""
+    calibration_images: Path | None = None
+    """int8: folder of images that ranges are taken from; generated ones where None."""
     batch: int = 1
     threads: int | None = None
     weights: str = "probe"
@@ -47,7 +59,13 @@ class RunRequest:
     trial_timeout_s: float = 300.0
     conversion_timeout_s: float = 900.0
     workers: int = 0
+    build_timeout_s: float = 1800.0
     timing: TimingSettings = dataclasses.field(default_factory=TimingSettings)
+    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
+    exclusive: bool = False
+    """Whether to refuse a GPU that others use."""
+    protocol: str = ""
+    """Name in `harness.protocols`, where the settings above are a protocol's."""
 
     def cards(self) -> list[ModelCard]:
         """The zoo's cards that are asked for.
@@ -55,8 +73,13 @@ class RunRequest:
         Raises:
             HarnessError: a pattern selects nothing; the message offers the nearest names.
         """
+        if not self.models:
+            return []
+        import zoo
+        from zoo.errors import ZooError
+
         try:
-            return zoo.cards(self.models) if self.models else []
+            return zoo.cards(self.models)
         except ZooError as error:
             raise HarnessError(str(error)) from error
 
@@ -66,14 +89,14 @@ class RunRequest:
         Raises:
             HarnessError: saying which option to change.
         """
-        if not (self.models or self.own_models or self.onnx_files):
+        if not (self.models or self.own_models or self.onnx_files or self.artifacts):
             raise HarnessError("nothing to measure: give --models, --onnx or --model")
         for name, value in (("--batch", self.batch), ("--rounds", self.rounds)):
             if value < 1:
                 raise HarnessError(f"{name} {value}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
-        if self.precision_options.float16_io and self.precision != "fp16":
+        if self.float16_io and self.precision != "fp16":
             raise HarnessError("--float16-io: add --precision fp16")
         self._check_calibration()
         for path in self.onnx_files:
@@ -82,6 +105,9 @@ class RunRequest:
         for reference in self.own_models:
             if not all(reference.partition(":")):
                 raise HarnessError(f"--model {reference}: give it as module:function")
+        if self.artifacts:
+            self._check_conversion_options()
+            return
         cards = self.cards()
         if self.weights != "probe":
             if not Path(self.weights).is_file():
@@ -90,27 +116,57 @@ class RunRequest:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
 
     def _check_calibration(self) -> None:
-        folder = self.precision_options.calibration_images
+        folder = self.calibration_images
         if folder is None:
             return
         if self.precision != "int8":
             raise HarnessError(f"--calibration-images {folder}: only int8 is calibrated; add --precision int8")
+        if self.artifacts:
+            return
         if not folder.is_dir():
             raise HarnessError(f"--calibration-images {folder}: no such folder")
+        from converters.calibration import Calibration
+        from converters.errors import ConversionError
+
         try:
             Calibration.of(folder)
         except ConversionError as error:
             raise HarnessError(f"--calibration-images: {error}") from error
 
+    def _check_conversion_options(self) -> None:
+        """Refuses what would have to be converted, where artifacts are measured as they are."""
+        given = {
+            "--model": self.own_models != (),
+            "--weights": self.weights != "probe",
+            "--exporter": self.exporter != DEFAULT_EXPORTER,
+            "--opset": self.opset != DEFAULT_OPSET,
+            "--resolution": self.resolution is not None,
+            "--int8-scheme": self.int8_scheme != "",
+            "--calibration-images": self.calibration_images is not None,
+        }
+        if wrong := [option for option, is_given in given.items() if is_given]:
+            raise HarnessError(
+                f"{', '.join(wrong)}: nothing is converted with --artifacts. Give it to convert --export on the "
+                "machine that converts."
+            )
+
     def conversions(self) -> list[ConversionRequest]:
         """What has to be converted, costliest first so that the last one does not leave cores idle."""
+        from converters.request import ConversionRequest, PrecisionOptions
+
+        # An int8 artifact follows the rules of what will run it.
+        backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
         common = ConversionRequest(
             "",
             exporter=self.exporter,
             opset=self.opset,
             batch=self.batch,
             precision=self.precision,
-            options=self.precision_options,
+            options=PrecisionOptions(
+                float16_io=self.float16_io,
+                int8_scheme=self.int8_scheme or backends_own,
+                calibration_images=self.calibration_images,
+            ),
         )
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         released = [dataclasses.replace(common, model=card.name, weights=self.weights) for card in cards]
@@ -121,6 +177,6 @@ class RunRequest:
         """The request as the run directory records it."""
         data = dataclasses.asdict(self)
         data["onnx_files"] = [str(path) for path in self.onnx_files]
-        if (folder := self.precision_options.calibration_images) is not None:
-            data["precision_options"]["calibration_images"] = str(folder)
+        data["artifacts"] = str(self.artifacts) if self.artifacts else None
+        data["calibration_images"] = str(self.calibration_images) if self.calibration_images else None
         return data

@@ -8,11 +8,15 @@ import statistics as standard_statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from converters.pool import Conversion, PoolSettings, convert_many
 from harness import backends, facts, reference
+from harness.backends.base import Backend
+from harness.build import Builder, BuildJob, BuildResult
+from harness.bundle import Bundle, check_opsets, read_bundle
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.gpu.exclusive import refuse_shared
 from harness.launcher import run_trial
 from harness.plan import PlannedTrial, measurable, settled, trials_of_round
 from harness.progress import Progress, minutes_text
@@ -21,6 +25,9 @@ from harness.results import RunDirectory
 from harness.series import SeriesFacts
 from harness.storage import explained
 from harness.trial import TrialJob, TrialResult
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
 
 Say = Callable[[str], None]
 """Tells the user a line."""
@@ -43,6 +50,8 @@ class RunOutcome:
 
 def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
     """Every series of the request, what had to be converted converted; failures are rows too."""
+    from converters.pool import PoolSettings, convert_many
+
     wanted = request.conversions()
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
     found: list[SeriesFacts] = []
@@ -64,6 +73,19 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
         say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
+    return found + _file_series(request)
+
+
+def bundled_series(request: RunRequest, bundle: Bundle, backend: Backend) -> list[SeriesFacts]:
+    """Every series of the request out of a bundle, its files held against their digests.
+
+    Raises:
+        BundleError: nothing of that is there, a file is damaged, or the runtime is too old for it.
+    """
+    chosen = bundle.select(request.models, request.precision, request.batch)
+    found = [model.series(request.backend, bundle.directory) for model in chosen]
+    check_opsets(found, backend)
+    bundle.check_files(chosen)
     return found + _file_series(request)
 
 
@@ -102,13 +124,54 @@ def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
     return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"
 
 
+def build_engines(
+    request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, say: Say
+) -> list[SeriesFacts]:
+    """The series with their engines built, where the backend builds any; failures are rows too.
+
+    Raises:
+        HarnessError: the reference network cannot be built, so that nothing could be measured.
+    """
+    if not backends.get(request.backend).builds_engines:
+        return series
+    wanted = measurable(series)
+    job = BuildJob(str(reference_path), request.backend, "fp32", str(cache_dir), request.gpu)
+    counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
+    started = time.monotonic()
+    failed: dict[str, SeriesFacts] = {}
+    with Progress("build", 1 + len(wanted)) as progress, Builder() as builder:
+        built = builder.build(job, request.build_timeout_s)
+        if built.status != "ok":
+            raise HarnessError(f"the reference network's engine: {built.status}: {built.reason}")
+        progress.step("the reference network")
+        for one in wanted:
+            job = dataclasses.replace(job, artifact=one.artifact_path, precision=one.precision)
+            built = builder.build(job, request.build_timeout_s)
+            progress.step(_build_line(one.model, built), problem=built.status != "ok")
+            counts["failed" if built.status != "ok" else "from the cache" if built.cached else "built"] += 1
+            if built.status != "ok":
+                failed[one.key] = dataclasses.replace(one, status=built.status, reason=built.reason)
+    told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+    say(f"engines: {told or 'none'}, in {minutes_text(time.monotonic() - started)}")
+    return [failed.get(one.key, one) for one in series]
+
+
+def _build_line(model: str, built: BuildResult) -> str:
+    if built.status != "ok" or built.build_s is None:
+        return f"{model}: {built.status}: {built.reason}"
+    return f"{model}: in the cache" if built.cached else f"{model}: {built.build_s:.1f} s"
+
+
 class Run:
     """The measuring part of a run over one run directory."""
 
-    def __init__(self, request: RunRequest, directory: RunDirectory, reference_path: Path, threads: int) -> None:
+    def __init__(
+        self, request: RunRequest, directory: RunDirectory, reference_path: Path, cache_dir: Path, threads: int
+    ) -> None:
         self._request = request
         self._directory = directory
         self._reference = reference_path
+        self._cache_dir = cache_dir
         self._threads = threads
         self._started = time.monotonic()
         self._trial_seconds: list[float] = []
@@ -160,6 +223,8 @@ class Run:
             timing=self._request.timing,
             seed=self._directory.seed,
             samples=str(self._directory.samples_path(series.key, trial.round)),
+            cache_dir=str(self._cache_dir),
+            gpu=self._request.gpu,
         )
         with explained(self._directory.path):
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
@@ -183,11 +248,17 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
     """
     started = time.monotonic()
     request.check()
-    available = backends.get(request.backend).availability()
+    backend = backends.get(request.backend)
+    available = backend.availability()
     if not available.usable:
         raise HarnessError(f"backend {request.backend} cannot run here: {available.why} {available.what_to_do}")
-    environment = collect(request.threads)
-    reference_path = _reference_file(cache_dir)
+    if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
+        say(f"warning: {caution}")
+    environment = collect(request.threads, backend.accelerator(request.gpu))
+    # Refused before there is a run directory.
+    bundle = read_bundle(request.artifacts) if request.artifacts else None
+    series = bundled_series(request, bundle, backend) if bundle else None
+    reference_path = bundle.reference_path if bundle else _reference_file(cache_dir)
     with RunDirectory.open(
         output,
         environment=environment,
@@ -195,9 +266,11 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
         reference_sha256=reference.REFERENCE_SHA256,
         resume=resume,
     ) as directory:
-        series = convert_all(request, cache_dir, say)
+        if series is None:
+            series = convert_all(request, cache_dir, say)
+        series = build_engines(request, series, reference_path, cache_dir, say)
         directory.set_series(series)
-        run = Run(request, directory, reference_path, environment.threads)
+        run = Run(request, directory, reference_path, cache_dir, environment.threads)
         by_budget = run.measure(measurable(series), started)
         wanted = {one.key for one in series}
         rows = [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]

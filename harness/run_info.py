@@ -14,7 +14,7 @@ from harness.storage import StorageError, explained
 
 RUN_INFO_NAME = "run.json"
 
-FIXED_SETTINGS = ("timing",)
+FIXED_SETTINGS = ("timing", "gpu")
 """Settings that shape every figure: a run is continued only with the same. Others, such as the models
 or the number of rounds, may change from one session to the next."""
 

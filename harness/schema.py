@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+SIGNIFICANT_DIGITS = 6
+"""Digits of a number in the CSV: beyond any clock. trials.jsonl keeps every digit."""
 
 ColumnType = Literal["text", "integer", "number", "time"]
 
@@ -30,6 +33,9 @@ class Column:
 _NOT_OK = "status is not ok"
 _NO_ARTIFACT = "no artifact was made"
 _NOT_EVALUATED = "no images were evaluated"
+_NO_GPU = "it did not run on a GPU, or status is not ok"
+_NOT_TOLD = "it did not run on a GPU, or the device does not tell"
+_NO_ENGINE = "the runtime built none"
 _UNKNOWN = "not known, as of one's own model"
 _NOT_STATED = "the release states none"
 _FEW_TRIALS = "fewer than two trials are ok, so there is no interval"
@@ -132,7 +138,7 @@ _LATENCY = (
         "throughput_images_per_s",
         "number",
         "images/s",
-        "Batch over `latency_median_ms`: one stream.",
+        "Batch over `latency_median_ms`; on a GPU, images over wall time with inferences enqueued back to back.",
         _NOT_OK,
     ),
     Column("latency_mean_ms", "number", "ms", "Median over the trials of the trials' means.", _NOT_OK),
@@ -166,6 +172,15 @@ _COUNTS = (
     Column("trials_count", "integer", "trials", "Trials that are ok: fresh processes behind the figures."),
     Column("trials_failed_count", "integer", "trials", "Trials that are not ok."),
     Column(
+        "latency_trials_ms",
+        "text",
+        "ms",
+        "The ok trials' medians, oldest first, separated by blanks: what two runs are compared by.",
+        _NOT_OK,
+    ),
+    Column("ratio_trials", "text", "", "Their ratios to the reference network.", _NOT_OK),
+    Column("reference_trials_ms", "text", "ms", "The reference network's medians in them.", _NOT_OK),
+    Column(
         "samples_count",
         "integer",
         "inferences",
@@ -198,6 +213,41 @@ _COST = (
     ),
     Column("load_s", "number", "s", "Median over the trials of the time to create the session.", _NOT_OK),
     Column("first_inference_ms", "number", "ms", "Median over the trials of the first inference.", _NOT_OK),
+)
+
+_GPU = (
+    Column(
+        "latency_host_median_ms",
+        "number",
+        "ms",
+        "Input copied to the GPU, inference, outputs copied back, one at a time. Median over the trials, as are "
+        "all numbers of this group but the counts.",
+        _NO_GPU,
+    ),
+    Column("input_copy_median_ms", "number", "ms", "Copy of the input to the GPU.", _NO_GPU),
+    Column("output_copy_median_ms", "number", "ms", "Copy of the outputs from the GPU.", _NO_GPU),
+    Column("enqueue_median_ms", "number", "ms", "Host time to enqueue one inference.", _NO_GPU),
+    Column("cuda_graph", "text", "", "`on` where an inference was replayed as one CUDA graph, else `off`.", _NO_GPU),
+    Column("queue_depth", "integer", "inferences", "Enqueued before the host waited for the oldest.", _NO_GPU),
+    Column("wait", "text", "", "How the host waited for the GPU: `block` or `spin`.", _NO_GPU),
+    Column("gpu_sm_clock_mhz", "number", "MHz", "Clock of the multiprocessors between groups of blocks.", _NOT_TOLD),
+    Column("gpu_memory_clock_mhz", "number", "MHz", "Clock of the memory.", _NOT_TOLD),
+    Column("gpu_power_w", "number", "W", "Power of the board.", _NOT_TOLD),
+    Column("gpu_temperature_c", "number", "°C", "Temperature of the chip.", _NOT_TOLD),
+    Column("gpu_energy_mj", "number", "mJ", "Energy of one inference, the whole board's.", _NOT_TOLD),
+    Column("gpu_throttle_reasons", "text", "", "Why the clock was held back in any trial; `none`.", _NOT_TOLD),
+    Column("gpu_foreign_processes_count", "integer", "processes", "Most others that computed on it.", _NOT_TOLD),
+    Column("gpu_memory_mib", "number", "MiB", "Device memory of the engine and its context.", _NO_GPU),
+    Column("engine_mib", "number", "MiB", "Size of the engine built for this device.", _NO_ENGINE),
+    Column(
+        "engine_build_s",
+        "number",
+        "s",
+        "Time the engine took to build when it was built; a cached one keeps its figure.",
+        _NO_ENGINE,
+    ),
+    Column("engine_sha256", "text", "", "Digest of the engine of the newest trial.", _NO_ENGINE),
+    Column("warnings", "text", "", "What a reader should know of the figures, in sentences.", "there is nothing"),
 )
 
 _NETWORK = (
@@ -256,9 +306,15 @@ COLUMNS: tuple[Column, ...] = (
     *_LATENCY,
     *_COUNTS,
     *_COST,
+    *_GPU,
     *_NETWORK,
     *_ARTIFACT,
     *_PROVENANCE,
 )
 
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+
+def number_text(value: float) -> str:
+    """A number as results.csv has it."""
+    return f"{value:.{SIGNIFICANT_DIGITS}g}"

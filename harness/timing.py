@@ -48,6 +48,9 @@ class Meter(Protocol):
     def judge(self, before: Any, after: Any, limit_cores: float) -> Disturbance:
         """What happened between two readings."""
 
+    def summary(self) -> dict[str, Any]:
+        """Fields of `harness.gpu.figures.GpuFigures` that come from all the readings so far."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Block:

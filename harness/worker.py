@@ -7,6 +7,7 @@ reason in that file. Its start-up is part of every trial, so it imports little.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -15,15 +16,17 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from harness import backends, statistics, timing
 from harness.backends.base import ArtifactError, Session, UnsupportedError
-from harness.contamination import CpuMeter
+from harness.digests import file_sha256
 from harness.errors import HarnessError
+from harness.gpu.settings import GpuSettings
+from harness.slowdown import Slowed
 from harness.trial import Status, TrialJob, TrialResult
 
 _BYTES_PER_MIB = 1024 * 1024
@@ -33,6 +36,14 @@ _PR_SET_PDEATHSIG = 1
 
 # How runtimes word a failed allocation where Python gets no MemoryError.
 _ALLOCATION_FAILURES = ("failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
+
+
+class Device(TypedDict):
+    """What both networks of a trial share."""
+
+    threads: int
+    gpu: GpuSettings
+    cache_dir: str
 
 
 def measure_job(job: TrialJob) -> TrialResult:
@@ -45,16 +56,33 @@ def measure_job(job: TrialJob) -> TrialResult:
         )
     backend = backends.get(job.backend)
     begin_s = time.perf_counter()
-    session = backend.prepare(job.artifact, precision=job.precision, batch=job.batch, threads=job.threads)
+    device: Device = {"threads": job.threads, "gpu": job.gpu, "cache_dir": job.cache_dir}
+    session = backend.prepare(job.artifact, precision=job.precision, batch=job.batch, **device)
     load_s = time.perf_counter() - begin_s
-    with session, backend.prepare(job.reference, precision="fp32", batch=1, threads=job.threads) as reference:
+    with (
+        session,
+        backend.prepare(
+            job.reference, precision=job.reference_precision, batch=job.reference_batch, **device
+        ) as reference,
+    ):
         images = seeded_images(session, job.seed)
         first_inference_ms = session.start(images)
         outputs = session.outputs()
         check_finite(outputs)
         reference.start(seeded_images(reference, job.seed))
         precision_effective = session.precision_effective()
-        blocks = timing.measure(session, reference, job.timing, meter=CpuMeter())
+        meter = backend.meter(job.gpu)
+        blocks = timing.measure(
+            slowed(session, job.slowdown_percent),
+            slowed(reference, job.reference_slowdown_percent),
+            job.timing,
+            meter=meter,
+        )
+        figures = session.gpu_figures()
+        if figures:
+            from harness.gpu.energy import session_energy_mj
+
+            figures = dataclasses.replace(figures, energy_mj=session_energy_mj(meter, session))
     if job.samples:
         timing.save_samples(blocks, Path(job.samples))
     return TrialResult(
@@ -69,8 +97,22 @@ def measure_job(job: TrialJob) -> TrialResult:
         latency_kind=session.latency_kind,
         provider=session.provider,
         precision_effective=precision_effective,
+        gpu=figures.with_readings(meter.summary()) if figures else None,
         **summarise(blocks, job.batch),
     )
+
+
+def slowed(session: Session, percent: float) -> timing.Timeable:
+    """The session, slower by the percentage where there is one.
+
+    Raises:
+        UnsupportedError: its latency is not the host's.
+    """
+    if not percent:
+        return session
+    if session.latency_kind != "host":
+        raise UnsupportedError(f"Only host latency can be slowed down, not {session.latency_kind}.")
+    return Slowed(session, percent)
 
 
 def summarise(blocks: list[timing.Block], batch: int) -> dict[str, Any]:
@@ -137,14 +179,10 @@ def memory_peak_mib() -> float | None:
 
 def sha256_file(path: Path) -> str:
     """Hexadecimal digest of a file; an ArtifactError where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_BYTES_PER_MIB):
-                digest.update(chunk)
+        return file_sha256(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
-    return digest.hexdigest()
 
 
 def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from harness import launcher
-from harness.launcher import EndedProcess, result_of_failed_process, run_process, run_trial
+from harness.launcher import EndedProcess, end_of, run_process, run_trial
 from harness.trial import TrialJob
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX.")
@@ -124,29 +124,29 @@ def test_the_padding_leaves_the_rest_of_the_environment_alone() -> None:
 @posix
 def test_a_crash_is_named_by_its_signal() -> None:
     ended = run_process(python("import os; print('so far', flush=True); os.abort()"), timeout_s=60.0)
-    result = result_of_failed_process(ended, 60.0, "now")
-    assert result.status == "failed"
-    assert "SIGABRT" in result.reason
-    assert "so far" in result.reason
+    status, reason = end_of(ended, 60.0, "measurement")
+    assert status == "failed"
+    assert "SIGABRT" in reason
+    assert "so far" in reason
 
 
 @posix
 def test_a_process_killed_by_the_kernel_ran_out_of_memory() -> None:
     ended = run_process(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), timeout_s=60.0)
     assert ended.exit_code == -signal.SIGKILL
-    assert result_of_failed_process(ended, 60.0, "now").status == "out_of_memory"
+    assert end_of(ended, 60.0, "measurement")[0] == "out_of_memory"
 
 
 def test_an_uncaught_bad_alloc_is_out_of_memory() -> None:
     ended = EndedProcess(-6, False, "terminate called after throwing an instance of 'std::bad_alloc'")
-    assert result_of_failed_process(ended, 60.0, "now").status == "out_of_memory"
+    assert end_of(ended, 60.0, "measurement")[0] == "out_of_memory"
 
 
 def test_a_process_that_ends_quietly_without_a_result_is_failed() -> None:
     ended = run_process(python("import sys; sys.exit(3)"), timeout_s=60.0)
-    result = result_of_failed_process(ended, 60.0, "now")
-    assert result.status == "failed"
-    assert "exit code 3" in result.reason
+    status, reason = end_of(ended, 60.0, "build")
+    assert status == "failed"
+    assert "build's process ended with exit code 3" in reason
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")

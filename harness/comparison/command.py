@@ -1,0 +1,176 @@
+"""`harness compare`: two runs, series by series."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+from harness.comparison.errors import ComparisonError
+from harness.comparison.render import Line, Report, junit, markdown, rule_text, text
+from harness.comparison.results_file import read_run
+from harness.comparison.verdict import Rules, SeriesComparison, compare_runs, exit_code
+
+_DESCRIPTION = """\
+Compares two runs, series by series, by the latency over that of the reference network, which moves far less
+than the latency itself on a shared machine. Run both with several rounds (--rounds 5 and more, --half-width 0).
+
+Verdicts:
+  regressed      slower by more than --margin, at the stated error rate over all series
+  improved       faster, likewise
+  same           the change lies within --threshold
+  inconclusive   neither: measure more rounds, or use `harness gate`, which sees smaller changes
+  not measured   a side lacks it, failed, or has a single trial
+"""
+
+_EPILOG = """\
+Exit codes: 0 nothing regressed; 1 a series regressed; 2 a bad request; 3 nothing regressed, but a series is
+inconclusive or was not measured.
+"""
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """The options that decide what counts as a change."""
+    rules = Rules()
+    group = parser.add_argument_group("what counts as a change")
+    group.add_argument(
+        "--margin", type=percent, default=rules.margin_percent, metavar="PERCENT", help="tolerated (%(default)s)"
+    )
+    group.add_argument(
+        "--threshold",
+        type=percent,
+        default=rules.threshold_percent,
+        metavar="PERCENT",
+        help="matters; an interval within it is `same` (%(default)s)",
+    )
+    group.add_argument(
+        "--error-rate",
+        type=rate,
+        default=rules.error_rate,
+        metavar="P",
+        help="of any false alarm among all series (%(default)s)",
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is written."""
+    group = parser.add_argument_group("what is written")
+    group.add_argument("--markdown", type=Path, metavar="FILE", help="a summary; GITHUB_STEP_SUMMARY gets one anyway")
+    group.add_argument("--junit", type=Path, metavar="FILE", help="JUnit's XML, for a CI server")
+    group.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
+
+
+def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's parser."""
+    parser = commands.add_parser(
+        "compare",
+        help="two runs: what became slower, at a stated error rate",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("base", type=Path, metavar="BASE", help="a run directory, or its results.csv")
+    parser.add_argument("new", type=Path, metavar="NEW", help="the run to judge")
+    parser.add_argument(
+        "--across-environments",
+        action="store_true",
+        help="compare runs of different environments, with the reason on every line",
+    )
+    add_rules(parser)
+    add_outputs(parser)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Compares two runs and prints the verdicts."""
+    rules = Rules(arguments.margin, arguments.threshold, arguments.error_rate, arguments.across_environments)
+    found = compare_runs(read_run(arguments.base), read_run(arguments.new), rules)
+    title = f"Latency: {arguments.new} against {arguments.base}"
+    report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
+    data = {"rules": dataclasses.asdict(rules), "series": [dataclasses.asdict(one) for one in found]}
+    publish(report, arguments, json.dumps(data, indent=1) + "\n")
+    return exit_code([one.verdict for one in found])
+
+
+def line_of(one: SeriesComparison) -> Line:
+    """A series as the report shows it."""
+    remark = one.reason
+    if one.suspect and one.verdict != "regressed":
+        remark = f"suspect of a slow-down; {remark}" if remark else "suspect of a slow-down"
+    if one.change is None:
+        return Line(one.verdict, str(one.key), remark=remark)
+    return Line(
+        one.verdict,
+        str(one.key),
+        one.change.percent,
+        one.change.low_percent,
+        one.change.high_percent,
+        one.base_latency_ms,
+        one.new_latency_ms,
+        one.smallest_detectable_percent,
+        remark,
+    )
+
+
+def publish(report: Report, arguments: argparse.Namespace, data: str) -> None:
+    """Prints the report and writes the files that were asked for, with `data` as the JSON."""
+    print(text(report), end="")
+    write(arguments.markdown, markdown(report))
+    write(arguments.junit, junit(report, "latency"))
+    write(arguments.json, data)
+    append_to_step_summary(markdown(report))
+
+
+def write(path: Path | None, content: str) -> None:
+    """Writes a file that was asked for.
+
+    Raises:
+        ComparisonError: it cannot be written.
+    """
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise ComparisonError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def append_to_step_summary(content: str) -> None:
+    """Shows the content on the page of a GitHub Actions job, where there is one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(content + "\n")
+
+
+def percent(text: str) -> float:
+    """A number of percent, 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    value = _number(text)
+    if value is None or not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage of 0 or more")
+    return value
+
+
+def rate(text: str) -> float:
+    """A probability between 0 and 1, both excluded.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    value = _number(text)
+    if value is None or not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no probability; write 0.01 for one in a hundred")
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.removesuffix("%"))
+    except ValueError:
+        return None
