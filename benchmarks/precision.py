@@ -104,6 +104,15 @@ def append(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def tidied(path: Path) -> list[dict[str, str]]:
+    """The rows in order, one a model and variant, and the CSV rewritten so."""
+    latest = {(row["model"].lower(), row["variant"]): row for row in read(path)}
+    rows = [latest[key] for key in sorted(latest)]
+    path.unlink()
+    append(path, rows)
+    return rows
+
+
 def compute(
     models: list[str], variants: list[str], path: Path, store: ArtifactStore, *, discard: bool, largest_first: bool
 ) -> None:
@@ -182,7 +191,7 @@ def main() -> None:
             largest_first=arguments.largest_first,
         )
     if arguments.markdown:
-        rows = sorted(read(arguments.csv), key=lambda row: (row["model"].lower(), row["variant"]))
+        rows = tidied(arguments.csv)
         title = "# Errors of FP16 and INT8 artifacts\n\nWhat the columns mean: [precision.md](precision.md)."
         arguments.markdown.write_text("\n".join([title, *summary(rows)]) + "\n", encoding="utf-8")
 
