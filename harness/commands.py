@@ -11,6 +11,7 @@ from pathlib import Path
 import zoo
 from converters.artifact import ArtifactStore, default_cache_dir
 from converters.request import stored_under
+from harness.comparison.command import compare
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
@@ -240,4 +241,5 @@ COMMANDS = {
     "run": run,
     "show": show,
     "verify": verify,
+    "compare": compare,
 }

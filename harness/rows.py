@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.gpu.columns import gpu_cells
-from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
+from harness.schema import COLUMN_NAMES, SCHEMA_VERSION, number_text
 from harness.series import SeriesFacts
 from harness.statistics import interval_over_trials, median
 from harness.trial import TrialResult
@@ -86,6 +86,9 @@ def _figures(ok: Sequence[TrialResult], batch: int) -> Row:
         "latency_min_ms": min(_numbers(ok, "latency_min_ms"), default=None),
         "reference_median_ms": _median(ok, "reference_median_ms"),
         "ratio_spread_percent": _median(ok, "ratio_spread_percent"),
+        "latency_trials_ms": _listed(ok, "latency_median_ms"),
+        "ratio_trials": _listed(ok, "ratio"),
+        "reference_trials_ms": _listed(ok, "reference_median_ms"),
         "samples_count": _sum(ok, "samples_count"),
         "blocks_count": _sum(ok, "blocks_count"),
         "blocks_contaminated_count": _sum(ok, "blocks_contaminated_count"),
@@ -126,6 +129,11 @@ def _numbers(trials: Sequence[TrialResult], name: str) -> list[float]:
 def _median(trials: Sequence[TrialResult], name: str) -> float | None:
     numbers = _numbers(trials, name)
     return median(numbers) if numbers else None
+
+
+def _listed(trials: Sequence[TrialResult], name: str) -> str:
+    """One number a trial, with the digits that a cell has."""
+    return " ".join(number_text(value) for value in _numbers(trials, name))
 
 
 def _sum(trials: Sequence[TrialResult], name: str) -> int:

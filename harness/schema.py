@@ -11,6 +11,9 @@ from typing import Literal
 
 SCHEMA_VERSION = 2
 
+SIGNIFICANT_DIGITS = 6
+"""Digits of a number in the CSV: beyond any clock. trials.jsonl keeps every digit."""
+
 ColumnType = Literal["text", "integer", "number", "time"]
 
 
@@ -169,6 +172,15 @@ _COUNTS = (
     Column("trials_count", "integer", "trials", "Trials that are ok: fresh processes behind the figures."),
     Column("trials_failed_count", "integer", "trials", "Trials that are not ok."),
     Column(
+        "latency_trials_ms",
+        "text",
+        "ms",
+        "The ok trials' medians, oldest first, separated by blanks: what two runs are compared by.",
+        _NOT_OK,
+    ),
+    Column("ratio_trials", "text", "", "Their ratios to the reference network.", _NOT_OK),
+    Column("reference_trials_ms", "text", "ms", "The reference network's medians in them.", _NOT_OK),
+    Column(
         "samples_count",
         "integer",
         "inferences",
@@ -301,3 +313,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+
+def number_text(value: float) -> str:
+    """A number as results.csv has it."""
+    return f"{value:.{SIGNIFICANT_DIGITS}g}"

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.rows import Row
-from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
+from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, number_text
 from harness.storage import StorageError, explained
 
 if TYPE_CHECKING:
     import pandas
-
-SIGNIFICANT_DIGITS = 6
-"""Digits of a number in the CSV: beyond any clock. trials.jsonl keeps every digit."""
 
 
 def format_header() -> str:
@@ -33,7 +30,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.{SIGNIFICANT_DIGITS}g}"
+        return number_text(value)
     return str(value)
 
 

@@ -55,7 +55,7 @@ class TrialJob:
     artifact_sha256: str
     """Digest the file must have, in hexadecimal; an empty string checks nothing."""
     reference: str
-    """Path of the reference network, which is always float32."""
+    """Path of the reference network: the project's own in float32, or in a gate the other side of the pair."""
     backend: str
     precision: str
     batch: int
@@ -69,6 +69,11 @@ class TrialJob:
     cache_dir: str = ""
     """Where engines that were built for this device lie; of no meaning to a runtime that builds none."""
     gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
+    reference_precision: str = "fp32"
+    reference_batch: int = 1
+    slowdown_percent: float = 0.0
+    """By how much the measured network is made slower than it is (`harness.slowdown`)."""
+    reference_slowdown_percent: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""

@@ -25,6 +25,7 @@ from harness import backends, statistics, timing
 from harness.backends.base import ArtifactError, Session, UnsupportedError
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
+from harness.slowdown import Slowed
 from harness.trial import Status, TrialJob, TrialResult
 
 _BYTES_PER_MIB = 1024 * 1024
@@ -57,7 +58,12 @@ def measure_job(job: TrialJob) -> TrialResult:
     device: Device = {"threads": job.threads, "gpu": job.gpu, "cache_dir": job.cache_dir}
     session = backend.prepare(job.artifact, precision=job.precision, batch=job.batch, **device)
     load_s = time.perf_counter() - begin_s
-    with session, backend.prepare(job.reference, precision="fp32", batch=1, **device) as reference:
+    with (
+        session,
+        backend.prepare(
+            job.reference, precision=job.reference_precision, batch=job.reference_batch, **device
+        ) as reference,
+    ):
         images = seeded_images(session, job.seed)
         first_inference_ms = session.start(images)
         outputs = session.outputs()
@@ -65,7 +71,12 @@ def measure_job(job: TrialJob) -> TrialResult:
         reference.start(seeded_images(reference, job.seed))
         precision_effective = session.precision_effective()
         meter = backend.meter(job.gpu)
-        blocks = timing.measure(session, reference, job.timing, meter=meter)
+        blocks = timing.measure(
+            slowed(session, job.slowdown_percent),
+            slowed(reference, job.reference_slowdown_percent),
+            job.timing,
+            meter=meter,
+        )
         figures = session.gpu_figures()
         if figures:
             from harness.gpu.energy import session_energy_mj
@@ -88,6 +99,19 @@ def measure_job(job: TrialJob) -> TrialResult:
         gpu=figures.with_readings(meter.summary()) if figures else None,
         **summarise(blocks, job.batch),
     )
+
+
+def slowed(session: Session, percent: float) -> timing.Timeable:
+    """The session, slower by the percentage where there is one.
+
+    Raises:
+        UnsupportedError: its latency is not the host's.
+    """
+    if not percent:
+        return session
+    if session.latency_kind != "host":
+        raise UnsupportedError(f"Only host latency can be slowed down, not {session.latency_kind}.")
+    return Slowed(session, percent)
 
 
 def summarise(blocks: list[timing.Block], batch: int) -> dict[str, Any]:

@@ -1,0 +1,195 @@
+"""The gate: suspects are found with few pairs, and called only by fresh ones.
+
+Stage one measures every series with a few pairs. A series whose pairs lean to either side is a suspect, and gets
+pairs of its own in stage two; only these decide, so that what made it a suspect by chance does not count twice. The
+p-values of stage two are corrected for all series of the gate, suspects or not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from harness.comparison.multiplicity import holm
+from harness.comparison.pair import Pairing, PairResult
+from harness.comparison.sign_flip import faster_p_value, least_p_value, slower_p_value
+from harness.comparison.verdict import Verdict
+from harness.statistics import interval_over_trials, median
+
+MeasurePair = Callable[[Pairing, int, bool], PairResult]
+"""Measures a pairing with a seed, swapped or not."""
+
+Tell = Callable[[str, Pairing, PairResult], None]
+"""Is told of the stage, the pairing and each of its pairs as it ends."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GateRules:
+    """How many pairs, and what counts as a change."""
+
+    margin_percent: float = 0.5
+    threshold_percent: float = 3.0
+    error_rate: float = 0.01
+    """Of any false alarm among all series (Holm)."""
+    screen_pairs: int = 6
+    screen_rate: float = 0.1
+    """One-sided p-value at which a series becomes a suspect, to either side."""
+    confirm_pairs: int = 20
+    repeats: int = 3
+    """Pairs that were disturbed throughout are measured again as often, a series."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gated:
+    """What became of one series."""
+
+    pairing: Pairing
+    verdict: Verdict
+    reason: str = ""
+    change_percent: float | None = None
+    """Median over the pairs that decided."""
+    low_percent: float | None = None
+    high_percent: float | None = None
+    p_slower: float | None = None
+    """Of the pairs that decided, corrected for all series where they are a suspect's."""
+    suspect: bool = False
+    log_ratios: tuple[float, ...] = ()
+    """Of the pairs that decided."""
+    screen_log_ratios: tuple[float, ...] = ()
+    base_median_ms: float | None = None
+    new_median_ms: float | None = None
+
+
+def gate(pairings: Sequence[Pairing], measure: MeasurePair, rules: GateRules, *, seed: int, tell: Tell) -> list[Gated]:
+    """Screens every series and confirms the suspects.
+
+    Args:
+        pairings: the series.
+        measure: measures one pair.
+        rules: how many pairs, and what counts.
+        seed: of the order, the sides' places and the inputs.
+        tell: progress.
+
+    Returns:
+        The series in the order given.
+    """
+    screened = _measure_all("screen", pairings, rules.screen_pairs, measure, rules, seed, tell)
+    suspects = [one for one in pairings if _is_suspect(_logs(screened[one]), rules)]
+    confirmed = _measure_all("confirm", suspects, rules.confirm_pairs, measure, rules, seed + 1, tell)
+    judged = [one for one in pairings if _logs(screened[one])]
+    slower = _corrected(judged, confirmed, rules, slower_p_value)
+    faster = _corrected(judged, confirmed, rules, faster_p_value)
+    return [
+        _gated(one, screened[one], confirmed.get(one), slower.get(one, 1.0), faster.get(one, 1.0), rules)
+        for one in pairings
+    ]
+
+
+def pairs_needed(series: int, error_rate: float) -> int:
+    """The fewest confirming pairs with which a gate of as many series can call anything at all."""
+    return next(pairs for pairs in range(1, 65) if least_p_value(pairs) <= error_rate / series)
+
+
+def _measure_all(
+    stage: str,
+    pairings: Sequence[Pairing],
+    pairs: int,
+    measure: MeasurePair,
+    rules: GateRules,
+    seed: int,
+    tell: Tell,
+) -> dict[Pairing, list[PairResult]]:
+    """Pairs of every series, round after round in a random order; a series that fails is not tried again."""
+    generator = random.Random(f"{seed}-{stage}")
+    places = {one: _places(pairs, generator) for one in pairings}
+    found: dict[Pairing, list[PairResult]] = {one: [] for one in pairings}
+    spare = dict.fromkeys(pairings, rules.repeats)
+    for round_ in range(pairs):
+        order = list(pairings)
+        generator.shuffle(order)
+        for one in order:
+            if found[one] and found[one][-1].status != "ok":
+                continue
+            result = measure(one, generator.randrange(2**31), places[one][round_])
+            tell(stage, one, result)
+            # Judged by the disturbance alone, before anyone looks at which side was slower.
+            while result.contaminated and spare[one]:
+                spare[one] -= 1
+                result = measure(one, generator.randrange(2**31), places[one][round_])
+                tell(stage, one, result)
+            found[one].append(result)
+    return found
+
+
+def _places(pairs: int, generator: random.Random) -> list[bool]:
+    """Which side takes which place in each pair: half and half, in random order."""
+    places = [index % 2 == 0 for index in range(pairs)]
+    generator.shuffle(places)
+    return places
+
+
+def _logs(results: Sequence[PairResult]) -> list[float]:
+    return [result.log_ratio for result in results if result.log_ratio is not None]
+
+
+def _is_suspect(log_ratios: list[float], rules: GateRules) -> bool:
+    if not log_ratios:
+        return False
+    tests = (slower_p_value, faster_p_value)
+    return any(test(log_ratios, rules.margin_percent) <= rules.screen_rate for test in tests)
+
+
+def _corrected(
+    judged: Sequence[Pairing],
+    confirmed: Mapping[Pairing, list[PairResult]],
+    rules: GateRules,
+    test: Callable[[list[float], float], float],
+) -> dict[Pairing, float]:
+    """P-values of the fresh pairs, corrected for every series that was judged; 1 for whoever is no suspect."""
+    p_values = [test(logs, rules.margin_percent) if (logs := _logs(confirmed.get(one, []))) else 1.0 for one in judged]
+    return dict(zip(judged, (float(p) for p in holm(p_values)), strict=True))
+
+
+def _gated(
+    pairing: Pairing,
+    screened: list[PairResult],
+    confirmed: list[PairResult] | None,
+    slower: float,
+    faster: float,
+    rules: GateRules,
+) -> Gated:
+    failed = next((one for one in [*screened, *(confirmed or [])] if one.status != "ok"), None)
+    deciding = screened if confirmed is None else confirmed
+    logs = _logs(deciding)
+    if failed is not None or not logs:
+        reason = f"{failed.status}: {failed.reason}" if failed else "no pair was measured"
+        return Gated(pairing, "not measured", reason, screen_log_ratios=tuple(_logs(screened)))
+    low, high = interval_over_trials(np.exp(logs))
+    found = Gated(
+        pairing,
+        "inconclusive",
+        change_percent=100 * (median(np.exp(logs)) - 1),
+        low_percent=None if low is None else 100 * (low - 1),
+        high_percent=None if high is None else 100 * (high - 1),
+        p_slower=slower if confirmed is not None else slower_p_value(logs, rules.margin_percent),
+        suspect=confirmed is not None,
+        log_ratios=tuple(logs),
+        screen_log_ratios=tuple(_logs(screened)),
+        base_median_ms=median([one.base_median_ms for one in deciding if one.base_median_ms is not None]),
+        new_median_ms=median([one.new_median_ms for one in deciding if one.new_median_ms is not None]),
+    )
+    return dataclasses.replace(found, verdict=_verdict(found, slower, faster, rules))
+
+
+def _verdict(found: Gated, slower: float, faster: float, rules: GateRules) -> Verdict:
+    if slower <= rules.error_rate:
+        return "regressed"
+    if faster <= rules.error_rate:
+        return "improved"
+    ends = (found.low_percent, found.high_percent)
+    if all(end is not None and abs(end) <= rules.threshold_percent for end in ends):
+        return "same"
+    return "inconclusive"

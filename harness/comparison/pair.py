@@ -1,0 +1,108 @@
+"""One pair: a fresh process holds both sides and measures them in alternating short blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from harness.gpu.settings import GpuSettings
+from harness.launcher import run_trial
+from harness.trial import Status, TimingSettings, TrialJob, TrialResult
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One version of a series."""
+
+    artifact: str
+    """Path of the ONNX file."""
+    sha256: str
+    precision: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairing:
+    """A series of the gate: the same model, twice."""
+
+    model: str
+    batch: int
+    base: Side
+    new: Side
+
+
+@dataclasses.dataclass(frozen=True)
+class PairResult:
+    """What one pair found."""
+
+    status: Status
+    reason: str = ""
+    log_ratio: float | None = None
+    """Natural logarithm of the candidate's latency over the baseline's."""
+    base_median_ms: float | None = None
+    new_median_ms: float | None = None
+    contaminated: bool = False
+    """Whether others disturbed every group of blocks, so that the pair is to be repeated."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """What all pairs of a gate share."""
+
+    backend: str
+    threads: int
+    timing: TimingSettings
+    gpu: GpuSettings
+    timeout_s: float
+    cache_dir: str
+
+
+def measure_pair(
+    pairing: Pairing, conditions: Conditions, *, seed: int, swapped: bool, work_dir: Path, slowdown_percent: float = 0.0
+) -> PairResult:
+    """Measures both sides in one fresh process.
+
+    Args:
+        pairing: the two sides.
+        conditions: how they are measured.
+        seed: of the input images.
+        swapped: whether the baseline takes the place of the measured network, which is loaded and timed first; to
+            be drawn at random, so that the places' own effect becomes noise.
+        work_dir: for the files of the while.
+        slowdown_percent: makes the candidate slower than it is, to see whether that is found.
+    """
+    first, second = (pairing.base, pairing.new) if swapped else (pairing.new, pairing.base)
+    job = TrialJob(
+        artifact=first.artifact,
+        artifact_sha256=first.sha256,
+        reference=second.artifact,
+        reference_precision=second.precision,
+        reference_batch=pairing.batch,
+        backend=conditions.backend,
+        precision=first.precision,
+        batch=pairing.batch,
+        threads=conditions.threads,
+        timing=conditions.timing,
+        seed=seed,
+        samples="",
+        cache_dir=conditions.cache_dir,
+        gpu=conditions.gpu,
+        slowdown_percent=0.0 if swapped else slowdown_percent,
+        reference_slowdown_percent=slowdown_percent if swapped else 0.0,
+    )
+    return pair_result(run_trial(job, timeout_s=conditions.timeout_s, work_dir=work_dir), swapped)
+
+
+def pair_result(trial: TrialResult, swapped: bool) -> PairResult:
+    """The pair that a trial is, whose measured network was the baseline where they were `swapped`."""
+    if trial.status != "ok" or trial.ratio is None:
+        return PairResult(trial.status, trial.reason)
+    medians_ms = (trial.latency_median_ms, trial.reference_median_ms)
+    base_ms, new_ms = medians_ms if swapped else medians_ms[::-1]
+    return PairResult(
+        "ok",
+        log_ratio=-math.log(trial.ratio) if swapped else math.log(trial.ratio),
+        base_median_ms=base_ms,
+        new_median_ms=new_ms,
+        contaminated=trial.blocks_count == trial.blocks_contaminated_count,
+    )

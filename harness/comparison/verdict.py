@@ -1,0 +1,182 @@
+"""One verdict a series, and one for the whole comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Mapping
+from typing import Literal
+
+from harness.comparison.errors import ComparisonError
+from harness.comparison.multiplicity import benjamini_hochberg, holm
+from harness.comparison.results_file import MeasuredSeries, SeriesKey
+from harness.comparison.unpaired import Change, Samples, change, samples_of, smallest_detectable_percent, typical_sd
+from harness.statistics import median
+
+Verdict = Literal["regressed", "improved", "same", "inconclusive", "not measured"]
+
+EXIT_CLEAN = 0
+EXIT_REGRESSED = 1
+EXIT_INCONCLUSIVE = 3
+"""2 is a bad request, as everywhere."""
+
+SLOW_PHASE = 1.15
+"""A trial whose reference network took this much longer than in the run's typical trial belongs to a slow phase of the
+machine, in which networks lose different shares of their speed. `docs/evidence.md` shows two such speeds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What counts as a change."""
+
+    margin_percent: float = 0.5
+    """Change that is tolerated: slower by more is a regression once it is certain."""
+    threshold_percent: float = 3.0
+    """Change that matters: an interval within it says `same`."""
+    error_rate: float = 0.01
+    """Of any false alarm among all series of the comparison (Holm)."""
+    across_environments: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesComparison:
+    """What became of one series."""
+
+    key: SeriesKey
+    verdict: Verdict
+    reason: str = ""
+    """Why it was not measured, or what to beware of."""
+    change: Change | None = None
+    latency_change_percent: float | None = None
+    """Of the plain latency, which moves with the machine."""
+    base_latency_ms: float | None = None
+    new_latency_ms: float | None = None
+    smallest_detectable_percent: float | None = None
+    suspect: bool = False
+    """Whether it is on the advisory list of slow-downs, on which one in a hundred at most is a false alarm."""
+
+
+def compare_runs(
+    base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], rules: Rules
+) -> list[SeriesComparison]:
+    """Every series of either run, in the candidate's order and then those that only the baseline has.
+
+    Raises:
+        ComparisonError: the runs have no series in common, or were measured in different environments.
+    """
+    common = [key for key in new if key in base]
+    if not common:
+        raise ComparisonError(
+            f"the runs have no series in common: the baseline has {_some(base)}, the candidate {_some(new)}. "
+            "Measure the same models on the same backend, precision and batch."
+        )
+    caution = _environments(base, new, common, rules)
+    samples = _samples(base, new, common)
+    typical = typical_sd(list(samples.values()))
+    changes = {key: change(one, typical, rules.margin_percent) for key, one in samples.items()}
+    slower = holm([one.p_slower for one in changes.values()])
+    faster = holm([one.p_faster for one in changes.values()])
+    suspects = benjamini_hochberg([one.p_slower for one in changes.values()]) <= rules.error_rate
+    compared = {}
+    for position, (key, one) in enumerate(changes.items()):
+        compared[key] = SeriesComparison(
+            key,
+            _verdict(one, float(slower[position]), float(faster[position]), rules),
+            caution,
+            one,
+            100 * (median(new[key].latencies_ms) / median(base[key].latencies_ms) - 1),
+            median(base[key].latencies_ms),
+            median(new[key].latencies_ms),
+            smallest_detectable_percent(
+                samples[key],
+                typical,
+                margin_percent=rules.margin_percent,
+                error_rate=rules.error_rate / len(changes),
+            ),
+            bool(suspects[position]),
+        )
+    keys = [*new, *(key for key in base if key not in new)]
+    return [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
+
+
+def exit_code(found: list[SeriesComparison]) -> int:
+    """Of the command: regressed before inconclusive, and a series that was not measured leaves it open too."""
+    verdicts = {one.verdict for one in found}
+    if "regressed" in verdicts:
+        return EXIT_REGRESSED
+    return EXIT_INCONCLUSIVE if verdicts & {"inconclusive", "not measured"} else EXIT_CLEAN
+
+
+def steady_ratios(series: MeasuredSeries, typical_reference_ms: float) -> tuple[float, ...]:
+    """The ratios of the trials outside slow phases of the machine; all where too few are left."""
+    pairs = zip(series.ratios, series.references_ms, strict=True)
+    steady = tuple(ratio for ratio, reference in pairs if reference <= SLOW_PHASE * typical_reference_ms)
+    return steady if len(steady) >= min(3, len(series.ratios)) else series.ratios
+
+
+def _samples(
+    base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], common: list[SeriesKey]
+) -> dict[SeriesKey, Samples]:
+    found = {}
+    references = [_typical_reference_ms(run) for run in (base, new)]
+    for key in common:
+        sides = [steady_ratios(run[key], reference) for run, reference in zip((base, new), references, strict=True)]
+        one = samples_of(*sides)
+        if one is not None:
+            found[key] = one
+    return found
+
+
+def _typical_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
+    """The run's faster half tells the speed to which the machine returns."""
+    times = [time for series in run.values() for time in series.references_ms]
+    return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
+
+
+def _verdict(one: Change, slower: float, faster: float, rules: Rules) -> Verdict:
+    if slower <= rules.error_rate:
+        return "regressed"
+    if faster <= rules.error_rate:
+        return "improved"
+    if -rules.threshold_percent <= one.low_percent and one.high_percent <= rules.threshold_percent:
+        return "same"
+    return "inconclusive"
+
+
+def _unmeasured(key: SeriesKey, base: MeasuredSeries | None, new: MeasuredSeries | None) -> SeriesComparison:
+    for side, series in (("baseline", base), ("candidate", new)):
+        if series is None:
+            return SeriesComparison(key, "not measured", f"the {side} does not have it")
+        if series.status != "ok":
+            return SeriesComparison(key, "not measured", f"{side}: {series.status}: {series.reason}")
+    return SeriesComparison(key, "not measured", "a single trial on a side says nothing of the spread: run --rounds 5")
+
+
+def _environments(
+    base: Mapping[SeriesKey, MeasuredSeries],
+    new: Mapping[SeriesKey, MeasuredSeries],
+    common: list[SeriesKey],
+    rules: Rules,
+) -> str:
+    """The caution that every line carries where environments differ and that was allowed."""
+    for key in common:
+        one, other = base[key], new[key]
+        if one.latency_kind and other.latency_kind and one.latency_kind != other.latency_kind:
+            raise ComparisonError(
+                f"{key}: the baseline's latency is {one.latency_kind}, the candidate's {other.latency_kind}. "
+                "Such times are never compared."
+            )
+        if one.environment_id != other.environment_id:
+            told = f"{one.device} ({one.environment_id}) against {other.device} ({other.environment_id})"
+            if not rules.across_environments:
+                raise ComparisonError(
+                    f"the runs were measured in different environments: {told}. A difference may be the "
+                    "environment's; --across-environments compares all the same. `run.json` of each has the facts."
+                )
+            return f"across environments: {told}"
+    return ""
+
+
+def _some(run: Mapping[SeriesKey, MeasuredSeries]) -> str:
+    names = [str(key) for key in run]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,63 @@
+"""Runs made up of numbers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
+
+WriteRun = Callable[..., Path]
+
+FACTS: dict[str, Any] = {
+    "backend": "onnxruntime",
+    "precision": "fp32",
+    "batch": 1,
+    "status": "ok",
+    "environment_id": "0123456789ab",
+    "device": "Some processor, 2 threads",
+    "latency_kind": "host",
+    "schema_version": SCHEMA_VERSION,
+}
+
+
+def row(model: str, ratios: Sequence[float], **changes: Any) -> dict[str, Any]:
+    """A row of results.csv whose reference network takes 4 ms in every trial."""
+    return {
+        **FACTS,
+        "model": model,
+        "ratio_trials": " ".join(f"{ratio:.6g}" for ratio in ratios),
+        "latency_trials_ms": " ".join(f"{4 * ratio:.6g}" for ratio in ratios),
+        "reference_trials_ms": " ".join("4" for _ in ratios),
+        **changes,
+    }
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = COLUMN_NAMES) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> WriteRun:
+    """Writes rows to `<name>/results.csv` and returns the run directory."""
+
+    def write(name: str, *rows: Mapping[str, Any]) -> Path:
+        directory = tmp_path / name
+        directory.mkdir()
+        write_rows(directory / "results.csv", rows)
+        return directory
+
+    return write
+
+
+@pytest.fixture
+def make_row() -> Callable[..., dict[str, Any]]:
+    return row

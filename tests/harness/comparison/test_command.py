@@ -1,0 +1,71 @@
+"""`harness compare` as it is called, and what it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.cli import main
+
+MakeRow = Callable[..., dict[str, Any]]
+WriteRun = Callable[..., Path]
+
+STEADY = [1.0, 1.002, 0.999, 1.001, 0.998]
+
+
+@pytest.fixture
+def runs(write_run: WriteRun, make_row: MakeRow) -> list[str]:
+    """Two runs of which one series of three is 10 % slower, and one failed."""
+    slower = [1.1 * ratio for ratio in STEADY]
+    base = write_run("base", *(make_row(name, STEADY) for name in ("ofa/a", "ofa/b", "ofa/c")))
+    new = write_run(
+        "new",
+        make_row("ofa/a", STEADY[::-1]),
+        make_row("ofa/b", slower),
+        make_row("ofa/c", [], status="timeout", reason="300 s"),
+    )
+    return [str(base), str(new)]
+
+
+def test_a_regression_is_told_and_decides_the_exit_code(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", *runs]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:2] == ["regressed", "ofa/b"]
+    assert "+10.0 %" in lines[1]
+    assert "1 regressed, 1 not measured, 1 same of 3 series" in lines[-1]
+
+
+def test_a_run_against_itself_is_clean(runs: list[str]) -> None:
+    assert main(["compare", runs[0], runs[0]]) == 0
+
+
+def test_a_bad_request_is_one_line_and_2(tmp_path: Path, runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", runs[0], str(tmp_path / "nowhere")]) == 2
+    told = capsys.readouterr().err
+    assert "nowhere" in told
+    assert "Traceback" not in told
+
+
+def test_the_files_say_the_same(runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = tmp_path / "step-summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    names = {kind: tmp_path / f"out/{kind}" for kind in ("markdown", "junit", "json")}
+    main(["compare", *runs, *(word for kind, path in names.items() for word in (f"--{kind}", str(path)))])
+    assert summary.read_text().strip() == names["markdown"].read_text().strip()
+    assert "| regressed | ofa/b (onnxruntime, fp32) | +10.0 % |" in names["markdown"].read_text()
+    suite = ElementTree.fromstring(names["junit"].read_text())
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    series = json.loads(names["json"].read_text())["series"]
+    assert [one["verdict"] for one in series] == ["regressed", "not measured", "same"]
+
+
+@pytest.mark.parametrize("option", [["--margin", "-1"], ["--error-rate", "0"], ["--threshold", "three"]])
+def test_a_rule_that_cannot_be_is_refused(runs: list[str], option: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", *runs, *option])
+    assert ended.value.code == 2

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.comparison.errors import ComparisonError
+from harness.comparison.results_file import MeasuredSeries, SeriesKey
+from harness.comparison.verdict import (
+    EXIT_CLEAN,
+    EXIT_INCONCLUSIVE,
+    EXIT_REGRESSED,
+    Rules,
+    SeriesComparison,
+    compare_runs,
+    exit_code,
+    steady_ratios,
+)
+
+Run = dict[SeriesKey, MeasuredSeries]
+
+
+def key(model: str) -> SeriesKey:
+    return SeriesKey(model, "onnxruntime", "fp32", "1")
+
+
+def series(model: str, ratios: Any, references_ms: Any = None, **changes: Any) -> MeasuredSeries:
+    ratios = tuple(float(ratio) for ratio in ratios)
+    references = tuple(references_ms or [4.0] * len(ratios))
+    facts = {"status": "ok", "reason": "", "environment_id": "one", "device": "A processor", "latency_kind": "host"}
+    latencies = tuple(4.0 * ratio for ratio in ratios)
+    return MeasuredSeries(
+        key(model), **{**facts, **changes}, latencies_ms=latencies, ratios=ratios, references_ms=references
+    )
+
+
+def run(*members: MeasuredSeries) -> Run:
+    return {one.key: one for one in members}
+
+
+def noisy(model: str, level: float, seed: int, trials: int = 6, sd: float = 0.01, **changes: Any) -> MeasuredSeries:
+    return series(model, level * np.exp(np.random.default_rng(seed).normal(0, sd, trials)), **changes)
+
+
+def verdicts(found: list[SeriesComparison]) -> dict[str, str]:
+    return {one.key.model: one.verdict for one in found}
+
+
+def test_each_verdict() -> None:
+    names = ("equal", "slower", "faster", "broken")
+    base = run(*(noisy(name, 1.0, seed, sd=0.004) for seed, name in enumerate(names)), noisy("gone", 1.0, 9))
+    new = run(
+        noisy("equal", 1.0, 10, sd=0.004),
+        noisy("slower", 1.08, 11, sd=0.004),
+        noisy("faster", 0.92, 12, sd=0.004),
+        series("broken", [], status="failed", reason="no kernel"),
+        noisy("added", 1.0, 13),
+    )
+    found = compare_runs(base, new, Rules())
+    assert verdicts(found) == {
+        "equal": "same",
+        "slower": "regressed",
+        "faster": "improved",
+        "broken": "not measured",
+        "added": "not measured",
+        "gone": "not measured",
+    }
+    reasons = {one.key.model: one.reason for one in found}
+    assert reasons["broken"] == "candidate: failed: no kernel"
+    assert reasons["added"] == "the baseline does not have it"
+    assert reasons["gone"] == "the candidate does not have it"
+    assert exit_code(found) == EXIT_REGRESSED
+
+
+def test_wide_noise_is_inconclusive_and_says_what_could_be_seen() -> None:
+    found = compare_runs(run(noisy("a", 1.0, 0, 3, 0.05)), run(noisy("a", 1.0, 1, 3, 0.05)), Rules())
+    assert verdicts(found) == {"a": "inconclusive"}
+    assert found[0].smallest_detectable_percent is not None
+    assert found[0].smallest_detectable_percent > 5
+    assert exit_code(found) == EXIT_INCONCLUSIVE
+
+
+def test_all_the_same_is_clean() -> None:
+    found = compare_runs(run(noisy("a", 1.0, 0, 8, 0.005)), run(noisy("a", 1.0, 1, 8, 0.005)), Rules())
+    assert exit_code(found) == EXIT_CLEAN
+
+
+def test_a_single_trial_says_nothing() -> None:
+    found = compare_runs(run(series("a", [1.0])), run(series("a", [2.0])), Rules())
+    assert verdicts(found) == {"a": "not measured"}
+    assert "single trial" in found[0].reason
+
+
+def test_no_series_in_common_is_refused() -> None:
+    with pytest.raises(ComparisonError, match=r"no series in common: the baseline has a \(onnxruntime, fp32\)"):
+        compare_runs(run(series("a", [1, 1])), run(series("b", [1, 1])), Rules())
+
+
+def test_other_environments_are_refused_or_said_on_every_line() -> None:
+    base, new = run(noisy("a", 1, 0)), run(noisy("a", 1, 1, environment_id="two", device="B"))
+    with pytest.raises(ComparisonError, match=r"A processor \(one\) against B \(two\)"):
+        compare_runs(base, new, Rules())
+    found = compare_runs(base, new, Rules(across_environments=True))
+    assert all(one.reason.startswith("across environments: A processor (one)") for one in found)
+
+
+def test_times_of_different_kinds_are_refused() -> None:
+    with pytest.raises(ComparisonError, match="never compared"):
+        compare_runs(
+            run(noisy("a", 1, 0)), run(noisy("a", 1, 1, latency_kind="gpu_compute")), Rules(across_environments=True)
+        )
+
+
+def test_trials_of_a_slow_phase_are_left_out_while_enough_are_left() -> None:
+    one = series("a", [1.0, 0.7, 1.01, 1.02], [4.0, 5.5, 4.0, 4.1])
+    assert steady_ratios(one, 4.0) == (1.0, 1.01, 1.02)
+    two = series("a", [1.0, 0.7, 0.71], [4.0, 5.5, 5.5])
+    assert steady_ratios(two, 4.0) == two.ratios
+
+
+def test_false_alarms_over_families_are_as_rare_as_stated() -> None:
+    """100 comparisons of 20 equal series each, with spikes: no more than 6 may alarm at a stated 1 %."""
+    rng = np.random.default_rng(5)
+
+    def equal(name: str) -> MeasuredSeries:
+        process = rng.normal(0, 0.012, 5) + rng.choice([0, 0.2], 5, p=[0.97, 0.03])
+        return series(name, np.exp(process))
+
+    alarms = 0
+    for _ in range(100):
+        sides = [run(*(equal(f"m{index}") for index in range(20))) for _ in range(2)]
+        alarms += "regressed" in verdicts(compare_runs(*sides, Rules())).values()
+    assert alarms <= 6
+
+
+def test_holm_counts_all_series() -> None:
+    """A slow-down that one series alone would show is not called among two hundred."""
+    base = [noisy(f"m{index}", 1.0, index, 4, 0.01) for index in range(200)]
+    new = [noisy(f"m{index}", 1.035 if index == 0 else 1.0, 1000 + index, 4, 0.01) for index in range(200)]
+    alone = compare_runs(run(base[0]), run(new[0]), Rules())[0]
+    among = compare_runs(run(*base), run(*new), Rules())[0]
+    assert alone.verdict == "regressed"
+    assert among.verdict != "regressed"
+    assert alone.smallest_detectable_percent is not None
+    assert among.smallest_detectable_percent is not None
+    assert among.smallest_detectable_percent > alone.smallest_detectable_percent
