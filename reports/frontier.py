@@ -14,16 +14,12 @@ from harness.storage import explained
 from reports.groups import Group
 from reports.labels import place_labels
 from reports.names import short_names
+from reports.palette import style
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito's palette, told apart with every common colour blindness; black and yellow are left to the
-# frontier and out. Markers differ too, for print in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#8C510A", "#5E3C99")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -38,7 +34,7 @@ _SIZE_INCHES = (7.6, 5.0)
 _PNG_DPI = 200
 _CAPTION_CHARACTERS = 115
 
-_LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
+LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
 
 
 class PictureError(HarnessError):
@@ -142,8 +138,7 @@ _LEAST_TRIALS = 3
 
 
 def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int) -> None:
-    colour = _COLOURS[position % len(_COLOURS)]
-    marker = _MARKERS[position % len(_MARKERS)]
+    colour, marker = style(position)
     latency_ms, accuracy_percent = rows["latency_median_ms"], rows["accuracy_percent"]
     telling = rows["trials_count"] >= _LEAST_TRIALS
     axes.errorbar(
@@ -185,11 +180,12 @@ def _set_scales(axes: Axes, group: Group) -> None:
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(x=0.07, y=0.07)
-    axes.set_xlabel(_LATENCY_AXIS[group.latency_kind])
-    axes.set_ylabel(f"{_accuracy_axis(group)}, %")
+    axes.set_xlabel(LATENCY_AXIS[group.latency_kind])
+    axes.set_ylabel(f"{accuracy_axis(group)}, %")
 
 
-def _accuracy_axis(group: Group) -> str:
+def accuracy_axis(group: Group) -> str:
+    """Whose top-1 accuracy a picture of the group shows."""
     if group.accuracy_kinds == {"published"}:
         return "Published top-1 accuracy"
     if group.accuracy_kinds == {"measured"}:

@@ -1,0 +1,103 @@
+"""How the order of the models changes from one environment to another (figure 7 of arXiv 2205.00841)."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING
+
+from reports.groups import ranked
+
+if TYPE_CHECKING:
+    import pandas
+
+_CONFIGURATION = ["environment_id", "latency_kind", "backend", "precision", "batch"]
+_LEAST_MODELS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """What a set of comparable latencies was measured in."""
+
+    environment_id: str
+    latency_kind: str
+    backend: str
+    precision: str
+    batch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Rank:
+    """One model in two configurations; ranks count from 1, the fastest, among the common models."""
+
+    model: str
+    first: int
+    second: int
+    first_ms: float
+    second_ms: float
+    on_first_frontier: bool
+    """Whether it is on the frontier of the common models, as is `on_second_frontier`."""
+    on_second_frontier: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RankChange:
+    """The common models of two configurations of the same batch size in different environments."""
+
+    first: Configuration
+    second: Configuration
+    kendall_tau: float | None
+    """Kendall's tau-b of the latencies: 1 where both have the same order, -1 where it is reversed; None
+    where all latencies of one are equal."""
+    ranks: list[Rank]
+    """By rank in the first."""
+
+
+def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
+    """Every pair of configurations of different environments with at least three models in common.
+
+    A model with several artifacts in one configuration counts by its fastest.
+
+    Args:
+        rows: of results.csv, of one or more runs.
+    """
+    ok = rows[rows["status"] == "ok"]
+    configurations = []
+    for _, members in ok.groupby(_CONFIGURATION, sort=False):
+        first = members.iloc[0]
+        configuration = Configuration(*(first[name] for name in _CONFIGURATION[:-1]), batch=int(first["batch"]))
+        configurations.append((configuration, ranked(members).drop_duplicates("model")))
+    changes = []
+    for (first, first_rows), (second, second_rows) in itertools.combinations(configurations, 2):
+        if first.environment_id == second.environment_id or first.batch != second.batch:
+            continue
+        common = set(first_rows["model"]) & set(second_rows["model"])
+        if len(common) >= _LEAST_MODELS:
+            changes.append(_change(first, second, _only(first_rows, common), _only(second_rows, common)))
+    return changes
+
+
+def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
+    """The rows of `models` with the frontier drawn anew among them, by model."""
+    members = ranked(rows[rows["model"].isin(models)])
+    return members.assign(rank=members["latency_median_ms"].rank(method="min").astype(int)).set_index("model")
+
+
+def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b: pandas.DataFrame) -> RankChange:
+    from scipy.stats import kendalltau
+
+    b = b.loc[a.index]
+    tau = float(kendalltau(a["latency_median_ms"], b["latency_median_ms"]).statistic)
+    ranks = [
+        Rank(
+            str(model),
+            int(a.at[model, "rank"]),
+            int(b.at[model, "rank"]),
+            float(a.at[model, "latency_median_ms"]),
+            float(b.at[model, "latency_median_ms"]),
+            bool(a.at[model, "frontier"]),
+            bool(b.at[model, "frontier"]),
+        )
+        for model in a.index
+    ]
+    return RankChange(first, second, None if tau != tau else tau, ranks)
