@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-# Okabe and Ito's palette, told apart with every common colour blindness; black and yellow are left to the
-# frontier and out. Markers differ too, for print in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#8C510A", "#5E3C99")
+# Okabe and Ito's palette, told apart with every common colour blindness, and three more; black is left to the
+# frontier, grey to what is dominated, and yellow out. Markers differ too, for print in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#882255", "#8C510A", "#5E3C99")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 """Matplotlib's letters."""
 

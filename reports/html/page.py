@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 _STYLES = ("page.css", "chart.css")
-_SCRIPTS = ("dom.js", "data.js", "scales.js", "scatter.js", "table.js", "facts.js", "filter.js", "frontier.js",
+_SCRIPTS = ("dom.js", "data.js", "scales.js", "facts.js", "scatter.js", "table.js", "filter.js", "frontier.js",
             "ranks.js", "sections.js", "main.js")  # fmt: skip
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 

@@ -111,7 +111,9 @@ def _group_facts(group: Group) -> dict[str, Any]:
 
 
 def _sources(groups: Sequence[Group]) -> list[dict[str, str]]:
-    names = sorted({str(name) for group in groups for name in group.comparable["source"].unique()})
+    # Those with points first, and so in the colours that a picture of them alone gives them.
+    drawn = {str(name) for group in groups for name in group.comparable["source"].unique()}
+    names = sorted(drawn) + sorted({str(name) for group in groups for name in group.rows["source"].unique()} - drawn)
     styles = [style(position) for position in range(len(names))]
     return [
         {"name": name, "colour": colour, "marker": marker} for name, (colour, marker) in zip(names, styles, strict=True)
