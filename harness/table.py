@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.rows import Row
-from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, number_text
+from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, Column, number_text
 from harness.storage import StorageError, explained
 
 if TYPE_CHECKING:
@@ -51,23 +52,52 @@ def load_rows(path: Path) -> pandas.DataFrame:
     """
     import pandas
 
-    with explained(path):
-        text = path.read_text(encoding="utf-8")
+    try:
+        with explained(path):
+            text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StorageError(f"{path} is not a text file. Give the results.csv of a run.") from error
     _check_header(path, text)
     text_columns = [column.name for column in COLUMNS if column.type in ("text", "time")]
     dtypes: dict[str, Any] = {column.name: _DTYPES[column.type] for column in COLUMNS}
-    frame = pandas.read_csv(
-        io.StringIO(text),
-        dtype=dtypes,
-        # A model may be called "None" or "NA": in text only nothing is nothing.
-        keep_default_na=False,
-        na_values={name: [""] for name in COLUMN_NAMES if name not in text_columns},
-    )
-    _check_version(path, frame)
-    for column in COLUMNS:
-        if column.type == "time":
-            frame[column.name] = pandas.to_datetime(frame[column.name], utc=True, format="ISO8601")
+    try:
+        frame = pandas.read_csv(
+            io.StringIO(text),
+            dtype=dtypes,
+            # A model may be called "None" or "NA": in text only nothing is nothing.
+            keep_default_na=False,
+            na_values={name: [""] for name in COLUMN_NAMES if name not in text_columns},
+        )
+        _check_version(path, frame)
+        for column in COLUMNS:
+            if column.type == "time":
+                frame[column.name] = pandas.to_datetime(frame[column.name], utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise StorageError(
+            f"{path}{_damaged_line(text)} is damaged ({error}). Repeat the run's command: it makes the file anew from "
+            "trials.jsonl."
+        ) from error
     return frame
+
+
+def _damaged_line(text: str) -> str:
+    """`:7` for the first line with a wrong number of cells, or with text where a number belongs; empty if neither."""
+    lines = csv.reader(io.StringIO(text))
+    next(lines)
+    for cells in lines:
+        if len(cells) != len(COLUMNS) or not all(map(_is_of_its_type, COLUMNS, cells)):
+            return f":{lines.line_num}"
+    return ""
+
+
+def _is_of_its_type(column: Column, cell: str) -> bool:
+    if not cell or column.type in ("text", "time"):
+        return True
+    try:
+        number = float(cell)
+    except ValueError:
+        return False
+    return number.is_integer() if column.type == "integer" else not math.isnan(number)
 
 
 _DTYPES = {"text": str, "time": str, "integer": "Int64", "number": "float64"}

@@ -107,7 +107,7 @@ def _graph_pairs(found: Sequence[Conversion], varying: Varying) -> list[tuple[Re
 
 
 def _difference(base: Record, other: Record, varying: Varying) -> Difference:
-    changes = collections.Counter(other["operators"])
+    changes: collections.Counter[str] = collections.Counter(other["operators"])
     changes.subtract(base["operators"])
     return Difference(
         base["model"],

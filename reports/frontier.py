@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,9 @@ _STYLE: dict[Any, Any] = {
     # Without these an SVG has new ids every time, and a report that did not change differs.
     "svg.hashsalt": "baseline-zoo",
 }
-_SIZE_INCHES = (7.6, 5.0)
+SIZE_INCHES = (7.6, 5.0)
+# Without a date the same rows give the same file.
+_NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _PNG_DPI = 200
 _CAPTION_CHARACTERS = 115
 
@@ -64,28 +66,51 @@ def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
         PictureError: if matplotlib is not installed, or no row can be drawn.
         StorageError: if a file cannot be written.
     """
-    if not matplotlib_is_here():
-        raise PictureError("The picture needs matplotlib, which is not installed: pip install 'baseline-zoo[report]'")
     if not drawable(group):
         raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
+    save(lambda: make_figure(group, caption), paths)
+
+
+def save(make: Callable[[], Figure], paths: Sequence[Path]) -> None:
+    """Make a figure in the pictures' style and write it; `draw` says what is raised."""
+    if not matplotlib_is_here():
+        raise PictureError("The picture needs matplotlib, which is not installed: pip install 'baseline-zoo[report]'")
     from matplotlib import rc_context
 
     with rc_context(_STYLE):
-        figure = make_figure(group, caption)
+        figure = make()
         for path in paths:
-            metadata = {"Date": None} if path.suffix == ".svg" else None
             with explained(path):
-                figure.savefig(path, dpi=_PNG_DPI, metadata=metadata)
+                figure.savefig(path, dpi=_PNG_DPI, metadata=_NO_DATE.get(path.suffix))
 
 
 def make_figure(group: Group, caption: str) -> Figure:
     """The picture as a matplotlib figure, for `draw` and for notebooks; arguments as there."""
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    draw_group(axes, group, caption, sources_of([group]))
+    label_frontier(figure, axes, group)
+    return figure
+
+
+def sources_of(groups: Sequence[Group]) -> list[str]:
+    """The sources that have a point in any of the groups, in the order of their colours."""
+    return sorted({str(source) for group in groups for source in group.comparable["source"].unique()})
+
+
+def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -> None:
+    """Everything of a group's picture but its labels.
+
+    Args:
+        axes: where to draw.
+        group: `drawable` must hold.
+        caption: below the title.
+        sources: all sources of the figure, so that each has one colour in all its panels.
+    """
     rows = group.comparable
     frontier = rows[rows["frontier"]]
-    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-    axes = figure.add_subplot()
     _set_scales(axes, group)
     axes.plot(
         *zip(*_steps(_points(frontier)), strict=True),
@@ -94,10 +119,16 @@ def make_figure(group: Group, caption: str) -> Figure:
         zorder=1,
         label="frontier",
     )
-    for position, (source, members) in enumerate(rows.groupby("source")):
-        _draw_source(axes, members, str(source), position)
-    _set_titles(axes, group, len(rows), caption)
+    for source, members in rows.groupby("source"):
+        _draw_source(axes, members, str(source), sources.index(str(source)))
+    _set_titles(axes, group, rows["model"].nunique(), caption)
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
+
+
+def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
+    """Names of the networks on the frontier, where there is room; the figure's layout is settled by it."""
+    rows = group.comparable
+    frontier = rows[rows["frontier"]]
     left_out = place_labels(
         figure,
         axes,
@@ -111,7 +142,6 @@ def make_figure(group: Group, caption: str) -> Figure:
             f"no room to label: {', '.join(left_out)}", (0.01, 0.01), xycoords="axes fraction", fontsize=6,
             in_layout=False,
         )  # fmt: skip
-    return figure
 
 
 def _label_names(rows: pandas.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 from reports.groups import ranked
@@ -64,8 +65,8 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
     ok = rows[rows["status"] == "ok"]
     configurations = []
     for _, members in ok.groupby(_CONFIGURATION, sort=False):
-        first = members.iloc[0]
-        configuration = Configuration(*(first[name] for name in _CONFIGURATION[:-1]), batch=int(first["batch"]))
+        environment_id, latency_kind, backend, precision, batch = members[_CONFIGURATION].iloc[0]
+        configuration = Configuration(environment_id, latency_kind, backend, precision, int(batch))
         configurations.append((configuration, ranked(members).drop_duplicates("model")))
     changes = []
     for (first, first_rows), (second, second_rows) in itertools.combinations(configurations, 2):
@@ -88,16 +89,6 @@ def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b:
 
     b = b.loc[a.index]
     tau = float(kendalltau(a["latency_median_ms"], b["latency_median_ms"]).statistic)
-    ranks = [
-        Rank(
-            str(model),
-            int(a.at[model, "rank"]),
-            int(b.at[model, "rank"]),
-            float(a.at[model, "latency_median_ms"]),
-            float(b.at[model, "latency_median_ms"]),
-            bool(a.at[model, "frontier"]),
-            bool(b.at[model, "frontier"]),
-        )
-        for model in a.index
-    ]
-    return RankChange(first, second, None if tau != tau else tau, ranks)
+    facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontier") for side in (a, b)]
+    ranks = [Rank(str(model), *values) for model, *values in zip(a.index, *facts, strict=True)]
+    return RankChange(first, second, None if math.isnan(tau) else tau, ranks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from harness.results import RESULTS_NAME
 from harness.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
 from harness.table import load_rows
 from reports.errors import ReportError
+from reports.records import records
 
 if TYPE_CHECKING:
     import pandas
@@ -77,15 +79,13 @@ def _load(directory: Path) -> Run:
 
 def _check_figures(path: Path, rows: pandas.DataFrame) -> None:
     """Refuses an ok row whose latency is no positive number: it could be neither drawn nor ranked."""
-    ok = rows["status"] == "ok"
-    wrong = rows.index[ok & ~rows["latency_median_ms"].between(0, float("inf"), inclusive="neither")]
-    if len(wrong):
-        first = wrong[0]
-        raise ReportError(
-            f"{path}, row {first + 1} ({rows.at[first, 'model']}): status is ok, and latency_median_ms is "
-            f"{rows.at[first, 'latency_median_ms']}, which is no time. The file was edited; take the row out, or "
-            "have it made again by repeating the run's command."
-        )
+    for line, row in enumerate(records(rows), start=2):
+        latency_ms = row["latency_median_ms"]
+        if row["status"] == "ok" and not (latency_ms is not None and 0 < latency_ms < math.inf):
+            raise ReportError(
+                f"{path}:{line}: {row['model']} is ok, and its latency_median_ms is {latency_ms}, which is no time. "
+                "The file was edited; repeat the run's command to have it made anew from its trials."
+            )
 
 
 def merged(members: Sequence[Run]) -> Runs:

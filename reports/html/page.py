@@ -8,12 +8,27 @@ import html
 import json
 import re
 from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from harness.storage import replace_text
+from reports.html.payload import payload
+from reports.runs import Runs
 
 _STYLES = ("page.css", "chart.css")
 _SCRIPTS = ("dom.js", "data.js", "scales.js", "facts.js", "scatter.js", "table.js", "filter.js", "frontier.js",
             "ranks.js", "sections.js", "main.js")  # fmt: skip
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
+
+
+def write_page(runs: Runs, path: Path) -> None:
+    """Write the page of one or more runs.
+
+    Raises:
+        StorageError: if the file cannot be written.
+    """
+    devices = dict.fromkeys(run.info.device for run in runs.members)
+    replace_text(path, page(payload(runs), f"Latency against accuracy: {', '.join(devices)}"))
 
 
 def page(facts: dict[str, Any], title: str) -> str:

@@ -12,7 +12,7 @@ from reports.audit import conversions, differences, operator_totals
 from reports.banner import all_facts, main_facts
 from reports.cautions import accuracy_note, cautions, is_disturbed, usual_reference_ms
 from reports.effects import effects, summarised
-from reports.frontier import LATENCY_AXIS, accuracy_axis
+from reports.frontier import LATENCY_AXIS, accuracy_axis, sources_of
 from reports.groups import Group, grouped
 from reports.names import short_names
 from reports.pairs import Varying, exporter_name
@@ -112,8 +112,8 @@ def _group_facts(group: Group) -> dict[str, Any]:
 
 def _sources(groups: Sequence[Group]) -> list[dict[str, str]]:
     # Those with points first, and so in the colours that a picture of them alone gives them.
-    drawn = {str(name) for group in groups for name in group.comparable["source"].unique()}
-    names = sorted(drawn) + sorted({str(name) for group in groups for name in group.rows["source"].unique()} - drawn)
+    drawn = sources_of(groups)
+    names = drawn + sorted({str(name) for group in groups for name in group.rows["source"].unique()} - set(drawn))
     styles = [style(position) for position in range(len(names))]
     return [
         {"name": name, "colour": colour, "marker": marker} for name, (colour, marker) in zip(names, styles, strict=True)

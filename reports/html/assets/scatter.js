@@ -8,6 +8,7 @@ const textWidth = (text) => {
 };
 
 const AXIS_FONT_PX = 11.5;
+const tickText = (value) => `${value}`.replace("-", "−");
 const fittedSize = (text, room) => `${Math.min(AXIS_FONT_PX, (FONT_PX * room) / textWidth(text)).toFixed(2)}px`;
 
 function markerPath(marker, r) {
@@ -116,10 +117,10 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
     return [
       ...x.ticks.flatMap((tick) => [
         svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: top, y2: bottom }),
-        svg("text", { class: "tick", x: x(tick), y: bottom + 16, "text-anchor": "middle" }, `${tick}`)]),
+        svg("text", { class: "tick", x: x(tick), y: bottom + 16, "text-anchor": "middle" }, tickText(tick))]),
       ...y.ticks.flatMap((tick) => [
         svg("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-        svg("text", { class: "tick", x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, `${tick}`)]),
+        svg("text", { class: "tick", x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick))]),
       svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
       svg("line", { class: "axis", x1: left, x2: left, y1: top, y2: bottom }),
       svg("text", { x: (left + right) / 2, y: height - 8, "text-anchor": "middle", "--size": fittedSize(xLabel, right - left + 40) }, xLabel),
@@ -192,8 +193,12 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
       event.preventDefault();
       const from = among.indexOf(at);
       look(among[from < 0 ? 0 : (from + steps[event.key] + among.length) % among.length]);
-    } else if (event.key === "Enter" && at) showFacts(at.row);
-    else if (event.key === "Escape") leave();
+    } else if (event.key === "Enter" && at) {
+      // Or the same key would press the dialog's button at once.
+      event.preventDefault();
+      showFacts(at.row);
+    }
+    if (event.key === "Escape") leave();
   });
 
   charts.push({ ring(model) {

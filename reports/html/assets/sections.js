@@ -167,8 +167,10 @@ function environmentsSection() {
     DATA.notes.map((note) => el("p", { class: "caution" }, el("b", null, "Merged: "), note)),
     el("div", { class: "cards" }, [...ENVIRONMENTS.values()].map((environment) => el("article", { class: "card" },
       el("h3", null, environmentName(environment.id)),
-      facts(Object.entries(environment.facts)),
-      facts(environment.runs.map((run) => ["run", `${run.name}, started ${run.created_at.slice(0, 16).replace("T", " ")} UTC, ${plural(run.rows, "row")}`])),
+      facts([
+        ...Object.entries(environment.facts),
+        ...environment.runs.map((run) => ["run", `${run.name}, started ${run.created_at.slice(0, 16).replace("T", " ")} UTC, ${plural(run.rows, "row")}`]),
+      ]),
       Object.keys(environment.all_facts).length ? folded("All facts of the environment and the run", facts(Object.entries(environment.all_facts))) : null))),
   ];
 }
