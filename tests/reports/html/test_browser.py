@@ -19,6 +19,9 @@ pytest.importorskip("selenium", reason="the browser tests need the extra `browse
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -182,9 +185,20 @@ def _mark(page: webdriver.Chrome, model: str, chart: int = 0) -> WebElement:
     return page.find_element(By.CSS_SELECTOR, f'#frontier-{chart} g[data-model="{model}"] .mark')
 
 
+def _scroll_to(page: webdriver.Chrome, element: WebElement) -> None:
+    """Scrolls, and waits until the page has been told: scrolling hides the tooltip."""
+    page.execute_async_script(
+        """
+        arguments[0].scrollIntoView({block: "center"});
+        requestAnimationFrame(() => requestAnimationFrame(arguments[1]));
+        """,
+        element,
+    )
+
+
 def _hover(page: webdriver.Chrome, mark: WebElement) -> dict[str, str]:
     """Moves to a mark; the tooltip's facts, and the name under an empty key."""
-    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", mark)
+    _scroll_to(page, mark)
     ActionChains(page).move_to_element(mark).perform()
     tooltip = page.find_element(By.ID, "tooltip")
     WebDriverWait(page, 5).until(lambda _: tooltip.is_displayed())
@@ -220,6 +234,28 @@ def test_arrow_keys_go_through_the_points_and_enter_shows_every_column(page: web
     assert "latency_median_ms\n1.5 ms" in dialog.text
     ActionChains(page).send_keys(Keys.ESCAPE).perform()
     assert not dialog.is_displayed()
+
+
+def _tap(page: webdriver.Chrome, element: WebElement) -> None:
+    finger = ActionBuilder(page, mouse=PointerInput(POINTER_TOUCH, "finger"))
+    finger.pointer_action.move_to(element).click()
+    finger.perform()
+
+
+def test_a_finger_sees_the_tooltip_first_and_then_every_column(page: webdriver.Chrome, report: Path) -> None:
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    _open(page, report, PHONE)
+    mark = _mark(page, "gamma/net-32")
+    _scroll_to(page, mark)
+    tooltip, dialog = page.find_element(By.ID, "tooltip"), page.find_element(By.ID, "facts")
+    _tap(page, mark)
+    WebDriverWait(page, 5).until(lambda _: tooltip.is_displayed())
+    assert tooltip.find_element(By.TAG_NAME, "b").text == "gamma/net-32"
+    assert not dialog.is_displayed()
+    _tap(page, mark)
+    WebDriverWait(page, 5).until(lambda _: dialog.is_displayed())
+    assert dialog.find_element(By.TAG_NAME, "h2").text == "gamma/net-32"
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
 def test_a_name_in_the_table_opens_the_facts_of_its_row(page: webdriver.Chrome) -> None:
