@@ -42,6 +42,7 @@ _RUN_EPILOG = (
 What a run leaves in the output directory:
   results.csv     a row a series, up to date after every trial (docs/columns.md)
   results.md      the table with its frontier; frontier.svg and .png, the picture
+  report.html     both in one page that sorts, filters and opens offline
   trials.jsonl    every trial; samples/, the raw times
 
 Run the same command again to go on after an interruption: nothing finished is measured twice.
