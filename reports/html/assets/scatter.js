@@ -71,8 +71,9 @@ function ringModel(model) {
   for (const chart of charts) chart.ring(model);
 }
 
-// points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, label, row}; line: corners in data units.
-function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine = false, tips = tooltipFacts }) {
+// points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, label, row}; line: corners in data units; yAlso: values that the
+// upright axis must reach, as where pictures side by side share it.
+function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
   const root = svg("svg", { id, role: "group", tabindex: "0", "aria-label":
     `${name}. ${plural(points.length, "point")}. Left and right arrow keys go through them, Enter shows all facts; the table holds the same figures.` });
   const byX = [...points].sort((a, b) => a.x - b.x);
@@ -85,7 +86,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
     const height = Math.round(Math.min(Math.max(width * 0.7, 300), 470));
     const frame = [48, 10, width - 12, height - 44];
     const x = scale(points.flatMap((p) => [p.x, p.xLow ?? p.x, p.xHigh ?? p.x]), [frame[0], frame[2]], { log: xLog, ticks: width < 480 ? 5 : 9 });
-    const y = scale(points.flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y, ...(zeroLine ? [0] : [])]), [frame[3], frame[1]], { ticks: 6, margin: 0.08 });
+    const y = scale(points.flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y, ...(zeroLine ? [0] : []), ...yAlso]), [frame[3], frame[1]], { ticks: 6, margin: 0.08 });
     const corners = line.map(([a, b]) => [x(a), y(b)]);
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     rings = svg("g");
@@ -97,7 +98,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
     const order = [...marks].sort((a, b) => a.point.strong - b.point.strong);
     const labels = placeLabels(
       byX.filter((p) => p.label).map((p) => ({ text: p.label, x: p.px, y: p.py })),
-      points.map((p) => [p.px, p.py, 4]),
+      points.map((p) => [p.px, p.py, p.strong ? 7 : 5]),
       corners.slice(1).map((corner, i) => [corners[i], corner]),
       frame,
     );

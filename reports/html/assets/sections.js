@@ -9,7 +9,8 @@ const exporterLabel = (name) => name.replace("torch.onnx.export ", "");
 function accuracySection() {
   const rows = OK_ROWS.filter((row) => !missing(row.accuracy_measured_top1_percent) && !missing(row.accuracy_published_top1_percent));
   if (!rows.length) {
-    const why = OK_ROWS.some((row) => row.weights === "probe") ? " The networks have seeded weights, whose accuracy says nothing." : "";
+    if (OK_ROWS.some((row) => !missing(row.accuracy_measured_top1_percent))) return [el("p", null, "None of the networks that were measured with images has a published accuracy.")];
+    const why = OK_ROWS.some((row) => row.weights === "probe") ? " Seeded weights, which some networks have, could not be." : "";
     return [el("p", null, `No accuracy was measured with images in these runs, so there is nothing to hold against the published figures.${why}`)];
   }
   const difference = (row) => row.accuracy_measured_top1_percent - row.accuracy_published_top1_percent;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 pytestmark = pytest.mark.browser
+
+MakeRun = Callable[..., Path]
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
 ROWS = 34 + 1 + 2 * 33 + 1
@@ -74,6 +76,13 @@ def _open(chromium: webdriver.Chrome, path: Path, size: tuple[int, int]) -> None
     chromium.get(path.as_uri())
     # The pictures are drawn once the browser has told their width.
     WebDriverWait(chromium, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, "#frontier-1 .mark"))
+
+
+def _open_run(chromium: webdriver.Chrome, directory: Path, path: Path) -> None:
+    """A page of one small run, which may have no picture."""
+    write_page(load_runs([directory]), path)
+    chromium.get(path.as_uri())
+    WebDriverWait(chromium, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, "#results tbody tr"))
 
 
 def _column(page: webdriver.Chrome, label: str, table: str = "results") -> list[str]:
@@ -169,6 +178,27 @@ def test_the_frontier_alone_and_a_filter_that_leaves_nothing(page: webdriver.Chr
     assert all(rank.startswith("★") for rank in ranks)
     page.find_element(By.ID, "filter-text").send_keys("no such network")
     assert page.find_element(By.CSS_SELECTOR, "#results tbody").text == "No row matches."
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"status": "failed", "reason": "no memory", "latency_kind": ""}, "no memory"),
+        ({"latency_median_ms": 5.0}, "No row has an accuracy, so there is no frontier."),
+        ({"latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0}, "1 network: onnxruntime 1.30.0"),
+        (
+            {"latency_median_ms": 5.0, "accuracy_measured_top1_percent": 75.0},
+            "None of the networks that were measured with images has a published accuracy.",
+        ),
+    ],
+)
+def test_a_run_of_one_row(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path, row: dict[str, Any], says: str
+) -> None:
+    _open_run(page, make_run("small", [{"model": "onnx/mine", **row}]), tmp_path / "small.html")
+    assert page.find_element(By.ID, "filter-count").text == "1 of 1 row shown"
+    assert len(_column(page, "model")) == 1
+    assert says in page.find_element(By.ID, "main").text
 
 
 def test_a_source_pressed_in_the_legend_is_shown_alone(page: webdriver.Chrome) -> None:
