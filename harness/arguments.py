@@ -6,16 +6,26 @@ import argparse
 import re
 from pathlib import Path
 
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
 from harness import backends
 from harness.comparison.command import add_compare
+from harness.comparison.gate_command import add_gate
+from harness.comparison.selfcheck_command import add_selfcheck
 from harness.gpu.settings import GpuSettings
+from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
-from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.request import (
+    DEFAULT_BUDGET_S,
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    DEFAULT_ROUNDS,
+    EXPORTERS,
+    RunRequest,
+)
 from harness.trial import TimingSettings
+from reports.layers import DEFAULT_TOP
 
 DEFAULT_OUTPUT = Path("results")
+DEFAULT_PROFILE_OUTPUT = Path("profile")
 
 _DESCRIPTION = """\
 Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
@@ -25,6 +35,7 @@ Start here:
   python -m harness run --models smoke         one small model of each source, a few minutes
   python -m harness run --models all           the whole zoo
   python -m harness report results             the table and the picture again
+  python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
 """
 
 _MODELS_HELP = """\
@@ -72,9 +83,8 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--opset",
         type=int,
-        default=DEFAULT_OPSET,
         metavar="N",
-        help="ONNX opset, 17 or later (%(default)s); older TensorRT wants 17",
+        help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 where the TensorRT here reads no newer one)",
     )
     group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
@@ -108,6 +118,16 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:FUNCTION",
         help="one's own network: a function that returns a torch.nn.Module; may be repeated",
     )
+
+
+def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
+    group.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        help=f"what an --onnx file computes in ({RunRequest.precision}); models of the zoo are converted to fp32",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
 
 
 def _add_gpu_options(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +171,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="an ONNX file of one's own, measured as it is; may be repeated",
     )
     parser.add_argument(
+        "--artifacts",
+        type=Path,
+        metavar="DIR",
+        help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
+        "as do --precision and --batch",
+    )
+    parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
@@ -162,13 +189,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         choices=PROTOCOLS,
         help="measure as published: " + "; ".join(f"{name} ({p.stated_in})" for name, p in PROTOCOLS.items()),
     )
-    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
-    group.add_argument(
-        "--precision",
-        choices=("fp32", "fp16", "int8"),
-        help=f"what an --onnx file computes in ({RunRequest.precision}); models of the zoo are converted to fp32",
-    )
-    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+    _add_runtime_options(group)
     group.add_argument(
         "--rounds",
         type=int,
@@ -199,6 +220,55 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_conversion_options(parser)
 
 
+def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    settings = ProfileSettings()
+    parser = commands.add_parser(
+        "profile",
+        help="which layers of one model take the time, as a CSV and a picture",
+        description="Converts the model if it has to, then has the runtime's own profiler time every layer. "
+        "docs/profile.md explains the files.",
+    )
+    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` names it")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or one's own network, as for `run`"
+    )
+    parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, and convert nothing"
+    )
+    parser.add_argument(
+        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_PROFILE_OUTPUT, metavar="DIR", help="where the files go (%(default)s)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=DEFAULT_TOP,
+        metavar="K",
+        help="longest layers with a bar in the picture (%(default)s)",
+    )
+    group = parser.add_argument_group("measuring")
+    _add_runtime_options(group)
+    group.add_argument(
+        "--inferences",
+        type=int,
+        default=settings.inferences,
+        metavar="N",
+        help="inferences with the profiler, and as many without (%(default)s)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration_s,
+        default=settings.timeout_s,
+        metavar="TIME",
+        help="for the profiling process (10m)",
+    )
+    _add_gpu_options(parser)
+    _add_conversion_options(parser)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `python -m harness`."""
     parser = argparse.ArgumentParser(
@@ -223,8 +293,15 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_model_options(convert)
+    convert.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+    )
     _add_conversion_options(convert)
     _add_run(commands)
+    _add_profile(commands)
     verify = commands.add_parser(
         "verify",
         help="hold networks and artifacts against the original releases",
@@ -236,6 +313,8 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
     _add_conversion_options(verify)
     add_compare(commands)
+    add_gate(commands)
+    add_selfcheck(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import zoo
-from converters.artifact import ArtifactStore, default_cache_dir
-from converters.request import stored_under
+from harness import backends
+from harness.cache import default_cache_dir
 from harness.comparison.command import compare
+from harness.comparison.gate_command import run_gate
+from harness.comparison.selfcheck_command import selfcheck
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
-from harness.request import RunRequest
+from harness.request import DEFAULT_OPSET, RunRequest
 from harness.trial import TimingSettings
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
 
 
 def say(line: str) -> None:
@@ -25,7 +30,10 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _cards(patterns: list[str]) -> list[zoo.ModelCard]:
+def _cards(patterns: list[str]) -> list[ModelCard]:
+    import zoo
+    from zoo.errors import ZooError
+
     try:
         return zoo.cards(patterns)
     except ZooError as error:
@@ -87,16 +95,12 @@ def _text(value: object) -> str:
 
 def request_from(arguments: argparse.Namespace) -> RunRequest:
     """The run that the command line asks for; `convert` has the conversion's half of it."""
-    measuring = {}
-    if arguments.command == "run":
+    measuring: dict[str, Any] = {}
+    if arguments.command in ("run", "profile"):
         measuring = {
             "onnx_files": tuple(arguments.onnx),
+            "artifacts": arguments.artifacts,
             "threads": arguments.threads,
-            "rounds": arguments.rounds,
-            "budget_s": arguments.budget,
-            "half_width_percent": arguments.half_width,
-            "trial_timeout_s": arguments.trial_timeout,
-            "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
             "build_timeout_s": arguments.build_timeout,
             "exclusive": arguments.exclusive,
             "gpu": GpuSettings(
@@ -106,19 +110,35 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
                 workspace_mib=arguments.workspace,
             ),
         }
+    if arguments.command == "run":
+        measuring |= {
+            "rounds": arguments.rounds,
+            "budget_s": arguments.budget,
+            "half_width_percent": arguments.half_width,
+            "trial_timeout_s": arguments.trial_timeout,
+            "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
+        }
     request = RunRequest(
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
-        opset=arguments.opset,
+        opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
     )
     asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
-    return with_protocol(request, getattr(arguments, "protocol", None), asked)
+    request = with_protocol(request, getattr(arguments, "protocol", None), asked)
+    return request if arguments.opset or request.artifacts else with_readable_opset(request)
+
+
+def with_readable_opset(request: RunRequest) -> RunRequest:
+    """The request with the newest operator set up to the default that its backend reads."""
+    backend = backends.get(request.backend)
+    limit = backend.opset_limit() if backend.on_gpu and backend.availability().usable else None
+    return dataclasses.replace(request, opset=min(request.opset, limit or request.opset))
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:
@@ -127,13 +147,20 @@ def _cache_dir(arguments: argparse.Namespace) -> Path:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Converts models and prints the artifacts' paths."""
+    from harness.bundle_commands import export, how_to_measure
+    from harness.bundle_writer import BundleWriter
     from harness.run import convert_all
 
     request = request_from(arguments)
     request.check()
-    series = convert_all(request, _cache_dir(arguments), say)
+    # A folder that cannot be written to is refused before the conversions, which may take an hour.
+    with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
+        series = convert_all(request, _cache_dir(arguments), say)
+        paths = export(series, writer, say) if writer else {}
     for facts in series:
-        print(f"{facts.model}\t{facts.artifact_path or facts.status}")
+        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+    if arguments.export:
+        say(how_to_measure(arguments.export, request))
     return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
 
 
@@ -164,6 +191,17 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, and touches nothing."""
+    if request.artifacts:
+        from harness.bundle_commands import plan_lines
+
+        lines = plan_lines(request)
+        print("\n".join(lines))
+        say(f"{len(lines)} series, up to {request.rounds} rounds on {request.backend}, into {output}")
+        return
+    import zoo
+    from converters.artifact import ArtifactStore
+    from converters.request import stored_under
+
     store = ArtifactStore(cache_dir)
     missing = 0
     for conversion in request.conversions():
@@ -224,6 +262,36 @@ def report(arguments: argparse.Namespace) -> int:
     return EXIT_SUCCESS
 
 
+def profile(arguments: argparse.Namespace) -> int:
+    """Profiles one model, or draws an earlier profile again."""
+    from harness.profile import execute
+    from harness.profile_job import ProfileSettings
+    from harness.profile_table import load_layers
+    from reports.layer_text import render
+    from reports.layers import draw_layers
+    from reports.pictures import matplotlib_is_here
+
+    if arguments.top < 1:
+        raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
+    path = arguments.csv
+    arguments.models = [arguments.profiled] if arguments.profiled else []
+    if path is not None and (arguments.models or arguments.model or arguments.onnx or arguments.artifacts):
+        raise HarnessError("--from draws an earlier profile again: give it alone, or a model alone to profile")
+    if path is None:
+        settings = ProfileSettings(arguments.inferences, arguments.timeout)
+        path = execute(request_from(arguments), settings, arguments.output, _cache_dir(arguments), say)
+    rows = load_layers(path)
+    files = [path]
+    if matplotlib_is_here():
+        files += [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+        draw_layers(rows, files[1:], arguments.top)
+    else:
+        say("No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'")
+    print(render(rows))
+    print(*files, sep="\n")
+    return EXIT_SUCCESS
+
+
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
     from harness.environment_report import EnvironmentReport
@@ -237,9 +305,12 @@ COMMANDS = {
     "convert": convert,
     "env": environment,
     "list": list_models,
+    "profile": profile,
     "report": report,
     "run": run,
     "show": show,
     "verify": verify,
     "compare": compare,
+    "gate": run_gate,
+    "selfcheck": selfcheck,
 }

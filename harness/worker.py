@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from harness import backends, statistics, timing
 from harness.backends.base import ArtifactError, Session, UnsupportedError
+from harness.digests import file_sha256
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.slowdown import Slowed
@@ -178,14 +179,10 @@ def memory_peak_mib() -> float | None:
 
 def sha256_file(path: Path) -> str:
     """Hexadecimal digest of a file; an ArtifactError where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_BYTES_PER_MIB):
-                digest.update(chunk)
+        return file_sha256(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
-    return digest.hexdigest()
 
 
 def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:

@@ -8,8 +8,12 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from converters.artifact import SIDECAR_FILE
 from reports.pairs import Record, Varying, kind_of, pairs
+
+# Beside an artifact in the converters' cache, and in a bundle, where many lie in one folder. Spelled out here, since
+# a machine that only measures has no converters.
+_IN_CACHE = "provenance.json"
+_IN_BUNDLE = ".json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +75,7 @@ def conversions(rows: Iterable[Record]) -> list[Conversion]:
 
 
 def _conversion(row: Record) -> Conversion:
-    operators, phases_s = _sidecar(Path(row["artifact_path"]).parent / SIDECAR_FILE, row["artifact_sha256"])
+    operators, phases_s = _provenance(row["artifact_path"], row["artifact_sha256"])
     return Conversion(
         row["model"],
         row["exporter"],
@@ -83,6 +87,15 @@ def _conversion(row: Record) -> Conversion:
         row["verification_relative_l2"],
         operators,
     )
+
+
+def _provenance(artifact_path: str, sha256: str) -> tuple[dict[str, int], dict[str, float]]:
+    """Operators and seconds from the sidecar of an artifact; nothing where there is none of it."""
+    if not artifact_path:
+        return {}, {}
+    artifact = Path(artifact_path)
+    in_cache = _sidecar(artifact.with_name(_IN_CACHE), sha256)
+    return in_cache if in_cache[0] else _sidecar(artifact.with_suffix(_IN_BUNDLE), sha256)
 
 
 def _sidecar(path: Path, sha256: str) -> tuple[dict[str, int], dict[str, float]]:

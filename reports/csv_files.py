@@ -7,9 +7,9 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import zoo
 from harness.schema import number_text
 from harness.table import format_header, format_row
+from reports.errors import ReportError
 from reports.groups import grouped
 from reports.records import records
 
@@ -46,13 +46,25 @@ def timm_csv(rows: pandas.DataFrame) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(TIMM_COLUMNS)
-    preprocessing = {card.name: card.preprocessing for card in zoo.cards()}
+    preprocessing = _preprocessing()
     for group in grouped(rows):
         for row in records(group.rows):
             # A network of one's own has no card.
             facts = _timm_row(row, preprocessing.get(row["model"]))
             writer.writerow([_cell(facts[name]) for name in TIMM_COLUMNS])
     return buffer.getvalue()
+
+
+def _preprocessing() -> dict[str, Preprocessing]:
+    try:
+        import zoo
+
+        return {card.name: card.preprocessing for card in zoo.cards()}
+    except ImportError as error:
+        raise ReportError(
+            f"timm's crop_pct and interpolation come from the catalogue of models, which cannot be read here "
+            f"({error}). Copy the run to a machine with the whole package and repeat the command there."
+        ) from error
 
 
 def _timm_row(row: Mapping[str, Any], preprocessing: Preprocessing | None) -> dict[str, Any]:

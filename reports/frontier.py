@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.storage import explained
 from reports.groups import Group
 from reports.labels import place_labels
 from reports.names import short_names
-from reports.palette import style
+from reports.pictures import DARK_GREY, PictureError, drawing, save, style
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    # Without these an SVG has new ids every time, and a report that did not change differs.
-    "svg.hashsalt": "baseline-zoo",
-}
 SIZE_INCHES = (7.6, 5.0)
-# Without a date the same rows give the same file.
-_NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-_PNG_DPI = 200
 _CAPTION_CHARACTERS = 115
 
 LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
-
-
-class PictureError(HarnessError):
-    """The picture cannot be drawn."""
-
-
-def matplotlib_is_here() -> bool:
-    """Whether pictures can be drawn."""
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def drawable(group: Group) -> bool:
@@ -59,29 +35,16 @@ def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
     Args:
         group: rows of one environment, batch size and kind of latency; `drawable` must hold.
         caption: the environment, on a line below the title.
-        paths: files to write; the suffix, `.svg` or `.png`, is the format. The same rows give the same
-            SVG to the byte.
+        paths: files to write, see `reports.pictures.save`.
 
     Raises:
         PictureError: if matplotlib is not installed, or no row can be drawn.
         StorageError: if a file cannot be written.
     """
-    if not drawable(group):
-        raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
-    save(lambda: make_figure(group, caption), paths)
-
-
-def save(make: Callable[[], Figure], paths: Sequence[Path]) -> None:
-    """Make a figure in the pictures' style and write it; `draw` says what is raised."""
-    if not matplotlib_is_here():
-        raise PictureError("The picture needs matplotlib, which is not installed: pip install 'baseline-zoo[report]'")
-    from matplotlib import rc_context
-
-    with rc_context(_STYLE):
-        figure = make()
-        for path in paths:
-            with explained(path):
-                figure.savefig(path, dpi=_PNG_DPI, metadata=_NO_DATE.get(path.suffix))
+    with drawing():
+        if not drawable(group):
+            raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
+        save(make_figure(group, caption), paths)
 
 
 def make_figure(group: Group, caption: str) -> Figure:
@@ -114,7 +77,7 @@ def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -
     _set_scales(axes, group)
     axes.plot(
         *zip(*_steps(_points(frontier)), strict=True),
-        color="#444444",
+        color=DARK_GREY,
         linewidth=0.9,
         zorder=1,
         label="frontier",
@@ -238,7 +201,7 @@ def _set_titles(axes: Axes, group: Group, count: int, caption: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize=7.5,
-        color="#444444",
+        color=DARK_GREY,
         # The title's distance keeps its room; the layout would take its width from the axes.
         in_layout=False,
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.errors import ReportError
-from reports.frontier import SIZE_INCHES, PictureError, draw_group, drawable, label_frontier, save, sources_of
+from reports.frontier import SIZE_INCHES, draw_group, drawable, label_frontier, sources_of
 from reports.groups import Group, grouped
+from reports.pictures import PictureError, drawing, save
 from reports.runs import Runs
 from reports.write import caption
 
@@ -39,7 +40,8 @@ def draw_panels(runs: Runs, path: Path) -> None:
         raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
     infos = {info.environment_id: info for info in runs.infos}
     captions = [caption(group, infos[group.environment_id]) for group in groups]
-    save(lambda: make_panels(groups, captions), [path])
+    with drawing():
+        save(make_panels(groups, captions), [path])
 
 
 def make_panels(groups: Sequence[Group], captions: Sequence[str]) -> Figure:

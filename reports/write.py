@@ -10,10 +10,11 @@ from harness.results import RESULTS_NAME
 from harness.run_info import RunInfo, load_run_info
 from harness.storage import replace_text
 from harness.table import load_rows
-from reports.frontier import draw, drawable, matplotlib_is_here
+from reports.frontier import draw, drawable
 from reports.groups import Group, grouped
 from reports.html.page import write_page
 from reports.markdown import render
+from reports.pictures import matplotlib_is_here
 from reports.runs import Run, merged
 
 REPORT_NAME = "results.md"
@@ -51,7 +52,10 @@ def write_reports(run_directory: Path) -> WrittenReports:
 
 def _write_pictures(directory: Path, groups: Sequence[Group], info: RunInfo) -> tuple[list[Path], list[str]]:
     if not matplotlib_is_here():
-        return [], ["No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'"]
+        return [], [
+            "No picture: matplotlib is not installed. pip install 'baseline-zoo[report]', or copy "
+            f"{directory} to a machine that has it: python -m harness report {directory.name}"
+        ]
     with_points = [group for group in groups if drawable(group)]
     if not with_points:
         return [], ["No picture: no row has both a latency and an accuracy."]

@@ -151,6 +151,8 @@ class Session(abc.ABC):
     def layer_times(self, inferences: int) -> list[LayerTime]:
         """The runtime's own profile over as many inferences, in order of execution.
 
+        This session is then as fast as before: what stays slower once profiled needs a copy of its own.
+
         Raises:
             UnsupportedError: this runtime has no profiler.
         """
@@ -198,6 +200,10 @@ class Backend(abc.ABC):
     def runtime(self) -> str:
         """Name and version of the runtime, as in `onnxruntime 1.30.0`."""
 
+    def opset_limit(self) -> int | None:
+        """Newest ONNX operator set that this version of the runtime reads; None where only trying tells."""
+        return None
+
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
         """Compile the artifact for this device, or find in the cache what was compiled.
 
@@ -228,6 +234,18 @@ class Backend(abc.ABC):
 
         return Accelerator(gpu_facts(gpu.device), self.runtime())
 
+    def check(self, artifact: Path, precision: str) -> None:
+        """Raise UnsupportedError where the backend cannot run it here, ArtifactError where there is no file."""
+        availability = self.availability()
+        if not availability.usable:
+            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
+        if precision not in self.precisions:
+            raise UnsupportedError(
+                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
+            )
+        if not artifact.is_file():
+            raise ArtifactError(f"There is no file {artifact}. Convert the model again.")
+
     @abc.abstractmethod
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
@@ -252,15 +270,7 @@ class Backend(abc.ABC):
         is at fault.
         """
         path = Path(artifact)
-        availability = self.availability()
-        if not availability.usable:
-            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
-        if precision not in self.precisions:
-            raise UnsupportedError(
-                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
-            )
-        if not path.is_file():
-            raise ArtifactError(f"There is no file {path}. Convert the model again.")
+        self.check(path, precision)
         session, inputs = self.prepare_impl(
             path, precision=precision, threads=threads, gpu=gpu, cache_dir=Path(cache_dir)
         )

@@ -80,10 +80,13 @@ def planned_nodes(session: onnxruntime.InferenceSession) -> list[PlannedNode] | 
 def profiled_nodes(
     artifact: Path,
     options: onnxruntime.SessionOptions,
-    provider: str,
+    provider: tuple[str, dict[str, str]],
     feed: dict[str, npt.NDArray[Any]],
 ) -> list[ExecutedNode]:
-    """The nodes of one inference of a session made with these options and profiled."""
+    """The nodes of one inference of a session made with these options and profiled.
+
+    `provider` is its name and its own options.
+    """
     import onnxruntime
 
     with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
@@ -96,16 +99,27 @@ def profiled_nodes(
 
 def read_profile(path: Path) -> list[ExecutedNode]:
     """The executed nodes in a report of the runtime's profiler."""
-    return [
-        ExecutedNode(
-            name=event["name"].removesuffix("_kernel_time"),
-            operator=event["args"]["op_name"],
-            provider=event["args"]["provider"],
-            input_types=tuple(kind for shape in event["args"]["input_type_shape"] for kind in shape),
-        )
-        for event in json.loads(path.read_text())
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
-    ]
+    return [executed_node(event) for event in json.loads(path.read_text()) if is_kernel(event)]
+
+
+def is_kernel(event: dict[str, Any]) -> bool:
+    """Whether an event of a report is the execution of a node."""
+    return event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+
+
+def executed_node(event: dict[str, Any]) -> ExecutedNode:
+    """The node of an event for which `is_kernel` holds."""
+    return ExecutedNode(
+        name=event["name"].removesuffix("_kernel_time"),
+        operator=event["args"]["op_name"],
+        provider=event["args"]["provider"],
+        input_types=tuple(kind for shape in event["args"]["input_type_shape"] for kind in shape),
+    )
+
+
+def is_arithmetic(operator: str) -> bool:
+    """Whether the operator, standard or fused, convolves or multiplies matrices."""
+    return any(word in operator for word in _ARITHMETIC)
 
 
 def precision_of(executed: list[ExecutedNode]) -> str:
@@ -113,6 +127,6 @@ def precision_of(executed: list[ExecutedNode]) -> str:
 
     Several are joined, as in `fp16+fp32`.
     """
-    arithmetic = [node for node in executed if any(word in node.operator for word in _ARITHMETIC)]
+    arithmetic = [node for node in executed if is_arithmetic(node.operator)]
     kinds = [kind for node in arithmetic or executed for kind in node.input_types[:1]]
     return "+".join(sorted({_PRECISIONS[kind] for kind in kinds if kind in _PRECISIONS}))

@@ -7,11 +7,12 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from harness.contamination import CpuMeter, CpuReading, Disturbance, allowed_cpus, foreign_cores
+from harness.contamination import CpuMeter, CpuReading, Disturbance, foreign_cores
 from harness.gpu import clock_events
 from harness.gpu.devices import cuda_device
 from harness.gpu.nvml import GpuReading, Nvml, NvmlDevice, NvmlUnavailableError
 from harness.gpu.processes import foreign_count, own_pids
+from harness.processor import allowed_cpus
 
 # Between two readings of a steady GPU the clock stays within a step or two of 15 MHz, 1 to 2 %.
 _CLOCK_SPREAD_LIMIT = 0.05

@@ -16,7 +16,7 @@ from reports.frontier import LATENCY_AXIS, accuracy_axis, sources_of
 from reports.groups import Group, grouped
 from reports.names import short_names
 from reports.pairs import Varying, exporter_name
-from reports.palette import style
+from reports.pictures import style
 from reports.ranks import rank_changes
 from reports.records import records
 from reports.runs import Runs

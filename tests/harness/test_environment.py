@@ -91,6 +91,7 @@ def test_the_id_is_short_and_repeats(here: Environment) -> None:
         {"boost": False},
         {"cpu_limit_cores": 0.5},
         {"frequency_max_mhz": 800},
+        {"power_mode": "2 30W"},
     ],
 )
 def test_what_may_change_latency_changes_the_id(here: Environment, change: dict[str, Any]) -> None:
@@ -185,8 +186,8 @@ def test_default_threads_are_the_physical_cores_that_may_be_used(
     monkeypatch: pytest.MonkeyPatch, physical: int | None, allowed: int, quota: float | None, expected: int
 ) -> None:
     monkeypatch.setattr(environment.sys, "platform", "linux")
-    monkeypatch.setattr(environment.psutil, "cpu_count", lambda logical: physical)
-    monkeypatch.setattr(environment, "allowed_cpus", lambda: frozenset(range(allowed)))
+    monkeypatch.setattr(environment, "physical_cores", lambda: physical)
+    monkeypatch.setattr(environment, "logical_cores", lambda: allowed)
     monkeypatch.setattr(environment.LinuxFacts, "cpu_limit_cores", lambda _self: quota)
     assert environment.default_threads() == expected
 

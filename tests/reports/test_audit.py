@@ -53,6 +53,14 @@ def test_without_a_sidecar_of_this_artifact_the_operators_are_unknown(tmp_path: 
     assert (conversion.operators, conversion.phases_s, conversion.seconds) == ({}, {}, 2.0)
 
 
+def test_in_a_bundle_the_sidecar_has_the_artifacts_name(tmp_path: Path) -> None:
+    row = _row(tmp_path, "dynamo", {"Conv": 3})
+    artifact = Path(row["artifact_path"])
+    artifact.with_name("provenance.json").rename(artifact.with_name("a-x-fp32-b1.json"))
+    (conversion,) = conversions([{**row, "artifact_path": str(artifact.with_name("a-x-fp32-b1.onnx"))}])
+    assert conversion.operators == {"Conv": 3}
+
+
 def test_what_one_exporter_adds_and_drops_against_the_other(tmp_path: Path) -> None:
     rows = [
         _row(tmp_path, "torchscript", {"Conv": 3, "Constant": 9, "Relu": 2}),

@@ -12,9 +12,9 @@ pytest.importorskip("matplotlib", reason="pictures need the extra `report`")
 from matplotlib.colors import to_hex
 
 from reports.errors import ReportError
-from reports.frontier import PictureError
 from reports.groups import grouped
 from reports.panels import draw_panels, make_panels
+from reports.pictures import PictureError
 from reports.runs import load_runs
 
 MakeRun = Callable[..., Path]

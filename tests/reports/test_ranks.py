@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pandas
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
 
-from reports.ranks import RankChange, rank_changes
+from reports.ranks import RankChange, kendall_tau, rank_changes
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -46,6 +50,14 @@ def test_kendalls_tau(make_rows: MakeRows) -> None:
     assert _change(make_rows).kendall_tau == pytest.approx((2 - 4) / 6)
     assert _change(make_rows, {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0}).kendall_tau == pytest.approx(1.0)
     assert _change(make_rows, dict.fromkeys("abcd", 1.0)).kendall_tau is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=30))
+def test_kendalls_tau_is_scipys(pairs: list[tuple[int, int]]) -> None:
+    first, second = zip(*pairs, strict=True)
+    expected = float(kendalltau(first, second).statistic)
+    found = kendall_tau(first, second)
+    assert math.isnan(expected) if found is None else found == pytest.approx(expected, abs=1e-12)
 
 
 def test_who_enters_and_who_leaves_the_frontier(make_rows: MakeRows) -> None:

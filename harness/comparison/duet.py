@@ -1,0 +1,143 @@
+"""A pair whose sides need two Python environments: two processes, of which one at a time computes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import timing
+from harness.comparison.errors import ComparisonError
+from harness.comparison.pair import Conditions, Pairing, PairResult, Side, pair_result
+from harness.contamination import CpuMeter, CpuReading
+from harness.launcher import padded_environment
+from harness.partner import Partner, PartnerError
+from harness.trial import TrialResult
+from harness.worker import summarise
+
+_PACKAGES = Path(__file__).parents[2]
+_IMPORTS = "import harness.duet_worker"
+_CHECK_TIMEOUT_S = 60.0
+
+
+class RemoteSession:
+    """A side's process; to the measuring loop it is a session."""
+
+    def __init__(self, partner: Partner, deadline: float) -> None:
+        self._partner = partner
+        self._deadline = deadline
+        self.cpu_s = 0.0
+        """Processor time of the process, when it last answered."""
+
+    def load(self, job: dict[str, Any]) -> None:
+        """Loads the side, as the process's first task.
+
+        Raises:
+            PartnerError: it cannot be loaded, or the deadline is over.
+        """
+        self._ask(job)
+
+    def infer(self) -> None:
+        """Run once."""
+        self._ask({"untimed": 1})
+
+    def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int]) -> None:
+        """Fill the array with the times of as many inferences, by the process's own clock."""
+        del clock_ns
+        latencies_ns[:] = self._ask({"timed": len(latencies_ns)})["latencies_ns"]
+
+    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        answer = self._partner.ask(order, max(0.0, self._deadline - time.monotonic()))
+        self.cpu_s = answer.get("cpu_s", self.cpu_s)
+        return answer
+
+
+class DuetMeter(CpuMeter):
+    """Counts the two processes' own work as ours."""
+
+    def __init__(self, sessions: Sequence[RemoteSession]) -> None:
+        super().__init__()
+        self._sessions = sessions
+
+    def read(self) -> CpuReading:
+        """The counters now."""
+        reading = super().read()
+        return dataclasses.replace(reading, own_s=reading.own_s + sum(one.cpu_s for one in self._sessions))
+
+
+def measure_duet(
+    pairing: Pairing, conditions: Conditions, baseline_python: Path, *, seed: int, swapped: bool
+) -> PairResult:
+    """Measures the baseline in another Python environment beside the candidate in this one.
+
+    Args:
+        pairing: the two sides.
+        conditions: how they are measured.
+        baseline_python: interpreter of the baseline's environment.
+        seed: of the input images.
+        swapped: whether the baseline is loaded and timed first; to be drawn at random.
+    """
+    sides = [(Path(sys.executable), pairing.new), (baseline_python, pairing.base)]
+    deadline = time.monotonic() + conditions.timeout_s
+    with contextlib.ExitStack() as partners:
+        try:
+            sessions = []
+            for python, side in sides[::-1] if swapped else sides:
+                command = [str(python), "-X", "faulthandler", "-m", "harness.duet_worker"]
+                partner = partners.enter_context(Partner(command, "measurement", environment()))
+                sessions.append(RemoteSession(partner, deadline))
+                sessions[-1].load(_job(side, pairing.batch, conditions, seed))
+            first, second = sessions
+            blocks = timing.measure(first, second, conditions.timing, meter=DuetMeter(sessions))
+        except PartnerError as error:
+            if error.status == "timeout":
+                return PairResult("timeout", f"the pair did not end within {conditions.timeout_s:g} s")
+            return PairResult(error.status, str(error))
+    return pair_result(TrialResult("ok", **summarise(blocks, pairing.batch)), swapped)
+
+
+def check_python(python: Path) -> None:
+    """Refuses an interpreter that cannot measure.
+
+    Raises:
+        ComparisonError: saying what it lacks.
+    """
+    try:
+        ended = subprocess.run(
+            [str(python), "-c", _IMPORTS], env=environment(), capture_output=True, text=True, timeout=_CHECK_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ComparisonError(f"--baseline-python {python} cannot be run: {error}") from error
+    if ended.returncode:
+        said = ended.stderr.strip().splitlines()
+        raise ComparisonError(
+            f"--baseline-python {python} cannot measure: {said[-1] if said else 'it said nothing'}. Install "
+            "numpy and the runtime there; the harness itself is lent to it."
+        )
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with this very harness for the other interpreter to import."""
+    return {**padded_environment(), "PYTHONPATH": os.pathsep.join([str(_PACKAGES)])}
+
+
+def _job(side: Side, batch: int, conditions: Conditions, seed: int) -> dict[str, Any]:
+    return {
+        "artifact": side.artifact,
+        "precision": side.precision,
+        "batch": batch,
+        "backend": conditions.backend,
+        "threads": conditions.threads,
+        "gpu": conditions.gpu.to_json(),
+        "cache_dir": conditions.cache_dir,
+        "seed": seed,
+    }
