@@ -26,7 +26,9 @@ function logTicks([low, high], count) {
 function scale(values, [start, end], { log = false, margin = 0.06, ticks = 6 } = {}) {
   const to = log ? Math.log : (value) => value;
   const from = log ? Math.exp : (value) => value;
-  let [low, high] = [Math.min(...values.map(to)), Math.max(...values.map(to))];
+  // Thousands of values are too many for one call's arguments.
+  const extreme = (choose) => values.map(to).reduce((a, b) => choose(a, b));
+  let [low, high] = [extreme(Math.min), extreme(Math.max)];
   if (low === high) [low, high] = [low - 0.5, high + 0.5];
   const room = (high - low) * margin;
   [low, high] = [low - room, high + room];

@@ -86,7 +86,8 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
     const height = Math.round(Math.min(Math.max(width * 0.7, 300), 470));
     const frame = [48, 10, width - 12, height - 44];
     const x = scale(points.flatMap((p) => [p.x, p.xLow ?? p.x, p.xHigh ?? p.x]), [frame[0], frame[2]], { log: xLog, ticks: width < 480 ? 5 : 9 });
-    const y = scale(points.flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y, ...(zeroLine ? [0] : []), ...yAlso]), [frame[3], frame[1]], { ticks: 6, margin: 0.08 });
+    const heights = points.flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y]);
+    const y = scale([...heights, ...yAlso, ...(zeroLine ? [0] : [])], [frame[3], frame[1]], { ticks: 6, margin: 0.08 });
     const corners = line.map(([a, b]) => [x(a), y(b)]);
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     rings = svg("g");

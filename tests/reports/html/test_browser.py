@@ -201,6 +201,18 @@ def test_a_run_of_one_row(
     assert says in page.find_element(By.ID, "main").text
 
 
+def test_pictures_as_large_as_the_whole_zoo_are_drawn(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    def row(index: int, precision: str) -> dict[str, Any]:
+        accuracy = {"accuracy_published_top1_percent": 60 + index / 10}
+        return {"model": f"a/net-{index}", "precision": precision, "latency_median_ms": 1.0 + index % 97, **accuracy}
+
+    rows = [row(index, precision) for index in range(300) for precision in ("fp32", "fp16")]
+    _open_run(page, make_run("large", rows), tmp_path / "large.html")
+    WebDriverWait(page, 10).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "#frontier-0 .mark")) == 600)
+
+
 def test_a_source_pressed_in_the_legend_is_shown_alone(page: webdriver.Chrome) -> None:
     button = page.find_element(By.CSS_SELECTOR, "button[data-source=beta]")
     button.click()
