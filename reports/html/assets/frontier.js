@@ -55,7 +55,9 @@ function panel(group, position) {
   const chart = scatter({
     id: `frontier-${position}`, name: `Latency against accuracy on ${groupTitle(group)}`, points, line: steps(points), xLog: true,
     xLabel: `${group.latency_axis} (log scale)`, yLabel: `${group.accuracy_axis}, %`,
-    yAlso: OK_ROWS.filter((row) => row.comparable && row.classes === group.classes).map((row) => row.accuracy_percent),
+    yAlso: OK_ROWS.filter((row) => row.comparable && row.classes === group.classes)
+      .flatMap((row) => [row.accuracy_percent, row.accuracy_measured_top1_low_percent, row.accuracy_measured_top1_high_percent])
+      .filter((value) => !missing(value)),
   });
   onFilter((kept) => chart.keep(new Set(kept)));
   return el("figure", null, heading, chart.element, cautionNotes(group));

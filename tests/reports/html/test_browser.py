@@ -284,6 +284,16 @@ def _tap(page: webdriver.Chrome, element: WebElement) -> None:
     finger.perform()
 
 
+def test_pictures_side_by_side_share_their_accuracy_axis(page: webdriver.Chrome) -> None:
+    script = """
+        return [0, 1].map((i) => [...document.querySelectorAll(`#frontier-${i} .tick[text-anchor=end]`)]
+            .map((tick) => [tick.textContent, tick.getAttribute("y")]));
+    """
+    first, second = page.execute_script(script)
+    assert len(first) >= 4
+    assert first == second
+
+
 def test_a_finger_sees_the_tooltip_first_and_then_every_column(page: webdriver.Chrome, report: Path) -> None:
     page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
     _open(page, report, PHONE)
