@@ -6,13 +6,18 @@ import argparse
 import re
 from pathlib import Path
 
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET
 from harness import backends
 from harness.comparison.command import add_compare
 from harness.gpu.settings import GpuSettings
 from harness.protocols import PROTOCOLS
-from harness.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.request import (
+    DEFAULT_BUDGET_S,
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    DEFAULT_ROUNDS,
+    EXPORTERS,
+    RunRequest,
+)
 from harness.trial import TimingSettings
 
 DEFAULT_OUTPUT = Path("results")
@@ -71,9 +76,8 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--opset",
         type=int,
-        default=DEFAULT_OPSET,
         metavar="N",
-        help="ONNX opset, 17 or later (%(default)s); older TensorRT wants 17",
+        help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 where the TensorRT here reads no newer one)",
     )
     group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
@@ -150,6 +154,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="an ONNX file of one's own, measured as it is; may be repeated",
     )
     parser.add_argument(
+        "--artifacts",
+        type=Path,
+        metavar="DIR",
+        help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
+        "as do --precision and --batch",
+    )
+    parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
@@ -222,6 +233,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_model_options(convert)
+    convert.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+    )
     _add_conversion_options(convert)
     _add_run(commands)
     verify = commands.add_parser(

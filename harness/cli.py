@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from types import FrameType
 
 from harness.arguments import build_parser
-from harness.errors import EXIT_INTERRUPTED, HarnessError
+from harness.errors import EXIT_BAD_REQUEST, EXIT_INTERRUPTED, HarnessError
+
+# What a machine that only measures may lack, as it is with `pip install --no-deps`.
+_BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "tomli")
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -27,6 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name not in _BEYOND_MEASURING:
+            raise
+        print(
+            f"error: {parsed.command} needs {error.name}, which is not installed here. Install all that this project "
+            "needs (pip install .), or measure what another machine converted: run --artifacts DIR",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_REQUEST
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

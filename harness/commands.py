@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import zoo
-from converters.artifact import ArtifactStore, default_cache_dir
-from converters.request import stored_under
 from harness import backends
+from harness.cache import default_cache_dir
 from harness.comparison.command import compare
-from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.protocols import with_protocol
-from harness.request import RunRequest
+from harness.request import DEFAULT_OPSET, RunRequest
 from harness.trial import TimingSettings
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
 
 
 def say(line: str) -> None:
@@ -27,7 +28,10 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _cards(patterns: list[str]) -> list[zoo.ModelCard]:
+def _cards(patterns: list[str]) -> list[ModelCard]:
+    import zoo
+    from zoo.errors import ZooError
+
     try:
         return zoo.cards(patterns)
     except ZooError as error:
@@ -93,6 +97,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     if arguments.command == "run":
         measuring = {
             "onnx_files": tuple(arguments.onnx),
+            "artifacts": arguments.artifacts,
             "threads": arguments.threads,
             "rounds": arguments.rounds,
             "budget_s": arguments.budget,
@@ -113,14 +118,22 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
         exporter=arguments.exporter,
-        opset=arguments.opset,
+        opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,
         conversion_timeout_s=arguments.conversion_timeout,
         workers=arguments.workers,
         **measuring,
     )
     asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
-    return with_protocol(request, getattr(arguments, "protocol", None), asked)
+    request = with_protocol(request, getattr(arguments, "protocol", None), asked)
+    return request if arguments.opset or request.artifacts else with_readable_opset(request)
+
+
+def with_readable_opset(request: RunRequest) -> RunRequest:
+    """The request with the newest operator set up to the default that its backend reads."""
+    backend = backends.get(request.backend)
+    limit = backend.opset_limit() if backend.on_gpu and backend.availability().usable else None
+    return dataclasses.replace(request, opset=min(request.opset, limit or request.opset))
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:
@@ -129,13 +142,20 @@ def _cache_dir(arguments: argparse.Namespace) -> Path:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Converts models and prints the artifacts' paths."""
+    from harness.bundle_commands import export, how_to_measure
+    from harness.bundle_writer import BundleWriter
     from harness.run import convert_all
 
     request = request_from(arguments)
     request.check()
-    series = convert_all(request, _cache_dir(arguments), say)
+    # A folder that cannot be written to is refused before the conversions, which may take an hour.
+    with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
+        series = convert_all(request, _cache_dir(arguments), say)
+        paths = export(series, writer, say) if writer else {}
     for facts in series:
-        print(f"{facts.model}\t{facts.artifact_path or facts.status}")
+        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+    if arguments.export:
+        say(how_to_measure(arguments.export, request))
     return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
 
 
@@ -166,6 +186,17 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, and touches nothing."""
+    if request.artifacts:
+        from harness.bundle_commands import plan_lines
+
+        lines = plan_lines(request)
+        print("\n".join(lines))
+        say(f"{len(lines)} series, up to {request.rounds} rounds on {request.backend}, into {output}")
+        return
+    import zoo
+    from converters.artifact import ArtifactStore
+    from converters.request import stored_under
+
     store = ArtifactStore(cache_dir)
     missing = 0
     for conversion in request.conversions():
@@ -228,19 +259,10 @@ def report(arguments: argparse.Namespace) -> int:
 
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
-    found = collect(None)
-    usable = {name: backends.get(name).availability() for name in backends.names()}
-    if arguments.json:
-        facts = {**found.to_json(), "environment_id": found.environment_id}
-        print(json.dumps({**facts, "backends": {k: dataclasses.asdict(v) for k, v in usable.items()}}, indent=2))
-        return EXIT_SUCCESS
-    print(f"environment {found.environment_id}")
-    for name, value in found.to_json().items():
-        print(f"  {name.replace('_', ' ')}: {value if value is not None else 'unknown'}")
-    print("backends")
-    for name, availability in usable.items():
-        verdict = "can run" if availability.usable else "cannot run"
-        print(f"  {name}: {verdict}. {availability.why} {availability.what_to_do}".rstrip())
+    from harness.environment_report import EnvironmentReport
+
+    report = EnvironmentReport.collect()
+    print(json.dumps(report.to_json(), indent=2) if arguments.json else report.text())
     return EXIT_SUCCESS
 
 

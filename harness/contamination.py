@@ -6,11 +6,7 @@ import dataclasses
 import time
 from typing import Any
 
-import psutil
-
-# psutil's fields of time spent working. `guest` is part of `user` already; `steal` is what the
-# hypervisor gave to other machines. Not every system has every field.
-_BUSY_FIELDS = ("user", "nice", "system", "irq", "softirq", "steal")
+from harness import processor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,17 +40,11 @@ class CpuMeter:
     """
 
     def __init__(self) -> None:
-        self._allowed = allowed_cpus()
+        self._allowed = processor.allowed_cpus()
 
     def read(self) -> CpuReading:
         """The counters now."""
-        per_cpu = psutil.cpu_times(percpu=True)
-        busy_s = sum(
-            getattr(times, field, 0.0)
-            for index, times in enumerate(per_cpu)
-            if self._allowed is None or index in self._allowed
-            for field in _BUSY_FIELDS
-        )
+        busy_s = processor.busy_s(self._allowed)
         return CpuReading(wall_s=time.perf_counter(), busy_s=busy_s, own_s=time.process_time())
 
     def judge(self, before: CpuReading, after: CpuReading, limit_cores: float) -> Disturbance:
@@ -67,14 +57,6 @@ class CpuMeter:
     def summary(self) -> dict[str, Any]:
         """Nothing beside the judgements."""
         return {}
-
-
-def allowed_cpus() -> frozenset[int] | None:
-    """Indices of the logical processors this process may run on; None where the system does not say."""
-    try:
-        return frozenset(psutil.Process().cpu_affinity())
-    except AttributeError:  # macOS has no affinity.
-        return None
 
 
 def foreign_cores(before: CpuReading, after: CpuReading) -> float:

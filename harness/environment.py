@@ -12,13 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from harness import backends
-from harness.contamination import allowed_cpus
+from harness.gpu.facts import Accelerator
+from harness.gpu.jetson import jetson_facts
 from harness.linux_facts import LinuxFacts
-
-_BYTES_PER_MIB = 1024 * 1024
+from harness.processor import logical_cores, memory_mib, physical_cores
 
 # What may change a latency. A name of the machine, its free memory, its Python or the version of this
 # harness may not; the total memory only decides whether something runs at all.
@@ -77,16 +75,31 @@ class Environment:
     """Kind of container, as in `docker`."""
     cpu_limit_cores: float | None
     """Quota of the control group."""
+    power_mode: str | None = None
+    """A Jetson's, as in `MAXN`: its limits on cores, clocks and power."""
+    accelerator: Accelerator | None = None
+    """The GPU that is measured on, and the runtime on it; None where the processor is measured."""
 
     @property
     def environment_id(self) -> str:
-        """Twelve hexadecimal digits, equal where latencies may be ranked against each other."""
+        """Twelve hexadecimal digits, equal where latencies may be ranked against each other.
+
+        On a GPU its facts and its runtime's version count beside the processor's, which enqueues; the version of
+        ONNX Runtime that happens to be installed for the processor does not.
+        """
         facts = [[name, getattr(self, name)] for name in _IDENTITY]
+        if self.power_mode:
+            facts.append(["power_mode", self.power_mode])
+        if self.accelerator:
+            facts = [fact for fact in facts if fact[0] != "onnxruntime_version"]
+            facts.append(["accelerator", self.accelerator.identity])
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
     @property
     def device(self) -> str:
-        """The processor in words, as in `AMD EPYC 9554, 2 threads`."""
+        """What is measured on, in words: `AMD EPYC 9554, 2 threads` or `NVIDIA L4, driver 550.54.14`."""
+        if self.accelerator:
+            return self.accelerator.gpu.device
         words = "thread" if self.threads == 1 else "threads"
         return f"{self.cpu_model or self.architecture}, {self.threads} {words}"
 
@@ -97,7 +110,8 @@ class Environment:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Environment:
         """The facts read back."""
-        return cls(**data)
+        accelerator = data.get("accelerator")
+        return cls(**{**data, "accelerator": Accelerator.from_json(accelerator) if accelerator else None})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,18 +124,22 @@ class BackendReport:
     what_to_do: str
 
 
-def collect(threads: int | None = None) -> Environment:
-    """The environment of this process, measuring with `threads`, by default `default_threads()`."""
+def collect(threads: int | None = None, accelerator: Accelerator | None = None) -> Environment:
+    """The environment of this process, measuring with `threads`, by default `default_threads()`.
+
+    `accelerator` is what the backend says of its device (`Backend.accelerator`).
+    """
     linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
+    jetson = jetson_facts() if linux else None
     return Environment(
         cpu_model=(linux.cpu_model() if linux else _cpu_model_elsewhere()) or platform.processor() or None,
         cpu_revision=linux.cpu_revision() if linux else None,
         cpu_features=linux.cpu_features() if linux else None,
         architecture=platform.machine(),
-        physical_cores=psutil.cpu_count(logical=False),
+        physical_cores=physical_cores(),
         logical_cores=logical_cores(),
         threads=threads if threads is not None else default_threads(),
-        memory_mib=psutil.virtual_memory().total // _BYTES_PER_MIB,
+        memory_mib=memory_mib(),
         system=platform.system(),
         system_release=platform.release(),
         python_version=platform.python_version(),
@@ -135,23 +153,19 @@ def collect(threads: int | None = None) -> Environment:
         virtualisation=linux.virtualisation() if linux else None,
         container=linux.container() if linux else None,
         cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
+        power_mode=jetson.power_mode if jetson else None,
+        accelerator=accelerator,
     )
 
 
 def default_threads() -> int:
     """Physical cores, or fewer where affinity or a control group's quota allows fewer."""
-    limits = [logical_cores(), psutil.cpu_count(logical=False) or logical_cores()]
+    limits = [logical_cores(), physical_cores() or logical_cores()]
     if sys.platform == "linux":
         quota_cores = LinuxFacts(Path("/")).cpu_limit_cores()
         if quota_cores is not None:
             limits.append(max(1, math.floor(quota_cores)))
     return min(limits)
-
-
-def logical_cores() -> int:
-    """Logical processors this process may run on."""
-    allowed = allowed_cpus()
-    return len(allowed) if allowed else psutil.cpu_count() or 1
 
 
 def explain() -> list[BackendReport]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import zoo
-from converters.artifact import file_sha256
-from converters.pool import Conversion
+from harness.digests import file_sha256
 from harness.series import SeriesFacts
-from zoo import own
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
 
 _BYTES_PER_MIB = 2**20
 
 
 def _card_facts(name: str) -> dict[str, Any]:
     """What the card says, measured or not."""
+    import zoo
+
     card = zoo.card(name)
     return {
         "model": card.name,
@@ -33,6 +35,8 @@ def _card_facts(name: str) -> dict[str, Any]:
 
 
 def _own_facts(reference: str) -> dict[str, Any]:
+    from zoo import own
+
     return {"model": f"{own.SOURCE}/{reference}", "source": own.SOURCE, "variant": reference}
 
 
@@ -79,9 +83,11 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """What a file's graph says of its input; empty where it cannot be read or is not fixed."""
-    import onnx
-
+    """What a file's graph says of its input; empty where it cannot be read or is not fixed, or without onnx."""
+    try:
+        import onnx
+    except ImportError:
+        return {}
     try:
         model = onnx.load(path, load_external_data=False)
         dims = model.graph.input[0].type.tensor_type.shape.dim

@@ -10,6 +10,8 @@ _FEATURES = (
     *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"),
 )
 
+_KIB_PER_MIB = 1024
+
 _MICROSECONDS_UNLIMITED = "max"
 
 
@@ -18,7 +20,7 @@ class LinuxFacts:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._cpuinfo = self._first_processor()
+        self._cpuinfo = self._processors()[0]
 
     def cpu_model(self) -> str | None:
         """The processor's name; on Arm the board's, where the kernel knows no name."""
@@ -35,6 +37,24 @@ class LinuxFacts:
         """The instruction sets that matter to kernels, separated by blanks."""
         flags = set(self._cpuinfo.get("flags", self._cpuinfo.get("Features", "")).split())
         return " ".join(name for name in _FEATURES if name in flags) or None
+
+    def physical_cores(self) -> int | None:
+        """Cores of the machine: sets of logical processors that share one."""
+        folders = list((self._root / "sys/devices/system/cpu").glob("cpu[0-9]*"))
+        # The second is the older name of the first.
+        for name in ("core_cpus_list", "thread_siblings_list"):
+            shared = {self._read(str(folder / "topology" / name)) for folder in folders} - {None}
+            if shared:
+                return len(shared)
+        sockets = {facts.get("physical id"): facts.get("cpu cores", "0") for facts in self._processors()}
+        return sum(int(cores) for cores in sockets.values()) or None
+
+    def memory_mib(self) -> int:
+        """Memory of the machine; 0 where the kernel does not say."""
+        for line in (self._read("proc/meminfo") or "").splitlines():
+            if line.startswith("MemTotal:"):
+                return int(line.split()[1]) // _KIB_PER_MIB
+        return 0
 
     def governor(self) -> str | None:
         """The clock's policy, of the first processor."""
@@ -90,22 +110,27 @@ class LinuxFacts:
                 return [str(folder) for folder in (group, *group.parents) if len(folder.parts) >= 3]
         return ["sys/fs/cgroup"]
 
-    def _first_processor(self) -> dict[str, str]:
-        """The first paragraph of /proc/cpuinfo."""
-        facts: dict[str, str] = {}
+    def _processors(self) -> list[dict[str, str]]:
+        """The paragraphs of /proc/cpuinfo."""
+        paragraphs: list[dict[str, str]] = [{}]
         for line in (self._read("proc/cpuinfo") or "").splitlines():
             if not line.strip():
-                break
+                paragraphs.append({})
+                continue
             name, _, value = line.partition(":")
-            facts[name.strip()] = value.strip()
-        return facts
+            paragraphs[-1][name.strip()] = value.strip()
+        return paragraphs
 
     def _read(self, path: str) -> str | None:
-        """The stripped text of a file, or None where it cannot be read."""
-        try:
-            return (self._root / path).read_text(errors="replace").strip() or None
-        except OSError:
-            return None
+        return read_stripped(self._root / path)
+
+
+def read_stripped(path: Path) -> str | None:
+    """The stripped text of a file, or None where it cannot be read or is empty."""
+    try:
+        return path.read_text(errors="replace").strip() or None
+    except OSError:
+        return None
 
 
 def parse_cpu_max(text: str | None) -> float | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import json
 import os
 import socket
+import sys
 from pathlib import Path
-
-import filelock
 
 from harness.errors import HarnessError
 from harness.storage import explained, replace_json
@@ -17,15 +17,58 @@ from harness.storage import explained, replace_json
 LOCK_NAME = ".lock"
 HOLDER_NAME = ".lock-holder.json"
 
+# What the kernel says of a lock that is held: flock(2) EWOULDBLOCK, which is EAGAIN; Windows EACCES.
+_HELD_BY_ANOTHER = (errno.EAGAIN, errno.EWOULDBLOCK, *((errno.EACCES,) if sys.platform == "win32" else ()))
+
 
 class RunLockedError(HarnessError):
     """Another process writes to the run directory."""
 
 
+class KernelLock:
+    """The lock of one file, which the kernel gives back when its holder ends, however it ends.
+
+    So no lock is ever stale, and the file may stay where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock of the file, which is made where it does not exist.
+
+        Raises:
+            BlockingIOError: if another holder has it.
+            OSError: if the file cannot be used.
+        """
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            if error.errno in _HELD_BY_ANOTHER:
+                raise BlockingIOError(*error.args) from error
+            raise
+
+    @property
+    def held(self) -> bool:
+        """Whether it has not been given back."""
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Give the lock back; a second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 class RunLock:
     """The right to write to a run directory.
 
-    The kernel gives the lock back when its holder ends, however it ends, so no lock is ever stale.
     The note beside it serves only the message to whoever comes second.
     """
 
@@ -37,11 +80,10 @@ class RunLock:
             StorageError: if the directory cannot be written to.
         """
         self._holder_path = directory / HOLDER_NAME
-        self._lock = filelock.FileLock(directory / LOCK_NAME)
         with explained(directory / LOCK_NAME):
             try:
-                self._lock.acquire(timeout=0)
-            except filelock.Timeout as error:
+                self._lock = KernelLock(directory / LOCK_NAME)
+            except BlockingIOError as error:
                 raise RunLockedError(self._message(directory)) from error
         try:
             replace_json(self._holder_path, _this_process())
@@ -51,7 +93,7 @@ class RunLock:
 
     def release(self) -> None:
         """Give the lock back; a second call does nothing."""
-        if self._lock.is_locked:
+        if self._lock.held:
             self._holder_path.unlink(missing_ok=True)
             self._lock.release()
 

@@ -32,11 +32,14 @@ class Progress:
         self._started = time.monotonic()
         self._bar = self._terminal_bar() if self._stream.isatty() and total else None
 
-    def _terminal_bar(self) -> RichProgress:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as RichProgress
-
+    def _terminal_bar(self) -> RichProgress | None:
+        """The bar; None where rich is not installed, as on a machine that only measures."""
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+            from rich.progress import Progress as RichProgress
+        except ImportError:
+            return None
         bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import zoo
-from converters.pytorch import EXPORTERS
-from converters.request import DEFAULT_EXPORTER, DEFAULT_OPSET, ConversionRequest
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.trial import TimingSettings
-from zoo.card import ModelCard
-from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from converters.request import ConversionRequest
+    from zoo.card import ModelCard
+
+# The converters' own, which cannot be imported where nothing is converted; a test holds them equal.
+EXPORTERS = ("dynamo", "torchscript")
+DEFAULT_EXPORTER = "dynamo"
+DEFAULT_OPSET = 18
 
 DEFAULT_ROUNDS = 5
 DEFAULT_BUDGET_S = 600.0
@@ -28,6 +32,8 @@ class RunRequest:
     own_models: tuple[str, ...] = ()
     """`module:function` of one's own networks."""
     onnx_files: tuple[Path, ...] = ()
+    artifacts: Path | None = None
+    """A bundle to measure instead of converting; `models` then selects within it, and none means all of it."""
     backend: str = "onnxruntime"
     precision: str = "fp32"
     batch: int = 1
@@ -59,8 +65,13 @@ class RunRequest:
         Raises:
             HarnessError: a pattern selects nothing; the message offers the nearest names.
         """
+        if not self.models:
+            return []
+        import zoo
+        from zoo.errors import ZooError
+
         try:
-            return zoo.cards(self.models) if self.models else []
+            return zoo.cards(self.models)
         except ZooError as error:
             raise HarnessError(str(error)) from error
 
@@ -70,14 +81,14 @@ class RunRequest:
         Raises:
             HarnessError: saying which option to change.
         """
-        if not (self.models or self.own_models or self.onnx_files):
+        if not (self.models or self.own_models or self.onnx_files or self.artifacts):
             raise HarnessError("nothing to measure: give --models, --onnx or --model")
         for name, value in (("--batch", self.batch), ("--rounds", self.rounds)):
             if value < 1:
                 raise HarnessError(f"{name} {value}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
-        if self.precision != "fp32" and (self.models or self.own_models):
+        if self.precision != "fp32" and not self.artifacts and (self.models or self.own_models):
             raise HarnessError(f"--precision {self.precision}: models are converted to fp32; use it with --onnx alone")
         for path in self.onnx_files:
             if not path.is_file():
@@ -85,6 +96,9 @@ class RunRequest:
         for reference in self.own_models:
             if not all(reference.partition(":")):
                 raise HarnessError(f"--model {reference}: give it as module:function")
+        if self.artifacts:
+            self._check_conversion_options()
+            return
         cards = self.cards()
         if self.weights != "probe":
             if not Path(self.weights).is_file():
@@ -92,8 +106,25 @@ class RunRequest:
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
 
+    def _check_conversion_options(self) -> None:
+        """Refuses what would have to be converted, where artifacts are measured as they are."""
+        given = {
+            "--model": self.own_models != (),
+            "--weights": self.weights != "probe",
+            "--exporter": self.exporter != DEFAULT_EXPORTER,
+            "--opset": self.opset != DEFAULT_OPSET,
+            "--resolution": self.resolution is not None,
+        }
+        if wrong := [option for option, is_given in given.items() if is_given]:
+            raise HarnessError(
+                f"{', '.join(wrong)}: nothing is converted with --artifacts. Give it to convert --export on the "
+                "machine that converts."
+            )
+
     def conversions(self) -> list[ConversionRequest]:
         """What has to be converted, costliest first so that the last one does not leave cores idle."""
+        from converters.request import ConversionRequest
+
         common = ConversionRequest("", exporter=self.exporter, opset=self.opset, batch=self.batch)
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         released = [dataclasses.replace(common, model=card.name, weights=self.weights) for card in cards]
@@ -104,4 +135,5 @@ class RunRequest:
         """The request as the run directory records it."""
         data = dataclasses.asdict(self)
         data["onnx_files"] = [str(path) for path in self.onnx_files]
+        data["artifacts"] = str(self.artifacts) if self.artifacts else None
         return data

@@ -211,7 +211,7 @@ class RunDirectory:
             run = RunFacts(
                 environment_id=self.info.environment_id,
                 device=self.info.device,
-                threads=self.info.environment.get("threads"),
+                threads=None if self.info.environment.get("accelerator") else self.info.environment.get("threads"),
                 seed=self.info.seed,
             )
             self._rows[key] = build_row(self._series[key], self.trials(key), run)

@@ -7,12 +7,15 @@ import statistics as standard_statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from converters.pool import Conversion, PoolSettings, convert_many
 from harness import backends, facts, reference
+from harness.backends.base import Backend
 from harness.build import BuildJob, BuildResult, build_engine
+from harness.bundle import Bundle, check_opsets, read_bundle
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.gpu.exclusive import refuse_shared
 from harness.launcher import run_trial
 from harness.plan import PlannedTrial, measurable, settled, trials_of_round
 from harness.progress import Progress, minutes_text
@@ -21,6 +24,9 @@ from harness.results import RunDirectory
 from harness.series import SeriesFacts
 from harness.storage import explained
 from harness.trial import TrialJob, TrialResult
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
 
 Say = Callable[[str], None]
 """Tells the user a line."""
@@ -43,6 +49,8 @@ class RunOutcome:
 
 def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
     """Every series of the request, what had to be converted converted; failures are rows too."""
+    from converters.pool import PoolSettings, convert_many
+
     wanted = request.conversions()
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
     found: list[SeriesFacts] = []
@@ -59,6 +67,19 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
         say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
+    return found + _file_series(request)
+
+
+def bundled_series(request: RunRequest, bundle: Bundle, backend: Backend) -> list[SeriesFacts]:
+    """Every series of the request out of a bundle, its files held against their digests.
+
+    Raises:
+        BundleError: nothing of that is there, a file is damaged, or the runtime is too old for it.
+    """
+    chosen = bundle.select(request.models, request.precision, request.batch)
+    found = [model.series(request.backend, bundle.directory) for model in chosen]
+    check_opsets(found, backend)
+    bundle.check_files(chosen)
     return found + _file_series(request)
 
 
@@ -220,11 +241,17 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
     """
     started = time.monotonic()
     request.check()
-    available = backends.get(request.backend).availability()
+    backend = backends.get(request.backend)
+    available = backend.availability()
     if not available.usable:
         raise HarnessError(f"backend {request.backend} cannot run here: {available.why} {available.what_to_do}")
-    environment = collect(request.threads)
-    reference_path = _reference_file(cache_dir)
+    if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
+        say(f"warning: {caution}")
+    environment = collect(request.threads, backend.accelerator(request.gpu))
+    # Refused before there is a run directory.
+    bundle = read_bundle(request.artifacts) if request.artifacts else None
+    series = bundled_series(request, bundle, backend) if bundle else None
+    reference_path = bundle.reference_path if bundle else _reference_file(cache_dir)
     with RunDirectory.open(
         output,
         environment=environment,
@@ -232,7 +259,8 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
         reference_sha256=reference.REFERENCE_SHA256,
         resume=resume,
     ) as directory:
-        series = convert_all(request, cache_dir, say)
+        if series is None:
+            series = convert_all(request, cache_dir, say)
         series = build_engines(request, series, reference_path, cache_dir, output, say)
         directory.set_series(series)
         run = Run(request, directory, reference_path, cache_dir, environment.threads)

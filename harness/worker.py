@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from harness import backends, statistics, timing
 from harness.backends.base import ArtifactError, Session, UnsupportedError
+from harness.digests import file_sha256
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.slowdown import Slowed
@@ -78,6 +79,10 @@ def measure_job(job: TrialJob) -> TrialResult:
             meter=meter,
         )
         figures = session.gpu_figures()
+        if figures:
+            from harness.gpu.energy import session_energy_mj
+
+            figures = dataclasses.replace(figures, energy_mj=session_energy_mj(meter, session))
     if job.samples:
         timing.save_samples(blocks, Path(job.samples))
     return TrialResult(
@@ -92,7 +97,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         latency_kind=session.latency_kind,
         provider=session.provider,
         precision_effective=precision_effective,
-        gpu=dataclasses.replace(figures, **meter.summary()) if figures else None,
+        gpu=figures.with_readings(meter.summary()) if figures else None,
         **summarise(blocks, job.batch),
     )
 
@@ -174,14 +179,10 @@ def memory_peak_mib() -> float | None:
 
 def sha256_file(path: Path) -> str:
     """Hexadecimal digest of a file; an ArtifactError where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_BYTES_PER_MIB):
-                digest.update(chunk)
+        return file_sha256(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
-    return digest.hexdigest()
 
 
 def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:

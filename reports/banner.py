@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _DIGEST_CHARACTERS = 16
 _CLOCK_FACTS = ("governor", "boost", "frequency_min_mhz", "frequency_max_mhz")
+_GPU = "accelerator.gpu."
+_GPU_CLOCK_FACTS = ("power_limit_w", "application_clock_sm_mhz", "application_clock_memory_mhz", "clock_max_sm_mhz")
 
 
 def banner(rows: pandas.DataFrame, info: RunInfo | None) -> str:
@@ -70,8 +72,10 @@ def flattened(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _clock_policy(environment: Mapping[str, str]) -> str:
-    """What the system says of its clock."""
-    known = {name: environment.get(name, "") for name in _CLOCK_FACTS}
+    """What the system says of its clock; the GPU's where that was measured."""
+    on_gpu = f"{_GPU}name" in environment
+    facts = {name: f"{_GPU}{name}" for name in _GPU_CLOCK_FACTS} if on_gpu else {name: name for name in _CLOCK_FACTS}
+    known = {name: environment.get(place, "") for name, place in facts.items()}
     said = [f"{name.replace('_', ' ')} {text}" for name, text in known.items() if text]
     return ", ".join(said) or "not reported by this system, so not controlled"
 

@@ -46,7 +46,10 @@ def write_reports(run_directory: Path) -> WrittenReports:
 
 def _write_pictures(directory: Path, groups: Sequence[Group], info: RunInfo) -> tuple[list[Path], list[str]]:
     if not matplotlib_is_here():
-        return [], ["No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'"]
+        return [], [
+            "No picture: matplotlib is not installed. pip install 'baseline-zoo[report]', or copy "
+            f"{directory} to a machine that has it: python -m harness report {directory.name}"
+        ]
     with_points = [group for group in groups if drawable(group)]
     if not with_points:
         return [], ["No picture: no row has both a latency and an accuracy."]

@@ -43,6 +43,12 @@ def _select_one(pattern: str, cards: Sequence[ModelCard]) -> list[ModelCard]:
     return [card for card in cards if card.source == wanted or _matches(wanted, card)]
 
 
+def suites_of(name: str, cards: Mapping[str, ModelCard]) -> list[str]:
+    """Names of the suites that a model is in; none where it is not in the catalogue."""
+    pool = list(cards.values())
+    return [suite for suite, (_, rule) in SUITES.items() if any(card.name == name for card in rule(pool))]
+
+
 def _nothing(pattern: str, cards: Sequence[ModelCard]) -> UnknownModelError:
     if any(character in pattern for character in "*?["):
         return UnknownModelError(

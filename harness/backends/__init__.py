@@ -36,3 +36,6 @@ def get(name: str) -> Backend:
 
 
 register("onnxruntime", "harness.backends.onnxruntime:OnnxRuntimeBackend")
+register("tensorrt", "harness.backends.tensorrt.backend:TensorRtBackend")
+register("onnxruntime-cuda", "harness.backends.onnxruntime_cuda:OnnxRuntimeCudaBackend")
+register("onnxruntime-tensorrt", "harness.backends.onnxruntime_tensorrt:OnnxRuntimeTensorRtBackend")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from harness.gpu.settings import GpuSettings
 from harness.layers import LayerTime
 from harness.timing import Meter
 from harness.trial import LatencyKind
+
+if TYPE_CHECKING:
+    from harness.gpu.facts import Accelerator
 
 NANOSECONDS_PER_MILLISECOND = 1e6
 
@@ -195,6 +198,10 @@ class Backend(abc.ABC):
     def runtime(self) -> str:
         """Name and version of the runtime, as in `onnxruntime 1.30.0`."""
 
+    def opset_limit(self) -> int | None:
+        """Newest ONNX operator set that this version of the runtime reads; None where only trying tells."""
+        return None
+
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
         """Compile the artifact for this device, or find in the cache what was compiled.
 
@@ -204,9 +211,38 @@ class Backend(abc.ABC):
         raise NotImplementedError(f"Backend {self.name} builds no engines.")
 
     def meter(self, gpu: GpuSettings) -> Meter:
-        """Tells what others do to the device while it is timed."""
-        del gpu
-        return CpuMeter()
+        """Tells what others do to the device while it is timed; NoGpuError where it runs on a GPU and there is none.
+
+        On a GPU the sessions are created before, so that this process is known among those on the device.
+        """
+        if not self.on_gpu:
+            return CpuMeter()
+        from harness.gpu.meter import GpuMeter
+
+        return GpuMeter.open(gpu.device)
+
+    def accelerator(self, gpu: GpuSettings) -> Accelerator | None:
+        """The GPU and the runtime on it, which belong to the environment; None where the processor is measured.
+
+        Creates no context on the device. Raises NoGpuError where there is no such GPU.
+        """
+        if not self.on_gpu:
+            return None
+        from harness.gpu.facts import Accelerator, gpu_facts
+
+        return Accelerator(gpu_facts(gpu.device), self.runtime())
+
+    def check(self, artifact: Path, precision: str) -> None:
+        """Raise UnsupportedError where the backend cannot run it here, ArtifactError where there is no file."""
+        availability = self.availability()
+        if not availability.usable:
+            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
+        if precision not in self.precisions:
+            raise UnsupportedError(
+                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
+            )
+        if not artifact.is_file():
+            raise ArtifactError(f"There is no file {artifact}. Convert the model again.")
 
     @abc.abstractmethod
     def prepare_impl(
@@ -232,15 +268,7 @@ class Backend(abc.ABC):
         is at fault.
         """
         path = Path(artifact)
-        availability = self.availability()
-        if not availability.usable:
-            raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
-        if precision not in self.precisions:
-            raise UnsupportedError(
-                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
-            )
-        if not path.is_file():
-            raise ArtifactError(f"There is no file {path}. Convert the model again.")
+        self.check(path, precision)
         session, inputs = self.prepare_impl(
             path, precision=precision, threads=threads, gpu=gpu, cache_dir=Path(cache_dir)
         )

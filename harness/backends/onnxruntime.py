@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime: what its providers share, and the one on the processor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _CPU_PROVIDER = "CPUExecutionProvider"
 
 # How the runtime words a file that is cut off or is no ONNX at all: a cut between two parts of the
 # outermost message leaves a readable message without its last parts.
-_UNREADABLE = ("INVALID_PROTOBUF", "Protobuf parsing failed", "ModelProto does not have", "Missing opset")
+_UNREADABLE = (
+    *("INVALID_PROTOBUF", "Protobuf parsing failed", "ModelProto does not have", "No graph was found"),
+    "Missing opset",
+)
 
 # How it words a newer format, opset or operator than it knows.
 _NOT_SUPPORTED = (
@@ -43,21 +46,34 @@ _NOT_SUPPORTED = (
 
 
 class OnnxRuntimeSession(Session):
-    """A session on one provider."""
+    """A session on one provider, here the processor's; those on a GPU put inputs and outputs elsewhere."""
 
     latency_kind: LatencyKind = "host"
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, artifact: Path, *, provider: str, precision: str, threads: int
+        self,
+        session: onnxruntime.InferenceSession,
+        artifact: Path,
+        *,
+        provider: str,
+        precision: str,
+        threads: int,
+        options: dict[str, str] | None = None,
     ) -> None:
+        """Wrap a session; `options` are those of the provider for a second session on the same artifact."""
         super().__init__(precision)
         self.provider = provider
+        self._options = options or {}
         self._session = session
         self._artifact = artifact
         self._threads = threads
         self._binding = session.io_binding()
         self._planned = nodes.planned_nodes(session)
         self._executed: list[nodes.ExecutedNode] | None = None
+
+    def input_specs(self) -> list[TensorSpec]:
+        """All inputs of the network."""
+        return tensor_specs(self._session.get_inputs())
 
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
         """Bind the input to a buffer of the runtime's; it allocates the outputs from its own arena."""
@@ -108,7 +124,8 @@ class OnnxRuntimeSession(Session):
         if self._executed is None:
             feed = {self.input.name: self._images}
             options = session_options(self._threads)
-            self._executed = nodes.profiled_nodes(self._artifact, options, self.provider, feed)
+            provider = (self.provider, self._options)
+            self._executed = nodes.profiled_nodes(self._artifact, options, provider, feed)
         return self._executed
 
     def close(self) -> None:
@@ -121,7 +138,7 @@ class OnnxRuntimeBackend(Backend):
     """ONNX Runtime with one execution provider."""
 
     name = "onnxruntime"
-    precisions = ("fp32", "fp16", "int8")
+    precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
 
     def __init__(self, provider: str = _CPU_PROVIDER) -> None:
         self.provider = provider
@@ -149,18 +166,29 @@ class OnnxRuntimeBackend(Backend):
     ) -> tuple[Session, list[TensorSpec]]:
         """Create the session on exactly the asked provider."""
         del gpu, cache_dir  # The processor needs neither.
+        session = self.create_session(artifact, threads, {})
+        loaded = OnnxRuntimeSession(session, artifact, provider=self.provider, precision=precision, threads=threads)
+        return loaded, loaded.input_specs()
+
+    def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
+        """A session on exactly the asked provider, which gets the options.
+
+        Raises what `prepare_impl` does.
+        """
         import onnxruntime
 
         try:
             session = onnxruntime.InferenceSession(
-                str(artifact), session_options(threads), providers=[self.provider], enable_fallback=False
+                str(artifact), session_options(threads), providers=[(self.provider, options)], enable_fallback=False
             )
         except Exception as error:
-            raise load_error(error, artifact) from error
+            raise self.explain(error, artifact) from error
         self._check_providers(session.get_providers())
-        loaded = OnnxRuntimeSession(session, artifact, provider=self.provider, precision=precision, threads=threads)
-        inputs = [TensorSpec(spec.name, tuple(spec.shape), numpy_dtype(spec.type)) for spec in session.get_inputs()]
-        return loaded, inputs
+        return session
+
+    def explain(self, error: Exception, artifact: Path) -> Exception:
+        """What a failure to create a session means to the user; the error itself where that is unknown."""
+        return load_error(error, artifact)
 
     def _check_providers(self, found: list[str]) -> None:
         """Raise FallbackError where the session's providers are not the asked one.
@@ -205,6 +233,11 @@ def load_error(error: Exception, artifact: Path) -> Exception:
             "Export it with an older opset or other types, or upgrade onnxruntime."
         )
     return error
+
+
+def tensor_specs(nodes_of_graph: list[onnxruntime.NodeArg]) -> list[TensorSpec]:
+    """The inputs or outputs of a session."""
+    return [TensorSpec(node.name, tuple(node.shape), numpy_dtype(node.type)) for node in nodes_of_graph]
 
 
 def numpy_dtype(type_name: str) -> str:

@@ -80,10 +80,13 @@ def planned_nodes(session: onnxruntime.InferenceSession) -> list[PlannedNode] | 
 def profiled_nodes(
     artifact: Path,
     options: onnxruntime.SessionOptions,
-    provider: str,
+    provider: tuple[str, dict[str, str]],
     feed: dict[str, npt.NDArray[Any]],
 ) -> list[ExecutedNode]:
-    """The nodes of one inference of a session made with these options and profiled."""
+    """The nodes of one inference of a session made with these options and profiled.
+
+    `provider` is its name and its own options.
+    """
     import onnxruntime
 
     with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
@@ -108,11 +111,16 @@ def read_profile(path: Path) -> list[ExecutedNode]:
     ]
 
 
+def is_arithmetic(operator: str) -> bool:
+    """Whether the operator, standard or fused, convolves or multiplies matrices."""
+    return any(word in operator for word in _ARITHMETIC)
+
+
 def precision_of(executed: list[ExecutedNode]) -> str:
     """The precisions of convolutions and matrix products, or of every node where there are none.
 
     Several are joined, as in `fp16+fp32`.
     """
-    arithmetic = [node for node in executed if any(word in node.operator for word in _ARITHMETIC)]
+    arithmetic = [node for node in executed if is_arithmetic(node.operator)]
     kinds = [kind for node in arithmetic or executed for kind in node.input_types[:1]]
     return "+".join(sorted({_PRECISIONS[kind] for kind in kinds if kind in _PRECISIONS}))

@@ -47,7 +47,7 @@ class CudaDriver:
 
     def __init__(self, device: int, caller: Caller) -> None:
         raw = {function.name: caller.bind(function) for function in FUNCTIONS}
-        self._calls = {name: _checked(name, raw) for name in raw}
+        self._calls = {name: checked(name, raw) for name in raw}
         call = self._calls
         call["cuInit"](0)
         self.cuda_version: int = call["cuDriverGetVersion"]()
@@ -207,7 +207,7 @@ class CudaDriver:
 _FREED_BY = ("cuGraphExecDestroy", "cuEventDestroy", "cuStreamDestroy", "cuMemFree", "cuMemFreeHost")
 
 
-def _checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Callable[..., Any]:
+def checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Callable[..., Any]:
     """The function that raises on an error and returns its outputs: none, the one, or a tuple."""
     function, name_of, text_of = raw[name], raw["cuGetErrorName"], raw["cuGetErrorString"]
     make_error = opening_error if name in _OPENING else cuda_error

@@ -41,6 +41,11 @@ class GpuFigures:
     warnings: tuple[str, ...] = ()
     """What a reader should know of the figures, as that they are bound by enqueueing; one sentence each."""
 
+    def with_readings(self, fields: dict[str, Any]) -> GpuFigures:
+        """These figures with the fields that a meter read; its warnings follow those there are."""
+        warnings = (*self.warnings, *fields.get("warnings", ()))
+        return dataclasses.replace(self, **{**fields, "warnings": warnings})
+
     def to_json(self) -> dict[str, Any]:
         """The figures as a JSON object."""
         return dataclasses.asdict(self)

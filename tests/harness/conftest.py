@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from harness.bundle_writer import BundleWriter
+from harness.digests import file_sha256
+from harness.series import SeriesFacts
 from harness.trial import TimingSettings, TrialJob
 
 WriteNetwork = Callable[..., Path]
@@ -59,7 +64,7 @@ def tiny_network(
 def write_network(tmp_path: Path) -> WriteNetwork:
     """Writes `tiny_network(**what)` to a file and returns its path."""
 
-    def write(name: str = "tiny.onnx", **what: Any) -> Path:
+    def write(name: str | Path = "tiny.onnx", **what: Any) -> Path:
         path = tmp_path / name
         path.write_bytes(tiny_network(**what).SerializeToString())
         return path
@@ -96,3 +101,47 @@ def quick_job(tmp_path: Path, write_network: WriteNetwork, quick_timing: TimingS
         seed=7,
         samples=str(tmp_path / "samples" / "trial.npz"),
     )
+
+
+MakeSeries = Callable[..., SeriesFacts]
+
+
+@pytest.fixture
+def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
+    """A series as a conversion gives it: a tiny network in a folder of its own, its provenance beside it."""
+
+    def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> SeriesFacts:
+        source, variant = model.split("/", 1)
+        text = json.dumps([model, weight, facts])
+        folder = tmp_path / "cache" / hashlib.sha256(text.encode()).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = write_network(folder / "model.onnx", weight=weight)
+        (folder / "provenance.json").write_text(text)
+        known: dict[str, Any] = {"backend": "onnxruntime", "precision": "fp32", "batch": 1, "opset": 17, **facts}
+        return SeriesFacts(
+            model=model,
+            source=source,
+            variant=variant,
+            accuracy_published_top1_percent=78.9,
+            accuracy_published_source="README.md",
+            weights="probe",
+            artifact_path=str(path),
+            artifact_sha256=file_sha256(path),
+            exporter="torch.onnx.export dynamo 2.14.1",
+            **known,
+        )
+
+    return make
+
+
+@pytest.fixture
+def write_bundle(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the series into a bundle and returns its folder."""
+
+    def write(*series: SeriesFacts, suites: Sequence[str] = ("all", "smoke")) -> Path:
+        with BundleWriter(tmp_path / "bundle") as writer:
+            for facts in series:
+                writer.add(facts, suites)
+        return tmp_path / "bundle"
+
+    return write

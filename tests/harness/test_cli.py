@@ -13,7 +13,10 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from harness.arguments import build_parser
+from harness.backends.onnxruntime import OnnxRuntimeBackend
 from harness.cli import main
+from harness.commands import request_from
 
 QUICK = ["--block-ms", "2", "--block-groups", "1"]
 
@@ -245,3 +248,21 @@ def test_a_wrong_duration_shows_the_right_form(capsys):
         main(["run", "--models", "smoke", "--budget", "ten"])
     assert ended.value.code == 2
     assert "write 90s, 10m or 1.5h" in capsys.readouterr().err
+
+
+class OldTensorRt(OnnxRuntimeBackend):
+    """Usable here, and reads operators up to set 17."""
+
+    on_gpu = True
+
+    def opset_limit(self) -> int | None:
+        return 17
+
+
+@pytest.mark.parametrize(("options", "opset"), [([], 17), (["--opset", "18"], 18), (["--artifacts", "somewhere"], 18)])
+def test_what_is_converted_for_an_old_runtime_it_can_read(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], opset: int
+) -> None:
+    monkeypatch.setattr("harness.backends.get", lambda name: OldTensorRt())
+    arguments = build_parser().parse_args(["run", "--models", "smoke", *options])
+    assert request_from(arguments).opset == opset

@@ -117,3 +117,22 @@ def test_a_quota_of_version_1(tmp_path: Path) -> None:
 )
 def test_quotas(text: str | None, cores: float | None) -> None:
     assert parse_cpu_max(text) == cores
+
+
+@pytest.mark.parametrize("name", ["core_cpus_list", "thread_siblings_list"])
+def test_processors_that_share_a_core_are_one_core(tmp_path: Path, name: str) -> None:
+    shared = {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}
+    files = {f"sys/devices/system/cpu/cpu{cpu}/topology/{name}": text for cpu, text in shared.items()}
+    assert machine(tmp_path, {**files, "sys/devices/system/cpu/cpufreq/boost": "1"}).physical_cores() == 2
+
+
+def test_cores_are_counted_by_socket_where_the_topology_is_hidden(tmp_path: Path) -> None:
+    processors = [f"processor\t: {cpu}\nphysical id\t: {cpu // 4}\ncpu cores\t: 2\n" for cpu in range(8)]
+    assert machine(tmp_path, {"proc/cpuinfo": "\n".join(processors)}).physical_cores() == 4
+    assert machine(tmp_path / "arm", {"proc/cpuinfo": ARM}).physical_cores() is None
+
+
+def test_memory_is_in_mib(tmp_path: Path) -> None:
+    text = "MemFree:            1024 kB\nMemTotal:       31457280 kB\n"
+    assert machine(tmp_path, {"proc/meminfo": text}).memory_mib() == 30720
+    assert LinuxFacts(tmp_path / "nowhere").memory_mib() == 0

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.locking import HOLDER_NAME, RunLock, RunLockedError
+from harness.locking import HOLDER_NAME, LOCK_NAME, RunLock, RunLockedError
+from harness.storage import StorageError
 
 _HOLDS_THE_LOCK = """
 import sys, time
@@ -78,3 +79,19 @@ def test_a_late_second_release_leaves_the_next_holder_alone(tmp_path: Path) -> N
     with pytest.raises(RunLockedError):
         RunLock(tmp_path)
     second.release()
+
+
+def test_a_lock_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).mkdir()
+    with pytest.raises(StorageError, match="Check the path"):
+        RunLock(tmp_path)
+
+
+def test_a_process_that_is_started_does_not_inherit_it(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+    lock.release()
+    try:
+        RunLock(tmp_path).release()
+    finally:
+        child.communicate(b"\n")

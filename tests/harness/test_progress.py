@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 
@@ -30,6 +31,14 @@ def test_a_bar_on_a_terminal_keeps_the_problems():
     assert "gone, about 0:00 left" in text
     assert "b: failed: [why]" in text
     assert "[sic]" not in text
+
+
+def test_plain_lines_where_rich_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    stream = Terminal()
+    with Progress("round 1", 1, stream) as progress:
+        progress.step("a: 1.00 ms")
+    assert stream.getvalue() == "[round 1 1/1] a: 1.00 ms\n"
 
 
 def test_nothing_to_do_draws_nothing():

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 import zoo
+from zoo.catalog.reader import all_cards
 from zoo.errors import UnknownModelError
+from zoo.selection import SUITES, select, suites_of
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,11 @@ def test_nothing_asked_is_an_error():
 def test_one_card_of_several_is_an_error():
     with pytest.raises(UnknownModelError, match="selects 11 models"):
         zoo.card("resnest")
+
+
+def test_a_model_is_in_the_suites_that_select_it():
+    for card in (all_cards()["regnet/RegNetX-200MF"], all_cards()["resnest/resnest269"]):
+        expected = [suite for suite in SUITES if card in select(suite, all_cards())]
+        assert suites_of(card.name, all_cards()) == expected
+        assert "all" in expected
+    assert suites_of("own/mine:net", all_cards()) == []

@@ -81,7 +81,7 @@ def test_placement_is_checked_without_a_plan_too(write_network: WriteNetwork, mo
 
 
 def test_the_profile_has_every_executed_node(write_network: WriteNetwork) -> None:
-    executed = nodes.profiled_nodes(write_network(), session_options(1), CPU, {"input": IMAGES})
+    executed = nodes.profiled_nodes(write_network(), session_options(1), (CPU, {}), {"input": IMAGES})
     convolutions = [node for node in executed if "Conv" in node.operator]
     assert len(convolutions) == 1
     assert convolutions[0].provider == CPU

@@ -27,7 +27,8 @@ def test_a_name_is_registered_once() -> None:
 def test_a_new_backend_needs_no_edit_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "_factories", dict(backends._factories))
     backends.register("another", "harness.backends.onnxruntime:OnnxRuntimeBackend")
-    assert backends.names() == ["another", "onnxruntime"]
+    assert "another" in backends.names()
+    assert backends.names() == sorted(backends.names())
     assert isinstance(backends.get("another"), OnnxRuntimeBackend)
 
 

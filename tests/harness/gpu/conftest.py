@@ -1,4 +1,4 @@
-"""A CUDA driver library without a GPU: `tests/fakes/libcuda.c`, compiled."""
+"""A CUDA driver library without a GPU, `tests/fakes/libcuda.c`, compiled; and scripted answers of CUDA and NVML."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.gpu import calls
+from harness.gpu import calls, devices
 from harness.gpu.driver import CudaDriver
+from harness.gpu.nvml import Nvml, NvmlDevice
+from tests.fakes.cuda_devices import FakeDeviceCaller, FakeGpu
+from tests.fakes.nvml import A100_BUS_ID, A100_UUID, FakeNvml
 
 SOURCE = Path(__file__).parents[2] / "fakes" / "libcuda.c"
 
 OpenDriver = Callable[..., CudaDriver]
+InstallNvml = Callable[[FakeNvml], NvmlDevice]
+InstallGpus = Callable[..., FakeDeviceCaller]
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +65,27 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list
     log = tmp_path / "calls.log"
     monkeypatch.setenv("FAKE_CUDA_LOG", str(log))
     return lambda: log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def install_nvml(monkeypatch: pytest.MonkeyPatch) -> InstallNvml:
+    """Puts a scripted NVML in the module's place and opens its A100."""
+
+    def install(fake: FakeNvml) -> NvmlDevice:
+        monkeypatch.setitem(sys.modules, "pynvml", fake)
+        return Nvml().device(A100_UUID, A100_BUS_ID)
+
+    return install
+
+
+@pytest.fixture
+def install_gpus(monkeypatch: pytest.MonkeyPatch) -> InstallGpus:
+    """Puts scripted devices in the place of the CUDA driver's."""
+
+    def install(*gpus: FakeGpu, **what: object) -> FakeDeviceCaller:
+        caller = FakeDeviceCaller(*gpus, **what)
+        monkeypatch.setattr(devices, "load_library", lambda: None)
+        monkeypatch.setattr(devices, "CtypesCaller", lambda library: caller)
+        return caller
+
+    return install

@@ -1,0 +1,155 @@
+"""TensorRT as a backend: whether it can be used here, engines built or found, sessions on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.backends.base import ArtifactError, Availability, Backend, BuiltEngine, Session, TensorSpec
+from harness.backends.tensorrt import versions
+from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
+from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
+from harness.digests import file_sha256
+from harness.gpu.facts import kernel_module_version
+from harness.gpu.settings import GpuSettings
+from harness.storage import explained
+
+if TYPE_CHECKING:
+    from harness.gpu.driver import CudaDriver
+
+
+class TensorRtBackend(Backend):
+    """TensorRT 8.5 and newer on an NVIDIA GPU."""
+
+    name = "tensorrt"
+    precisions = ("fp32", "fp16", "int8")
+    on_gpu = True
+    builds_engines = True
+
+    def availability(self) -> Availability:
+        """Whether there are a driver, a GPU, a TensorRT that loads, and whether they fit.
+
+        Nothing is created for it, neither of TensorRT nor on a device.
+        """
+        from harness.gpu.devices import cuda_devices
+        from harness.gpu.errors import NoGpuError
+
+        try:
+            devices = cuda_devices()
+        except NoGpuError as error:
+            return _without_gpu(str(error))
+        if not devices:
+            return _without_gpu("CUDA sees no GPU. Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
+        cuda_version = devices[0].cuda_version
+        if not versions.is_installed():
+            return versions.not_installed(cuda_version)
+        try:
+            import tensorrt
+        except Exception as error:  # Its own loader raises what it likes where a library is missing.
+            return versions.not_loadable(error)
+        too_old = versions.driver_too_old(tensorrt.__version__, cuda_version)
+        names = " and ".join(dict.fromkeys(device.name for device in devices))
+        return too_old or Availability(True, f"{self.runtime()} on {names}.")
+
+    def runtime(self) -> str:
+        """Name and version."""
+        import tensorrt
+
+        return f"tensorrt {tensorrt.__version__}"
+
+    def opset_limit(self) -> int | None:
+        """17 for TensorRT 8, which reads newer operators wrongly; newer versions refuse what they do not know."""
+        import tensorrt
+
+        limits = Dialect.of(tensorrt).limits
+        return limits.opset if limits else None
+
+    def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
+        """The engine of the artifact for this device: out of the cache, or built now.
+
+        Raises:
+            As `harness.backends.tensorrt.builder.EngineBuild.run`.
+        """
+        import tensorrt
+
+        from harness.backends.tensorrt.builder import EngineBuild
+        from harness.gpu.driver import CudaDriver
+
+        with CudaDriver.open(gpu.device) as driver:
+            dialect, store = Dialect.of(tensorrt), EngineStore(cache_dir)
+            key = engine_key(tensorrt, driver, artifact, precision, gpu)
+            with store.building(key):
+                found = store.find(key)
+                if found is not None:
+                    return found.built(cached=True)
+                return EngineBuild(tensorrt, dialect, artifact, key, store).run().built(cached=False)
+
+    def prepare_impl(
+        self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
+    ) -> tuple[Session, list[TensorSpec]]:
+        """Load the engine that `build` made; one that TensorRT refuses is removed, so that it is built again."""
+        del threads  # Operators run on the device.
+        import tensorrt
+
+        from harness.backends.tensorrt.session import EngineLoadError, TensorRtSession
+        from harness.gpu.driver import CudaDriver
+
+        driver = CudaDriver.open(gpu.device)
+        try:
+            key = engine_key(tensorrt, driver, artifact, precision, gpu)
+            store = EngineStore(cache_dir)
+            stored = _require(store, key, artifact)
+            try:
+                session = TensorRtSession(tensorrt, driver, stored, artifact, precision=precision, settings=gpu)
+            except EngineLoadError:
+                store.remove(key)
+                raise
+        except BaseException:
+            driver.close()
+            raise
+        return session, session.inputs()
+
+
+def engine_key(trt: Any, driver: CudaDriver, artifact: Path, precision: str, gpu: GpuSettings) -> EngineKey:
+    """What decides which engine of the artifact is the right one here and now."""
+    major, minor = driver.compute_capability
+    with explained(artifact):
+        artifact_sha256 = file_sha256(artifact)
+    return EngineKey(
+        artifact_sha256=artifact_sha256,
+        precision=precision,
+        tensorrt=str(trt.__version__),
+        gpu=driver.name,
+        compute_capability=f"{major}.{minor}",
+        cuda_driver=driver.cuda_version,
+        driver=kernel_module_version() or "",
+        workspace_mib=gpu.workspace_mib,
+        tactic_sources=restricted_tactic_sources(),
+    )
+
+
+def _require(store: EngineStore, key: EngineKey, artifact: Path) -> StoredEngine:
+    found = store.find(key)
+    if found is not None:
+        return found
+    if store.is_there(key):
+        raise ArtifactError(
+            f"The {key.precision} engine of {artifact} in {store.directory(key)} is damaged. Run again: it is "
+            "built anew."
+        )
+    raise ArtifactError(
+        f"There is no {key.precision} engine of {artifact} for {key.gpu}, TensorRT {key.tensorrt} and this driver in "
+        f"{store.root}. Build it first: `harness run` does."
+    )
+
+
+def _without_gpu(why: str) -> Availability:
+    """The driver's explanation ends with what to do; TensorRT itself may be missing too."""
+    if versions.is_installed():
+        return Availability(False, why, "On a machine without an NVIDIA GPU use --backend onnxruntime.")
+    missing = versions.not_installed(None)
+    return Availability(
+        False,
+        f"{why} Besides, {missing.why}",
+        f"With a GPU and its driver: {missing.what_to_do}. Without, use --backend onnxruntime.",
+    )

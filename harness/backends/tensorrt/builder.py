@@ -1,0 +1,234 @@
+"""From an artifact to an engine: parse, build, look at what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from harness.backends.base import ArtifactError, FallbackError, UnsupportedError
+from harness.backends.tensorrt import inspector
+from harness.backends.tensorrt.dialect import Dialect
+from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
+from harness.backends.tensorrt.logs import LogTail, make_logger, open_log
+from harness.backends.tensorrt.onnx_graph import OnnxGraph, read_graph
+from harness.errors import HarnessError
+from harness.gpu.driver import CudaOutOfMemoryError
+from harness.storage import explained
+
+_NAMES_SHOWN = 8
+
+
+class EngineBuildError(HarnessError):
+    """TensorRT could not build the engine."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineBuild:
+    """One build: `trt` is the imported module, and the device of the key is current in this thread."""
+
+    trt: Any
+    dialect: Dialect
+    artifact: Path
+    key: EngineKey
+    store: EngineStore
+
+    def run(self) -> StoredEngine:
+        """Build the engine and store it.
+
+        Raises:
+            UnsupportedError: the graph is of a newer ONNX than this TensorRT reads, or holds operators that it
+                lacks.
+            ArtifactError: the file is no ONNX, has dynamic shapes, or does not hold the precision.
+            FallbackError: the engine computes in something else.
+            EngineBuildError, CudaOutOfMemoryError: the build failed; the message ends with TensorRT's own words.
+        """
+        graph = read_graph(self.artifact)
+        self._check_versions(graph)
+        log_path = self.store.log_path(self.key)
+        with explained(log_path):
+            file = open_log(log_path)
+        with file:
+            tail = LogTail(file)
+            try:
+                plan, build_s, layers = self._compile(graph, tail)
+            except BaseException as error:
+                # TensorRT's objects in the frames of the traceback would outlive the device's context.
+                traceback.clear_frames(error.__traceback__)
+                raise
+        return self._store(plan, build_s, layers, tail)
+
+    def _compile(self, graph: OnnxGraph, tail: LogTail) -> tuple[bytes, float, str]:
+        """The engine, the seconds it took, and the inspector's description of its layers."""
+        logger = make_logger(self.trt, tail)
+        builder = self._create_builder(logger, tail)
+        network = builder.create_network(self.dialect.network_flags(self.trt))
+        self._parse(network, logger, graph, tail)
+        self._check_inputs(network)
+        config = self._configure(builder, network)
+        plan, build_s = self._build(builder, network, config, tail)
+        self._keep_timings(config)
+        return plan, build_s, self._inspect(plan, logger, tail)
+
+    def _check_versions(self, graph: OnnxGraph) -> None:
+        limits = self.dialect.limits
+        if limits and (graph.opset > limits.opset or graph.ir_version > limits.ir_version):
+            raise UnsupportedError(
+                f"{self.artifact} is ONNX of opset {graph.opset} and IR version {graph.ir_version}, but TensorRT "
+                f"{self.dialect.version} reads opset {limits.opset} and IR version {limits.ir_version} at most. "
+                f"Convert the model with --opset {limits.opset}."
+            )
+
+    def _create_builder(self, logger: Any, tail: LogTail) -> Any:
+        try:
+            # Registers the plugins that come with TensorRT, which the parser falls back to for some operators.
+            self.trt.init_libnvinfer_plugins(logger, "")
+            return self.trt.Builder(logger)
+        except TypeError as error:
+            # What the bindings raise where the library returned no builder.
+            raise EngineBuildError(
+                f"TensorRT {self.dialect.version} could not create a builder on {self.key.gpu}. Does this version "
+                f"know the GPU (compute capability {self.key.compute_capability}) and fit the driver?"
+                f"{tail.explanation()}"
+            ) from error
+
+    def _parse(self, network: Any, logger: Any, graph: OnnxGraph, tail: LogTail) -> None:
+        parser = self.trt.OnnxParser(network, logger)
+        if parser.parse_from_file(str(self.artifact)):
+            return
+        missing = {
+            operator: nodes for operator, nodes in graph.operators().items() if not parser.supports_operator(operator)
+        }
+        if missing:
+            shown = ", ".join(
+                f"{operator} ({len(nodes)} node{'s' * (len(nodes) > 1)}, first {nodes[0].name!r})"
+                for operator, nodes in list(missing.items())[:_NAMES_SHOWN]
+            )
+            more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
+            raise UnsupportedError(
+                f"TensorRT {self.dialect.version} cannot run operators: {shown}{more}. Convert the model with "
+                "another opset or exporter, or measure it on another backend."
+            )
+        errors = [self._parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
+        said = f" It said: {' '.join(errors)}" if errors else tail.explanation()
+        raise UnsupportedError(
+            f"TensorRT {self.dialect.version} cannot read {self.artifact} (opset {graph.opset}).{said} "
+            f"Convert the model with another opset or exporter; the whole log is {self.store.log_path(self.key)}."
+        )
+
+    @staticmethod
+    def _parser_error(error: Any) -> str:
+        """One error of the parser; only newer ones name the operator, all number the node."""
+        operator = f" {error.node_operator()} {error.node_name()!r}" if hasattr(error, "node_operator") else ""
+        return f"[node {error.node()}{operator}: {error.desc().strip()}]"
+
+    def _check_inputs(self, network: Any) -> None:
+        for index in range(network.num_inputs):
+            tensor = network.get_input(index)
+            shape = [int(size) for size in tensor.shape]
+            if any(size < 0 for size in shape):
+                raise ArtifactError(
+                    f"{self.artifact}: input {tensor.name!r} has the dynamic shape {shape}. "
+                    "Export it with a fixed shape."
+                )
+
+    def _configure(self, builder: Any, network: Any) -> Any:
+        trt, dialect = self.trt, self.dialect
+        config = builder.create_builder_config()
+        dialect.set_precision(trt, config, network, self.key.precision)
+        dialect.set_workspace(trt, config, self.key.workspace_mib)
+        dialect.set_tactic_sources(trt, config, self.key.tactic_sources)
+        # Without it the inspector names layers but does not tell of them.
+        config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+        timings = config.create_timing_cache(self.store.read_timings(self.key))
+        if timings is None or not config.set_timing_cache(timings, False):
+            # A damaged cache, or another machine's: begin a new one.
+            timings = config.create_timing_cache(b"")
+            config.set_timing_cache(timings, False)
+        return config
+
+    def _build(self, builder: Any, network: Any, config: Any, tail: LogTail) -> tuple[bytes, float]:
+        begin_s = time.perf_counter()
+        plan = builder.build_serialized_network(network, config)
+        build_s = time.perf_counter() - begin_s
+        if plan is None:
+            raise self._failure(tail)
+        return bytes(plan), build_s
+
+    def _failure(self, tail: LogTail) -> HarnessError:
+        """Why there is no engine, as far as TensorRT told."""
+        what = f"TensorRT {self.dialect.version} built no {self.key.precision} engine of {self.artifact}."
+        log = f"{tail.explanation()} The whole log is {self.store.log_path(self.key)}."
+        if tail.out_of_memory:
+            return CudaOutOfMemoryError(
+                f"{what} The GPU is out of memory. Use a smaller batch, or end other processes on it (nvidia-smi).{log}"
+            )
+        if tail.wants_workspace:
+            return EngineBuildError(f"{what} A kernel wanted more scratch memory: give it more --workspace.{log}")
+        return EngineBuildError(f"{what} Convert the model with another exporter, or upgrade TensorRT.{log}")
+
+    def _keep_timings(self, config: Any) -> None:
+        """Merge the build's timings into those that other builds wrote meanwhile."""
+        made = config.get_timing_cache()
+        with self.store.replacing_timings(self.key) as file:
+            merged = config.create_timing_cache(file.content)
+            if merged is None or not merged.combine(made, False):
+                merged = made
+            file.replace(bytes(merged.serialize()))
+
+    def _inspect(self, plan: bytes, logger: Any, tail: LogTail) -> str:
+        engine = deserialise(self.trt, logger, plan)
+        if engine is None:
+            raise EngineBuildError(f"TensorRT {self.dialect.version} cannot load what it built.{tail.explanation()}")
+        return describe(self.trt, engine)
+
+    def _store(self, plan: bytes, build_s: float, layers: str, tail: LogTail) -> StoredEngine:
+        effective = inspector.precision_of(read_description(layers, self.artifact))
+        check_precision(self.key.precision, effective, self.artifact)
+        sidecar = EngineSidecar(
+            sha256=hashlib.sha256(plan).hexdigest(),
+            size_bytes=len(plan),
+            build_s=build_s,
+            precision_effective=effective,
+            log_tail=tuple(tail.lines()),
+            built_for=self.key,
+        )
+        return self.store.put(self.key, plan, sidecar, layers)
+
+
+def deserialise(trt: Any, logger: Any, plan: bytes) -> Any:
+    """The engine, or None where this TensorRT cannot load it here; its runtime stays alive through it."""
+    return trt.Runtime(logger).deserialize_cuda_engine(plan)
+
+
+def describe(trt: Any, engine: Any) -> str:
+    """The inspector's JSON of all layers."""
+    return str(engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))
+
+
+def read_description(text: str, artifact: Path) -> list[inspector.EngineLayer]:
+    """The layers in the inspector's JSON; an EngineBuildError where they cannot be read."""
+    try:
+        return inspector.read_layers(text)
+    except ValueError as error:
+        raise EngineBuildError(
+            f"The engine of {artifact} does not tell what it computes in ({error}), so its precision cannot be proved."
+        ) from error
+
+
+def check_precision(asked: str, effective: str, artifact: Path) -> None:
+    """Raise FallbackError where the engine is not what was asked for.
+
+    An FP16 or INT8 engine may keep layers in FP32, which `effective` then says; an FP32 engine computes in
+    nothing else.
+    """
+    found = effective.split("+")
+    if asked in found and (asked != "fp32" or found == ["fp32"]):
+        return
+    raise FallbackError(
+        f"{asked} was asked for, but the engine of {artifact} computes in {effective or 'unknown types'}. "
+        f"Measure the artifact of that precision, or convert one to {asked}."
+    )

@@ -1,0 +1,166 @@
+"""What differs between TensorRT 8.5/8.6, 10 and 11 in building an engine; all else is one code path.
+
+| | 8.5, 8.6 | 10 | 11 |
+|---|---|---|---|
+| batch dimension | explicit by a flag | explicit | explicit |
+| types | by builder flags: FP16, INT8 | the graph's, by a flag: STRONGLY_TYPED | the graph's |
+| external kernels | off by a preview feature too | off by tactic sources | none there |
+| device memory of a context | `device_memory_size` | `device_memory_size_v2` | `device_memory_size_v2` |
+
+An `fp32` engine computes in FP32 everywhere: TF32, which TensorRT allows itself by default, is switched off
+for every engine, also for what an FP16 or INT8 graph leaves in FP32. Nothing else is set that TensorRT
+has a default for. Sources: NVIDIA's developer guide and migration guides (8.x to 10.x, 10.x to 11.x),
+NvInfer.h and trtexec of releases 8.5 to 11.1; the names that each version has are those of its real
+binding module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from harness.backends.base import ArtifactError, UnsupportedError
+from harness.errors import HarnessError
+
+TACTIC_SOURCES_VARIABLE = "HARNESS_TENSORRT_TACTIC_SOURCES"
+"""Environment variable that restricts where kernels come from: names of `TacticSource`, joined by commas.
+
+For machines that lack cuDNN or cuBLAS: `EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS`.
+"""
+
+_EXTERNAL_SOURCES = ("CUBLAS", "CUBLAS_LT", "CUDNN")
+_EXTERNAL_PREVIEW = "DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805"
+
+_BYTES_PER_MIB = 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """The newest ONNX that a TensorRT reads."""
+
+    opset: int
+    ir_version: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """How one major version is spoken to; `trt` is always its module."""
+
+    version: str
+
+    @classmethod
+    def of(cls, trt: Any) -> Dialect:
+        """The dialect of the installed module; an UnsupportedError before 8.5."""
+        found = cls(str(trt.__version__))
+        if found.numbers < (8, 5):
+            raise UnsupportedError(
+                f"TensorRT {found.version} is older than 8.5, the first with the interface that is used here. "
+                "Install a newer one, on a Jetson by a newer JetPack."
+            )
+        return found
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Major and minor version."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+    @property
+    def strongly_typed(self) -> bool:
+        """Whether the graph alone says what is computed in which type."""
+        return self.numbers[0] >= 10
+
+    @property
+    def limits(self) -> Limits | None:
+        """What its parser reads; None where it is newer than what is converted here, and tells itself.
+
+        The parser of 8.5 and 8.6 does not refuse newer opsets: it takes their operators for the older ones.
+        """
+        return Limits(opset=17, ir_version=8) if self.numbers[0] == 8 else None
+
+    def network_flags(self, trt: Any) -> int:
+        """Argument of `Builder.create_network`."""
+        flags = trt.NetworkDefinitionCreationFlag
+        if self.numbers[0] == 8:
+            return 1 << int(flags.EXPLICIT_BATCH)
+        return 1 << int(flags.STRONGLY_TYPED)
+
+    def set_precision(self, trt: Any, config: Any, network: Any, precision: str) -> None:
+        """Allow the types of the precision, and no others.
+
+        Raises:
+            ArtifactError: the graph does not hold what the precision needs, so that the engine would be
+                another than the one asked for.
+        """
+        config.clear_flag(trt.BuilderFlag.TF32)
+        if precision == "int8" and not _has_quantisation(trt, network):
+            raise ArtifactError(
+                "INT8 was asked for, but the graph has no QuantizeLinear nodes, and TensorRT is given no calibration "
+                "here. Make the INT8 artifact first: convert with --precision int8 and calibration images."
+            )
+        has_half = _has_half(trt, network)
+        if precision == "fp16" and self.strongly_typed and not has_half:
+            raise ArtifactError(
+                f"FP16 was asked for, but the graph is FP32, and TensorRT {self.version} computes in the graph's own "
+                "types. Make the FP16 artifact first: convert with --precision fp16."
+            )
+        if self.strongly_typed:
+            return
+        if precision == "fp16" or (precision == "int8" and has_half):
+            config.set_flag(trt.BuilderFlag.FP16)
+        if precision == "int8":
+            config.set_flag(trt.BuilderFlag.INT8)
+
+    def set_tactic_sources(self, trt: Any, config: Any, names: tuple[str, ...]) -> None:
+        """Restrict the kernels to these sources; nothing is restricted where there are no names."""
+        if not names:
+            return
+        known = trt.TacticSource.__members__
+        strangers = [name for name in names if name not in known]
+        if strangers:
+            raise HarnessError(
+                f"TensorRT {self.version} has no tactic source {', '.join(strangers)}; it has "
+                f"{', '.join(sorted(known))}. Correct {TACTIC_SOURCES_VARIABLE}."
+            )
+        if not config.set_tactic_sources(sum(1 << int(known[name]) for name in names)):
+            raise HarnessError(
+                f"TensorRT {self.version} refused the tactic sources {', '.join(names)}. "
+                f"Correct {TACTIC_SOURCES_VARIABLE}, or unset it."
+            )
+        features = trt.PreviewFeature.__members__
+        if _EXTERNAL_PREVIEW in features and not set(names) & set(_EXTERNAL_SOURCES):
+            config.set_preview_feature(features[_EXTERNAL_PREVIEW], True)
+
+    def set_workspace(self, trt: Any, config: Any, workspace_mib: int | None) -> None:
+        """Limit the scratch memory of kernels; None leaves it to TensorRT, which then takes all there is."""
+        if workspace_mib is not None:
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mib * _BYTES_PER_MIB)
+
+    def context_memory_mib(self, engine: Any) -> float:
+        """Device memory of one execution context."""
+        size = engine.device_memory_size if self.numbers[0] == 8 else engine.device_memory_size_v2
+        return int(size) / _BYTES_PER_MIB
+
+
+def restricted_tactic_sources() -> tuple[str, ...]:
+    """The names in the environment variable, sorted; empty where it is not set."""
+    names = os.environ.get(TACTIC_SOURCES_VARIABLE, "").split(",")
+    return tuple(sorted({name.strip().upper() for name in names if name.strip()}))
+
+
+def _has_half(trt: Any, network: Any) -> bool:
+    """Whether any tensor of the parsed network is FP16."""
+    return any(
+        layer.get_output(index).dtype == trt.DataType.HALF
+        for layer in _layers(network)
+        for index in range(layer.num_outputs)
+    )
+
+
+def _has_quantisation(trt: Any, network: Any) -> bool:
+    return any(layer.type == trt.LayerType.QUANTIZE for layer in _layers(network))
+
+
+def _layers(network: Any) -> Any:
+    return (network.get_layer(index) for index in range(network.num_layers))

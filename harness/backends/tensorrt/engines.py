@@ -1,0 +1,223 @@
+"""Engines on disk: found again for the same artifact, precision, TensorRT, GPU, driver and build settings.
+
+An entry is a directory with the engine and a sidecar; it is prepared aside and renamed, so that it appears
+whole or not at all. What it was built for is its name: an engine of another TensorRT or another GPU is
+another entry and is never loaded. The engine's own digest tells one that was damaged since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.backends.base import BuiltEngine
+from harness.locking import KernelLock
+from harness.storage import StorageError, explained
+
+ENGINES_FOLDER = "engines"
+ENGINE_FILE = "engine.plan"
+SIDECAR_FILE = "engine.json"
+LAYERS_FILE = "layers.json"
+
+_BYTES_PER_MIB = 1024 * 1024
+# Builds of one engine wait for each other this long; a build has a timeout of its own.
+_LOCK_TIMEOUT_S = 3600.0
+_LOCK_POLL_S = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineKey:
+    """Everything that decides which engine a build makes."""
+
+    artifact_sha256: str
+    precision: str
+    tensorrt: str
+    """Version of TensorRT."""
+    gpu: str
+    compute_capability: str
+    cuda_driver: int
+    """The newest CUDA that the driver knows, as 13000."""
+    driver: str
+    """Version of the kernel module; empty where the system does not tell."""
+    workspace_mib: int | None
+    tactic_sources: tuple[str, ...]
+    """Where kernels may come from; empty for TensorRT's own choice."""
+
+    @property
+    def name(self) -> str:
+        """Name of the entry."""
+        content = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return f"{self.artifact_sha256[:12]}-{self.precision}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+    @property
+    def timing_name(self) -> str:
+        """Name of the cache of kernel timings, which all engines of one TensorRT, GPU and driver share."""
+        facts = (self.tensorrt, self.gpu, self.compute_capability, self.cuda_driver, self.driver)
+        return f"timing-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineSidecar:
+    """What is known of an engine's making."""
+
+    sha256: str
+    size_bytes: int
+    build_s: float
+    precision_effective: str
+    log_tail: tuple[str, ...]
+    """The last messages of the build."""
+    built_for: EngineKey
+
+    def to_json(self) -> dict[str, Any]:
+        """The sidecar as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> EngineSidecar:
+        """The sidecar read back."""
+        key = data["built_for"]
+        built_for = EngineKey(**{**key, "tactic_sources": tuple(key["tactic_sources"])})
+        return cls(**{**data, "log_tail": tuple(data["log_tail"]), "built_for": built_for})
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredEngine:
+    """An entry that was found intact."""
+
+    directory: Path
+    plan: bytes
+    sidecar: EngineSidecar
+
+    def built(self, *, cached: bool) -> BuiltEngine:
+        """The entry in the words of a backend."""
+        return BuiltEngine(
+            path=self.directory / ENGINE_FILE,
+            sha256=self.sidecar.sha256,
+            size_mib=self.sidecar.size_bytes / _BYTES_PER_MIB,
+            build_s=self.sidecar.build_s,
+            cached=cached,
+            precision_effective=self.sidecar.precision_effective,
+        )
+
+
+class EngineStore:
+    """The engines and timing caches under a cache directory; several processes may share it."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self.root = cache_dir / ENGINES_FOLDER
+
+    def directory(self, key: EngineKey) -> Path:
+        """Where the engine of this key lies, once it is built."""
+        return self.root / key.name
+
+    def log_path(self, key: EngineKey) -> Path:
+        """The messages of the last build, also of one that failed."""
+        return self.root / f"{key.name}.log"
+
+    def find(self, key: EngineKey) -> StoredEngine | None:
+        """The intact engine of this key; None where there is none, or a damaged one."""
+        directory = self.directory(key)
+        try:
+            sidecar = EngineSidecar.from_json(json.loads((directory / SIDECAR_FILE).read_text(encoding="utf-8")))
+            plan = (directory / ENGINE_FILE).read_bytes()
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if hashlib.sha256(plan).hexdigest() != sidecar.sha256 or sidecar.built_for != key:
+            return None
+        return StoredEngine(directory, plan, sidecar)
+
+    def is_there(self, key: EngineKey) -> bool:
+        """Whether there is an entry, damaged or not."""
+        return self.directory(key).is_dir()
+
+    def put(self, key: EngineKey, plan: bytes, sidecar: EngineSidecar, layers: str) -> StoredEngine:
+        """Store an engine with its sidecar and the inspector's description of its layers.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        directory = self.directory(key)
+        with explained(directory):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{key.name}-", dir=self.root) as aside:
+                prepared = Path(aside) / "entry"
+                prepared.mkdir()
+                (prepared / ENGINE_FILE).write_bytes(plan)
+                (prepared / LAYERS_FILE).write_text(layers, encoding="utf-8")
+                (prepared / SIDECAR_FILE).write_text(json.dumps(sidecar.to_json(), indent=2) + "\n", encoding="utf-8")
+                self.remove(key)
+                prepared.rename(directory)
+        return StoredEngine(directory, plan, sidecar)
+
+    def remove(self, key: EngineKey) -> None:
+        """Remove the engine of this key, where there is one."""
+        shutil.rmtree(self.directory(key), ignore_errors=True)
+
+    @contextlib.contextmanager
+    def building(self, key: EngineKey) -> Iterator[None]:
+        """The right to build the engine of this key, for which other processes wait."""
+        with self._locked(key.name):
+            yield
+
+    def read_timings(self, key: EngineKey) -> bytes:
+        """The serialised timing cache; empty where there is none yet."""
+        with self._locked(key.timing_name):
+            return self._timings(key)
+
+    @contextlib.contextmanager
+    def replacing_timings(self, key: EngineKey) -> Iterator[TimingsFile]:
+        """The timing cache as it is now, locked until the merged one is written."""
+        with self._locked(key.timing_name):
+            yield TimingsFile(self.root / f"{key.timing_name}.cache", self._timings(key))
+
+    def _timings(self, key: EngineKey) -> bytes:
+        try:
+            return (self.root / f"{key.timing_name}.cache").read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        with explained(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = _wait_for_lock(self.root / f"{name}.lock")
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@dataclasses.dataclass(frozen=True)
+class TimingsFile:
+    """A serialised timing cache and where it lies."""
+
+    path: Path
+    content: bytes
+
+    def replace(self, content: bytes) -> None:
+        """Write the new content so that a reader sees the old one or the new one."""
+        aside = self.path.with_name(f".{self.path.name}.partial")
+        with explained(self.path):
+            aside.write_bytes(content)
+            aside.replace(self.path)
+
+
+def _wait_for_lock(path: Path) -> KernelLock:
+    deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+    while True:
+        try:
+            return KernelLock(path)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline_s:
+                raise StorageError(
+                    f"Another process has held {path} for {_LOCK_TIMEOUT_S / 60:.0f} minutes. End it, then run again."
+                ) from error
+        time.sleep(_LOCK_POLL_S)

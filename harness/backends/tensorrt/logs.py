@@ -1,0 +1,85 @@
+"""TensorRT's messages: the last ones kept for error messages, all of them in a file."""
+
+from __future__ import annotations
+
+import collections
+import re
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+_TAIL_LINES = 12
+_LINE_MAX_CHARACTERS = 600
+
+# How TensorRT words that the GPU's memory did not suffice.
+_OUT_OF_MEMORY = re.compile(r"out\s?of\s?memory|gpu memory .*could not be allocated", re.IGNORECASE)
+_MORE_WORKSPACE = re.compile(r"insufficient workspace|increas\w* the workspace", re.IGNORECASE)
+
+
+class LogTail:
+    """The last messages of each kind; TensorRT may log from several threads."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        self._file = file
+        self._messages: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
+        self._errors: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
+        self._lock = threading.Lock()
+
+    def add(self, severity: str, message: str) -> None:
+        """Keep one message; `severity` is TensorRT's name of it."""
+        line = f"[{severity}] {message.strip()}"
+        with self._lock:
+            if self._file is not None:
+                self._file.write(line + "\n")
+            self._messages.append(line[:_LINE_MAX_CHARACTERS])
+            if severity in ("ERROR", "INTERNAL_ERROR"):
+                self._errors.append(line[:_LINE_MAX_CHARACTERS])
+
+    def lines(self) -> list[str]:
+        """The last messages."""
+        with self._lock:
+            return list(self._messages)
+
+    def explanation(self) -> str:
+        """The last errors, or the last messages where there was no error, for the end of an error message."""
+        with self._lock:
+            said = list(self._errors or self._messages)
+        return f" TensorRT said: {' '.join(said)}" if said else " TensorRT said nothing."
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether an error was for want of the GPU's memory."""
+        return self._any_error(_OUT_OF_MEMORY)
+
+    @property
+    def wants_workspace(self) -> bool:
+        """Whether an error was for want of scratch memory."""
+        return self._any_error(_MORE_WORKSPACE)
+
+    def _any_error(self, pattern: re.Pattern[str]) -> bool:
+        with self._lock:
+            return any(pattern.search(line) for line in self._errors)
+
+
+def make_logger(trt: Any, tail: LogTail) -> Any:
+    """An `ILogger` that hands everything but verbose messages to the tail.
+
+    It must live as long as what is made with it.
+    """
+
+    class TailLogger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, msg: str) -> None:
+            # Nothing may be raised through TensorRT's own code.
+            if severity.name != "VERBOSE":
+                tail.add(severity.name, msg)
+
+    return TailLogger()
+
+
+def open_log(path: Path) -> IO[str]:
+    """The file of a build's messages, written line by line so that a killed build leaves them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8", errors="replace", buffering=1)

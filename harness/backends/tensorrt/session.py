@@ -1,0 +1,279 @@
+"""A loaded engine with its tensors on the device, run and timed through the CUDA driver."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.backends.base import Session, TensorSpec, UnsupportedError
+from harness.backends.tensorrt import inspector
+from harness.backends.tensorrt.builder import check_precision, describe, read_description
+from harness.backends.tensorrt.dialect import Dialect
+from harness.backends.tensorrt.engines import StoredEngine
+from harness.backends.tensorrt.logs import LogTail, make_logger
+from harness.errors import HarnessError
+from harness.gpu.driver import CudaDriver, CudaOutOfMemoryError
+from harness.gpu.figures import GpuFigures
+from harness.gpu.settings import GpuSettings
+from harness.gpu.timing import GpuTimer
+from harness.layers import LayerTime
+from harness.trial import LatencyKind
+
+_BYTES_PER_MIB = 1024 * 1024
+
+# TensorRT's names of element types that numpy has too.
+_DTYPES = {
+    "FLOAT": "float32",
+    "HALF": "float16",
+    "INT8": "int8",
+    "UINT8": "uint8",
+    "INT32": "int32",
+    "INT64": "int64",
+    "BOOL": "bool",
+}
+
+
+class EngineLoadError(HarnessError):
+    """The engine on disk cannot be loaded here."""
+
+
+class EngineRunError(HarnessError):
+    """TensorRT could not run the engine."""
+
+
+@dataclasses.dataclass(frozen=True)
+class IoTensor:
+    """An input or output of the engine, bound to memory of the device."""
+
+    spec: TensorSpec
+    is_input: bool
+    address: int
+    host: npt.NDArray[Any]
+    """Page-locked memory that it is copied from or to."""
+
+
+class TensorRtSession(Session):
+    """One engine in one execution context of its own."""
+
+    provider = "TensorRT"
+    latency_kind: LatencyKind = "gpu_compute"
+
+    def __init__(
+        self,
+        trt: Any,
+        driver: CudaDriver,
+        stored: StoredEngine,
+        artifact: Path,
+        *,
+        precision: str,
+        settings: GpuSettings,
+    ) -> None:
+        """Load the engine; `driver` is closed with the session.
+
+        Raises:
+            EngineLoadError: TensorRT refuses the engine.
+            CudaOutOfMemoryError: the device has no room for it.
+        """
+        super().__init__(precision)
+        self._trt = trt
+        self._driver = driver
+        self._stored = stored
+        self._artifact = artifact
+        self._dialect = Dialect.of(trt)
+        self._log = LogTail()
+        self._runtime: Any = None
+        self._engine: Any = None
+        self._context: Any = None
+        try:
+            self._load()
+            self._tensors = [self._allocate(name) for name in self._names()]
+            self._stream = driver.stream()
+            self._timer = GpuTimer(driver, self._stream, self._enqueue, settings)
+        except BaseException:
+            self._release()
+            raise
+
+    def inputs(self) -> list[TensorSpec]:
+        """All inputs of the network."""
+        return [tensor.spec for tensor in self._tensors if tensor.is_input]
+
+    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
+        """Copy the input to the device, where it stays."""
+        for tensor in self._tensors:
+            self._set_address(self._context, tensor)
+        (self._image,) = [tensor for tensor in self._tensors if tensor.is_input]
+        self._image.host[...] = images
+        self._copy_in()
+        self._driver.synchronise(self._stream)
+
+    def infer(self) -> None:
+        """Enqueue one inference and wait for it."""
+        self._timer.infer()
+
+    def outputs(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of the outputs of the last inference."""
+        self._copy_out()
+        self._driver.synchronise(self._stream)
+        return {tensor.spec.name: tensor.host.copy() for tensor in self._tensors if not tensor.is_input}
+
+    def check_placement_impl(self) -> None:
+        """An engine runs on the device it was built for, and nowhere else; its precision is checked here."""
+        check_precision(self.precision, self.precision_effective(), self._artifact)
+
+    def precision_effective(self) -> str:
+        """What the convolutions and matrix products compute in, read back from the loaded engine."""
+        return inspector.precision_of(self._layers())
+
+    def time_block(
+        self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        """Fill the array with the device's times of as many inferences, between CUDA events."""
+        del clock_ns
+        self._timer.time_block(latencies_ns)
+
+    def gpu_figures(self) -> GpuFigures:
+        """Latency with transfers, enqueue time and throughput, and what the engine takes."""
+        batch = self._image.spec.fixed_shape[0]
+        sidecar = self._stored.sidecar
+        size_mib = sidecar.size_bytes / _BYTES_PER_MIB
+        return dataclasses.replace(
+            self._timer.figures(self._copy_in, self._copy_out, batch),
+            # The engine's own figure of its weights came with TensorRT 10; its file is a little larger.
+            memory_mib=size_mib + self._dialect.context_memory_mib(self._engine),
+            engine_mib=size_mib,
+            engine_build_s=sidecar.build_s,
+            engine_sha256=sidecar.sha256,
+        )
+
+    def layer_times(self, inferences: int) -> list[LayerTime]:
+        """TensorRT's own profile, in a context of its own so that the timed one is never slowed by it."""
+        context = self._new_context()
+        for tensor in self._tensors:
+            self._set_address(context, tensor)
+        profiler = make_profiler(self._trt)
+        context.profiler = profiler
+        # Reported after each inference, not while it is enqueued.
+        context.enqueue_emits_profile = False
+        for index in range(inferences + 1):
+            self._execute(context)
+            self._driver.synchronise(self._stream)
+            if not context.report_to_profiler():
+                raise EngineRunError(f"TensorRT did not profile {self._artifact}.{self._log.explanation()}")
+            if index == 0:
+                # The first one in a context is slower than all others.
+                profiler.times_ms.clear()
+        return self._layer_times(profiler.times_ms)
+
+    def close(self) -> None:
+        """Free the engine, then what the device holds; the last inference is waited for."""
+        try:
+            self._driver.synchronise(self._stream)
+        finally:
+            self._release()
+
+    def _load(self) -> None:
+        # The logger outlives the runtime, that the engine, and that its contexts: the bindings see to it.
+        self._runtime = self._trt.Runtime(make_logger(self._trt, self._log))
+        self._engine = self._runtime.deserialize_cuda_engine(self._stored.plan)
+        if self._engine is None:
+            raise self._load_error("cannot load")
+        self._context = self._new_context()
+        # Annotations for NVIDIA's own profiler, which the context of an engine that tells of its layers would emit:
+        # they make enqueueing slower (documentation of IExecutionContext.nvtx_verbosity).
+        self._context.nvtx_verbosity = self._trt.ProfilingVerbosity.NONE
+
+    def _release(self) -> None:
+        """Free the context before its engine, both before the device's memory; twice does nothing more."""
+        self._context = None
+        self._engine = None
+        self._runtime = None
+        self._driver.close()
+
+    def _enqueue(self) -> None:
+        self._execute(self._context)
+
+    def _execute(self, context: Any) -> None:
+        if not context.execute_async_v3(self._stream):
+            raise EngineRunError(f"TensorRT could not run {self._artifact}.{self._log.explanation()}")
+
+    def _copy_in(self) -> None:
+        self._driver.copy_to_device(self._image.address, self._image.host, self._stream)
+
+    def _copy_out(self) -> None:
+        for tensor in self._tensors:
+            if not tensor.is_input:
+                self._driver.copy_to_host(tensor.host, tensor.address, self._stream)
+
+    def _new_context(self) -> Any:
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise self._load_error("has no room to run")
+        return context
+
+    def _load_error(self, what: str) -> HarnessError:
+        text = f"TensorRT {self._dialect.version} {what} the engine of {self._artifact}."
+        if self._log.out_of_memory:
+            return CudaOutOfMemoryError(
+                f"{text} The GPU is out of memory. Use a smaller batch, or end other processes on it (nvidia-smi)."
+                f"{self._log.explanation()}"
+            )
+        return EngineLoadError(f"{text} Remove {self._stored.directory} and run again.{self._log.explanation()}")
+
+    def _names(self) -> list[str]:
+        engine = self._engine
+        return [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+
+    def _allocate(self, name: str) -> IoTensor:
+        kind = self._engine.get_tensor_dtype(name).name
+        if kind not in _DTYPES:
+            raise UnsupportedError(
+                f"{self._artifact}: tensor {name!r} is {kind}, which numpy has no type for. Export the network with "
+                "float32 inputs and outputs."
+            )
+        shape = tuple(self._engine.get_tensor_shape(name))
+        host = self._driver.pinned(shape, _DTYPES[kind])
+        return IoTensor(
+            spec=TensorSpec(name, shape, _DTYPES[kind]),
+            is_input=self._engine.get_tensor_mode(name) == self._trt.TensorIOMode.INPUT,
+            address=self._driver.allocate(host.nbytes),
+            host=host,
+        )
+
+    def _set_address(self, context: Any, tensor: IoTensor) -> None:
+        if not context.set_tensor_address(tensor.spec.name, tensor.address):
+            raise EngineRunError(
+                f"TensorRT refused memory for tensor {tensor.spec.name!r} of {self._artifact}.{self._log.explanation()}"
+            )
+
+    def _layers(self) -> list[inspector.EngineLayer]:
+        return read_description(describe(self._trt, self._engine), self._artifact)
+
+    def _layer_times(self, times_ms: dict[str, list[float]]) -> list[LayerTime]:
+        known = {layer.name: layer for layer in self._layers()}
+        unknown = inspector.EngineLayer(name="", kind="", precision="", tactic="", arithmetic=False)
+        return [
+            LayerTime(position, name, layer.kind, layer.precision, statistics.median(found))
+            for position, (name, found) in enumerate(times_ms.items())
+            for layer in [known.get(name, unknown)]
+        ]
+
+
+def make_profiler(trt: Any) -> Any:
+    """An `IProfiler` that keeps the times of each layer, in order of execution, under `times_ms`."""
+
+    class LayerProfiler(trt.IProfiler):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProfiler.__init__(self)
+            self.times_ms: dict[str, list[float]] = {}
+
+        def report_layer_time(self, layer_name: str, ms: float) -> None:
+            self.times_ms.setdefault(layer_name, []).append(ms)
+
+    return LayerProfiler()

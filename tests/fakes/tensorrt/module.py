@@ -1,0 +1,68 @@
+"""The module itself."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import types as python_types
+from collections.abc import Iterator
+from typing import Any
+
+from tests.fakes.tensorrt import builder, network, runtime
+from tests.fakes.tensorrt.script import TensorRtScript
+from tests.fakes.tensorrt.surface import Behaviour, OpenBehaviour, guard, interface, make_enum
+
+
+class Dims(Behaviour):
+    def __init__(self, shape: Any = ()) -> None:
+        self._sizes = tuple(shape)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __getitem__(self, arg0: Any) -> Any:
+        return self._sizes[arg0]
+
+    def __iter__(self) -> Iterator[int]:
+        # Python makes an iterator of `__getitem__` in the real one too.
+        return iter(self._sizes)
+
+
+class Extendable(OpenBehaviour):
+    """`ILogger` and `IProfiler`, whose methods the user writes."""
+
+
+def make_module(script: TensorRtScript) -> Any:
+    """TensorRT of the script's version, as a module."""
+    data = interface(script.version)
+    types: dict[str, Any] = {name: make_enum(name.split(".")[-1], members) for name, members in data["enums"].items()}
+    levels = {**types["ILogger.Severity"].__members__, "Severity": types["ILogger.Severity"]}
+    behaviours: dict[str, type] = {
+        "Dims": Dims,
+        "ILogger": Extendable,
+        "IProfiler": Extendable,
+        "ITensor": network.ITensor,
+        "ILayer": network.ILayer,
+        "INetworkDefinition": network.INetworkDefinition,
+        "ParserError": network.ParserError,
+        "OnnxParser": network.make_parser(script, types),
+        "IHostMemory": builder.IHostMemory,
+        "ITimingCache": builder.ITimingCache,
+        "IBuilderConfig": builder.make_config(script, types),
+        "Builder": builder.make_builder(script, types),
+        "Runtime": runtime.make_runtime(script, types),
+        "ICudaEngine": runtime.make_engine(script, types),
+        "EngineInspector": runtime.EngineInspector,
+        "IExecutionContext": runtime.make_context(script, types),
+    }
+    for name, behaviour in behaviours.items():
+        constants = levels if name == "ILogger" else {}
+        types[name] = guard(name, behaviour, script.version, types, script.calls, constants)
+    module = python_types.ModuleType("tensorrt")
+    module.__spec__ = importlib.machinery.ModuleSpec("tensorrt", None)
+    module.__version__ = script.version  # type: ignore[attr-defined]
+    for name, kind in types.items():
+        if "." not in name:
+            setattr(module, name, kind)
+    if "init_libnvinfer_plugins" in data["functions"]:
+        module.init_libnvinfer_plugins = lambda logger, namespace: True  # type: ignore[attr-defined]
+    return module

@@ -1,0 +1,98 @@
+"""A serialised engine, and what the inspector says of its layers in the words of each version."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from typing import Any
+
+import onnx
+
+_MAGIC = b"fake TensorRT plan\n"
+
+# Operators that kernels convolve or multiply with.
+ARITHMETIC = ("Conv", "Gemm", "MatMul")
+
+# How kernels of TensorRT's own word a format, and the weights' type; from plans kept with
+# trt-engine-explorer (NVIDIA/TensorRT, release 8.6).
+_FORMATS = {
+    "FLOAT": "Row major linear FP32",
+    "HALF": "Channel major FP16 format where channel % 8 == 0",
+    "INT8": "Thirty-two wide channel vectorized row major Int8 format",
+}
+_WORDS = {"FLOAT": "Float", "HALF": "Half", "INT8": "Int8"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What an engine is made of; `layers` are operator, name and the type it computes in."""
+
+    version: str
+    gpu: str
+    verbosity: str
+    layers: tuple[tuple[str, str, str], ...]
+    model: bytes
+
+    def dump(self) -> bytes:
+        """The engine as bytes."""
+        data = {**dataclasses.asdict(self), "model": base64.b64encode(self.model).decode()}
+        return _MAGIC + json.dumps(data).encode()
+
+    @classmethod
+    def load(cls, content: bytes) -> Plan:
+        """The engine read back; a ValueError where the bytes are none."""
+        if not content.startswith(_MAGIC):
+            raise ValueError("no plan")
+        data = json.loads(content[len(_MAGIC) :])
+        layers = tuple(tuple(layer) for layer in data["layers"])
+        return cls(**{**data, "layers": layers, "model": base64.b64decode(data["model"])})
+
+    def onnx_model(self) -> onnx.ModelProto:
+        """The network that it computes."""
+        return onnx.ModelProto.FromString(self.model)
+
+    def layer_names(self) -> list[str]:
+        """The names by which the profiler reports."""
+        return [self._described(layer)["Name"] for layer in self.layers]
+
+    def describe(self) -> str:
+        """The inspector's JSON."""
+        if self.verbosity != "DETAILED":
+            return json.dumps({"Layers": self.layer_names(), "Bindings": []})
+        bindings = [value.name for value in (*self.onnx_model().graph.input, *self.onnx_model().graph.output)]
+        return json.dumps({"Layers": [self._described(layer) for layer in self.layers], "Bindings": bindings})
+
+    def _described(self, layer: tuple[str, str, str]) -> dict[str, Any]:
+        operator, name, dtype = layer
+        if operator in ARITHMETIC:
+            return self._kernel(operator, name, dtype) if self.version.startswith("8.") else self._fused(*layer)
+        kind = {"Cast": "Reformat"}.get(operator, "PointWiseV2" if self.version.startswith("8.") else "kgen")
+        tensor = {"Name": name, "Location": "Device", "Dimensions": [1], "Format/Datatype": _FORMATS["FLOAT"]}
+        return {"Name": name or operator, "LayerType": kind, "Inputs": [tensor], "Outputs": [tensor]}
+
+    def _kernel(self, operator: str, name: str, dtype: str) -> dict[str, Any]:
+        tensor = {"Name": name, "Location": "Device", "Dimensions": [1], "Format/Datatype": _FORMATS[dtype]}
+        result = {**tensor, "Format/Datatype": _FORMATS["FLOAT" if dtype == "INT8" else dtype]}
+        return {
+            "Name": name or operator,
+            "LayerType": "CaskConvolution" if operator == "Conv" else "MatrixMultiply",
+            "Inputs": [tensor],
+            "Outputs": [result],
+            "ParameterType": "Convolution",
+            "Weights": {"Type": _WORDS[dtype], "Count": 108},
+            "TacticName": "sm80_xmma_fprop_implicit_gemm",
+            "TacticValue": "0x11bde0e1d9f2f35d",
+        }
+
+    def _fused(self, operator: str, name: str, dtype: str) -> dict[str, Any]:
+        tensor = {"Name": name, "Dimensions": [1], "Format/Datatype": _WORDS[dtype]}
+        return {
+            "Name": f"{name or operator}_myl0_1",
+            "LayerType": "CaskConvolution" if operator == "Conv" else "gemm",
+            "Inputs": [tensor],
+            "Outputs": [{**tensor, "Format/Datatype": _WORDS["FLOAT" if dtype == "INT8" else dtype]}],
+            "TacticName": "sm80_xmma_gemm",
+            "StreamId": 0,
+            "Metadata": f"[ONNX Layer: {name}]",
+        }

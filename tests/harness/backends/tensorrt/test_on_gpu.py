@@ -1,0 +1,149 @@
+"""The same backend on a real TensorRT and GPU: `pytest -m gpu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+
+from harness.backends.base import ArtifactError, FallbackError, UnsupportedError
+from harness.backends.tensorrt.backend import TensorRtBackend
+from harness.build import BuildJob, build_engine
+from harness.gpu.settings import GpuSettings
+from harness.reference import write_reference
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not TensorRtBackend().availability().usable, reason=TensorRtBackend().availability().why),
+]
+
+# Of the largest output: FP32 kernels differ by the order of their sums, FP16 has 11 bits, INT8 grids are the same
+# on both sides but may round to the neighbour.
+_TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 5e-2}
+
+
+def images_of(seed: int = 1) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal((1, 3, 224, 224)).astype(np.float32)
+
+
+def is_strongly_typed() -> bool:
+    return int(TensorRtBackend().runtime().split()[1].split(".")[0]) >= 10
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reference") / "reference.onnx"
+    write_reference(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def on_cpu(path: Path, images: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    result: npt.NDArray[Any] = session.run(None, {session.get_inputs()[0].name: images})[0]
+    return result
+
+
+def prepare(path: Path, cache_dir: Path, precision: str, **settings: Any) -> Any:
+    backend, gpu = TensorRtBackend(), GpuSettings(**settings)
+    backend.build(path, precision=precision, gpu=gpu, cache_dir=cache_dir)
+    return backend.prepare(path, precision=precision, batch=1, threads=1, gpu=gpu, cache_dir=cache_dir)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_the_engine_computes_what_the_processor_computes(
+    write_model: Any, cache_dir: Path, precision: str, cuda_graph: bool
+) -> None:
+    path = write_model(precision=precision, shape=(1, 3, 224, 224))
+    images = images_of()
+    with prepare(path, cache_dir, precision, cuda_graph=cuda_graph) as session:
+        session.start(images)
+        session.time_block(np.zeros(10, dtype=np.int64))
+        found = session.outputs()["logits"]
+        assert precision in session.precision_effective().split("+")
+    expected = on_cpu(path, images)
+    assert np.abs(found - expected).max() <= _TOLERANCES[precision] * np.abs(expected).max()
+
+
+def test_fp32_is_not_tf32(reference: Path, cache_dir: Path) -> None:
+    """TF32 has 10 bits of mantissa: its error here would be a few parts in a thousand."""
+    images = images_of()
+    with prepare(reference, cache_dir, "fp32") as session:
+        session.start(images)
+        found = session.outputs()["logits"]
+    expected = on_cpu(reference, images)
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_an_engine_comes_from_the_cache_the_second_time(reference: Path, cache_dir: Path) -> None:
+    backend = TensorRtBackend()
+    first = backend.build(reference, precision="fp32", gpu=GpuSettings(), cache_dir=cache_dir)
+    second = backend.build(reference, precision="fp32", gpu=GpuSettings(), cache_dir=cache_dir)
+    assert second.cached
+    assert second.sha256 == first.sha256
+
+
+def test_it_builds_in_a_process_of_its_own(reference: Path, tmp_path: Path) -> None:
+    job = BuildJob(str(reference), "tensorrt", "fp32", str(tmp_path), GpuSettings())
+    built = build_engine(job, timeout_s=600, work_dir=tmp_path)
+    assert built.status == "ok", built.reason
+    assert built.build_s is not None
+    assert built.build_s > 0
+
+
+def test_device_times_are_those_of_the_host_less_its_own(reference: Path, cache_dir: Path) -> None:
+    """A GPU that were not waited for, or events in another stream, would give times far from the host's."""
+    with prepare(reference, cache_dir, "fp32") as session:
+        session.start(images_of())
+        latencies_ns = np.zeros(200, dtype=np.int64)
+        session.time_block(latencies_ns)
+        session.time_block(latencies_ns)
+        figures = session.gpu_figures()
+    median_ms = float(np.median(latencies_ns)) / 1e6
+    assert 0.02 < median_ms < 20
+    # Back to back, the wall time of an inference is the device's, or a little more.
+    assert 0.8 <= 1000 / figures.throughput_images_per_s / median_ms <= 1.5
+    assert figures.latency_host_median_ms >= median_ms
+    assert figures.engine_mib > 0
+
+
+def test_layer_times_add_up_to_the_inference(reference: Path, cache_dir: Path) -> None:
+    with prepare(reference, cache_dir, "fp32") as session:
+        session.start(images_of())
+        latencies_ns = np.zeros(100, dtype=np.int64)
+        session.time_block(latencies_ns)
+        layers = session.layer_times(20)
+        assert session.precision_effective() == "fp32"
+    total_ms = sum(layer.time_ms for layer in layers)
+    assert len(layers) >= 5
+    # Profiling puts an event around each layer, which takes time itself.
+    assert 0.5 <= total_ms / (float(np.median(latencies_ns)) / 1e6) <= 4
+    assert any(layer.precision == "fp32" and layer.kind for layer in layers)
+
+
+def test_an_fp16_request_for_an_fp32_graph_is_not_passed_off(write_model: Any, cache_dir: Path) -> None:
+    if not is_strongly_typed():
+        pytest.skip("TensorRT 8 makes FP16 of an FP32 graph.")
+    with pytest.raises(ArtifactError, match="the graph is FP32"):
+        prepare(write_model(shape=(1, 3, 224, 224)), cache_dir, "fp16")
+
+
+def test_an_fp32_request_for_an_fp16_graph_is_not_passed_off(write_model: Any, cache_dir: Path) -> None:
+    if not is_strongly_typed():
+        pytest.skip("TensorRT 8 refuses FP16 tensors without its flag.")
+    with pytest.raises(FallbackError, match="computes in fp16"):
+        prepare(write_model(precision="fp16", shape=(1, 3, 224, 224)), cache_dir, "fp32")
+
+
+def test_an_unsupported_operator_is_named(write_model: Any, cache_dir: Path) -> None:
+    with pytest.raises(UnsupportedError, match=r"cannot run operators: Det"):
+        prepare(write_model(extra=("Det",), shape=(1, 3, 224, 224)), cache_dir, "fp32")

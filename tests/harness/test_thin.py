@@ -1,0 +1,185 @@
+"""Measuring a bundle where only numpy, pandas and the runtime are installed."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.cli import main
+from harness.commands import COMMANDS
+
+ABSENT = (
+    *("torch", "torchvision", "tensorflow", "onnx", "onnxscript", "tf2onnx", "timm"),
+    *("psutil", "rich", "filelock", "platformdirs", "tomli", "tomllib", "matplotlib"),
+    *("zoo", "converters"),
+)
+"""What such a machine lacks; of this project, the packages that need any of it."""
+
+QUICK = ["--rounds", "1", "--block-ms", "2", "--block-groups", "1"]
+
+
+@pytest.fixture
+def thin(tmp_path: Path):
+    """Runs the command line in a process in which, as in its children, the absent packages cannot be imported."""
+    site = tmp_path / "site"
+    site.mkdir()
+    # What Python does where a package is not installed: `import` raises, `find_spec` finds nothing.
+    (site / "sitecustomize.py").write_text(f"import sys\nfor name in {ABSENT!r}:\n    sys.modules[name] = None\n")
+    root = Path(__file__).parents[2]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{root}", "XDG_CACHE_HOME": str(tmp_path / "xdg")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+def rows(directory: Path) -> pd.DataFrame:
+    return pd.read_csv(directory / "results.csv", keep_default_na=False).set_index("model")
+
+
+def test_a_bundle_is_measured_and_reported_with_numpy_pandas_and_the_runtime_alone(
+    converted, write_bundle, thin, tmp_path
+) -> None:
+    write_bundle(converted(), converted("regnet/RegNetX-200MF", weight=2.0))
+    ended = thin("run", "--artifacts", "bundle", "--models", "gpunet", *QUICK)
+    assert ended.returncode == 0, ended.stderr
+    found = rows(tmp_path / "results")
+    assert found.status.to_dict() == {"gpunet/GPUNet-0": "ok"}
+    row = found.loc["gpunet/GPUNet-0"]
+    assert row.ratio_to_reference > 0
+    assert row.accuracy_published_top1_percent == 78.9
+    assert row.artifact_path == str(tmp_path / "bundle" / "models" / "gpunet-GPUNet-0-fp32-b1.onnx")
+    assert "gpunet/GPUNet-0" in (tmp_path / "results" / "results.md").read_text()
+    assert "copy results to a machine that has it: python -m harness report results" in ended.stderr
+    assert "[round 1 1/1] gpunet/GPUNet-0" in ended.stderr
+
+
+def test_the_absent_packages_are_absent_in_the_measuring_process_too(thin, tmp_path) -> None:
+    ended = thin("env", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["backends"]["onnxruntime"]["usable"] is True
+    code = "import importlib.util, psutil"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    child = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError" in child.stderr
+
+
+def lacking(package: str):
+    def command(arguments: argparse.Namespace) -> int:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    return command
+
+
+def test_what_needs_more_says_what(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(COMMANDS, "list", lacking("tomli"))
+    assert main(["list"]) == 2
+    assert "list needs tomli, which is not installed here" in capsys.readouterr().err
+
+
+def test_a_module_that_is_missing_for_another_reason_is_no_bad_request(monkeypatch) -> None:
+    monkeypatch.setitem(COMMANDS, "list", lacking("harness.gone"))
+    with pytest.raises(ModuleNotFoundError):
+        main(["list"])
+
+
+def test_a_file_of_ones_own_is_measured_beside_a_bundle(converted, write_bundle, thin, tiny_onnx, tmp_path) -> None:
+    write_bundle(converted())
+    ended = thin("run", "--artifacts", "bundle", "--onnx", str(tiny_onnx()), *QUICK)
+    assert ended.returncode == 0, ended.stderr
+    assert rows(tmp_path / "results").status.to_dict() == {"gpunet/GPUNet-0": "ok", "onnx/tiny": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--artifacts", "nowhere"], "nowhere is no folder of artifacts"),
+        (["--artifacts", "bundle", "--models", "vgg"], "has no model 'vgg'"),
+        (["--artifacts", "bundle", "--batch", "8"], "It has --precision fp32 --batch 1"),
+        (["--artifacts", "bundle", "--opset", "17"], "--opset: nothing is converted with --artifacts"),
+        (["--artifacts", "bundle", "--model", "a:b", "--weights", "w"], "--model, --weights: nothing is converted"),
+        (["--artifacts", "bundle", "--batch", "0"], "--batch 0: give a number of at least 1"),
+    ],
+)
+def test_a_bad_request_leaves_no_run_directory(
+    arguments, message, converted, write_bundle, monkeypatch, tmp_path, capsys
+) -> None:
+    write_bundle(converted())
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_damaged_artifact_is_refused_before_anything_is_measured(
+    converted, write_bundle, monkeypatch, tmp_path, capsys
+) -> None:
+    directory = write_bundle(converted())
+    (directory / "models" / "gpunet-GPUNet-0-fp32-b1.onnx").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--artifacts", "bundle"]) == 2
+    assert "models/gpunet-GPUNet-0-fp32-b1.onnx has 0 bytes" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_dry_run_prints_what_is_there(converted, write_bundle, monkeypatch, tmp_path, capsys) -> None:
+    write_bundle(converted(), converted("regnet/RegNetX-200MF", weight=2.0))
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--artifacts", "bundle", "--models", "regnet", "--dry-run"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "regnet/RegNetX-200MF  models/regnet-RegNetX-200MF-fp32-b1.onnx\n"
+    assert "1 series" in printed.err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_model_whose_conversion_failed_is_a_row(converted, write_bundle, monkeypatch, tmp_path) -> None:
+    bad = dataclasses.replace(
+        converted("regnet/RegNetX-200MF"), status="timeout", reason="why", artifact_path="", artifact_sha256=""
+    )
+    write_bundle(converted(), bad)
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--artifacts", "bundle", *QUICK]) == 1
+    found = rows(tmp_path / "results")
+    assert found.status.to_dict() == {"gpunet/GPUNet-0": "ok", "regnet/RegNetX-200MF": "timeout"}
+    assert found.reason["regnet/RegNetX-200MF"] == "why"
+
+
+@pytest.mark.slow
+def test_from_a_network_through_convert_export_to_rows(thin, tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "thin_networks.py").write_text(
+        "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    own = ["--model", "thin_networks:net", "--resolution", "16"]
+    places = ["--cache-dir", "cache", "--export", "b2"]
+    command = ["convert", *own, "--models", "regnet/RegNetX-200MF", "--batch", "2", *places]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert "regnet/RegNetX-200MF\tb2/models/regnet-RegNetX-200MF-fp32-b2.onnx" in printed.out
+    assert "python -m harness run --artifacts b2 --batch 2\n" in printed.err
+    assert main(command) == 0
+    assert "RegNetX-200MF: was there" in capsys.readouterr().err
+    assert main([*command, "--opset", "17"]) == 2
+    assert "b2 holds another artifact of" in capsys.readouterr().err
+    ended = thin("run", "--artifacts", "b2", "--batch", "2", "--models", "smoke,own", *QUICK)
+    assert ended.returncode == 0, ended.stderr
+    assert rows(tmp_path / "results").status.to_dict() == {
+        "own/thin_networks:net": "ok",
+        "regnet/RegNetX-200MF": "ok",
+    }
