@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import backends
 from harness.comparison.command import add_compare
 from harness.gpu.settings import GpuSettings
+from harness.history.command import add_history
 from harness.protocols import PROTOCOLS
 from harness.request import (
     DEFAULT_BUDGET_S,
@@ -252,6 +253,7 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
     _add_conversion_options(verify)
     add_compare(commands)
+    add_history(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")

@@ -15,6 +15,7 @@ from harness.cache import default_cache_dir
 from harness.comparison.command import compare
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
+from harness.history.command import history
 from harness.protocols import with_protocol
 from harness.request import DEFAULT_OPSET, RunRequest
 from harness.trial import TimingSettings
@@ -275,4 +276,5 @@ COMMANDS = {
     "show": show,
     "verify": verify,
     "compare": compare,
+    "history": history,
 }
