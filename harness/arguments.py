@@ -8,8 +8,11 @@ from pathlib import Path
 
 from harness import backends
 from harness.comparison.command import add_compare
+from harness.comparison.gate_command import add_gate
+from harness.comparison.selfcheck_command import add_selfcheck
 from harness.gpu.settings import GpuSettings
 from harness.history.command import add_history
+from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
     DEFAULT_BUDGET_S,
@@ -20,8 +23,10 @@ from harness.request import (
     RunRequest,
 )
 from harness.trial import TimingSettings
+from reports.layers import DEFAULT_TOP
 
 DEFAULT_OUTPUT = Path("results")
+DEFAULT_PROFILE_OUTPUT = Path("profile")
 
 _DESCRIPTION = """\
 Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
@@ -31,6 +36,7 @@ Start here:
   python -m harness run --models smoke         one small model of each source, a few minutes
   python -m harness run --models all           the whole zoo
   python -m harness report results             the table and the picture again
+  python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
 """
 
 _MODELS_HELP = """\
@@ -114,6 +120,16 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
+    group.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        help=f"what an --onnx file computes in ({RunRequest.precision}); models of the zoo are converted to fp32",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+
+
 def _add_gpu_options(parser: argparse.ArgumentParser) -> None:
     gpu = GpuSettings()
     group = parser.add_argument_group("on a GPU")
@@ -173,13 +189,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         choices=PROTOCOLS,
         help="measure as published: " + "; ".join(f"{name} ({p.stated_in})" for name, p in PROTOCOLS.items()),
     )
-    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
-    group.add_argument(
-        "--precision",
-        choices=("fp32", "fp16", "int8"),
-        help=f"what an --onnx file computes in ({RunRequest.precision}); models of the zoo are converted to fp32",
-    )
-    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+    _add_runtime_options(group)
     group.add_argument(
         "--rounds",
         type=int,
@@ -206,6 +216,55 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
+    _add_gpu_options(parser)
+    _add_conversion_options(parser)
+
+
+def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    settings = ProfileSettings()
+    parser = commands.add_parser(
+        "profile",
+        help="which layers of one model take the time, as a CSV and a picture",
+        description="Converts the model if it has to, then has the runtime's own profiler time every layer. "
+        "docs/profile.md explains the files.",
+    )
+    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` names it")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or one's own network, as for `run`"
+    )
+    parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, and convert nothing"
+    )
+    parser.add_argument(
+        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_PROFILE_OUTPUT, metavar="DIR", help="where the files go (%(default)s)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=DEFAULT_TOP,
+        metavar="K",
+        help="longest layers with a bar in the picture (%(default)s)",
+    )
+    group = parser.add_argument_group("measuring")
+    _add_runtime_options(group)
+    group.add_argument(
+        "--inferences",
+        type=int,
+        default=settings.inferences,
+        metavar="N",
+        help="inferences with the profiler, and as many without (%(default)s)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration_s,
+        default=settings.timeout_s,
+        metavar="TIME",
+        help="for the profiling process (10m)",
+    )
     _add_gpu_options(parser)
     _add_conversion_options(parser)
 
@@ -242,6 +301,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_conversion_options(convert)
     _add_run(commands)
+    _add_profile(commands)
     verify = commands.add_parser(
         "verify",
         help="hold networks and artifacts against the original releases",
@@ -253,6 +313,8 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
     _add_conversion_options(verify)
     add_compare(commands)
+    add_gate(commands)
+    add_selfcheck(commands)
     add_history(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,23 @@ class BuildResult:
         return cls(**data)
 
 
-def build_engine(job: BuildJob, *, timeout_s: float, work_dir: str | Path) -> BuildResult:
-    """Build the engine in a fresh process; whatever that process does, the answer is a result."""
+def build_engine(
+    job: BuildJob,
+    *,
+    timeout_s: float,
+    work_dir: str | Path,
+    python: str | Path = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> BuildResult:
+    """Build the engine in a fresh process; whatever that process does, the answer is a result.
+
+    `python` and its `environment` are this process's own unless another runtime is to build it.
+    """
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
         job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
         job_path.write_text(json.dumps(job.to_json()))
-        command = [sys.executable, "-X", "faulthandler", "-m", "harness.build", str(job_path), str(result_path)]
-        ended = run_process(command, timeout_s=timeout_s)
+        command = [str(python), "-X", "faulthandler", "-m", "harness.build", str(job_path), str(result_path)]
+        ended = run_process(command, timeout_s=timeout_s, environment=environment)
         with contextlib.suppress(FileNotFoundError):
             return BuildResult.from_json(json.loads(result_path.read_text()))
     status, reason = end_of(ended, timeout_s, "build")

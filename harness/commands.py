@@ -8,11 +8,13 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import backends
 from harness.cache import default_cache_dir
 from harness.comparison.command import compare
+from harness.comparison.gate_command import run_gate
+from harness.comparison.selfcheck_command import selfcheck
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.history.command import history
@@ -94,17 +96,12 @@ def _text(value: object) -> str:
 
 def request_from(arguments: argparse.Namespace) -> RunRequest:
     """The run that the command line asks for; `convert` has the conversion's half of it."""
-    measuring = {}
-    if arguments.command == "run":
+    measuring: dict[str, Any] = {}
+    if arguments.command in ("run", "profile"):
         measuring = {
             "onnx_files": tuple(arguments.onnx),
             "artifacts": arguments.artifacts,
             "threads": arguments.threads,
-            "rounds": arguments.rounds,
-            "budget_s": arguments.budget,
-            "half_width_percent": arguments.half_width,
-            "trial_timeout_s": arguments.trial_timeout,
-            "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
             "build_timeout_s": arguments.build_timeout,
             "exclusive": arguments.exclusive,
             "gpu": GpuSettings(
@@ -113,6 +110,14 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
                 wait="spin" if arguments.spin else "block",
                 workspace_mib=arguments.workspace,
             ),
+        }
+    if arguments.command == "run":
+        measuring |= {
+            "rounds": arguments.rounds,
+            "budget_s": arguments.budget,
+            "half_width_percent": arguments.half_width,
+            "trial_timeout_s": arguments.trial_timeout,
+            "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
         }
     request = RunRequest(
         models=tuple(arguments.models),
@@ -258,6 +263,36 @@ def report(arguments: argparse.Namespace) -> int:
     return EXIT_SUCCESS
 
 
+def profile(arguments: argparse.Namespace) -> int:
+    """Profiles one model, or draws an earlier profile again."""
+    from harness.profile import execute
+    from harness.profile_job import ProfileSettings
+    from harness.profile_table import load_layers
+    from reports.layer_text import render
+    from reports.layers import draw_layers
+    from reports.pictures import matplotlib_is_here
+
+    if arguments.top < 1:
+        raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
+    path = arguments.csv
+    arguments.models = [arguments.profiled] if arguments.profiled else []
+    if path is not None and (arguments.models or arguments.model or arguments.onnx or arguments.artifacts):
+        raise HarnessError("--from draws an earlier profile again: give it alone, or a model alone to profile")
+    if path is None:
+        settings = ProfileSettings(arguments.inferences, arguments.timeout)
+        path = execute(request_from(arguments), settings, arguments.output, _cache_dir(arguments), say)
+    rows = load_layers(path)
+    files = [path]
+    if matplotlib_is_here():
+        files += [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+        draw_layers(rows, files[1:], arguments.top)
+    else:
+        say("No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'")
+    print(render(rows))
+    print(*files, sep="\n")
+    return EXIT_SUCCESS
+
+
 def environment(arguments: argparse.Namespace) -> int:
     """Prints what is here."""
     from harness.environment_report import EnvironmentReport
@@ -271,10 +306,13 @@ COMMANDS = {
     "convert": convert,
     "env": environment,
     "list": list_models,
+    "profile": profile,
     "report": report,
     "run": run,
     "show": show,
     "verify": verify,
     "compare": compare,
+    "gate": run_gate,
+    "selfcheck": selfcheck,
     "history": history,
 }

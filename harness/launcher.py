@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -62,7 +63,7 @@ class EndedProcess:
     output_tail: str
 
 
-def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
+def run_process(command: list[str], *, timeout_s: float, environment: Mapping[str, str] | None = None) -> EndedProcess:
     """Run the command in a process group of its own, and kill the group after `timeout_s`.
 
     The waiting blocks in the kernel: `Popen.wait(timeout)` polls, which costs the process that is
@@ -73,7 +74,7 @@ def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=padded_environment(),
+        env=environment or padded_environment(),
         text=True,
         errors="replace",
         start_new_session=True,

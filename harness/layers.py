@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,3 +20,16 @@ class LayerTime:
     """What it computed in, as in `fp16`; empty where the runtime does not say."""
     time_ms: float
     """Median over the profiled inferences."""
+    variant: str = ""
+    """What tells layers of one kind apart, as in `3x3 depthwise`; empty where the runtime does not say."""
+    shapes: str = ""
+    """First input and first output without the batch, as in `32x112x112 > 64x56x56`; empty likewise."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The layer as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> LayerTime:
+        """The layer read back."""
+        return cls(**data)

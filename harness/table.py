@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.rows import Row
-from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, number_text
+from harness.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, Column, number_text
 from harness.storage import StorageError, explained
 
 if TYPE_CHECKING:
@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 def format_header() -> str:
     """The first line of results.csv."""
-    return _line(COLUMN_NAMES)
+    return format_cells(COLUMN_NAMES)
 
 
 def format_row(row: Row) -> str:
-    """One line of results.csv; a None is an empty cell."""
-    return _line([_cell(row[name]) for name in COLUMN_NAMES])
+    """One line of results.csv."""
+    return format_cells([row[name] for name in COLUMN_NAMES])
+
+
+def format_cells(values: Iterable[Any]) -> str:
+    """One line of a CSV; a None is an empty cell."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow([_cell(value) for value in values])
+    return buffer.getvalue()
 
 
 def _cell(value: Any) -> str:
@@ -32,12 +39,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return number_text(value)
     return str(value)
-
-
-def _line(cells: Iterable[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
 
 
 def load_rows(path: Path) -> pandas.DataFrame:
@@ -49,28 +50,32 @@ def load_rows(path: Path) -> pandas.DataFrame:
     Raises:
         StorageError: if the file is not there, is not a results.csv or has another schema version.
     """
-    import pandas
-
     with explained(path):
         text = path.read_text(encoding="utf-8")
     _check_header(path, text)
-    text_columns = [column.name for column in COLUMNS if column.type in ("text", "time")]
-    dtypes: dict[str, Any] = {column.name: _DTYPES[column.type] for column in COLUMNS}
+    frame = typed_frame(text, COLUMNS)
+    _check_version(path, frame)
+    return frame
+
+
+def typed_frame(text: str, columns: Sequence[Column]) -> pandas.DataFrame:
+    """The content of a CSV that has exactly these columns, with types as `load_rows` says."""
+    import pandas
+
     frame = pandas.read_csv(
         io.StringIO(text),
-        dtype=dtypes,
+        dtype={column.name: _DTYPES[column.type] for column in columns},
         # A model may be called "None" or "NA": in text only nothing is nothing.
         keep_default_na=False,
-        na_values={name: [""] for name in COLUMN_NAMES if name not in text_columns},
+        na_values={column.name: [""] for column in columns if column.type not in ("text", "time")},
     )
-    _check_version(path, frame)
-    for column in COLUMNS:
+    for column in columns:
         if column.type == "time":
             frame[column.name] = pandas.to_datetime(frame[column.name], utc=True, format="ISO8601")
     return frame
 
 
-_DTYPES = {"text": str, "time": str, "integer": "Int64", "number": "float64"}
+_DTYPES: dict[str, Any] = {"text": str, "time": str, "integer": "Int64", "number": "float64"}
 
 
 def _check_header(path: Path, text: str) -> None:

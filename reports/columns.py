@@ -26,10 +26,11 @@ trial is in `trials.jsonl` beside it, and every timed inference in `samples/`.
 
 def render_columns() -> str:
     """The document as markdown."""
-    return _INTRODUCTION + "".join(f"{_line(column)}\n" for column in COLUMNS)
+    return _INTRODUCTION + "".join(f"{column_line(column)}\n" for column in COLUMNS)
 
 
-def _line(column: Column) -> str:
+def column_line(column: Column) -> str:
+    """A column's line in a table of documentation."""
     return (
         f"| `{column.name}` | {column.type} | {column.unit} | {column.description} | {column.empty_when or 'never'} |"
     )

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.storage import explained
 from reports.groups import Group
 from reports.labels import place_labels
 from reports.names import short_names
+from reports.pictures import COLOURS, DARK_GREY, PictureError, drawing, save
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart with every common colour blindness; black and yellow are left to the
-# frontier and out. Markers differ too, for print in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#8C510A", "#5E3C99")
+# Markers differ too, for print in grey; black is left to the frontier.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    # Without these an SVG has new ids every time, and a report that did not change differs.
-    "svg.hashsalt": "baseline-zoo",
-}
 _SIZE_INCHES = (7.6, 5.0)
-_PNG_DPI = 200
 _CAPTION_CHARACTERS = 115
 
 _LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
-
-
-class PictureError(HarnessError):
-    """The picture cannot be drawn."""
-
-
-def matplotlib_is_here() -> bool:
-    """Whether pictures can be drawn."""
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def drawable(group: Group) -> bool:
@@ -61,25 +38,16 @@ def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
     Args:
         group: rows of one environment, batch size and kind of latency; `drawable` must hold.
         caption: the environment, on a line below the title.
-        paths: files to write; the suffix, `.svg` or `.png`, is the format. The same rows give the same
-            SVG to the byte.
+        paths: files to write, see `reports.pictures.save`.
 
     Raises:
         PictureError: if matplotlib is not installed, or no row can be drawn.
         StorageError: if a file cannot be written.
     """
-    if not matplotlib_is_here():
-        raise PictureError("The picture needs matplotlib, which is not installed: pip install 'baseline-zoo[report]'")
-    if not drawable(group):
-        raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
-    from matplotlib import rc_context
-
-    with rc_context(_STYLE):
-        figure = make_figure(group, caption)
-        for path in paths:
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            with explained(path):
-                figure.savefig(path, dpi=_PNG_DPI, metadata=metadata)
+    with drawing():
+        if not drawable(group):
+            raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
+        save(make_figure(group, caption), paths)
 
 
 def make_figure(group: Group, caption: str) -> Figure:
@@ -93,7 +61,7 @@ def make_figure(group: Group, caption: str) -> Figure:
     _set_scales(axes, group)
     axes.plot(
         *zip(*_steps(_points(frontier)), strict=True),
-        color="#444444",
+        color=DARK_GREY,
         linewidth=0.9,
         zorder=1,
         label="frontier",
@@ -142,7 +110,7 @@ _LEAST_TRIALS = 3
 
 
 def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int) -> None:
-    colour = _COLOURS[position % len(_COLOURS)]
+    colour = COLOURS[position % len(COLOURS)]
     marker = _MARKERS[position % len(_MARKERS)]
     latency_ms, accuracy_percent = rows["latency_median_ms"], rows["accuracy_percent"]
     telling = rows["trials_count"] >= _LEAST_TRIALS
@@ -212,7 +180,7 @@ def _set_titles(axes: Axes, group: Group, count: int, caption: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize=7.5,
-        color="#444444",
+        color=DARK_GREY,
         # The title's distance keeps its room; the layout would take its width from the axes.
         in_layout=False,
     )

@@ -10,9 +10,10 @@ from harness.results import RESULTS_NAME
 from harness.run_info import RunInfo, load_run_info
 from harness.storage import replace_text
 from harness.table import load_rows
-from reports.frontier import draw, drawable, matplotlib_is_here
+from reports.frontier import draw, drawable
 from reports.groups import Group, grouped
 from reports.markdown import render
+from reports.pictures import matplotlib_is_here
 
 REPORT_NAME = "results.md"
 

@@ -151,6 +151,8 @@ class Session(abc.ABC):
     def layer_times(self, inferences: int) -> list[LayerTime]:
         """The runtime's own profile over as many inferences, in order of execution.
 
+        This session is then as fast as before: what stays slower once profiled needs a copy of its own.
+
         Raises:
             UnsupportedError: this runtime has no profiler.
         """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.backends import onnxruntime_layers as layers
 from harness.backends import onnxruntime_nodes as nodes
 from harness.backends.base import (
     ArtifactError,
@@ -19,6 +21,7 @@ from harness.backends.base import (
     UnsupportedError,
 )
 from harness.gpu.settings import GpuSettings
+from harness.layers import LayerTime
 from harness.trial import LatencyKind
 
 if TYPE_CHECKING:
@@ -127,6 +130,35 @@ class OnnxRuntimeSession(Session):
             provider = (self.provider, self._options)
             self._executed = nodes.profiled_nodes(self._artifact, options, provider, feed)
         return self._executed
+
+    def layer_times(self, inferences: int) -> list[LayerTime]:
+        """The times of a second session's nodes: this one would stay slower, see `_executed_nodes`.
+
+        Raises:
+            UnsupportedError: the provider runs nodes asynchronously, so the profiler times their launch.
+        """
+        if self.provider != _CPU_PROVIDER:
+            raise UnsupportedError(
+                f"ONNX Runtime's profiler times on {self.provider} how long a node takes to launch, not to run. "
+                "Use --backend tensorrt, or --backend onnxruntime for the processor."
+            )
+        import onnxruntime
+
+        options = session_options(self._threads)
+        options.enable_profiling = True
+        with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
+            options.profile_file_prefix = str(Path(directory, "inferences"))
+            profiled = onnxruntime.InferenceSession(
+                str(self._artifact), options, providers=[self.provider], enable_fallback=False
+            )
+            with OnnxRuntimeSession(
+                profiled, self._artifact, provider=self.provider, precision=self.precision, threads=self._threads
+            ) as twin:
+                twin.input = self.input
+                twin.bind_impl(self._images)
+                for _ in range(layers.WARM_UP_INFERENCES + inferences):
+                    twin.infer()
+                return layers.read_layer_times(Path(profiled.end_profiling()), inferences)
 
     def close(self) -> None:
         """Free the session."""

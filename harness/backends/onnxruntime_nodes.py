@@ -99,16 +99,22 @@ def profiled_nodes(
 
 def read_profile(path: Path) -> list[ExecutedNode]:
     """The executed nodes in a report of the runtime's profiler."""
-    return [
-        ExecutedNode(
-            name=event["name"].removesuffix("_kernel_time"),
-            operator=event["args"]["op_name"],
-            provider=event["args"]["provider"],
-            input_types=tuple(kind for shape in event["args"]["input_type_shape"] for kind in shape),
-        )
-        for event in json.loads(path.read_text())
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
-    ]
+    return [executed_node(event) for event in json.loads(path.read_text()) if is_kernel(event)]
+
+
+def is_kernel(event: dict[str, Any]) -> bool:
+    """Whether an event of a report is the execution of a node."""
+    return event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+
+
+def executed_node(event: dict[str, Any]) -> ExecutedNode:
+    """The node of an event for which `is_kernel` holds."""
+    return ExecutedNode(
+        name=event["name"].removesuffix("_kernel_time"),
+        operator=event["args"]["op_name"],
+        provider=event["args"]["provider"],
+        input_types=tuple(kind for shape in event["args"]["input_type_shape"] for kind in shape),
+    )
 
 
 def is_arithmetic(operator: str) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import os
 from pathlib import Path
 
-from harness.comparison import render
 from harness.comparison.errors import ComparisonError
+from harness.comparison.render import Line, Report, junit, markdown, rule_text, text
 from harness.comparison.results_file import read_run
-from harness.comparison.verdict import Rules, compare_runs, exit_code
+from harness.comparison.verdict import Rules, SeriesComparison, compare_runs, exit_code
 
 _DESCRIPTION = """\
 Compares two runs, series by series, by the latency over that of the reference network, which moves far less
@@ -84,16 +86,43 @@ def compare(arguments: argparse.Namespace) -> int:
     """Compares two runs and prints the verdicts."""
     rules = Rules(arguments.margin, arguments.threshold, arguments.error_rate, arguments.across_environments)
     found = compare_runs(read_run(arguments.base), read_run(arguments.new), rules)
-    print(render.text(found, rules), end="")
     title = f"Latency: {arguments.new} against {arguments.base}"
-    write(arguments.markdown, render.markdown(found, rules, title))
-    write(arguments.junit, render.junit(found, rules, "latency"))
-    write(arguments.json, render.to_json(found, rules))
-    append_to_step_summary(render.markdown(found, rules, title))
-    return exit_code(found)
+    report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
+    data = {"rules": dataclasses.asdict(rules), "series": [dataclasses.asdict(one) for one in found]}
+    publish(report, arguments, json.dumps(data, indent=1) + "\n")
+    return exit_code([one.verdict for one in found])
 
 
-def write(path: Path | None, text: str) -> None:
+def line_of(one: SeriesComparison) -> Line:
+    """A series as the report shows it."""
+    remark = one.reason
+    if one.suspect and one.verdict != "regressed":
+        remark = f"suspect of a slow-down; {remark}" if remark else "suspect of a slow-down"
+    if one.change is None:
+        return Line(one.verdict, str(one.key), remark=remark)
+    return Line(
+        one.verdict,
+        str(one.key),
+        one.change.percent,
+        one.change.low_percent,
+        one.change.high_percent,
+        one.base_latency_ms,
+        one.new_latency_ms,
+        one.smallest_detectable_percent,
+        remark,
+    )
+
+
+def publish(report: Report, arguments: argparse.Namespace, data: str) -> None:
+    """Prints the report and writes the files that were asked for, with `data` as the JSON."""
+    print(text(report), end="")
+    write(arguments.markdown, markdown(report))
+    write(arguments.junit, junit(report, "latency"))
+    write(arguments.json, data)
+    append_to_step_summary(markdown(report))
+
+
+def write(path: Path | None, content: str) -> None:
     """Writes a file that was asked for.
 
     Raises:
@@ -103,17 +132,17 @@ def write(path: Path | None, text: str) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise ComparisonError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def append_to_step_summary(text: str) -> None:
-    """Shows the text on the page of a GitHub Actions job, where there is one."""
+def append_to_step_summary(content: str) -> None:
+    """Shows the content on the page of a GitHub Actions job, where there is one."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.write(content + "\n")
 
 
 def percent(text: str) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -22,8 +23,18 @@ from harness.statistics import interval_over_trials, median
 MeasurePair = Callable[[Pairing, int, bool], PairResult]
 """Measures a pairing with a seed, swapped or not."""
 
-Tell = Callable[[str, Pairing, PairResult], None]
-"""Is told of the stage, the pairing and each of its pairs as it ends."""
+
+class Listener(Protocol):
+    """Is told how far a gate is."""
+
+    def begin(self, stage: str, pairs: int) -> None:
+        """A stage of as many pairs begins."""
+
+    def pair(self, pairing: Pairing, result: PairResult) -> None:
+        """A pair ended."""
+
+    def repeated(self, pairing: Pairing) -> None:
+        """A pair was disturbed throughout, and is measured again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +69,16 @@ class Gated:
     suspect: bool = False
     log_ratios: tuple[float, ...] = ()
     """Of the pairs that decided."""
+    disturbed_count: int = 0
+    """Those of them that others disturbed throughout, when no repeat was left."""
     screen_log_ratios: tuple[float, ...] = ()
     base_median_ms: float | None = None
     new_median_ms: float | None = None
 
 
-def gate(pairings: Sequence[Pairing], measure: MeasurePair, rules: GateRules, *, seed: int, tell: Tell) -> list[Gated]:
+def gate(
+    pairings: Sequence[Pairing], measure: MeasurePair, rules: GateRules, *, seed: int, listener: Listener
+) -> list[Gated]:
     """Screens every series and confirms the suspects.
 
     Args:
@@ -71,14 +86,14 @@ def gate(pairings: Sequence[Pairing], measure: MeasurePair, rules: GateRules, *,
         measure: measures one pair.
         rules: how many pairs, and what counts.
         seed: of the order, the sides' places and the inputs.
-        tell: progress.
+        listener: is told of every pair.
 
     Returns:
         The series in the order given.
     """
-    screened = _measure_all("screen", pairings, rules.screen_pairs, measure, rules, seed, tell)
+    screened = _measure_all("screen", pairings, rules.screen_pairs, measure, rules, seed, listener)
     suspects = [one for one in pairings if _is_suspect(_logs(screened[one]), rules)]
-    confirmed = _measure_all("confirm", suspects, rules.confirm_pairs, measure, rules, seed + 1, tell)
+    confirmed = _measure_all("confirm", suspects, rules.confirm_pairs, measure, rules, seed + 1, listener)
     judged = [one for one in pairings if _logs(screened[one])]
     slower = _corrected(judged, confirmed, rules, slower_p_value)
     faster = _corrected(judged, confirmed, rules, faster_p_value)
@@ -100,9 +115,10 @@ def _measure_all(
     measure: MeasurePair,
     rules: GateRules,
     seed: int,
-    tell: Tell,
+    listener: Listener,
 ) -> dict[Pairing, list[PairResult]]:
     """Pairs of every series, round after round in a random order; a series that fails is not tried again."""
+    listener.begin(stage, pairs * len(pairings))
     generator = random.Random(f"{seed}-{stage}")
     places = {one: _places(pairs, generator) for one in pairings}
     found: dict[Pairing, list[PairResult]] = {one: [] for one in pairings}
@@ -114,12 +130,12 @@ def _measure_all(
             if found[one] and found[one][-1].status != "ok":
                 continue
             result = measure(one, generator.randrange(2**31), places[one][round_])
-            tell(stage, one, result)
             # Judged by the disturbance alone, before anyone looks at which side was slower.
             while result.contaminated and spare[one]:
                 spare[one] -= 1
+                listener.repeated(one)
                 result = measure(one, generator.randrange(2**31), places[one][round_])
-                tell(stage, one, result)
+            listener.pair(one, result)
             found[one].append(result)
     return found
 
@@ -177,6 +193,7 @@ def _gated(
         p_slower=slower if confirmed is not None else slower_p_value(logs, rules.margin_percent),
         suspect=confirmed is not None,
         log_ratios=tuple(logs),
+        disturbed_count=sum(one.contaminated for one in deciding),
         screen_log_ratios=tuple(_logs(screened)),
         base_median_ms=median([one.base_median_ms for one in deciding if one.base_median_ms is not None]),
         new_median_ms=median([one.new_median_ms for one in deciding if one.new_median_ms is not None]),

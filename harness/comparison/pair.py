@@ -41,6 +41,8 @@ class PairResult:
     """Natural logarithm of the candidate's latency over the baseline's."""
     base_median_ms: float | None = None
     new_median_ms: float | None = None
+    within_percent: float | None = None
+    """Robust standard deviation of the log ratio between the groups of blocks of the process."""
     contaminated: bool = False
     """Whether others disturbed every group of blocks, so that the pair is to be repeated."""
 
@@ -104,5 +106,6 @@ def pair_result(trial: TrialResult, swapped: bool) -> PairResult:
         log_ratio=-math.log(trial.ratio) if swapped else math.log(trial.ratio),
         base_median_ms=base_ms,
         new_median_ms=new_ms,
+        within_percent=trial.ratio_spread_percent,
         contaminated=trial.blocks_count == trial.blocks_contaminated_count,
     )

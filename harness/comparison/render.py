@@ -1,111 +1,123 @@
-"""A comparison as people and machines read it: a table, Markdown for a CI summary, JUnit, JSON."""
+"""A comparison as people and machines read it: a table, Markdown for a CI summary, JUnit."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from typing import Any
 from xml.etree import ElementTree
 
-from harness.comparison.verdict import Rules, SeriesComparison, Verdict
-
-_ORDER: tuple[Verdict, ...] = ("regressed", "not measured", "inconclusive", "improved", "same")
+from harness.comparison.verdict import VERDICTS, Verdict
 
 _HEADER = ("verdict", "series", "change", "95 % interval", "latency ms", "could see", "remark")
 
 
-def summary(found: Sequence[SeriesComparison], rules: Rules) -> str:
-    """One sentence: how many series came out how, and by which rule."""
-    counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in _ORDER}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return (
-        f"{told} of {len(found)} series (slower by more than {rules.margin_percent:g} %, any false alarm at most "
-        f"{100 * rules.error_rate:g} %)"
-    )
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One series; what was not measured is None."""
+
+    verdict: Verdict
+    name: str
+    change_percent: float | None = None
+    low_percent: float | None = None
+    high_percent: float | None = None
+    base_ms: float | None = None
+    new_ms: float | None = None
+    smallest_detectable_percent: float | None = None
+    remark: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        """The cells of its line, as text."""
+        return (
+            self.verdict,
+            self.name,
+            "" if self.change_percent is None else f"{self.change_percent:+.1f} %",
+            self._interval(),
+            self._latencies(),
+            "" if self.smallest_detectable_percent is None else f"{self.smallest_detectable_percent:.1f} %",
+            self.remark,
+        )
+
+    def _interval(self) -> str:
+        if self.low_percent is None or self.high_percent is None:
+            return ""
+        return f"{self.low_percent:+.1f} to {self.high_percent:+.1f} %"
+
+    def _latencies(self) -> str:
+        if self.base_ms is None or self.new_ms is None:
+            return ""
+        return f"{self.base_ms:.3g} -> {self.new_ms:.3g} ({100 * (self.new_ms / self.base_ms - 1):+.1f} %)"
 
 
-def sorted_by_urgency(found: Sequence[SeriesComparison]) -> list[SeriesComparison]:
-    """What needs a look first; within a verdict the largest slow-down first."""
-    return sorted(
-        found, key=lambda one: (_ORDER.index(one.verdict), -(one.change.percent if one.change else 0), str(one.key))
-    )
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Every series of a comparison."""
+
+    title: str
+    rule: str
+    """When a series is called slower."""
+    lines: Sequence[Line]
+
+    def summary(self) -> str:
+        """One sentence: how many series came out how, and by which rule."""
+        counts = {verdict: sum(line.verdict == verdict for line in self.lines) for verdict in VERDICTS}
+        told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+        return f"{told} of {len(self.lines)} series ({self.rule})"
+
+    def by_urgency(self) -> list[Line]:
+        """What needs a look first; within a verdict the largest slow-down first."""
+        return sorted(
+            self.lines, key=lambda line: (VERDICTS.index(line.verdict), -(line.change_percent or 0.0), line.name)
+        )
 
 
-def cells(one: SeriesComparison) -> tuple[str, ...]:
-    """The cells of one line, as text."""
-    remark = one.reason
-    if one.suspect and one.verdict != "regressed":
-        remark = f"suspect of a slow-down; {remark}" if remark else "suspect of a slow-down"
-    if one.change is None:
-        return (one.verdict, str(one.key), "", "", "", "", remark)
-    return (
-        one.verdict,
-        str(one.key),
-        f"{one.change.percent:+.1f} %",
-        f"{one.change.low_percent:+.1f} to {one.change.high_percent:+.1f} %",
-        f"{one.base_latency_ms:.3g} -> {one.new_latency_ms:.3g} ({one.latency_change_percent:+.1f} %)",
-        f"{one.smallest_detectable_percent:.1f} %",
-        remark,
-    )
+def rule_text(margin_percent: float, error_rate: float) -> str:
+    """The rule of a verdict in words."""
+    return f"slower by more than {margin_percent:g} %, any false alarm at most {100 * error_rate:g} %"
 
 
-def text(found: Sequence[SeriesComparison], rules: Rules) -> str:
+def text(report: Report) -> str:
     """A table for a terminal."""
-    lines = [_HEADER, *(cells(one) for one in sorted_by_urgency(found))]
+    lines = [_HEADER, *(line.cells() for line in report.by_urgency())]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
     rendered = ["  ".join(line).rstrip() for line in padded]
-    return "\n".join([*rendered, "", summary(found, rules)]) + "\n"
+    return "\n".join([*rendered, "", report.summary()]) + "\n"
 
 
-def markdown(found: Sequence[SeriesComparison], rules: Rules, title: str) -> str:
+def markdown(report: Report) -> str:
     """The same for a CI summary or a pull request: what needs a look in full, the rest folded up."""
-    ordered = sorted_by_urgency(found)
-    urgent = [one for one in ordered if one.verdict not in ("same", "improved") or one.suspect]
-    calm = [one for one in ordered if one not in urgent]
-    parts = [f"## {title}\n", f"{summary(found, rules)}.\n"]
+    ordered = report.by_urgency()
+    calm = [line for line in ordered if line.verdict in ("same", "improved") and not line.remark]
+    urgent = [line for line in ordered if line not in calm]
+    parts = [f"## {report.title}\n", f"{report.summary()}.\n"]
     if urgent:
         parts.append(_markdown_table(urgent))
     if calm:
         folded = f"{len(calm)} series without a slow-down"
         parts.append(f"<details><summary>{folded}</summary>\n\n{_markdown_table(calm)}\n</details>\n")
-    parts.append(
-        "Change of the latency over that of the reference network, from trials in fresh processes. `could see`: the "
-        "smallest slow-down that this comparison would have called in nine of ten cases.\n"
-    )
     return "\n".join(parts)
 
 
-def _markdown_table(found: Sequence[SeriesComparison]) -> str:
-    lines = [_HEADER, ("---",) * len(_HEADER), *(cells(one) for one in found)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+def _markdown_table(lines: Sequence[Line]) -> str:
+    cells = [_HEADER, ("---",) * len(_HEADER), *(line.cells() for line in lines)]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in cells)
 
 
-def junit(found: Sequence[SeriesComparison], rules: Rules, name: str) -> str:
+def junit(report: Report, name: str) -> str:
     """JUnit's XML: a regression is a failure; what was not measured or is inconclusive is skipped, with its reason."""
-    failures = sum(one.verdict == "regressed" for one in found)
-    skipped = sum(one.verdict in ("inconclusive", "not measured") for one in found)
+    failures = sum(line.verdict == "regressed" for line in report.lines)
+    skipped = sum(line.verdict in ("inconclusive", "not measured") for line in report.lines)
     suite = ElementTree.Element(
-        "testsuite", name=name, tests=str(len(found)), failures=str(failures), skipped=str(skipped), errors="0"
+        "testsuite", name=name, tests=str(len(report.lines)), failures=str(failures), skipped=str(skipped), errors="0"
     )
-    for one in found:
-        case = ElementTree.SubElement(suite, "testcase", classname=name, name=str(one.key))
-        message = ", ".join(cell for cell in cells(one)[2:] if cell)
-        if one.verdict == "regressed":
-            ElementTree.SubElement(case, "failure", message=f"slower: {message}").text = summary(found, rules)
-        elif one.verdict in ("inconclusive", "not measured"):
-            ElementTree.SubElement(case, "skipped", message=f"{one.verdict}: {message}")
+    for line in report.lines:
+        case = ElementTree.SubElement(suite, "testcase", classname=name, name=line.name)
+        message = ", ".join(cell for cell in line.cells()[2:] if cell)
+        if line.verdict == "regressed":
+            ElementTree.SubElement(case, "failure", message=f"slower: {message}").text = report.summary()
+        elif line.verdict in ("inconclusive", "not measured"):
+            ElementTree.SubElement(case, "skipped", message=f"{line.verdict}: {message}")
         else:
-            ElementTree.SubElement(case, "system-out").text = f"{one.verdict}: {message}"
+            ElementTree.SubElement(case, "system-out").text = f"{line.verdict}: {message}"
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def to_json(found: Sequence[SeriesComparison], rules: Rules) -> str:
-    """Everything, for programs."""
-    data: dict[str, Any] = {
-        "rules": dataclasses.asdict(rules),
-        "series": [dataclasses.asdict(one) for one in sorted_by_urgency(found)],
-    }
-    return json.dumps(data, indent=1) + "\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Literal, get_args
 
 from harness.comparison.errors import ComparisonError
 from harness.comparison.multiplicity import benjamini_hochberg, holm
@@ -13,7 +13,10 @@ from harness.comparison.results_file import MeasuredSeries, SeriesKey
 from harness.comparison.unpaired import Change, Samples, change, samples_of, smallest_detectable_percent, typical_sd
 from harness.statistics import median
 
-Verdict = Literal["regressed", "improved", "same", "inconclusive", "not measured"]
+Verdict = Literal["regressed", "not measured", "inconclusive", "improved", "same"]
+
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""In the order in which they need a look."""
 
 EXIT_CLEAN = 0
 EXIT_REGRESSED = 1
@@ -99,12 +102,11 @@ def compare_runs(
     return [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
 
 
-def exit_code(found: list[SeriesComparison]) -> int:
-    """Of the command: regressed before inconclusive, and a series that was not measured leaves it open too."""
-    verdicts = {one.verdict for one in found}
+def exit_code(verdicts: Collection[Verdict]) -> int:
+    """Of a command: regressed before inconclusive, and a series that was not measured leaves it open too."""
     if "regressed" in verdicts:
         return EXIT_REGRESSED
-    return EXIT_INCONCLUSIVE if verdicts & {"inconclusive", "not measured"} else EXIT_CLEAN
+    return EXIT_INCONCLUSIVE if {"inconclusive", "not measured"} & set(verdicts) else EXIT_CLEAN
 
 
 def steady_ratios(series: MeasuredSeries, typical_reference_ms: float) -> tuple[float, ...]:

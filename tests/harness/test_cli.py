@@ -235,7 +235,7 @@ def test_list_show_and_env_tell_what_there_is(capsys):
     assert "onnxruntime: can run" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "convert", "list", "show", "report", "env"])
+@pytest.mark.parametrize("command", ["run", "convert", "list", "show", "report", "profile", "env"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

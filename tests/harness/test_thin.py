@@ -183,3 +183,12 @@ def test_from_a_network_through_convert_export_to_rows(thin, tmp_path, monkeypat
         "own/thin_networks:net": "ok",
         "regnet/RegNetX-200MF": "ok",
     }
+
+
+def test_a_bundle_is_profiled_there_too(converted, write_bundle, thin, tmp_path) -> None:
+    write_bundle(converted())
+    ended = thin("profile", "gpunet", "--artifacts", "bundle", "--inferences", "2")
+    assert ended.returncode == 0, ended.stderr
+    assert "No picture" in ended.stderr
+    (csv,) = (tmp_path / "profile").iterdir()
+    assert pd.read_csv(csv)["share_percent"].sum() == pytest.approx(100)

@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `report`")
 
-from reports.frontier import PictureError, draw, drawable, make_figure
+from reports.frontier import draw, drawable, make_figure
 from reports.groups import Group, grouped
+from reports.pictures import PictureError
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 

@@ -61,7 +61,7 @@ def test_the_files_say_the_same(runs: list[str], tmp_path: Path, monkeypatch: py
     suite = ElementTree.fromstring(names["junit"].read_text())
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
     series = json.loads(names["json"].read_text())["series"]
-    assert [one["verdict"] for one in series] == ["regressed", "not measured", "same"]
+    assert [one["verdict"] for one in series] == ["same", "regressed", "not measured"]
 
 
 @pytest.mark.parametrize("option", [["--margin", "-1"], ["--error-rate", "0"], ["--threshold", "three"]])
@@ -69,3 +69,30 @@ def test_a_rule_that_cannot_be_is_refused(runs: list[str], option: list[str]) ->
     with pytest.raises(SystemExit) as ended:
         main(["compare", *runs, *option])
     assert ended.value.code == 2
+
+
+@pytest.fixture
+def network(write_network: Callable[..., Path]) -> str:
+    return str(write_network(shape=[1, 3, 32, 32]))
+
+
+QUICK = ["--pairs", "2", "--block-ms", "2", "--block-groups", "1", "--threads", "1", "--seed", "1"]
+
+
+def test_a_gate_of_a_file_against_itself(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "gate.json"
+    code = main(["gate", network, network, *QUICK, "--confirm-pairs", "7", "--json", str(data)])
+    assert code in (0, 3)
+    (series,) = json.loads(data.read_text())["series"]
+    assert len(series["screen_log_ratios"]) == 2
+    assert "of 1 series" in capsys.readouterr().out
+
+
+def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", network, network, "--confirm-pairs", "6"]) == 2
+    assert "it takes 7 or more" in capsys.readouterr().err
+
+
+def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", network, str(tmp_path)]) == 2
+    assert "no run directory" in capsys.readouterr().err

@@ -1,0 +1,262 @@
+"""`harness gate`: two versions of artifacts or of the runtime, pair by pair."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import backends
+from harness.cache import default_cache_dir
+from harness.comparison.builds import build_folders, build_sides
+from harness.comparison.command import add_outputs, percent, publish, rate
+from harness.comparison.duet import check_python, measure_duet
+from harness.comparison.errors import ComparisonError
+from harness.comparison.gate import Gated, GateRules, gate, pairs_needed
+from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
+from harness.comparison.render import Line, Report, rule_text
+from harness.comparison.sides import pairings, read_side
+from harness.comparison.verdict import exit_code
+from harness.environment import default_threads
+from harness.errors import HarnessError
+from harness.gpu.settings import GpuSettings
+from harness.progress import Progress
+from harness.trial import TimingSettings
+
+_DESCRIPTION = """\
+Compares two versions where it matters: fresh processes hold both sides at once and measure them in alternating
+short blocks, pair after pair in random order, so that what the machine does to one side it does to the other.
+
+BASE and NEW are run directories, folders of `convert --export`, or two .onnx files; what they differ in is what is
+compared: exporter, precision, weights, version of a framework. To compare two versions of the runtime give one
+folder twice, and the Python of the environment that has the old version:
+
+  python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
+
+Every series is screened with a few pairs; suspects are called, or cleared, by fresh ones.
+"""
+
+_EPILOG = """\
+Exit codes: 0 nothing regressed; 1 a series regressed; 2 a bad request; 3 nothing regressed, but a series is
+inconclusive or was not measured.
+"""
+
+
+def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's parser."""
+    parser = commands.add_parser(
+        "gate",
+        help="two versions, pair by pair: what became slower, at a stated error rate",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("base", type=Path, metavar="BASE", help="the artifacts to compare with")
+    parser.add_argument("new", type=Path, metavar="NEW", help="the artifacts to judge")
+    parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
+    parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
+    rules = GateRules()
+    group = parser.add_argument_group("what counts as a change")
+    group.add_argument("--margin", type=percent, default=rules.margin_percent, help="tolerated percent (%(default)s)")
+    group.add_argument(
+        "--threshold", type=percent, default=rules.threshold_percent, help="percent that matters (%(default)s)"
+    )
+    group.add_argument(
+        "--error-rate", type=rate, default=rules.error_rate, help="of any false alarm among all series (%(default)s)"
+    )
+    group.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    group.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    add_measuring(parser)
+    add_outputs(parser)
+
+
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """The options that say how a pair is measured."""
+    timing = TimingSettings()
+    group = parser.add_argument_group("measuring")
+    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
+    group.add_argument("--threads", type=int, help="threads of an inference (physical cores)")
+    group.add_argument("--block-ms", type=float, default=timing.block_ms, help="length of a timed block (%(default)s)")
+    group.add_argument(
+        "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a pair (%(default)s)"
+    )
+    group.add_argument("--pair-timeout", type=float, default=300.0, metavar="SECONDS", help="(%(default)s)")
+    group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
+    group.add_argument(
+        "--builds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
+    )
+    group.add_argument("--build-timeout", type=float, default=1800.0, metavar="SECONDS", help="(%(default)s)")
+    group.add_argument("--seed", type=int, help="of order, places and inputs (drawn anew)")
+
+
+def conditions_of(arguments: argparse.Namespace) -> Conditions:
+    """What all pairs share.
+
+    Raises:
+        HarnessError: the backend cannot run here.
+    """
+    available = backends.get(arguments.backend).availability()
+    if not available.usable:
+        raise HarnessError(f"backend {arguments.backend} cannot run here: {available.why} {available.what_to_do}")
+    return Conditions(
+        arguments.backend,
+        arguments.threads or default_threads(),
+        TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
+        GpuSettings(),
+        arguments.pair_timeout,
+        str(arguments.cache_dir or default_cache_dir()),
+    )
+
+
+def run_gate(arguments: argparse.Namespace) -> int:
+    """Measures the pairs, prints the verdicts and writes what was asked for."""
+    rules = GateRules(
+        arguments.margin,
+        arguments.threshold,
+        arguments.error_rate,
+        screen_pairs=arguments.pairs,
+        confirm_pairs=arguments.confirm_pairs,
+    )
+    found_pairs = pairings(read_side(arguments.base), read_side(arguments.new), arguments.models)
+    check_rules(rules, len(found_pairs))
+    conditions = conditions_of(arguments)
+    if arguments.baseline_python:
+        check_python(arguments.baseline_python)
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    with tempfile.TemporaryDirectory(prefix="gate-") as folder:
+        folders = build_folders(Path(conditions.cache_dir), arguments.builds)
+        if backends.get(conditions.backend).builds_engines:
+            build_sides(
+                found_pairs,
+                conditions,
+                folders,
+                baseline_python=arguments.baseline_python,
+                timeout_s=arguments.build_timeout,
+                work_dir=Path(folder),
+            )
+        measure = measurer(conditions, Path(folder), arguments.baseline_python, folders)
+        progress = PairProgress()
+        try:
+            found = gate(found_pairs, measure, rules, seed=seed, listener=progress)
+        finally:
+            progress.end()
+    title = f"Latency: {arguments.new} against {arguments.base}"
+    report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
+    publish(report, arguments, gate_json(found, rules, seed))
+    return exit_code([one.verdict for one in found])
+
+
+def check_rules(rules: GateRules, series: int) -> None:
+    """Refuses a gate that could call nothing.
+
+    Raises:
+        ComparisonError: saying how many pairs it takes.
+    """
+    if rules.screen_pairs < 1:
+        raise ComparisonError("--pairs: give at least 1")
+    needed = pairs_needed(series, rules.error_rate)
+    if rules.confirm_pairs < needed:
+        raise ComparisonError(
+            f"--confirm-pairs {rules.confirm_pairs} can call nothing among {series} series at an error rate of "
+            f"{rules.error_rate:g}: it takes {needed} or more"
+        )
+
+
+def measurer(
+    conditions: Conditions,
+    work_dir: Path,
+    baseline_python: Path | None,
+    folders: Sequence[str],
+    slowdown_percent: float = 0.0,
+) -> Callable[[Pairing, int, bool], PairResult]:
+    """Measures a pair in one process, or in two where the sides need two environments.
+
+    `folders` hold the builds of the engines, of which each pair draws one.
+    """
+
+    def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
+        drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])
+        if baseline_python is not None:
+            return measure_duet(pairing, drawn, baseline_python, seed=seed, swapped=swapped, work_dir=work_dir)
+        return measure_pair(
+            pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent
+        )
+
+    return measure
+
+
+class PairProgress:
+    """Shows a person every pair."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+
+    def begin(self, stage: str, pairs: int) -> None:
+        """See `harness.comparison.gate.Listener`."""
+        self.end()
+        self._bar = Progress(stage, pairs) if pairs else None
+
+    def pair(self, pairing: Pairing, result: PairResult) -> None:
+        """See `harness.comparison.gate.Listener`."""
+        if self._bar is None:
+            return
+        if result.log_ratio is None:
+            self._bar.step(f"{pairing.model}: {result.status}: {result.reason}", problem=True)
+        else:
+            disturbed = ", disturbed by others" if result.contaminated else ""
+            self._bar.step(f"{pairing.model}: {100 * result.log_ratio:+.1f} %{disturbed}")
+
+    def repeated(self, pairing: Pairing) -> None:
+        """See `harness.comparison.gate.Listener`; the pair that counts will be shown."""
+
+    def end(self) -> None:
+        """Closes what is shown."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def line_of(one: Gated) -> Line:
+    """A series as the report shows it."""
+    remark = one.reason
+    if one.suspect and one.verdict not in ("regressed", "improved"):
+        remark = "a suspect after screening, cleared by fresh pairs" if one.verdict == "same" else "a suspect"
+    if one.disturbed_count:
+        told = f"others disturbed {one.disturbed_count} of {len(one.log_ratios)} pairs"
+        remark = f"{remark}; {told}" if remark else told
+    side = one.pairing
+    name = f"{side.model} ({side.base.precision} to {side.new.precision})" if _precisions_differ(side) else side.model
+    return Line(
+        one.verdict,
+        name,
+        one.change_percent,
+        one.low_percent,
+        one.high_percent,
+        one.base_median_ms,
+        one.new_median_ms,
+        None,
+        remark,
+    )
+
+
+def _precisions_differ(pairing: Pairing) -> bool:
+    return pairing.base.precision != pairing.new.precision
+
+
+def gate_json(found: list[Gated], rules: GateRules, seed: int) -> str:
+    """Everything, every pair included."""
+    data: dict[str, Any] = {
+        "rules": dataclasses.asdict(rules),
+        "seed": seed,
+        "series": [dataclasses.asdict(one) for one in found],
+    }
+    return json.dumps(data, indent=1) + "\n"

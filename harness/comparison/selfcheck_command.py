@@ -1,0 +1,213 @@
+"""`harness selfcheck`: what a gate is worth on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import secrets
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from harness import backends
+from harness.comparison.builds import build_folders, build_sides
+from harness.comparison.command import rate, write
+from harness.comparison.errors import ComparisonError
+from harness.comparison.gate import Gated, GateRules
+from harness.comparison.gate_command import PairProgress, add_measuring, check_rules, conditions_of, measurer
+from harness.comparison.selfcheck import Rate, RecordedPair, Spread, repeated_gates, spreads
+from harness.comparison.sides import pairings, read_side
+
+PAIRS_NAME = "selfcheck_pairs.csv"
+REPORT_NAME = "selfcheck.md"
+DATA_NAME = "selfcheck.json"
+
+_DESCRIPTION = """\
+Compares artifacts with themselves by the gate, many times: every alarm is false, and their rate is printed with its
+bound. Then makes one side slower by a known share: how often is it found? And where does the noise come from, and
+which change could a gate see? Leave the machine alone meanwhile.
+
+The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives an impression.
+"""
+
+
+def add_selfcheck(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's parser."""
+    rules = GateRules()
+    parser = commands.add_parser(
+        "selfcheck",
+        help="the gate's false alarms and power on this machine",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("artifacts", type=Path, metavar="ARTIFACTS", help="a run directory or exported folder")
+    parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
+    parser.add_argument("--comparisons", type=int, default=300, metavar="N", help="of equals (%(default)s)")
+    parser.add_argument("--gates", type=int, default=50, metavar="N", help="with a slow-down (%(default)s)")
+    parser.add_argument("--slowdown", type=float, default=3.0, metavar="PERCENT", help="put in (%(default)s)")
+    parser.add_argument("--error-rate", type=rate, default=rules.error_rate, help="to be kept (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    parser.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("selfcheck"), metavar="DIR", help="report and raw data (%(default)s)"
+    )
+    add_measuring(parser)
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What a self-check found."""
+
+    rules: GateRules
+    slowdown_percent: float
+    false_alarms: Rate
+    """Of comparisons of equals that were called slower."""
+    false_improvements: Rate
+    found: Rate
+    """Of gates with the slow-down."""
+    spreads: Sequence[Spread]
+
+    def to_json(self) -> str:
+        """Everything but the raw pairs."""
+        data = dataclasses.asdict(self)
+        for name in ("false_alarms", "false_improvements", "found"):
+            one: Rate = getattr(self, name)
+            data[name] |= {"upper": one.upper, "lower": one.lower}
+        return json.dumps(data, indent=1) + "\n"
+
+
+def selfcheck(arguments: argparse.Namespace) -> int:
+    """Measures, prints what was found, and keeps the raw pairs."""
+    rules = GateRules(
+        error_rate=arguments.error_rate, screen_pairs=arguments.pairs, confirm_pairs=arguments.confirm_pairs
+    )
+    check_rules(rules, 1)
+    if arguments.comparisons < 1 or arguments.gates < 0:
+        raise ComparisonError("--comparisons: give at least 1; --gates: 0 or more")
+    side = read_side(arguments.artifacts)
+    found = pairings(side, side, arguments.models)
+    conditions = conditions_of(arguments)
+    seed = secrets.randbelow(2**30) if arguments.seed is None else arguments.seed
+    pairs: list[RecordedPair] = []
+    progress = PairProgress()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="selfcheck-") as folder,
+        (arguments.output / PAIRS_NAME).open("w", newline="", encoding="utf-8") as file,
+    ):
+        folders = build_folders(Path(conditions.cache_dir), arguments.builds)
+        if backends.get(conditions.backend).builds_engines:
+            build_sides(
+                found,
+                conditions,
+                folders,
+                baseline_python=None,
+                timeout_s=arguments.build_timeout,
+                work_dir=Path(folder),
+            )
+        writer = PairWriter(file, pairs)
+        equal = repeated_gates(
+            "equal",
+            found,
+            arguments.comparisons,
+            measurer(conditions, Path(folder), None, folders),
+            rules,
+            seed=seed,
+            listener=progress,
+            record=writer.write,
+        )
+        slowed = repeated_gates(
+            "slowed",
+            found,
+            arguments.gates,
+            measurer(conditions, Path(folder), None, folders, arguments.slowdown),
+            rules,
+            seed=seed + 2 * arguments.comparisons,
+            listener=progress,
+            record=writer.write,
+        )
+        progress.end()
+    findings = Findings(
+        rules,
+        arguments.slowdown,
+        rate_of(equal, "regressed"),
+        rate_of(equal, "improved"),
+        rate_of(slowed, "regressed"),
+        spreads(pairs, rules),
+    )
+    text = report(findings)
+    print(text, end="")
+    write(arguments.output / REPORT_NAME, text)
+    write(arguments.output / DATA_NAME, findings.to_json())
+    return 0 if findings.false_alarms.lower <= rules.error_rate else 1
+
+
+def rate_of(found: Sequence[Gated], verdict: str) -> Rate:
+    """How many of those that were measured have the verdict."""
+    measured = [one for one in found if one.verdict != "not measured"]
+    return Rate(sum(one.verdict == verdict for one in measured), len(measured))
+
+
+class PairWriter:
+    """Writes each pair as soon as it is measured, so that an end in the middle costs nothing."""
+
+    _COLUMNS = (
+        "check",
+        "comparison",
+        "model",
+        "swapped",
+        "status",
+        "log_ratio",
+        "base_median_ms",
+        "new_median_ms",
+        "within_percent",
+        "contaminated",
+    )
+
+    def __init__(self, file: TextIO, kept: list[RecordedPair]) -> None:
+        self._file = file
+        self._kept = kept
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer.writerow(self._COLUMNS)
+
+    def write(self, pair: RecordedPair) -> None:
+        """One line."""
+        facts = {**dataclasses.asdict(pair), **dataclasses.asdict(pair.result)}
+        self._writer.writerow("" if facts[name] is None else facts[name] for name in self._COLUMNS)
+        self._file.flush()
+        self._kept.append(pair)
+
+
+def report(findings: Findings) -> str:
+    """The findings in words and a table."""
+    rules, alarms = findings.rules, findings.false_alarms
+    lines = [
+        "# Self-check of the gate",
+        "",
+        f"- Equals called slower: {alarms.count} of {alarms.total}; the rate is below {100 * alarms.upper:.1f} % with "
+        f"95 % confidence, and {100 * rules.error_rate:g} % was stated.",
+        f"- Equals called faster: {findings.false_improvements.count} of {findings.false_improvements.total}.",
+    ]
+    if findings.found.total:
+        lines.append(
+            f"- A slow-down of {findings.slowdown_percent:g} % found: {findings.found.count} of "
+            f"{findings.found.total}; the rate is above {100 * findings.found.lower:.0f} % with 95 % confidence."
+        )
+    lines += [
+        "",
+        f"A gate: {rules.screen_pairs} pairs to screen, {rules.confirm_pairs} fresh ones for a suspect, "
+        f"{rules.margin_percent:g} % tolerated.",
+        "",
+        "| model | pairs | between processes % | within a process % | detectable slow-down % |",
+        "|---|---|---|---|---|",
+    ]
+    for one in findings.spreads:
+        within = "" if one.within_percent is None else f"{one.within_percent:.2f}"
+        lines.append(
+            f"| {one.model} | {one.pairs_count} | {one.between_percent:.2f} | {within} | "
+            f"{one.smallest_detectable_percent:.1f} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,113 @@
+"""Pairs on the real runtime: one process, and two."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.comparison import duet
+from harness.comparison.errors import ComparisonError
+from harness.comparison.pair import Conditions, Pairing, Side, measure_pair, pair_result
+from harness.digests import file_sha256
+from harness.gpu.settings import GpuSettings
+from harness.trial import TimingSettings, TrialResult
+
+QUICK = TimingSettings(warmup_s=0.01, block_ms=3.0, block_pairs=2, settle_ms=0.5, foreign_cpu_limit=100.0)
+CONDITIONS = Conditions("onnxruntime", 1, QUICK, GpuSettings(), 60.0, "")
+
+
+def side(path: Path) -> Side:
+    return Side(str(path), file_sha256(path), "fp32")
+
+
+@pytest.fixture
+def sizes(write_network: Callable[..., Path], tmp_path: Path) -> tuple[Side, Side]:
+    """A network, and one of the same kind whose images have 64 times as many pixels."""
+    found = []
+    for size in (32, 256):
+        path = write_network(shape=[1, 3, size, size])
+        kept = tmp_path / f"{size}.onnx"
+        kept.write_bytes(path.read_bytes())
+        found.append(side(kept))
+    return found[0], found[1]
+
+
+def trial(ratio: float) -> TrialResult:
+    return TrialResult(
+        "ok", ratio=ratio, latency_median_ms=4.0, reference_median_ms=2.0, blocks_count=8, blocks_contaminated_count=8
+    )
+
+
+def test_the_ratio_is_the_candidates_over_the_baselines_whatever_the_place() -> None:
+    straight, swapped = pair_result(trial(2.0), swapped=False), pair_result(trial(2.0), swapped=True)
+    assert straight.log_ratio == pytest.approx(math.log(2))
+    assert (straight.base_median_ms, straight.new_median_ms) == (2.0, 4.0)
+    assert swapped.log_ratio == pytest.approx(-math.log(2))
+    assert (swapped.base_median_ms, swapped.new_median_ms) == (4.0, 2.0)
+    assert straight.contaminated
+
+
+def test_what_failed_has_no_ratio() -> None:
+    found = pair_result(TrialResult("out_of_memory", "too large"), swapped=True)
+    assert (found.status, found.reason, found.log_ratio) == ("out_of_memory", "too large", None)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_larger_network_is_the_slower(
+    sizes: tuple[Side, Side], tmp_path: Path, swapped: bool, processes: int
+) -> None:
+    small, large = sizes
+    one = Pairing("m", 1, base=small, new=large)
+    if processes == 1:
+        found = measure_pair(one, CONDITIONS, seed=0, swapped=swapped, work_dir=tmp_path)
+    else:
+        found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=swapped, work_dir=tmp_path)
+    assert found.reason == ""
+    assert found.log_ratio is not None
+    assert found.log_ratio > math.log(3)
+    assert found.base_median_ms is not None
+    assert found.new_median_ms is not None
+    assert found.new_median_ms > found.base_median_ms
+
+
+def test_a_partner_that_cannot_load_its_side_says_why(sizes: tuple[Side, Side], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+    one = Pairing("m", 1, base=side(broken), new=sizes[0])
+    found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False, work_dir=tmp_path)
+    assert found.status == "failed"
+    assert "broken.onnx" in found.reason
+
+
+def test_a_partner_that_dies_is_told_by_its_signal(
+    sizes: tuple[Side, Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duet.Partner, "_order", lambda self, **order: (self._process.kill(), self.answer())[1])
+    one = Pairing("m", 1, base=sizes[0], new=sizes[0])
+    found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False, work_dir=tmp_path)
+    assert found.status == "out_of_memory"
+    assert "SIGKILL" in found.reason
+
+
+def test_a_pair_that_takes_too_long_is_ended(sizes: tuple[Side, Side], tmp_path: Path) -> None:
+    hasty = Conditions("onnxruntime", 1, TimingSettings(warmup_s=60.0), GpuSettings(), 1.0, "")
+    one = Pairing("m", 1, base=sizes[0], new=sizes[0])
+    found = duet.measure_duet(one, hasty, Path(sys.executable), seed=0, swapped=False, work_dir=tmp_path)
+    assert found.status == "timeout"
+    assert "within 1 s" in found.reason
+
+
+def test_an_interpreter_that_cannot_measure_is_refused(tmp_path: Path) -> None:
+    duet.check_python(Path(sys.executable))
+    with pytest.raises(ComparisonError, match="cannot be run"):
+        duet.check_python(tmp_path / "python")
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    with pytest.raises(ComparisonError, match="cannot measure: ModuleNotFoundError: No module named 'numpy'"):
+        duet.check_python(bare)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.comparison.errors import ComparisonError
+from harness.comparison.sides import SideSeries, pairings, read_side
+from harness.series import SeriesFacts
+
+
+def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries:
+    return SideSeries(model, precision, 1, path, "digest")
+
+
+def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
+    facts = [
+        SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
+        SeriesFacts("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed"),
+    ]
+    (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
+    assert read_side(tmp_path) == [SideSeries("ofa/a", "fp32", 1, "a.onnx", "d")]
+
+
+def test_two_files_are_one_series(tmp_path: Path) -> None:
+    sides = []
+    for name in ("old", "new"):
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(name.encode())
+        sides.append(read_side(path))
+    (found,) = pairings(*sides, [])
+    assert found.base.artifact.endswith("old.onnx")
+    assert found.new.artifact.endswith("new.onnx")
+
+
+@pytest.mark.parametrize("content", [None, "[", '[{"model": "a"}]', "[]"])
+def test_what_holds_no_artifact_is_refused(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "series.json").write_text(content)
+    with pytest.raises(ComparisonError, match=r"no run directory|damaged|holds no artifact"):
+        read_side(tmp_path)
+
+
+def test_the_same_precision_is_compared_where_both_have_it() -> None:
+    base = [one("a", "fp32", "base32"), one("a", "int8", "base8")]
+    (found,) = pairings(base, [one("a", "int8", "new8")], [])
+    assert (found.base.artifact, found.new.artifact) == ("base8", "new8")
+
+
+def test_two_precisions_are_compared_where_each_side_has_one() -> None:
+    (found,) = pairings([one("a", "fp32")], [one("a", "int8")], [])
+    assert (found.base.precision, found.new.precision) == ("fp32", "int8")
+    with pytest.raises(ComparisonError, match="no series in common"):
+        pairings([one("a", "fp32"), one("a", "fp16")], [one("a", "int8")], [])
+
+
+def test_models_are_selected_by_parts_of_their_names() -> None:
+    base = [one("gpunet/GPUNet-0"), one("ofa/b")]
+    assert [found.model for found in pairings(base, base, ["gpunet-0"])] == ["gpunet/GPUNet-0"]
+    with pytest.raises(ComparisonError, match=r"the candidate gpunet/GPUNet-0 \(fp32, batch 1\), ofa/b"):
+        pairings(base, base, ["resnet"])
