@@ -41,8 +41,8 @@ class _ActionOrModel(_SubParsers):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        # Any other word is a model's name.
-        self.choices = None
+        # Any other word is a model's name, so argparse is not to refuse it.
+        vars(self)["choices"] = None
 
     def __call__(
         self,
@@ -126,9 +126,9 @@ def _show(arguments: argparse.Namespace) -> None:
     write(arguments.markdown, render.markdown(found, rules))
     append_to_step_summary(render.markdown(found, rules))
     if arguments.plot:
-        from harness.history.picture import draw
+        from reports.history import draw_history
 
-        draw(found, arguments.plot)
+        draw_history(found, [arguments.plot])
 
 
 def _add(arguments: argparse.Namespace) -> None:

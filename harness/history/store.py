@@ -192,7 +192,10 @@ class HistoryStore:
                 "(SELECT count(*) FROM series WHERE series.run_id = runs.run_id) "
                 "FROM runs ORDER BY created_at, run_id"
             ).fetchall()
-        return [StoredRun(*row[:5], json.loads(row[5]), *row[6:]) for row in found]
+        return [
+            StoredRun(run_id, label, created_at, environment_id, device, json.loads(environment), conditions, ok, count)
+            for run_id, label, created_at, environment_id, device, environment, conditions, ok, count in found
+        ]
 
     def models(self) -> list[str]:
         """The models that any run has, sorted."""
@@ -209,8 +212,11 @@ class HistoryStore:
                 (model,),
             ).fetchall()
         return [
-            (row[0], StoredSeries(SeriesKey(*row[1:5]), *row[5:8], _numbers(row[8]), _numbers(row[9]), *row[10:]))
-            for row in found
+            (
+                run_id,
+                StoredSeries(SeriesKey(*key), status, reason, at, _numbers(times), _numbers(ratios), runtime, sha256),
+            )
+            for run_id, *key, status, reason, at, times, ratios, runtime, sha256 in found
         ]
 
     def cells(self) -> Iterator[tuple[str, dict[str, str]]]:
