@@ -82,7 +82,7 @@ def change_points(log_values: npt.ArrayLike, rules: ChangeRules) -> list[ChangeP
     values = np.asarray(log_values, dtype=np.float64)
     if values.ndim != 1 or not np.isfinite(values).all():
         raise ValueError(f"one finite number a run is needed; got {values!r}")
-    p_values = _splits(values, 0, rules, np.random.default_rng(rules.seed))
+    p_values = _placed(values, _splits(values, 0, rules, np.random.default_rng(rules.seed)))
     while p_values:
         found = _sized(values, p_values)
         smallest = min(found, key=_least_percent)
@@ -109,6 +109,28 @@ def _splits(values: Values, offset: int, rules: ChangeRules, generator: np.rando
     for first, last in pairwise([0, *inner, len(values)]):
         found |= _splits(values[first:last], offset + first, rules, generator)
     return found
+
+
+def _placed(values: Values, p_values: dict[int, float]) -> dict[int, float]:
+    """The splits where two levels fit their neighbours best, by least absolute distances.
+
+    Ranks know no gap between two levels, and an arc's ends are found for its outside as a whole.
+    """
+    edges = [0, *sorted(p_values), len(values)]
+    placed = {}
+    for index in range(1, len(edges) - 1):
+        first, last = edges[index - 1], edges[index + 1]
+        p_value = p_values[edges[index]]
+        places = range(first + LEAST_RUNS, last - LEAST_RUNS + 1)
+        misfits = [_distance(values[first:at]) + _distance(values[at:last]) for at in places]
+        edges[index] = places[int(np.argmin(misfits))]
+        placed[edges[index]] = p_value
+    return placed
+
+
+def _distance(values: Values) -> float:
+    """Sum of the distances to the median."""
+    return float(np.abs(values - np.median(values)).sum())
 
 
 def _rank_distances(values: Values) -> Values:

@@ -68,7 +68,7 @@ def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     actions = parser.add_subparsers(
         action=_ActionOrModel, dest="action", required=True, metavar="MODEL | add | list | export"
     )
-    showing = actions.add_parser(_SHOWING, prog=f"{parser.prog} MODEL [MODEL ...]")
+    showing = actions.add_parser(_SHOWING, prog=parser.prog)
     showing.add_argument("models", nargs="+", metavar="MODEL", help="a name, a glob, a source, or all")
     rules = ChangeRules()
     showing.add_argument(
