@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS_MAX = 12
+PANELS_MAX = 20
 """Series in one picture."""
 
 _WIDTH_INCHES = 7.6

@@ -92,7 +92,7 @@ def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="P",
         help="of any change in a history without one (%(default)s)",
     )
-    showing.add_argument("--plot", type=Path, metavar="FILE", help="a picture, .svg or .png")
+    showing.add_argument("--plot", type=_picture, metavar="FILE", help="a picture, .svg or .png")
     showing.add_argument(
         "--markdown", type=Path, metavar="FILE", help="for a CI summary; GITHUB_STEP_SUMMARY has it too"
     )
@@ -169,3 +169,9 @@ def _runs(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
     return int(text)
+
+
+def _picture(text: str) -> Path:
+    if Path(text).suffix not in (".svg", ".png"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no picture's name; end it in .svg or .png")
+    return Path(text)
