@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 
-from harness.history.change_points import ChangePoint, ChangeRules
+from harness.history.change_points import LEAST_RUNS, ChangePoint, ChangeRules
 from harness.history.store import HistoryStore, StoredRun
 from harness.history.timeline import Era, Point, Timeline
 from harness.schema import COLUMN_NAMES
@@ -70,9 +70,15 @@ def _rendered(
         for era in timeline.eras:
             parts.append(f"{era_text(era)}\n")
             parts.append(table([_HEADER, *_lines(era)]))
-            changes = [f"- {era.figure} changed at {change_text(era, change)}" for change in era.changes]
-            parts.append("\n".join(changes or [f"- no change of the {era.figure}"]) + "\n")
+            parts.append(_changes_text(era))
     return "\n".join([*parts, rule_text(rules)]) + "\n"
+
+
+def _changes_text(era: Era) -> str:
+    if len(era.ok) < 2 * LEAST_RUNS:
+        return f"- {len(era.ok)} runs: changes are looked for from {2 * LEAST_RUNS} on\n"
+    told = [f"- {era.figure} changed at {change_text(era, change)}\n" for change in era.changes]
+    return "".join(told) or f"- no change of the {era.figure}\n"
 
 
 def _lines(era: Era) -> list[list[str]]:

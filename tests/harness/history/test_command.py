@@ -57,6 +57,12 @@ def test_a_model_is_shown_with_its_change(filled: History, capsys) -> None:
     assert "at most 1 % call any" in lines[-1]
 
 
+def test_too_few_runs_are_told(history: History, make_run, make_row, capsys) -> None:
+    history("add", str(make_run(1, make_row("ofa/a", [1.0, 1.01]))))
+    assert history("ofa/a") == 0
+    assert "- 1 runs: changes are looked for from 8 on" in capsys.readouterr().out
+
+
 def test_a_failed_run_has_a_line(filled: History, capsys) -> None:
     assert filled("ofa/b") == 0
     told = capsys.readouterr().out
