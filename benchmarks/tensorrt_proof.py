@@ -250,7 +250,7 @@ class Proof:
 
     def _build(self, path: Path, precision: str) -> Any:
         job = BuildJob(str(path), "tensorrt", precision, str(self.cache_dir), PROTOCOL)
-        return build_engine(job, timeout_s=_BUILD_TIMEOUT_S, work_dir=self.output)
+        return build_engine(job, timeout_s=_BUILD_TIMEOUT_S)
 
     def _trial(self, path: Path, settings: GpuSettings) -> TrialResult:
         job = TrialJob(

@@ -18,7 +18,7 @@ from converters.errors import ConversionError
 from converters.request import CONVERTER_REVISION, ConversionRequest, sharing_models, stored_under
 from converters.verify import verify
 from zoo.card import json_sha256
-from zoo.errors import MissingPackageError
+from zoo.errors import MissingPackageError, first_line
 from zoo.native import NativeModel
 
 PROVENANCE_SCHEMA = 1
@@ -129,9 +129,10 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         except (ConversionError, MissingPackageError):
             raise
         except Exception as error:
-            first_line = (str(error).strip() or repr(error)).splitlines()[0]
+            # The dynamo exporter wraps what went wrong in advice on how to debug it.
+            root = error.__cause__ or error
             raise ConversionError(
-                f"the {request.exporter} exporter failed: {type(error).__name__}: {first_line}; "
+                f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}; "
                 "try the other one (--exporter)"
             ) from error
         exported = time.perf_counter()

@@ -64,8 +64,12 @@ def _implementation(card: ModelCard) -> dict[str, str]:
     """What builds the network: the release's package, or this project's own definition by its source text."""
     if card.release.package:
         return installed_versions((card.release.package.split("==")[0],))
-    folders = (resources.files("zoo.architectures"), resources.files("zoo.adapters"))
-    texts = {file.name: file.read_text("utf-8") for folder in folders for file in folder.iterdir() if file.is_file()}
+    texts = {
+        f"{package}/{file.name}": file.read_text("utf-8")
+        for package in ("zoo.architectures", "zoo.adapters")
+        for file in resources.files(package).iterdir()
+        if file.is_file()
+    }
     return {"own definition": json_sha256(texts)}
 
 

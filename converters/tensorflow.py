@@ -18,7 +18,7 @@ import onnx
 from converters.errors import ConversionError
 from converters.folding import bind_weights, drop_idle_reshapes
 from converters.pytorch import INPUT_NAME, OUTPUT_NAME
-from zoo.errors import MissingPackageError
+from zoo.errors import MissingPackageError, first_line
 from zoo.tensorflow_model import host_array
 
 if TYPE_CHECKING:
@@ -125,9 +125,8 @@ def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolu
             "install it with: pip install 'baseline-zoo[tensorflow]'"
         ) from error
     except Exception as error:
-        first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise ConversionError(
-            f"tf2onnx failed: {type(error).__name__}: {first_line}; installed: {_installed()}; "
+            f"tf2onnx failed: {type(error).__name__}: {first_line(error)}; installed: {_installed()}; "
             "a set that is tested is in constraints.txt"
         ) from error
     _refuse_leftovers(model)

@@ -1,4 +1,4 @@
-"""Builds an artifact's engine in a process of its own: `python -m harness.build JOB RESULT`.
+"""Builds artifacts' engines in processes of their own: `python -m harness.build` answers jobs (`harness.partner`).
 
 A runtime that compiles for the device may crash, hang or run out of memory while it does. That costs the
 series its row's status, and the run goes on.
@@ -6,21 +6,18 @@ series its row's status, and the run goes on.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from harness import backends
 from harness.gpu.settings import GpuSettings
-from harness.launcher import end_of, run_process
-from harness.storage import TRIAL_FOLDER_PREFIX
+from harness.partner import Partner, PartnerError, answer_lines
 from harness.trial import Status
-from harness.worker import end_with_parent, failure, write_json_atomically
+from harness.worker import end_with_parent, failure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,27 +60,50 @@ class BuildResult:
         return cls(**data)
 
 
-def build_engine(
-    job: BuildJob,
-    *,
-    timeout_s: float,
-    work_dir: str | Path,
-    python: str | Path = sys.executable,
-    environment: Mapping[str, str] | None = None,
-) -> BuildResult:
-    """Build the engine in a fresh process; whatever that process does, the answer is a result.
+class Builder:
+    """Builds engines one after another, each build in a process of its own; those in the cache share one.
 
-    `python` and its `environment` are this process's own unless another runtime is to build it.
+    Use it as a context manager.
     """
-    with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
-        job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
-        job_path.write_text(json.dumps(job.to_json()))
-        command = [str(python), "-X", "faulthandler", "-m", "harness.build", str(job_path), str(result_path)]
-        ended = run_process(command, timeout_s=timeout_s, environment=environment)
-        with contextlib.suppress(FileNotFoundError):
-            return BuildResult.from_json(json.loads(result_path.read_text()))
-    status, reason = end_of(ended, timeout_s, "build")
-    return BuildResult(status, reason)
+
+    def __init__(self, python: str | Path = sys.executable, environment: Mapping[str, str] | None = None) -> None:
+        """`python` and its `environment` are this process's own unless another runtime is to build."""
+        self.python = python
+        self._environment = environment
+        self._partner: Partner | None = None
+
+    def build(self, job: BuildJob, timeout_s: float) -> BuildResult:
+        """Builds an engine; whatever the process does, the answer is a result."""
+        if self._partner is None:
+            command = [str(self.python), "-X", "faulthandler", "-m", "harness.build"]
+            self._partner = Partner(command, "build", self._environment)
+        try:
+            result = BuildResult.from_json(self._partner.ask(job.to_json(), timeout_s))
+        except PartnerError as error:
+            result = BuildResult(error.status, str(error))
+        if not result.cached:
+            self.end()
+        return result
+
+    def end(self) -> None:
+        """Ends the process, if there is one."""
+        if self._partner is not None:
+            self._partner.end()
+            self._partner = None
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+
+def build_engine(job: BuildJob, *, timeout_s: float) -> BuildResult:
+    """Builds one engine."""
+    with Builder() as builder:
+        return builder.build(job, timeout_s)
 
 
 def build(job: BuildJob) -> BuildResult:
@@ -98,14 +118,12 @@ def build(job: BuildJob) -> BuildResult:
     return BuildResult("ok", build_s=built.build_s, cached=built.cached)
 
 
-def main(arguments: list[str]) -> int:
-    """Build the job in the first file, write the result to the second."""
-    job_path, result_path = map(Path, arguments)
-    result = build(BuildJob.from_json(json.loads(job_path.read_text())))
-    write_json_atomically(result.to_json(), result_path)
+def main() -> int:
+    """Answers until there is no more to build."""
+    end_with_parent()
+    answer_lines(lambda line: build(BuildJob.from_json(line)).to_json())
     return 0
 
 
 if __name__ == "__main__":
-    end_with_parent()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

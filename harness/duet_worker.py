@@ -1,31 +1,46 @@
-"""One side of a duet: `python -m harness.duet_worker JOB` holds a session and times blocks when told to.
+"""One side of a duet: `python -m harness.duet_worker` holds a session and times blocks when told to.
 
-It reads a JSON object a line from standard input and answers each with one on standard output; what a runtime
-prints goes to standard error. It ends when its input does. `harness.comparison.duet` is the other end.
+The first line it is given is the job; all others are orders (`harness.partner`). `harness.comparison.duet` is the
+other end.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 import sys
 import time
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from harness import backends
+from harness.backends.base import Session
 from harness.gpu.settings import GpuSettings
+from harness.partner import answer_lines
 from harness.timing import Timeable, garbage_collector_off
 from harness.worker import check_finite, end_with_parent, failure, seeded_images
 
 
-def serve(job: dict[str, Any], orders: TextIO, answers: TextIO) -> None:
-    """Loads the session, says how that went, and obeys until the input ends."""
-    try:
-        backend = backends.get(job["backend"])
-        session = backend.prepare(
+class Side:
+    """Loads the session of the first line, and obeys the others."""
+
+    def __init__(self, resources: contextlib.ExitStack) -> None:
+        self._resources = resources
+        self._session: Session | None = None
+
+    def answer(self, line: dict[str, Any]) -> dict[str, Any]:
+        """What became of the line."""
+        try:
+            if self._session is not None:
+                return obey(self._session, line)
+            self._session = self._load(line)
+        except Exception as error:
+            failed = failure(error)
+            return {"status": failed.status, "reason": failed.reason}
+        return {"status": "ok"}
+
+    def _load(self, job: dict[str, Any]) -> Session:
+        session = backends.get(job["backend"]).prepare(
             job["artifact"],
             precision=job["precision"],
             batch=job["batch"],
@@ -33,16 +48,11 @@ def serve(job: dict[str, Any], orders: TextIO, answers: TextIO) -> None:
             gpu=GpuSettings.from_json(job["gpu"]),
             cache_dir=job["cache_dir"],
         )
-        with session:
-            session.start(seeded_images(session, job["seed"]))
-            check_finite(session.outputs())
-            _answer(answers, {"status": "ok", "runtime": backend.runtime()})
-            with garbage_collector_off():
-                for line in orders:
-                    _answer(answers, obey(session, json.loads(line)))
-    except Exception as error:
-        failed = failure(error)
-        _answer(answers, {"status": failed.status, "reason": failed.reason})
+        self._resources.enter_context(session)
+        session.start(seeded_images(session, job["seed"]))
+        check_finite(session.outputs())
+        self._resources.enter_context(garbage_collector_off())
+        return session
 
 
 def obey(session: Timeable, order: dict[str, Any]) -> dict[str, Any]:
@@ -55,19 +65,13 @@ def obey(session: Timeable, order: dict[str, Any]) -> dict[str, Any]:
     return {"status": "ok", "latencies_ns": latencies_ns.tolist(), "cpu_s": time.process_time()}
 
 
-def _answer(answers: TextIO, data: dict[str, Any]) -> None:
-    answers.write(json.dumps(data) + "\n")
-    answers.flush()
-
-
-def main(arguments: list[str]) -> int:
-    """Serves the job in the file."""
+def main() -> int:
+    """Answers until there is no more to answer."""
     end_with_parent()
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        serve(json.loads(Path(arguments[0]).read_text()), sys.stdin, answers)
+    with contextlib.ExitStack() as resources:
+        answer_lines(Side(resources).answer)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

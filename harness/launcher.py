@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -63,7 +62,7 @@ class EndedProcess:
     output_tail: str
 
 
-def run_process(command: list[str], *, timeout_s: float, environment: Mapping[str, str] | None = None) -> EndedProcess:
+def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
     """Run the command in a process group of its own, and kill the group after `timeout_s`.
 
     The waiting blocks in the kernel: `Popen.wait(timeout)` polls, which costs the process that is
@@ -74,7 +73,7 @@ def run_process(command: list[str], *, timeout_s: float, environment: Mapping[st
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment or padded_environment(),
+        env=padded_environment(),
         text=True,
         errors="replace",
         start_new_session=True,

@@ -101,8 +101,7 @@ def _check_one(count: int) -> None:
 def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say: Say) -> SeriesFacts:
     """The series with its engine in the cache, or with the status and the reason why not."""
     job = BuildJob(series.artifact_path, series.backend, series.precision, str(cache_dir), request.gpu)
-    with tempfile.TemporaryDirectory(prefix="build-") as directory:
-        built = build_engine(job, timeout_s=request.build_timeout_s, work_dir=directory)
+    built = build_engine(job, timeout_s=request.build_timeout_s)
     if built.status == "ok":
         say("engine: from the cache" if built.cached else f"engine: built in {built.build_s:.1f} s")
     return dataclasses.replace(series, status=built.status, reason=built.reason)

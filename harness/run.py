@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness import backends, facts, reference
 from harness.backends.base import Backend
-from harness.build import BuildJob, BuildResult, build_engine
+from harness.build import Builder, BuildJob, BuildResult
 from harness.bundle import Bundle, check_opsets, read_bundle
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
@@ -118,7 +118,7 @@ def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
 
 
 def build_engines(
-    request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, work_dir: Path, say: Say
+    request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, say: Say
 ) -> list[SeriesFacts]:
     """The series with their engines built, where the backend builds any; failures are rows too.
 
@@ -132,14 +132,14 @@ def build_engines(
     counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
     started = time.monotonic()
     failed: dict[str, SeriesFacts] = {}
-    with Progress("build", 1 + len(wanted)) as progress:
-        built = build_engine(job, timeout_s=request.build_timeout_s, work_dir=work_dir)
+    with Progress("build", 1 + len(wanted)) as progress, Builder() as builder:
+        built = builder.build(job, request.build_timeout_s)
         if built.status != "ok":
             raise HarnessError(f"the reference network's engine: {built.status}: {built.reason}")
         progress.step("the reference network")
         for one in wanted:
             job = dataclasses.replace(job, artifact=one.artifact_path, precision=one.precision)
-            built = build_engine(job, timeout_s=request.build_timeout_s, work_dir=work_dir)
+            built = builder.build(job, request.build_timeout_s)
             progress.step(_build_line(one.model, built), problem=built.status != "ok")
             counts["failed" if built.status != "ok" else "from the cache" if built.cached else "built"] += 1
             if built.status != "ok":
@@ -261,7 +261,7 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
     ) as directory:
         if series is None:
             series = convert_all(request, cache_dir, say)
-        series = build_engines(request, series, reference_path, cache_dir, output, say)
+        series = build_engines(request, series, reference_path, cache_dir, say)
         directory.set_series(series)
         run = Run(request, directory, reference_path, cache_dir, environment.threads)
         by_budget = run.measure(measurable(series), started)

@@ -21,3 +21,8 @@ class MissingPackageError(ZooError):
 
 class WeightsError(ZooError):
     """Weights that cannot be had, opened, or loaded into this network."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its type and arguments where it says nothing."""
+    return (str(error).strip() or repr(error)).splitlines()[0]

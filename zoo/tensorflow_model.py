@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import MissingPackageError, WeightsError
+from zoo.errors import MissingPackageError, WeightsError, first_line
 from zoo.torch_model import misfits
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _AVERAGED = "/ExponentialMovingAverage"
 # Parts of a checkpoint's name in the TensorFlow format; the index is the file that is named.
 _INDEX_SUFFIX = ".index"
+# What Keras imports, and may not find, where it is set to run on another framework.
+_OTHER_BACKENDS = ("jax", "openvino", "torch")
+_SET_BACKEND = "set KERAS_BACKEND=tensorflow (~/.keras/keras.json may say otherwise)"
 
 
 def load_triton_first() -> None:
@@ -47,17 +50,24 @@ def require_tensorflow(model: str, extra: str) -> None:
 
     Raises:
         ImportError: one of them is missing.
-        MissingPackageError: they are here, but Keras is an older one, or runs on another framework.
+        MissingPackageError: they are here, but Keras is an older one, or is to run on another framework.
     """
     load_triton_first()
-    import keras
+    try:
+        import keras
+    except (ImportError, ValueError) as error:
+        if isinstance(error, ImportError) and error.name not in _OTHER_BACKENDS:
+            raise
+        raise MissingPackageError(
+            f"{model} needs Keras on TensorFlow; here it is to run on another framework ({error}): {_SET_BACKEND}"
+        ) from error
     import tensorflow as tf
 
     mend = ""
     if int(keras.__version__.split(".")[0]) < 3:
         mend = f"install both anew with: pip install -U 'baseline-zoo[{extra}]'"
     elif keras.backend.backend() != "tensorflow":
-        mend = "set KERAS_BACKEND=tensorflow (~/.keras/keras.json may say otherwise)"
+        mend = _SET_BACKEND
     if mend:
         raise MissingPackageError(
             f"{model} needs Keras 3 on TensorFlow; here is Keras {keras.__version__} on "
@@ -76,12 +86,10 @@ class TensorFlowModel:
             module: computes logits (N, classes).
             release_name: the release's name of a variable, from its path in Keras.
         """
-        import keras
-
         self.card = card
         self.module = module
         self.weights = ""
-        module(keras.Input((card.resolution, card.resolution, 3)))
+        module.build((None, card.resolution, card.resolution, 3))
         self._variables = {release_name(variable.path): variable for variable in module.variables}
 
     def deployable(self) -> keras.Model:
@@ -148,7 +156,7 @@ class TensorFlowModel:
         Raises:
             WeightsError: not a checkpoint, or not one of this network; the variables are listed.
         """
-        reader = open_checkpoint(path)
+        reader = open_checkpoint(path, self.card.name)
         shapes: Mapping[str, list[int]] = reader.get_variable_to_shape_map()
         stored = {name: name + _AVERAGED if name + _AVERAGED in shapes else name for name in self._variables}
         given = {name: tuple(shapes[source]) for name, source in stored.items() if source in shapes}
@@ -156,7 +164,9 @@ class TensorFlowModel:
         problems = misfits({name: tuple(variable.shape) for name, variable in self._variables.items()}, given)
         if problems:
             raise WeightsError(f"{path} does not fit {self.card.name}: {problems}")
-        self.assign(lambda name, _shape: reader.get_tensor(stored[name]))
+        with _reading(path, self.card.name):
+            values = {name: reader.get_tensor(source) for name, source in stored.items()}
+        self.assign(lambda name, _shape: values[name])
         self.weights = "file"
 
     def _is_foreign(self, name: str) -> bool:
@@ -174,11 +184,26 @@ def host_array(variable: keras.Variable) -> NDArray[Any]:
     return np.asarray(tf.convert_to_tensor(variable))
 
 
-def open_checkpoint(path: Path) -> tf.train.CheckpointReader:
+@contextlib.contextmanager
+def _reading(path: Path, model: str) -> Iterator[None]:
+    """Reports what TensorFlow raises of a checkpoint's files as `WeightsError`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.OpError, RuntimeError, LookupError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as a checkpoint of {model}: {first_line(error)}; "
+            "fetch the index and its data files anew, into one folder"
+        ) from error
+
+
+def open_checkpoint(path: Path, model: str) -> tf.train.CheckpointReader:
     """A reader of a checkpoint in TensorFlow's own format, which holds tensors and nothing to execute.
 
     Args:
         path: the checkpoint's `.index` file.
+        model: name of the model that it is for.
 
     Raises:
         WeightsError: the file is missing or is no index.
@@ -186,13 +211,11 @@ def open_checkpoint(path: Path) -> tf.train.CheckpointReader:
     import tensorflow as tf
 
     if not path.is_file():
-        raise WeightsError(f"no checkpoint file at {path}")
+        raise WeightsError(f"no checkpoint file of {model} at {path}")
     if path.suffix != _INDEX_SUFFIX:
-        raise WeightsError(f"{path} is not the .index file of a TensorFlow checkpoint")
-    try:
+        raise WeightsError(f"{path} is not the .index file of a TensorFlow checkpoint, which {model} loads")
+    with _reading(path, model):
         return tf.train.load_checkpoint(str(path.with_suffix("")))
-    except (tf.errors.OpError, RuntimeError) as error:
-        raise WeightsError(f"{path} cannot be opened as a checkpoint: {error}".splitlines()[0]) from error
 
 
 def _macs(operation: tf.Operation) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import WeightsError
+from zoo.errors import WeightsError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +97,7 @@ class TorchModel:
         Raises:
             WeightsError: not a checkpoint, or not one of this network; the tensors are listed.
         """
-        self.load_state(read_state_dict(path, self.card.checkpoint.container), path)
+        self.load_state(read_state_dict(path, self.card), path)
 
     def load_state(self, state: Mapping[str, torch.Tensor], path: Path) -> None:
         """Loads a state of this network, strictly; counters of batches may be left out.
@@ -134,16 +135,21 @@ def misfits(
         for name in own
         if name in given and given[name] != own[name]
     ]
-    return "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
+    return _shortened(problems)
 
 
-def read_state_dict(path: Path, container: str) -> dict[str, torch.Tensor]:
+def _shortened(items: list[str]) -> str:
+    return "; ".join(items[:6]) + (f"; and {len(items) - 6} more" if len(items) > 6 else "")
+
+
+def read_state_dict(path: Path, card: ModelCard) -> dict[str, torch.Tensor]:
     """The state dict of a checkpoint file; nothing in the file is executed.
 
     Args:
         path: a file written by `torch.save`, or a `.safetensors` file.
-        container: `plain`, or the key of the outer dict that holds the state dict; several keys, best first,
-            are separated by `|`, and the first that holds something counts.
+        card: of the model that it is for. Its `checkpoint.container` is `plain`, or the key of the outer dict
+            that holds the state dict; several keys, best first, are separated by `|`, and the first that
+            holds something counts.
 
     Raises:
         WeightsError: the file is missing, is no checkpoint, or lacks the container's key.
@@ -151,7 +157,7 @@ def read_state_dict(path: Path, container: str) -> dict[str, torch.Tensor]:
     import torch
 
     if not path.is_file():
-        raise WeightsError(f"no checkpoint file at {path}")
+        raise WeightsError(f"no checkpoint file of {card.name} at {path}")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -160,10 +166,24 @@ def read_state_dict(path: Path, container: str) -> dict[str, torch.Tensor]:
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise WeightsError(f"{path} cannot be opened as a checkpoint: {error}".splitlines()[0]) from error
+        raise WeightsError(
+            f"{path} cannot be opened as a checkpoint of {card.name}: {_unreadable(error)}; "
+            "fetch it anew, or save its tensors alone with torch.save or as .safetensors"
+        ) from error
+    container = card.checkpoint.container
     if isinstance(loaded, dict) and container != "plain":
         held = (loaded[key] for key in container.split("|") if loaded.get(key) is not None)
         loaded = next(held, loaded)
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        raise WeightsError(f"{path} holds no state dict (looked for {container!r})")
+        is_dict = isinstance(loaded, dict)
+        found = f"entries {_shortened([str(key) for key in loaded])}" if is_dict else f"a {type(loaded).__name__}"
+        raise WeightsError(
+            f"{path} does not fit {card.name}: no state dict of tensors (looked for {container!r}), but {found}"
+        )
     return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
+
+
+def _unreadable(error: Exception) -> str:
+    """PyTorch's reason, without the advice that follows it: to execute what the file holds."""
+    reason = re.search(r"WeightsUnpickler error:\s*(.+)", str(error))
+    return (reason[1] if reason else first_line(error)).split(". ")[0]

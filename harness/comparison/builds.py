@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.build import BuildJob, build_engine
+from harness.build import Builder, BuildJob
 from harness.comparison.duet import environment
 from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing
@@ -27,7 +27,6 @@ def build_sides(
     *,
     baseline_python: Path | None,
     timeout_s: float,
-    work_dir: Path,
 ) -> None:
     """Builds every engine that the pairs will need, in the environment that will run it.
 
@@ -45,8 +44,8 @@ def build_sides(
             Path(folder).mkdir(parents=True, exist_ok=True)
             for (artifact, precision, python), model in wanted.items():
                 job = BuildJob(artifact, conditions.backend, precision, folder, conditions.gpu)
-                lent = environment() if python != here else None
-                built = build_engine(job, timeout_s=timeout_s, work_dir=work_dir, python=python, environment=lent)
+                with Builder(python, environment() if python != here else None) as builder:
+                    built = builder.build(job, timeout_s)
                 if built.status != "ok":
                     raise ComparisonError(f"{model} ({artifact}) cannot be built: {built.status}: {built.reason}")
                 progress.step(f"{model}: {built.build_s:.1f} s")

@@ -141,7 +141,6 @@ def run_gate(arguments: argparse.Namespace) -> int:
                 folders,
                 baseline_python=arguments.baseline_python,
                 timeout_s=arguments.build_timeout,
-                work_dir=Path(folder),
             )
         measure = measurer(conditions, Path(folder), arguments.baseline_python, folders)
         progress = PairProgress()
@@ -186,7 +185,7 @@ def measurer(
     def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
         drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])
         if baseline_python is not None:
-            return measure_duet(pairing, drawn, baseline_python, seed=seed, swapped=swapped, work_dir=work_dir)
+            return measure_duet(pairing, drawn, baseline_python, seed=seed, swapped=swapped)
         return measure_pair(
             pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent
         )

@@ -106,7 +106,6 @@ def selfcheck(arguments: argparse.Namespace) -> int:
                 folders,
                 baseline_python=None,
                 timeout_s=arguments.build_timeout,
-                work_dir=Path(folder),
             )
         writer = PairWriter(file, pairs)
         equal = repeated_gates(

@@ -59,7 +59,7 @@ ENDS = {
     "downloads": ("failed", "downloads() raised URLError"),
     "eats": ("out_of_memory", "took more than 2500 MiB"),
     "nan": ("failed", "the network itself yields NaN or infinity"),
-    "branching": ("failed", "the dynamo exporter failed"),
+    "branching": ("failed", "Could not guard on data-dependent expression"),
 }
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from importlib import resources
 
 import pytest
 
@@ -34,6 +36,23 @@ def test_another_exporter_version_changes_the_key(monkeypatch):
     before = key(TWINS[0])
     monkeypatch.setattr(requests, "installed_versions", lambda packages: dict.fromkeys(packages, "9.9"))
     assert key(TWINS[0]) != before
+
+
+def test_any_change_of_an_own_definition_changes_the_key(tmp_path, monkeypatch):
+    """Of any of its files: an adapter and its architecture have one name."""
+    packages = ("zoo.architectures", "zoo.adapters")
+    for package in packages:
+        shutil.copytree(str(resources.files(package)), tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(requests.resources, "files", lambda package: tmp_path / package)
+    files = sorted(tmp_path.rglob("*.py"))
+    assert {path.parent.name for path in files if path.name == "gpunet.py"} == set(packages)
+    before = key("gpunet/GPUNet-0")
+    for path in files:
+        text = path.read_text("utf-8")
+        path.write_text(text + "# changed", "utf-8")
+        assert key("gpunet/GPUNet-0") != before, path
+        path.write_text(text, "utf-8")
+    assert key("gpunet/GPUNet-0") == before
 
 
 def test_published_figures_do_not_change_the_key():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from harness import build, run
 from harness.backends.base import Backend, BuiltEngine, UnsupportedError
-from harness.build import BuildJob, BuildResult, build_engine
+from harness.build import Builder, BuildJob, BuildResult, build_engine
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.request import RunRequest
@@ -49,19 +48,17 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
     monkeypatch.setattr("harness.backends.get", lambda name: backend)
 
 
-def test_what_was_built_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_was_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Compiling()
     use(monkeypatch, backend)
-    (tmp_path / "job").write_text(json.dumps(JOB.to_json()))
-    assert build.main([str(tmp_path / "job"), str(tmp_path / "result")]) == 0
-    result = BuildResult.from_json(json.loads((tmp_path / "result").read_text()))
-    assert result == BuildResult("ok", build_s=2.5, cached=False)
+    assert build.build(JOB) == BuildResult("ok", build_s=2.5, cached=False)
     assert backend.asked == {
         "artifact": Path("model.onnx"),
         "precision": "fp16",
         "gpu": GpuSettings(device=1),
         "cache_dir": Path("cache"),
     }
+    assert BuildJob.from_json(json.loads(json.dumps(JOB.to_json()))) == JOB
 
 
 @pytest.mark.parametrize(
@@ -79,21 +76,62 @@ def test_an_exception_becomes_a_status(monkeypatch: pytest.MonkeyPatch, error: E
     assert str(error) in result.reason
 
 
-def test_a_real_process_answers_for_a_backend_that_builds_nothing(tmp_path: Path) -> None:
-    result = build_engine(
-        BuildJob("model.onnx", "onnxruntime", "fp32", "", GpuSettings()), timeout_s=60, work_dir=tmp_path
-    )
+def test_a_real_process_answers_for_a_backend_that_builds_nothing() -> None:
+    job = BuildJob("model.onnx", "onnxruntime", "fp32", "", GpuSettings())
+    result = build_engine(job, timeout_s=60)
     assert result.status == "failed"
     assert "builds no engines" in result.reason
 
 
-def test_a_build_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = subprocess.Popen
-    hang = [sys.executable, "-c", "import time; print('tactic 7', flush=True); time.sleep(600)"]
-    monkeypatch.setattr("subprocess.Popen", lambda command, **rest: real(hang, **rest))
-    result = build_engine(JOB, timeout_s=1.0, work_dir=tmp_path)
-    assert result.status == "timeout"
-    assert "build did not end within 1 s" in result.reason
+SERVER = """
+import json, os, sys
+from harness.partner import answer_lines
+def answer(job):
+    print("noise of a runtime")
+    if job["artifact"] == "crash.onnx":
+        os.abort()
+    if job["artifact"] == "hang.onnx":
+        import time
+        print("tactic 7", file=sys.stderr, flush=True)
+        time.sleep(600)
+    return {"status": "ok", "reason": "", "build_s": float(os.getpid()), "cached": job["precision"] == "fp32"}
+answer_lines(answer)
+"""
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    """A builder whose process tells its number as the seconds, and has every FP32 engine in its cache."""
+    script = tmp_path / "python"
+    server = tmp_path / "server.py"
+    server.write_text(SERVER)
+    script.write_text(f"#!/bin/sh\nexec {sys.executable} {server}\n")
+    script.chmod(0o755)
+    return Builder(script)
+
+
+def job(artifact: str, precision: str = "fp16") -> BuildJob:
+    return BuildJob(f"{artifact}.onnx", "tensorrt", precision, "", GpuSettings())
+
+
+def test_engines_in_the_cache_share_a_process_and_builds_do_not(builder: Builder) -> None:
+    with builder:
+        found = [builder.build(job("a", precision), 60).build_s for precision in ("fp32", "fp32", "fp16", "fp16")]
+    assert found[0] == found[1] == found[2]
+    assert found[3] != found[2]
+
+
+def test_a_build_that_crashes_or_hangs_costs_its_own_result_only(builder: Builder) -> None:
+    with builder:
+        crashed = builder.build(job("crash"), 60)
+        hung = builder.build(job("hang"), 2)
+        after = builder.build(job("a"), 60)
+    assert crashed.status == "failed"
+    assert "The build's process crashed with SIGABRT" in crashed.reason
+    assert hung.status == "timeout"
+    assert "build did not end within 2 s" in hung.reason
+    assert "tactic 7" in hung.reason
+    assert after.status == "ok"
 
 
 def series(name: str, status: str = "ok") -> SeriesFacts:
@@ -114,14 +152,14 @@ def build_all(results: dict[str, BuildResult], members: list[SeriesFacts], monke
     use(monkeypatch, Compiling())
     jobs: list[BuildJob] = []
 
-    def fake_build(job: BuildJob, **limits: Any) -> BuildResult:
+    def fake_build(self: Builder, job: BuildJob, timeout_s: float) -> BuildResult:
         jobs.append(job)
         return results.get(Path(job.artifact).stem, BuildResult("ok", build_s=1.0, cached=False))
 
-    monkeypatch.setattr(run, "build_engine", fake_build)
+    monkeypatch.setattr(Builder, "build", fake_build)
     told: list[str] = []
     request = RunRequest(backend="compiling", precision="fp16")
-    found = run.build_engines(request, members, Path("reference.onnx"), Path("cache"), Path("out"), told.append)
+    found = run.build_engines(request, members, Path("reference.onnx"), Path("cache"), told.append)
     return found, jobs, told
 
 

@@ -153,7 +153,7 @@ class EngineBackend(OnnxRuntimeBackend):
 def use_engines(monkeypatch: pytest.MonkeyPatch, result: BuildResult) -> list[tuple[BuildJob, float]]:
     asked: list[tuple[BuildJob, float]] = []
 
-    def build(job: BuildJob, *, timeout_s: float, work_dir: str) -> BuildResult:
+    def build(job: BuildJob, *, timeout_s: float) -> BuildResult:
         asked.append((job, timeout_s))
         return result
 

@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo import adapters, probe
-from zoo.architectures.efficientnet_x_blocks import parse_stage, round_width, scaled_blocks
+from zoo.architectures.efficientnet_x_blocks import parse_stage, scaled_blocks
 from zoo.errors import CatalogError, WeightsError
 from zoo.references import recorded
 
@@ -51,23 +51,6 @@ def test_the_damped_probe_gives_the_originals_logits_too(name):
     assert probe.relative_l2(logits[:, : probe.HEAD_LENGTH], np.array(expected["logits_head"])) < 2e-5
     assert np.linalg.norm(logits.astype(np.float64)) == pytest.approx(expected["logits_l2"], rel=2e-5)
     assert logits.argmax(axis=1).tolist() == expected["argmax"]
-
-
-@pytest.mark.parametrize(
-    ("width", "coefficient", "expected"),
-    [
-        (32, 1.0, 32),
-        (16, 1.1, 16),
-        (24, 1.1, 24),
-        (16, 1.27, 24),  # 20.3: the half rounds up
-        (24, 0.25, 8),  # never below the divisor
-        (40, 2.58, 104),  # 103.2
-        (24, 1.31, 32),  # 31.4
-        (8, 1.4, 16),  # 11.2 to 8 would lose more than a tenth
-    ],
-)
-def test_widths_are_rounded_to_eights(width, coefficient, expected):
-    assert round_width(width, coefficient) == expected
 
 
 def test_the_first_stage_runs_behind_the_space_to_depth_convolution():

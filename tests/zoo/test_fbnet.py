@@ -22,7 +22,7 @@ from zoo.architectures.fbnet import (
     PoolBlock,
     Skip,
 )
-from zoo.architectures.fbnet_blocks import Block, parse_blocks, parse_stages, round_width
+from zoo.architectures.fbnet_blocks import Block, parse_blocks, parse_stages
 from zoo.errors import CatalogError, WeightsError
 from zoo.references import recorded
 
@@ -109,7 +109,8 @@ def test_the_published_multiply_adds_also_count_what_average_pooling_reads(card)
     ],
 )
 def test_widths_lose_at_most_five_percent(width, divisor, rounded):
-    assert round_width(width, divisor) == rounded
+    conventions = Conventions(width_divisor=divisor, block_bias=False, squeeze_base="input")
+    assert conventions.rounded(width) == rounded
 
 
 def test_a_block_reads_as_its_words_say():

@@ -42,14 +42,6 @@ def test_every_released_network_has_a_card():
 
 
 @pytest.mark.parametrize(
-    ("width", "rounded"),
-    [(96 * 7.67, 736), (704 * 3.82, 2688), (256 * 4.25, 1088), (3, 8), (9, 16), (12, 16), (20.0, 24), (19.9, 24)],
-)
-def test_inner_widths_are_multiples_of_eight_that_lose_at_most_a_tenth(width, rounded):
-    assert gpunet.rounded_width(width) == rounded
-
-
-@pytest.mark.parametrize(
     ("width", "expansion", "squeezed"),
     # 2.5 goes to the even neighbour, as Python rounds.
     [(1280, 5, 64), (3520, 5, 176), (672, 3, 56), (192, 6, 8), (40, 4, 2), (56, 4, 4)],

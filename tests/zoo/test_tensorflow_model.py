@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import os
+import re
 import subprocess
 import sys
 
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
+from converters import tensorflow
 from zoo import adapters, probe, tensorflow_model
 from zoo.errors import MissingPackageError, WeightsError
 
@@ -120,16 +124,47 @@ def test_what_does_not_fit_is_listed(model, write_checkpoint):
 
 
 def test_what_is_no_checkpoint_is_said(model, tmp_path):
-    with pytest.raises(WeightsError, match="no checkpoint file"):
+    with pytest.raises(WeightsError, match=f"no checkpoint file of {CARD.name} at"):
         model.load_file(tmp_path / "none.index")
     page = tmp_path / "page.index"
     page.write_bytes(b"<html>Not Found</html>")
-    with pytest.raises(WeightsError, match="cannot be opened as a checkpoint"):
+    with pytest.raises(
+        WeightsError, match=f"page.index cannot be read as a checkpoint of {CARD.name}: file is too short"
+    ):
         model.load_file(page)
     data = tmp_path / "model.ckpt.data-00000-of-00001"
     data.write_bytes(b"")
     with pytest.raises(WeightsError, match=r"is not the \.index file"):
         model.load_file(data)
+
+
+def remove(data):
+    data.unlink()
+
+
+def cut_in_half(data):
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+
+
+def change_a_byte(data):
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    data.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [(remove, "No such file"), (cut_in_half, "Read less bytes"), (change_a_byte, "Checksum does not match")],
+)
+def test_a_checkpoint_with_damaged_data_is_said_and_changes_nothing(damage, reason, model, write_checkpoint):
+    native = adapters.build(CARD)
+    native.apply_probe()
+    index = write_checkpoint({name: 2 * values for name, values in model.parameters().items()})
+    damage(index.with_suffix(".data-00000-of-00001"))
+    with pytest.raises(WeightsError, match=f"7.index cannot be read as a checkpoint of {CARD.name}: .*{reason}.*anew"):
+        native.load_file(index)
+    assert native.weights == "probe"
+    assert native.weights_sha256() == model.weights_sha256()
 
 
 IN_ONE_PROCESS = """
@@ -161,3 +196,33 @@ def test_a_keras_that_is_not_the_one_is_told(attribute, value, message, monkeypa
     monkeypatch.setattr(attribute, value)
     with pytest.raises(MissingPackageError, match=message):
         tensorflow_model.require_tensorflow("a model", "tensorflow")
+
+
+@pytest.mark.parametrize(
+    ("backend", "reason"), [("absent", "Unable to import backend : absent"), ("jax", "import of jax halted")]
+)
+def test_a_keras_on_a_framework_that_is_not_here_is_told(backend, reason):
+    """In a process of its own, since Keras chooses when it is first imported."""
+    code = "import sys; sys.modules['jax'] = None; import zoo; zoo.load('efficientnet-x-b0')"
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert re.search(
+        f"MissingPackageError: .*another framework .*{reason}.*: set KERAS_BACKEND=tensorflow", done.stderr
+    ), done.stderr[-500:]
+
+
+def test_a_dropped_model_leaves_no_graph_behind():
+    """A graph that stays keeps the variables that it captured: twice the model's size a model."""
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    def graphs():
+        gc.collect()
+        return sum(issubclass(type(thing), FuncGraph) for thing in gc.get_objects())
+
+    before = graphs()
+    native = adapters.build(CARD)
+    native.count_macs()
+    native.logits(probe.images(CARD.resolution))
+    tensorflow.export(native.deployable(), exporter="tf2onnx", opset=17, batch=1, resolution=CARD.resolution)
+    del native
+    assert graphs() == before

@@ -70,11 +70,53 @@ def test_a_tensor_of_another_shape_is_named(model, tmp_path):
         zoo.load(NAME, weights=path)
 
 
-@pytest.mark.parametrize("content", [b"<html>Not Found</html>", b"", b"PK\x03\x04 truncated"])
-def test_what_is_no_checkpoint_is_said(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<html>Not Found</html>", "Unsupported operand 60"),
+        (b"", r"EOFError\(\)"),
+        (b"PK\x03\x04 truncated", ".+"),
+    ],
+)
+def test_what_is_no_checkpoint_is_said_with_what_to_do(content, reason, tmp_path):
+    """And not with PyTorch's own advice, which is to load it without `weights_only`."""
     path = tmp_path / "page.pth"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="cannot be opened as a checkpoint"):
+    with pytest.raises(
+        WeightsError, match=f"page.pth cannot be opened as a checkpoint of {NAME}: {reason}; fetch it anew"
+    ):
+        zoo.load(NAME, weights=path)
+
+
+def test_a_truncated_checkpoint_is_said(model, tmp_path):
+    path = tmp_path / "half.pth"
+    torch.save(model.module.state_dict(), path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(WeightsError, match=r"half\.pth cannot be opened as a checkpoint"):
+        zoo.load(NAME, weights=path)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ({"model": {"weight": torch.zeros(1)}, "epoch": 3}, "entries model; epoch"),
+        ({"state_dict": [1]}, "a list"),
+        (torch.zeros(1), "a Tensor"),
+    ],
+)
+def test_a_file_without_a_state_dict_tells_what_it_holds(content, found, tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save(content, path)
+    with pytest.raises(WeightsError, match=rf"does not fit {NAME}: no state dict .*'state_dict'\), but {found}$"):
+        zoo.load(NAME, weights=path)
+
+
+def test_a_whole_module_is_refused_by_its_class(model, tmp_path):
+    path = tmp_path / "module.pth"
+    torch.save(model.module, path)
+    with pytest.raises(
+        WeightsError, match=r"module.pth cannot be opened .*: Unsupported global: GLOBAL ofa\..*save its"
+    ):
         zoo.load(NAME, weights=path)
 
 
@@ -96,7 +138,7 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(WeightsError, match="no checkpoint file"):
+    with pytest.raises(WeightsError, match=f"no checkpoint file of {NAME} at .*none.pth"):
         zoo.load(NAME, weights=tmp_path / "none.pth")
 
 

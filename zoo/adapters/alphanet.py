@@ -74,7 +74,7 @@ class AlphaNetModel(TorchModel):
         # Read as plain ordered dicts, so that no code but PyTorch's own sees what the file holds.
         known: list[Any] = [(OrderedDict, name) for name in _CONFIGURATION_CLASSES]
         with torch.serialization.safe_globals(known):
-            return read_state_dict(path, self.card.checkpoint.container)
+            return read_state_dict(path, self.card)
 
     def recalibrate(self, batches: Iterable[NDArray[np.float32]]) -> int:
         """Measures the running statistics on images, as the release does before it evaluates a subnet.

@@ -12,19 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from zoo.architectures.alphanet_subnet import Stage, Subnet
+from zoo.architectures.widths import round_width
 
-_DIVISOR = 8
 _SQUEEZE_RATIO = 4
 _HEAD_EXPANSION = 6
-
-
-def round_width(width: int) -> int:
-    """The nearest multiple of 8, ties upwards, but the next one where that loses more than a tenth.
-
-    The rule starts from 1 where it would start from 0, so widths below 4, which no subnet has, go astray.
-    """
-    rounded = max(1, (width + _DIVISOR // 2) // _DIVISOR * _DIVISOR)
-    return rounded + _DIVISOR if rounded < 0.9 * width else rounded
 
 
 def middle_width(in_width: int, expansion: int) -> int:

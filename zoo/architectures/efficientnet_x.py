@@ -7,16 +7,25 @@ that a variable's path is its name there; `release_name` translates the exceptio
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from zoo.architectures.efficientnet_x_blocks import HEAD_WIDTH, STEM_WIDTH, Block, round_width
+from zoo.architectures.efficientnet_x_blocks import HEAD_WIDTH, STEM_WIDTH, Block
+from zoo.architectures.widths import round_width
 
-_ACTIVATIONS = {"relu": keras.activations.relu, "swish": keras.activations.silu}
 _EPSILON = 1e-3
+
+
+def _swish(features: Any) -> Any:
+    """Elementwise; written out, for `tf.nn.silu` registers a gradient at each trace, and with it keeps the graph."""
+    return features * keras.ops.sigmoid(features)
+
+
+_ACTIVATIONS = {"relu": keras.activations.relu, "swish": _swish}
 
 
 def _numbered(name: str, index: int) -> str:
@@ -67,7 +76,30 @@ class BatchNorm(keras.layers.BatchNormalization):
         return normalised
 
 
-class ConvNorm(keras.layers.Layer):
+class _Composite(keras.layers.Layer, abc.ABC):
+    """A layer made of others, which are built with it.
+
+    Without `build`, Keras traces `call` to find the shapes of the parts, and never frees what it traced.
+    """
+
+    @abc.abstractmethod
+    def parts(self) -> Sequence[keras.layers.Layer]:
+        """The parts in the order in which features pass through them."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds each part for the shape that the part before it yields."""
+        for part in self.parts():
+            part.build(input_shape)
+            input_shape = part.compute_output_shape(input_shape)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape that the last part yields."""
+        for part in self.parts():
+            input_shape = part.compute_output_shape(input_shape)
+        return input_shape
+
+
+class ConvNorm(_Composite):
     """Convolution, batch norm, activation: (N, H, W, in) -> (N, H/stride, W/stride, filters)."""
 
     def __init__(self, filters: int, kernel: int, stride: int, activation: str, name: str) -> None:
@@ -76,12 +108,16 @@ class ConvNorm(keras.layers.Layer):
         self.norm = BatchNorm()
         self.activation = _ACTIVATIONS[activation]
 
+    def parts(self) -> Sequence[keras.layers.Layer]:
+        """See the base class."""
+        return [self.convolution, self.norm]
+
     def call(self, images: Any) -> Any:
         """See the class."""
         return self.activation(self.norm(self.convolution(images)))
 
 
-class SqueezeExcite(keras.layers.Layer):
+class SqueezeExcite(_Composite):
     """Scales channels by a gate computed from their means: (N, H, W, C) -> (N, H, W, C)."""
 
     def __init__(self, channels: int, squeezed_channels: int, activation: str) -> None:
@@ -90,13 +126,17 @@ class SqueezeExcite(keras.layers.Layer):
         self.excite = _convolution(channels, 1, index=1, bias=True)
         self.activation = _ACTIVATIONS[activation]
 
+    def parts(self) -> Sequence[keras.layers.Layer]:
+        """See the base class."""
+        return [self.squeeze, self.excite]
+
     def call(self, features: Any) -> Any:
         """See the class."""
         means = keras.ops.mean(features, axis=(1, 2), keepdims=True)
         return features * keras.ops.sigmoid(self.excite(self.activation(self.squeeze(means))))
 
 
-class InvertedResidual(keras.layers.Layer):
+class InvertedResidual(_Composite):
     """Expansion, squeeze-and-excitation, projection: (N, H, W, in) -> (N, H/stride, W/stride, out)."""
 
     def __init__(self, block: Block, name: str) -> None:
@@ -116,6 +156,12 @@ class InvertedResidual(keras.layers.Layer):
         self.projection = _convolution(block.out_channels, 1, index=int(block.expands))
         self.projection_norm = BatchNorm(len(self.expansion))
 
+    def parts(self) -> Sequence[keras.layers.Layer]:
+        """See the base class."""
+        before = [] if self.space2depth is None else [self.space2depth]
+        expansion = [part for pair in zip(self.expansion, self.norms, strict=True) for part in pair]
+        return [*before, *expansion, self.squeeze_excite, self.projection, self.projection_norm]
+
     def call(self, images: Any) -> Any:
         """See the class."""
         features = images if self.space2depth is None else self.space2depth(images)
@@ -125,7 +171,7 @@ class InvertedResidual(keras.layers.Layer):
         return features + images if self.has_shortcut else features
 
 
-class Head(keras.layers.Layer):
+class Head(_Composite):
     """Last convolution, global pooling, classifier: (N, H, W, in) -> (N, classes)."""
 
     def __init__(self, width: int, classes: int) -> None:
@@ -134,13 +180,21 @@ class Head(keras.layers.Layer):
         self.norm = BatchNorm()
         self.classifier = keras.layers.Dense(classes, kernel_initializer="zeros", name="dense")
 
+    def parts(self) -> Sequence[keras.layers.Layer]:
+        """See the base class."""
+        return [self.convolution, self.norm, self.classifier]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The pooling between the parts drops height and width."""
+        return (input_shape[0], self.classifier.units)
+
     def call(self, features: Any) -> Any:
         """See the class."""
         features = keras.activations.relu(self.norm(self.convolution(features)))
         return self.classifier(keras.ops.mean(features, axis=(1, 2)))
 
 
-class EfficientNetX(keras.Model):
+class EfficientNetX(_Composite, keras.Model):
     """The network: images (N, R, R, 3) -> logits (N, classes).
 
     Args:
@@ -152,9 +206,13 @@ class EfficientNetX(keras.Model):
 
     def __init__(self, name: str, blocks: Sequence[Block], width: float, classes: int) -> None:
         super().__init__(name=name)
-        self.stem = ConvNorm(round_width(STEM_WIDTH, width), 3, 2, "relu", name="stem")
+        self.stem = ConvNorm(round_width(STEM_WIDTH * width), 3, 2, "relu", name="stem")
         self.blocks = [InvertedResidual(block, name=f"blocks_{index}") for index, block in enumerate(blocks)]
-        self.head = Head(round_width(HEAD_WIDTH, width), classes)
+        self.head = Head(round_width(HEAD_WIDTH * width), classes)
+
+    def parts(self) -> Sequence[keras.layers.Layer]:
+        """See the base class."""
+        return [self.stem, *self.blocks, self.head]
 
     def call(self, images: Any) -> Any:
         """See the class."""

@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from zoo.architectures.widths import round_width
 from zoo.errors import CatalogError
 
 STEM_WIDTH = 32
 HEAD_WIDTH = 1280
 ACTIVATIONS = ("relu", "swish")
 
-_WIDTH_DIVISOR = 8
 _SQUEEZE_RATIO = 0.25
 # Channels that a space-to-depth of 2 x 2 pixels makes of one.
 _SPACE_TO_DEPTH = 4
@@ -62,13 +62,6 @@ class Block:
         return self.stride == 1 and self.in_channels == self.out_channels
 
 
-def round_width(width: float, coefficient: float) -> int:
-    """A width scaled and rounded to a multiple of 8, at most 10 % below the scaled one."""
-    scaled = width * coefficient
-    rounded = max(_WIDTH_DIVISOR, int(scaled + _WIDTH_DIVISOR / 2) // _WIDTH_DIVISOR * _WIDTH_DIVISOR)
-    return rounded + _WIDTH_DIVISOR if rounded < 0.9 * scaled else rounded
-
-
 def parse_stage(text: str) -> Stage:
     """One row of the stage table.
 
@@ -95,8 +88,8 @@ def parse_stage(text: str) -> Stage:
 def _scaled(stage: Stage, in_width: int, *, width: float, depth: float, squeeze: float) -> Iterator[Block]:
     """The blocks of a stage of `in_width` unscaled input channels."""
     # Expansion and squeeze are counted from the nominal input, which is not always what comes in.
-    nominal = in_channels = round_width(in_width, width)
-    out_channels, kernel, stride = round_width(stage.width, width), stage.kernel, stage.stride
+    nominal = in_channels = round_width(in_width * width)
+    out_channels, kernel, stride = round_width(stage.width * width), stage.kernel, stage.stride
     if stage.space2depth:
         # Four times the channels on a quarter of the pixels; half the kernel covers the same field.
         nominal, out_channels = _SPACE_TO_DEPTH * nominal, _SPACE_TO_DEPTH * out_channels

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from zoo.architectures.fbnet_blocks import Block, round_width
+from zoo.architectures.fbnet_blocks import Block
+from zoo.architectures.widths import round_width
 
 SQUEEZE_RATIO = 0.25
 
@@ -30,6 +31,10 @@ class Conventions:
     """Whether the convolutions of inverted residuals have a bias, although a norm follows."""
     squeeze_base: str
     """What the squeezed width is a quarter of: the `expanded` channels, or the block's `input` channels."""
+
+    def rounded(self, width: float) -> int:
+        """A width as the release rounds it: it loses at most 5 %, where the field's usual bound is 10 %."""
+        return round_width(width, self.width_divisor, smallest_share=0.95)
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
@@ -136,7 +141,7 @@ class InvertedResidual(nn.Module):
     def __init__(self, in_channels: int, block: Block, conventions: Conventions) -> None:
         super().__init__()
         bias, act = conventions.block_bias, block.activation
-        expanded = round_width(in_channels * block.expansion, conventions.width_divisor)
+        expanded = conventions.rounded(in_channels * block.expansion)
         # Nothing to expand: the release leaves the convolution out, whatever the expansion says.
         self.pw = (
             conv_unit(in_channels, expanded, groups=block.groups, bias=bias, act=act)
@@ -158,7 +163,7 @@ class InvertedResidual(nn.Module):
         if block.squeeze_excite:
             base = expanded if conventions.squeeze_base == "expanded" else in_channels
             # Whole channels first, then the divisor: the release truncates before it rounds.
-            squeezed = round_width(int(base * SQUEEZE_RATIO), conventions.width_divisor)
+            squeezed = conventions.rounded(int(base * SQUEEZE_RATIO))
             self.se = SqueezeExcite(expanded, squeezed, act)
         self.pwl = conv_unit(expanded, block.channels, groups=block.groups, bias=bias)
         self.keeps_shape = block.stride == 1 and in_channels == block.channels
@@ -198,7 +203,7 @@ class PoolBlock(nn.Module):
     def __init__(self, in_channels: int, block: Block, conventions: Conventions) -> None:
         super().__init__()
         bias, act = conventions.block_bias, block.activation
-        expanded = round_width(in_channels * block.expansion, conventions.width_divisor)
+        expanded = conventions.rounded(in_channels * block.expansion)
         self.pw = conv_unit(in_channels, expanded, bias=bias, act=act)
         self.dw = nn.AdaptiveAvgPool2d(1)
         self.pwl = conv_unit(expanded, block.channels, bias=bias, norm=False, act=act)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -113,12 +112,3 @@ def parse_stages(stages: Sequence[Sequence[str]]) -> list[list[Block]]:
     if not parsed or not all(parsed):
         raise CatalogError(f"a stage without blocks in {stages!r}")
     return parsed
-
-
-def round_width(width: float, divisor: int) -> int:
-    """The nearest multiple of `divisor` (halves upwards), one step more where that loses over 5 %.
-
-    The field's usual bound is 10 % (MobileNet's `make_divisible`); the release's is 5 %.
-    """
-    rounded = max(math.floor(width / divisor + 0.5), 1) * divisor
-    return rounded + divisor if rounded < 0.95 * width else rounded

@@ -8,12 +8,13 @@ in names, `conv_pwl`, two batch norm epsilons) is in the files.
 
 from __future__ import annotations
 
-import math
+import abc
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from zoo.architectures.gpunet_block import Block
+from zoo.architectures.widths import round_width
 
 SEARCHED_EPSILON = 1e-3
 """Batch norm epsilon of the searched networks; the distilled ones keep PyTorch's 1e-5."""
@@ -24,16 +25,7 @@ DROPOUT = 0.2
 # The release counts a network's entries from 1, and the first describes the input.
 _HEAD_POSITION = 2
 _ACTIVATIONS: dict[str, type[nn.ReLU] | type[nn.SiLU]] = {"relu": nn.ReLU, "swish": nn.SiLU}
-_WIDTH_MULTIPLE = 8
-_SMALLEST_SHARE = 0.9
 _SQUEEZE_RATIO = 0.25
-
-
-def rounded_width(width: float) -> int:
-    """The multiple of 8 nearest to `width`, or the next one where that would lose more than a tenth."""
-    rounded = _WIDTH_MULTIPLE * max(1, math.floor(width / _WIDTH_MULTIPLE + 0.5))
-    loses_much = rounded < _SMALLEST_SHARE * width
-    return rounded + _WIDTH_MULTIPLE if loses_much else rounded
 
 
 def squeezed_width(width: int, expansion: float) -> int:
@@ -86,22 +78,22 @@ class ConvNormAct(nn.Module):
         return y
 
 
-class _Residual(nn.Module):
+class _Residual(nn.Module, abc.ABC):
     """A block with an inner width, and a shortcut where input and output have one shape."""
 
     def __init__(self, channels_in: int, block: Block) -> None:
         super().__init__()
         self.has_shortcut = block.stride == 1 and channels_in == block.channels
-        self.width = rounded_width(channels_in * block.expansion)
+        self.width = round_width(channels_in * block.expansion)
 
     def _squeeze(self, block: Block) -> nn.Module:
         if not block.squeeze:
             return nn.Identity()
         return SqueezeExcite(self.width, squeezed_width(self.width, block.expansion), block.activation)
 
+    @abc.abstractmethod
     def body(self, x: Tensor) -> Tensor:
         """The block without its shortcut."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels in, H, W) to (N, channels out, H / stride, W / stride)."""

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.build import BuildJob, BuildResult
-from harness.comparison import builds
+from harness.build import Builder, BuildJob, BuildResult
 from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing, Side
@@ -28,23 +26,23 @@ def test_one_build_shares_the_cache_and_several_do_not(tmp_path: Path) -> None:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[BuildJob, Path]]:
     made: list[tuple[BuildJob, Path]] = []
 
-    def fake(job: BuildJob, python: Path, **_: Any) -> BuildResult:
-        made.append((job, python))
+    def fake(self: Builder, job: BuildJob, timeout_s: float) -> BuildResult:
+        made.append((job, Path(self.python)))
         if "broken" in job.artifact:
             return BuildResult("unsupported", "no Foo")
         return BuildResult("ok", build_s=1.0, cached=False)
 
-    monkeypatch.setattr(builds, "build_engine", fake)
+    monkeypatch.setattr(Builder, "build", fake)
     return made
 
 
-def build(pairings: list[Pairing], folders: list[str], tmp_path: Path, python: Path | None = None) -> None:
-    build_sides(pairings, CONDITIONS, folders, baseline_python=python, timeout_s=1.0, work_dir=tmp_path)
+def build(pairings: list[Pairing], folders: list[str], python: Path | None = None) -> None:
+    build_sides(pairings, CONDITIONS, folders, baseline_python=python, timeout_s=1.0)
 
 
 def test_each_engine_is_built_once_a_folder(jobs: list[tuple[BuildJob, Path]], tmp_path: Path) -> None:
     folders = build_folders(tmp_path, 2)
-    build([ONE, ITSELF], folders, tmp_path)
+    build([ONE, ITSELF], folders)
     assert sorted((job.artifact, job.cache_dir) for job, _ in jobs) == sorted(
         (artifact, folder) for artifact in ("new.onnx", "old.onnx", "same.onnx") for folder in folders
     )
@@ -52,11 +50,11 @@ def test_each_engine_is_built_once_a_folder(jobs: list[tuple[BuildJob, Path]], t
 
 def test_each_side_is_built_in_its_own_environment(jobs: list[tuple[BuildJob, Path]], tmp_path: Path) -> None:
     other = tmp_path / "python"
-    build([ITSELF], [str(tmp_path)], tmp_path, other)
+    build([ITSELF], [str(tmp_path)], other)
     assert [python for _, python in jobs] == [other, Path(sys.executable)]
 
 
 def test_a_side_that_cannot_be_built_ends_the_gate(jobs: list[tuple[BuildJob, Path]], tmp_path: Path) -> None:
     broken = Pairing("m", 1, Side("broken.onnx", "d", "fp16"), Side("new.onnx", "e", "fp16"))
     with pytest.raises(ComparisonError, match=r"m \(broken\.onnx\) cannot be built: unsupported: no Foo"):
-        build([broken], [str(tmp_path)], tmp_path)
+        build([broken], [str(tmp_path)])

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_the_larger_network_is_the_slower(
     if processes == 1:
         found = measure_pair(one, CONDITIONS, seed=0, swapped=swapped, work_dir=tmp_path)
     else:
-        found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=swapped, work_dir=tmp_path)
+        found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=swapped)
     assert found.reason == ""
     assert found.log_ratio is not None
     assert found.log_ratio > math.log(3)
@@ -79,7 +80,7 @@ def test_a_partner_that_cannot_load_its_side_says_why(sizes: tuple[Side, Side], 
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no network")
     one = Pairing("m", 1, base=side(broken), new=sizes[0])
-    found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False, work_dir=tmp_path)
+    found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False)
     assert found.status == "failed"
     assert "broken.onnx" in found.reason
 
@@ -87,9 +88,16 @@ def test_a_partner_that_cannot_load_its_side_says_why(sizes: tuple[Side, Side], 
 def test_a_partner_that_dies_is_told_by_its_signal(
     sizes: tuple[Side, Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duet.Partner, "_order", lambda self, **order: (self._process.kill(), self.answer())[1])
+    ask = duet.Partner.ask
+
+    def ask_the_dead(self: duet.Partner, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        if "untimed" in order:
+            self._process.kill()
+        return ask(self, order, timeout_s)
+
+    monkeypatch.setattr(duet.Partner, "ask", ask_the_dead)
     one = Pairing("m", 1, base=sizes[0], new=sizes[0])
-    found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False, work_dir=tmp_path)
+    found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False)
     assert found.status == "out_of_memory"
     assert "SIGKILL" in found.reason
 
@@ -97,7 +105,7 @@ def test_a_partner_that_dies_is_told_by_its_signal(
 def test_a_pair_that_takes_too_long_is_ended(sizes: tuple[Side, Side], tmp_path: Path) -> None:
     hasty = Conditions("onnxruntime", 1, TimingSettings(warmup_s=60.0), GpuSettings(), 1.0, "")
     one = Pairing("m", 1, base=sizes[0], new=sizes[0])
-    found = duet.measure_duet(one, hasty, Path(sys.executable), seed=0, swapped=False, work_dir=tmp_path)
+    found = duet.measure_duet(one, hasty, Path(sys.executable), seed=0, swapped=False)
     assert found.status == "timeout"
     assert "within 1 s" in found.reason
 

@@ -94,7 +94,7 @@ def test_an_engine_comes_from_the_cache_the_second_time(reference: Path, cache_d
 
 def test_it_builds_in_a_process_of_its_own(reference: Path, tmp_path: Path) -> None:
     job = BuildJob(str(reference), "tensorrt", "fp32", str(tmp_path), GpuSettings())
-    built = build_engine(job, timeout_s=600, work_dir=tmp_path)
+    built = build_engine(job, timeout_s=600)
     assert built.status == "ok", built.reason
     assert built.build_s is not None
     assert built.build_s > 0
