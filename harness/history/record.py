@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import datetime
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from harness.comparison.results_file import MeasuredSeries, SeriesKey, read_run
 from harness.history.errors import HistoryError
 from harness.results import RESULTS_NAME
 from harness.run_info import FIXED_SETTINGS, load_run_info
+
+_COUNTS = ("trials_count", "trials_failed_count")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +54,7 @@ class RunRecord:
     @property
     def trials_count(self) -> int:
         """Trials of all rows, whatever became of them; a run that is continued has more."""
-        names = ("trials_count", "trials_failed_count")
-        return sum(int(row.cells.get(name, "0")) for row in self.rows for name in names)
+        return sum(int(row.cells.get(name, "0")) for row in self.rows for name in _COUNTS)
 
 
 def read_record(directory: Path) -> RunRecord:
@@ -60,7 +62,7 @@ def read_record(directory: Path) -> RunRecord:
 
     Raises:
         HarnessError: it is no run directory, is damaged, or was written with another schema version.
-        HistoryError: no row of it is ok.
+        HistoryError: no row of it is ok, or a count or a time is none.
     """
     info = load_run_info(directory)
     measured = read_run(directory)
@@ -69,6 +71,7 @@ def read_record(directory: Path) -> RunRecord:
         raise HistoryError(
             f"{directory}: no row is ok, so there is nothing to add. {first.key}: {first.status}: {first.reason}"
         )
+    rows = _filled_cells(directory / RESULTS_NAME)
     conditions = {**{name: info.settings.get(name) for name in FIXED_SETTINGS}, "reference": info.reference_sha256}
     identity = json.dumps([info.environment_id, info.seed, info.created_at, conditions], sort_keys=True)
     return RunRecord(
@@ -88,7 +91,7 @@ def read_record(directory: Path) -> RunRecord:
                 cells.get("artifact_sha256", ""),
                 cells,
             )
-            for cells in _filled_cells(directory / RESULTS_NAME)
+            for cells in rows
         ),
     )
 
@@ -98,5 +101,27 @@ def _key(cells: Mapping[str, str]) -> SeriesKey:
 
 
 def _filled_cells(results: Path) -> list[dict[str, str]]:
+    """The rows without their empty cells.
+
+    Raises:
+        HistoryError: a count or a time is none.
+    """
+    found = []
     with results.open(encoding="utf-8", newline="") as file:
-        return [{name: text for name, text in row.items() if text} for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        for row in rows:
+            found.append({name: text for name, text in row.items() if text})
+            wrong = next((name for name in (*_COUNTS, "measured_at") if not _readable(name, row[name])), None)
+            if wrong:
+                raise HistoryError(f"{results}:{rows.line_num}: {row[wrong]!r} in {wrong}. The file was edited.")
+    return found
+
+
+def _readable(name: str, text: str) -> bool:
+    if not text or name in _COUNTS:
+        return not text or text.isdecimal()
+    try:
+        datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

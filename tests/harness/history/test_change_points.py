@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.history.change_points import LEAST_RUNS, ChangeRules, change_points, neighbour_correlation
+from harness.history.change_points import (
+    LEAST_RUNS,
+    ChangeRules,
+    _rank_distances,
+    change_points,
+    neighbour_correlation,
+)
 
 RULES = ChangeRules()
 Values = npt.NDArray[np.float64]
@@ -82,6 +88,14 @@ def test_a_step_without_noise_is_found() -> None:
 def test_what_is_no_row_of_numbers_is_refused(values: object) -> None:
     with pytest.raises(ValueError, match="one finite number a run"):
         change_points(np.asarray(values), RULES)
+
+
+def test_equal_values_share_the_mean_of_their_ranks() -> None:
+    from scipy.stats import rankdata
+
+    values = np.random.default_rng(9).integers(0, 5, 30).astype(float)
+    expected = np.abs(np.subtract.outer(rankdata(values), rankdata(values)))
+    assert np.array_equal(_rank_distances(values), expected)
 
 
 def test_what_neighbours_share_is_estimated_across_a_step() -> None:

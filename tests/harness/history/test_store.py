@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sqlite3
 import subprocess
@@ -98,6 +99,19 @@ def test_a_run_of_another_schema_version_is_refused(make_run, make_row) -> None:
         read_record(make_run(1, make_row("ofa/a", STEADY), schema_version=SCHEMA_VERSION + 1))
     with pytest.raises(HarnessError, match=r"results\.csv:2: schema version '1'"):
         read_record(make_run(2, make_row("ofa/a", STEADY, schema_version=1)))
+
+
+@pytest.mark.parametrize("column", ["trials_count", "trials_failed_count", "measured_at"])
+def test_a_count_or_a_time_that_is_none_is_refused(make_run, make_row, column: str) -> None:
+    run = make_run(1, make_row("ofa/a", STEADY))
+    lines = list(csv.DictReader((run / "results.csv").open()))
+    lines[0][column] = "yesterday"
+    with (run / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    with pytest.raises(HistoryError, match=rf"results\.csv:2: 'yesterday' in {column}\. The file was edited"):
+        read_record(run)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
