@@ -11,6 +11,7 @@ from harness.comparison.command import add_compare
 from harness.comparison.gate_command import add_gate
 from harness.comparison.selfcheck_command import add_selfcheck
 from harness.gpu.settings import GpuSettings
+from harness.history.command import add_history
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
@@ -315,6 +316,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_compare(commands)
     add_gate(commands)
     add_selfcheck(commands)
+    add_history(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")
