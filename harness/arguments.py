@@ -11,6 +11,7 @@ from harness.comparison.command import add_compare
 from harness.comparison.gate_command import add_gate
 from harness.comparison.selfcheck_command import add_selfcheck
 from harness.gpu.settings import GpuSettings
+from harness.history.command import add_history
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
@@ -55,6 +56,7 @@ _RUN_EPILOG = (
 What a run leaves in the output directory:
   results.csv     a row a series, up to date after every trial (docs/columns.md)
   results.md      the table with its frontier; frontier.svg and .png, the picture
+  report.html     both in one page that sorts, filters and opens offline
   trials.jsonl    every trial; samples/, the raw times
 
 Run the same command again to go on after an interruption: nothing finished is measured twice.
@@ -341,6 +343,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_compare(commands)
     add_gate(commands)
     add_selfcheck(commands)
+    add_history(commands)
     report = commands.add_parser("report", help="write the table and the picture of a run again")
     report.add_argument("output", nargs="?", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory")
     environment = commands.add_parser("env", help="what is here, and which backends can run")

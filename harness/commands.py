@@ -17,6 +17,7 @@ from harness.comparison.gate_command import run_gate
 from harness.comparison.selfcheck_command import selfcheck
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.settings import GpuSettings
+from harness.history.command import history
 from harness.protocols import with_protocol
 from harness.request import DEFAULT_OPSET, INT8_SCHEMES, RunRequest
 from harness.trial import TimingSettings
@@ -318,4 +319,5 @@ COMMANDS = {
     "compare": compare,
     "gate": run_gate,
     "selfcheck": selfcheck,
+    "history": history,
 }

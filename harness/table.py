@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,12 +51,41 @@ def load_rows(path: Path) -> pandas.DataFrame:
     Raises:
         StorageError: if the file is not there, is not a results.csv or has another schema version.
     """
-    with explained(path):
-        text = path.read_text(encoding="utf-8")
+    try:
+        with explained(path):
+            text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StorageError(f"{path} is not a text file. Give the results.csv of a run.") from error
     _check_header(path, text)
-    frame = typed_frame(text, COLUMNS)
-    _check_version(path, frame)
+    try:
+        frame = typed_frame(text, COLUMNS)
+        _check_version(path, frame)
+    except (ValueError, TypeError) as error:
+        raise StorageError(
+            f"{path}{_damaged_line(text)} is damaged ({error}). Repeat the run's command: it makes the file anew from "
+            "trials.jsonl."
+        ) from error
     return frame
+
+
+def _damaged_line(text: str) -> str:
+    """`:7` for the first line with a wrong number of cells, or with text where a number belongs; empty if neither."""
+    lines = csv.reader(io.StringIO(text))
+    next(lines)
+    for cells in lines:
+        if len(cells) != len(COLUMNS) or not all(map(_is_of_its_type, COLUMNS, cells)):
+            return f":{lines.line_num}"
+    return ""
+
+
+def _is_of_its_type(column: Column, cell: str) -> bool:
+    if not cell or column.type in ("text", "time"):
+        return True
+    try:
+        number = float(cell)
+    except ValueError:
+        return False
+    return number.is_integer() if column.type == "integer" else not math.isnan(number)
 
 
 def typed_frame(text: str, columns: Sequence[Column]) -> pandas.DataFrame:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.run_info import RunInfo
 
 _DIGEST_CHARACTERS = 16
+ALL_FACTS = "All facts of the environment and the run"
 _CLOCK_FACTS = ("governor", "boost", "frequency_min_mhz", "frequency_max_mhz")
 _GPU = "accelerator.gpu."
 _GPU_CLOCK_FACTS = ("power_limit_w", "application_clock_sm_mhz", "application_clock_memory_mhz", "clock_max_sm_mhz")
@@ -26,6 +27,15 @@ def banner(rows: pandas.DataFrame, info: RunInfo | None) -> str:
         info: run.json of their run; without it the banner has only what the rows say. All its facts
             follow folded up, below those a reader looks for.
     """
+    shown = _facts_table(main_facts(rows, info))
+    if not info:
+        return shown
+    folded = f"<details><summary>{ALL_FACTS}</summary>\n\n{_facts_table(all_facts(info))}\n</details>\n"
+    return f"{shown}\n{folded}"
+
+
+def main_facts(rows: pandas.DataFrame, info: RunInfo | None) -> dict[str, str]:
+    """The facts a reader looks for, those that are not known left out; arguments as of `banner`."""
     environment = flattened(info.environment) if info else {}
     settings = flattened(info.settings) if info else {}
     facts = {
@@ -40,18 +50,17 @@ def banner(rows: pandas.DataFrame, info: RunInfo | None) -> str:
         "reference network": _values(rows, "reference_sha256", _DIGEST_CHARACTERS),
         "environment id": str(rows["environment_id"].iloc[0]),
     }
-    if not info:
-        return _facts_table(facts)
-    others = {
-        **{f"environment: {name}": text for name, text in environment.items()},
-        **{f"setting: {name}": text for name, text in settings.items()},
+    return {name: text for name, text in facts.items() if text}
+
+
+def all_facts(info: RunInfo) -> dict[str, str]:
+    """Every fact of run.json."""
+    return {
+        **{f"environment: {name}": text for name, text in flattened(info.environment).items()},
+        **{f"setting: {name}": text for name, text in flattened(info.settings).items()},
         "seed": str(info.seed),
         "harness": info.harness_version,
     }
-    folded = (
-        f"<details><summary>All facts of the environment and the run</summary>\n\n{_facts_table(others)}\n</details>\n"
-    )
-    return f"{_facts_table(facts)}\n{folded}"
 
 
 def _facts_table(facts: Mapping[str, str]) -> str:

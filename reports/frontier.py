@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any
 from reports.groups import Group
 from reports.labels import place_labels
 from reports.names import short_names
-from reports.pictures import COLOURS, DARK_GREY, PictureError, drawing, save
+from reports.pictures import DARK_GREY, PictureError, drawing, save, style
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Markers differ too, for print in grey; black is left to the frontier.
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-
-_SIZE_INCHES = (7.6, 5.0)
+SIZE_INCHES = (7.6, 5.0)
 _CAPTION_CHARACTERS = 115
 
-_LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
+LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
 
 
 def drawable(group: Group) -> bool:
@@ -54,10 +51,29 @@ def make_figure(group: Group, caption: str) -> Figure:
     """The picture as a matplotlib figure, for `draw` and for notebooks; arguments as there."""
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    draw_group(axes, group, caption, sources_of([group]))
+    label_frontier(figure, axes, group)
+    return figure
+
+
+def sources_of(groups: Sequence[Group]) -> list[str]:
+    """The sources that have a point in any of the groups, in the order of their colours."""
+    return sorted({str(source) for group in groups for source in group.comparable["source"].unique()})
+
+
+def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -> None:
+    """Everything of a group's picture but its labels.
+
+    Args:
+        axes: where to draw.
+        group: `drawable` must hold.
+        caption: below the title.
+        sources: all sources of the figure, so that each has one colour in all its panels.
+    """
     rows = group.comparable
     frontier = rows[rows["frontier"]]
-    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-    axes = figure.add_subplot()
     _set_scales(axes, group)
     axes.plot(
         *zip(*_steps(_points(frontier)), strict=True),
@@ -66,10 +82,16 @@ def make_figure(group: Group, caption: str) -> Figure:
         zorder=1,
         label="frontier",
     )
-    for position, (source, members) in enumerate(rows.groupby("source")):
-        _draw_source(axes, members, str(source), position)
-    _set_titles(axes, group, len(rows), caption)
+    for source, members in rows.groupby("source"):
+        _draw_source(axes, members, str(source), sources.index(str(source)))
+    _set_titles(axes, group, rows["model"].nunique(), caption)
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
+
+
+def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
+    """Names of the networks on the frontier, where there is room; the figure's layout is settled by it."""
+    rows = group.comparable
+    frontier = rows[rows["frontier"]]
     left_out = place_labels(
         figure,
         axes,
@@ -83,7 +105,6 @@ def make_figure(group: Group, caption: str) -> Figure:
             f"no room to label: {', '.join(left_out)}", (0.01, 0.01), xycoords="axes fraction", fontsize=6,
             in_layout=False,
         )  # fmt: skip
-    return figure
 
 
 def _label_names(rows: pandas.DataFrame) -> list[str]:
@@ -110,8 +131,7 @@ _LEAST_TRIALS = 3
 
 
 def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int) -> None:
-    colour = COLOURS[position % len(COLOURS)]
-    marker = _MARKERS[position % len(_MARKERS)]
+    colour, marker = style(position)
     latency_ms, accuracy_percent = rows["latency_median_ms"], rows["accuracy_percent"]
     telling = rows["trials_count"] >= _LEAST_TRIALS
     axes.errorbar(
@@ -153,11 +173,12 @@ def _set_scales(axes: Axes, group: Group) -> None:
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(x=0.07, y=0.07)
-    axes.set_xlabel(_LATENCY_AXIS[group.latency_kind])
-    axes.set_ylabel(f"{_accuracy_axis(group)}, %")
+    axes.set_xlabel(LATENCY_AXIS[group.latency_kind])
+    axes.set_ylabel(f"{accuracy_axis(group)}, %")
 
 
-def _accuracy_axis(group: Group) -> str:
+def accuracy_axis(group: Group) -> str:
+    """Whose top-1 accuracy a picture of the group shows."""
     if group.accuracy_kinds == {"published"}:
         return "Published top-1 accuracy"
     if group.accuracy_kinds == {"measured"}:

@@ -51,21 +51,22 @@ def grouped(rows: pandas.DataFrame) -> list[Group]:
     groups = []
     for _, members in ok.groupby(by, sort=False):
         environment_id, latency_kind, batch = members[by].iloc[0]
-        groups.append(Group(environment_id, latency_kind, int(batch), _ranked(members)))
+        groups.append(Group(environment_id, latency_kind, int(batch), ranked(members)))
     return groups
 
 
-def _ranked(rows: pandas.DataFrame) -> pandas.DataFrame:
+def ranked(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """Ok rows that may be ranked, fastest first, with the columns that `Group` describes."""
     measured = rows[_MEASURED].notna()
     published = rows[_PUBLISHED].notna() & ~measured
     kind = measured.map({True: "measured", False: ""}).where(~published, "published")
-    ranked = rows.assign(
+    by_latency = rows.assign(
         accuracy_percent=rows[_MEASURED].fillna(rows[_PUBLISHED]), accuracy_kind=kind, frontier=False
     ).sort_values(["latency_median_ms", "model"], ignore_index=True)
-    comparable = _comparable(ranked)
+    comparable = _comparable(by_latency)
     best = pareto_frontier(comparable["latency_median_ms"].to_list(), comparable["accuracy_percent"].to_list())
-    ranked.loc[comparable.index[best], "frontier"] = True
-    return ranked
+    by_latency.loc[comparable.index[best], "frontier"] = True
+    return by_latency
 
 
 def _comparable(ranked: pandas.DataFrame) -> pandas.DataFrame:

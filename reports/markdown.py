@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.banner import banner
+from reports.cautions import DISTURBED_MARK, accuracy_note, cautions, is_disturbed, usual_reference_ms
 from reports.groups import Group, grouped
+from reports.records import records
 from reports.text import cell, code, interval, significant, table
 
 if TYPE_CHECKING:
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
     from harness.run_info import RunInfo
 
 FRONTIER_MARK = "★"
-DISTURBED_MARK = "⚠"
-
-# On a machine with two speeds the reference took 2.9 or 4.0 ms, and within one speed 3 % more or less.
-_SLOW_MACHINE = 1.15
 
 _KINDS = {
     "host": "host time of one inference",
@@ -81,34 +79,13 @@ def _environment_section(rows: pandas.DataFrame, info: RunInfo | None) -> list[s
 
 
 def _warnings(group: Group) -> list[str]:
-    """What keeps the figures from being trusted, each with what to do about it."""
-    single = int((group.rows["trials_count"] == 1).sum())
-    warnings = []
-    if single:
-        warnings.append(
-            f"> **Warning**: {single} of {len(group.rows)} rows rest on a single trial, so they have no "
-            "interval. Repeat the command with more `--rounds` and the same `--output`.\n"
-        )
-    usual_ms = _usual_reference_ms(group)
-    disturbed = sum(_disturbed(row, usual_ms) for row in _records(group.rows))
-    if disturbed:
-        warnings.append(
-            f"> **Warning**: {disturbed} of {len(group.rows)} rows ({DISTURBED_MARK}) were measured while other "
-            "programs used the processor, or while the machine was slower than usual. Repeat the command with more "
-            "`--rounds`: the median over trials then sheds them.\n"
-        )
-    if not group.accuracy_kinds:
-        warnings.append("> No row has an accuracy, so there is no frontier.\n")
-    elif group.accuracy_kinds == {"published"}:
-        warnings.append("> The frontier rests on published accuracy only: nothing was measured with images.\n")
-    elif group.accuracy_kinds == {"measured", "published"}:
-        warnings.append("> The frontier takes published accuracy where none was measured.\n")
-    return warnings
+    note = accuracy_note(group)
+    return [f"> **Warning**: {caution}\n" for caution in cautions(group)] + ([f"> {note}\n"] if note else [])
 
 
 def _ranking(group: Group) -> str:
     rows = group.rows
-    usual_ms = _usual_reference_ms(group)
+    usual_ms = usual_reference_ms(rows)
     # A column that says the same in every row is noise; the banner has it.
     varying = [name for name in ("backend", "precision") if rows[name].nunique() > 1]
     header = (
@@ -130,7 +107,7 @@ def _ranking(group: Group) -> str:
             _scaled(row["macs"], 1e9),
             _trials(row, usual_ms),
         )
-        for rank, row in enumerate(_records(rows), start=1)
+        for rank, row in enumerate(records(rows), start=1)
     ]
     return table(header, lines, align="rll" + "l" * len(varying) + "rrrrrrrr")
 
@@ -150,23 +127,10 @@ def _scaled(count: int | None, unit: float) -> str:
     return "" if count is None else significant(count / unit, 3)
 
 
-def _usual_reference_ms(group: Group) -> float | None:
-    """What the reference network usually took; the machine's speed, seen by one and the same work."""
-    times_ms = group.rows["reference_median_ms"].dropna()
-    return None if times_ms.empty else float(times_ms.median())
-
-
-def _disturbed(row: dict[str, Any], usual_reference_ms: float | None) -> bool:
-    by_others = bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2
-    reference_ms = row["reference_median_ms"]
-    slower = usual_reference_ms and reference_ms and reference_ms > _SLOW_MACHINE * usual_reference_ms
-    return bool(by_others or slower)
-
-
 def _trials(row: dict[str, Any], usual_reference_ms: float | None) -> str:
     failed = row["trials_failed_count"]
     text = f"{row['trials_count']} ({failed} failed)" if failed else str(row["trials_count"])
-    return f"{text} {DISTURBED_MARK}" if _disturbed(row, usual_reference_ms) else text
+    return f"{text} {DISTURBED_MARK}" if is_disturbed(row, usual_reference_ms) else text
 
 
 def _failures(rows: pandas.DataFrame) -> list[str]:
@@ -189,14 +153,6 @@ def _reasons(rows: pandas.DataFrame, title: str) -> list[str]:
             row["status"].replace("_", " "),
             cell(row["reason"]),
         )
-        for row in _records(rows)
+        for row in records(rows)
     ]
     return [f"### {title}\n", table(("model", "backend", "precision", "batch", "status", "reason"), lines)]
-
-
-def _records(rows: pandas.DataFrame) -> list[dict[str, Any]]:
-    """The rows with None for every missing value."""
-    return [
-        {str(name): value for name, value in record.items()}
-        for record in rows.astype(object).where(rows.notna(), None).to_dict("records")
-    ]

@@ -14,8 +14,12 @@ from harness.storage import explained
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#8C510A", "#5E3C99")
-"""Okabe and Ito's palette, told apart with every common colour blindness; black and yellow are left out."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#882255", "#8C510A", "#5E3C99")
+"""Okabe and Ito's palette, told apart with every common colour blindness, and three more: black is left to the
+frontier, grey to what is dominated, and yellow out."""
+
+# Matplotlib's letters. They differ too, for print in grey.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 DARK_GREY = "#444444"
 
@@ -29,6 +33,8 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "baseline-zoo",
 }
 _PNG_DPI = 200
+# Without a date the same figure gives the same file.
+_NO_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 class PictureError(HarnessError):
@@ -55,13 +61,19 @@ def drawing() -> Iterator[None]:
         yield
 
 
+def style(position: int) -> tuple[str, str]:
+    """Colour and marker of the source at a position, in every picture the same; pairs repeat only after 81."""
+    return COLOURS[position % len(COLOURS)], _MARKERS[(position + position // len(COLOURS)) % len(_MARKERS)]
+
+
 def save(figure: Figure, paths: Sequence[Path]) -> None:
-    """Writes the figure; the suffix, `.svg` or `.png`, is the format. The same figure is the same SVG to the byte.
+    """Writes the figure; the suffix, `.svg`, `.png` or `.pdf`, is the format.
+
+    The same figure is the same SVG and PDF to the byte.
 
     Raises:
         StorageError: if a file cannot be written.
     """
     for path in paths:
-        metadata = {"Date": None} if path.suffix == ".svg" else None
         with explained(path):
-            figure.savefig(path, dpi=_PNG_DPI, metadata=metadata)
+            figure.savefig(path, dpi=_PNG_DPI, metadata=_NO_DATE.get(path.suffix))

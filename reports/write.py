@@ -12,10 +12,13 @@ from harness.storage import replace_text
 from harness.table import load_rows
 from reports.frontier import draw, drawable
 from reports.groups import Group, grouped
+from reports.html.page import write_page
 from reports.markdown import render
 from reports.pictures import matplotlib_is_here
+from reports.runs import Run, merged
 
 REPORT_NAME = "results.md"
+PAGE_NAME = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +32,7 @@ class WrittenReports:
 
 
 def write_reports(run_directory: Path) -> WrittenReports:
-    """Write results.md, and the pictures where matplotlib is installed, into a run directory.
+    """Write results.md, report.html, and the pictures where matplotlib is installed, into a run directory.
 
     The run may still be going on: the report is of the rows that results.csv has now.
 
@@ -42,7 +45,9 @@ def write_reports(run_directory: Path) -> WrittenReports:
     report = run_directory / REPORT_NAME
     shown = [picture.name for picture in pictures if picture.suffix == ".svg"]
     replace_text(report, render(rows, [info], shown))
-    return WrittenReports([report, *pictures], notes)
+    page = run_directory / PAGE_NAME
+    write_page(merged([Run(run_directory, info, rows)]), page)
+    return WrittenReports([report, page, *pictures], notes)
 
 
 def _write_pictures(directory: Path, groups: Sequence[Group], info: RunInfo) -> tuple[list[Path], list[str]]:

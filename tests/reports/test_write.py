@@ -62,7 +62,7 @@ def _run(path: Path, batches: tuple[int, ...] = (1,), accuracy_percent: float | 
 @pytest.mark.skipif(not HAS_MATPLOTLIB, reason="pictures need the extra `report`")
 def test_a_run_gets_its_table_and_pictures(tmp_path: Path) -> None:
     written = write_reports(_run(tmp_path))
-    assert [path.name for path in written.paths] == ["results.md", "frontier.svg", "frontier.png"]
+    assert [path.name for path in written.paths] == ["results.md", "report.html", "frontier.svg", "frontier.png"]
     assert written.notes == []
     report = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "![Latency against accuracy](frontier.svg)" in report
@@ -83,14 +83,14 @@ def test_without_matplotlib_the_table_is_written_and_a_note_says_what_is_missing
     directory = _run(tmp_path)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     written = write_reports(directory)
-    assert [path.name for path in written.paths] == ["results.md"]
+    assert [path.name for path in written.paths] == ["results.md", "report.html"]
     assert "matplotlib is not installed" in written.notes[0]
     assert "frontier.svg" not in (directory / "results.md").read_text(encoding="utf-8")
 
 
 def test_without_accuracy_a_note_says_why_there_is_no_picture(tmp_path: Path) -> None:
     written = write_reports(_run(tmp_path, accuracy_percent=None))
-    assert [path.name for path in written.paths] == ["results.md"]
+    assert [path.name for path in written.paths] == ["results.md", "report.html"]
     assert written.notes
 
 

@@ -1,0 +1,1 @@
+"""Runs kept in one file, and how a series moved over time."""

@@ -1,0 +1,127 @@
+"""A run as a history keeps it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.comparison.results_file import MeasuredSeries, SeriesKey, read_run
+from harness.history.errors import HistoryError
+from harness.results import RESULTS_NAME
+from harness.run_info import FIXED_SETTINGS, load_run_info
+
+_COUNTS = ("trials_count", "trials_failed_count")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedSeries:
+    """A row of a run."""
+
+    measured: MeasuredSeries
+    measured_at: str
+    """Start of the newest trial, ISO 8601, UTC; that of the run where it has none."""
+    runtime: str
+    artifact_sha256: str
+    cells: Mapping[str, str]
+    """The whole row of results.csv, without its empty cells."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """A run and its rows."""
+
+    run_id: str
+    """Digest of what stays the same as a run is continued: environment, seed, start and way of measuring."""
+    created_at: str
+    """Start of its first session, ISO 8601, UTC."""
+    environment_id: str
+    device: str
+    environment: Mapping[str, Any]
+    """Facts of the machine and the software."""
+    conditions: Mapping[str, Any]
+    """The way of measuring besides the environment: settings that shape every figure, and the reference network."""
+    harness_version: str
+    schema_version: int
+    """Of results.csv."""
+    rows: tuple[RecordedSeries, ...]
+
+    @property
+    def trials_count(self) -> int:
+        """Trials of all rows, whatever became of them; a run that is continued has more."""
+        return sum(int(row.cells.get(name, "0")) for row in self.rows for name in _COUNTS)
+
+
+def read_record(directory: Path) -> RunRecord:
+    """What a history keeps of a run directory.
+
+    Raises:
+        HarnessError: it is no run directory, is damaged, or was written with another schema version.
+        HistoryError: no row of it is ok, or a count or a time is none.
+    """
+    info = load_run_info(directory)
+    measured = read_run(directory)
+    if not any(series.status == "ok" for series in measured.values()):
+        first = next(iter(measured.values()))
+        raise HistoryError(
+            f"{directory}: no row is ok, so there is nothing to add. {first.key}: {first.status}: {first.reason}"
+        )
+    rows = _filled_cells(directory / RESULTS_NAME)
+    conditions = {**{name: info.settings.get(name) for name in FIXED_SETTINGS}, "reference": info.reference_sha256}
+    identity = json.dumps([info.environment_id, info.seed, info.created_at, conditions], sort_keys=True)
+    return RunRecord(
+        hashlib.sha256(identity.encode()).hexdigest()[:16],
+        info.created_at,
+        info.environment_id,
+        info.device,
+        info.environment,
+        conditions,
+        info.harness_version,
+        info.schema_version,
+        tuple(
+            RecordedSeries(
+                measured[_key(cells)],
+                cells.get("measured_at", info.created_at),
+                cells.get("runtime", ""),
+                cells.get("artifact_sha256", ""),
+                cells,
+            )
+            for cells in rows
+        ),
+    )
+
+
+def _key(cells: Mapping[str, str]) -> SeriesKey:
+    return SeriesKey(*(cells.get(field.name, "") for field in dataclasses.fields(SeriesKey)))
+
+
+def _filled_cells(results: Path) -> list[dict[str, str]]:
+    """The rows without their empty cells.
+
+    Raises:
+        HistoryError: a count or a time is none.
+    """
+    found = []
+    with results.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        for row in rows:
+            found.append({name: text for name, text in row.items() if text})
+            wrong = next((name for name in (*_COUNTS, "measured_at") if not _readable(name, row[name])), None)
+            if wrong:
+                raise HistoryError(f"{results}:{rows.line_num}: {row[wrong]!r} in {wrong}. The file was edited.")
+    return found
+
+
+def _readable(name: str, text: str) -> bool:
+    if not text or name in _COUNTS:
+        return not text or text.isdecimal()
+    try:
+        datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

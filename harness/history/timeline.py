@@ -1,0 +1,192 @@
+"""The runs of one series over time, in pieces that may be compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fnmatch
+import json
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from harness.comparison.results_file import SeriesKey
+from harness.history.change_points import ChangePoint, ChangeRules, change_points
+from harness.history.errors import HistoryError
+from harness.history.store import HistoryStore, StoredRun, StoredSeries
+from harness.run_info import differing_facts
+from harness.statistics import interval_over_trials, median
+
+Figure = Literal["ratio", "latency"]
+
+_NAMED_MAX = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One run of a series."""
+
+    measured_at: str
+    """ISO 8601, UTC."""
+    label: str
+    status: str
+    reason: str
+    runtime: str
+    artifact_sha256: str
+    trials_count: int = 0
+    latency_ms: float | None = None
+    """Median over the trials, as are the others; None where the status is not `ok`."""
+    ratio: float | None = None
+    ratio_low: float | None = None
+    """Ends of the 95 % interval; None for a single trial."""
+    ratio_high: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Era:
+    """The runs of a series in one environment, measured in one way. Runs of different eras are never compared."""
+
+    environment_id: str
+    device: str
+    differences: tuple[str, ...]
+    """What differs from the era before; empty for the first."""
+    points: tuple[Point, ...]
+    """Oldest first."""
+    figure: Figure
+    """What changes are looked for in: the latency where a run has no ratio to the reference network."""
+    changes: tuple[ChangePoint, ...]
+    """Their positions count the points whose status is `ok`."""
+
+    @property
+    def ok(self) -> list[Point]:
+        """The points that have figures."""
+        return [point for point in self.points if point.latency_ms is not None]
+
+    def changes_by_point(self) -> dict[int, ChangePoint]:
+        """The changes by the index in `points` of the first run on the new level."""
+        measured = [index for index, point in enumerate(self.points) if point.latency_ms is not None]
+        return {measured[change.position]: change for change in self.changes}
+
+    def levels(self) -> list[tuple[list[Point], float]]:
+        """The runs between changes, with the median of their figure."""
+        edges = [0, *(change.position for change in self.changes), len(self.ok)]
+        segments = [self.ok[first:last] for first, last in pairwise(edges) if first < last]
+        return [(segment, median([self.value(point) for point in segment])) for segment in segments]
+
+    def value(self, point: Point) -> float:
+        """The figure of a run whose status is `ok`."""
+        value = point.ratio if self.figure == "ratio" else point.latency_ms
+        if value is None:
+            raise ValueError(f"the run of {point.measured_at} has no {self.figure}")
+        return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeline:
+    """A series over all its eras."""
+
+    key: SeriesKey
+    eras: tuple[Era, ...]
+    """By their first run."""
+
+
+def timelines(
+    store: HistoryStore, patterns: Sequence[str], rules: ChangeRules, *, last: int | None = None
+) -> list[Timeline]:
+    """The series of the models that any pattern means.
+
+    Args:
+        store: the history.
+        patterns: names, globs on the whole name or its second half, sources, or `all`; see `matching`.
+        rules: what counts as a change.
+        last: newest runs of an era to look at; None means all.
+
+    Raises:
+        HistoryError: a pattern means nothing in the store.
+    """
+    runs = {run.run_id: run for run in store.runs()}
+    found = []
+    for model in matching(store.models(), patterns):
+        rows: dict[SeriesKey, list[tuple[StoredRun, StoredSeries]]] = {}
+        for run_id, series in store.series(model):
+            rows.setdefault(series.key, []).append((runs[run_id], series))
+        found += [Timeline(key, _eras(members, rules, last)) for key, members in rows.items()]
+    return found
+
+
+def matching(models: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The models that any pattern means, each once, in their order.
+
+    Raises:
+        HistoryError: a pattern means none; the message offers the nearest names.
+    """
+    chosen: set[str] = set()
+    for pattern in (part.strip() for text in patterns for part in text.split(",")):
+        found = [model for model in models if _means(pattern.lower(), model.lower())]
+        if not found:
+            raise HistoryError(_unknown(pattern, models))
+        chosen.update(found)
+    return [model for model in models if model in chosen]
+
+
+def _means(pattern: str, model: str) -> bool:
+    source, _, variant = model.partition("/")
+    return pattern in ("all", source) or any(fnmatch.fnmatchcase(name, pattern) for name in (model, variant))
+
+
+def _unknown(pattern: str, models: Sequence[str]) -> str:
+    names = {name.lower(): model for model in models for name in (model, model.partition("/")[2])}
+    near = [names[name] for name in difflib.get_close_matches(pattern.lower(), list(names), n=_NAMED_MAX, cutoff=0.5)]
+    near += [model for model in models if pattern.lower() in model.lower()]
+    told = ", ".join(list(dict.fromkeys(near))[:_NAMED_MAX]) or "none is near it"
+    return f"no model {pattern!r} in this history; nearest: {told}. `history list` shows its runs."
+
+
+def _eras(members: Sequence[tuple[StoredRun, StoredSeries]], rules: ChangeRules, last: int | None) -> tuple[Era, ...]:
+    """The pieces of one series, whose rows come in order of time."""
+    pieces: dict[tuple[str, str], list[tuple[StoredRun, StoredSeries]]] = {}
+    for run, series in members:
+        pieces.setdefault((run.environment_id, run.conditions), []).append((run, series))
+    eras: list[Era] = []
+    before: StoredRun | None = None
+    for piece in pieces.values():
+        newest = piece[-1][0]
+        differences = () if before is None else _differences(before, newest)
+        eras.append(_era(newest, differences, piece if last is None else piece[-last:], rules))
+        before = newest
+    return tuple(eras)
+
+
+def _differences(before: StoredRun, now: StoredRun) -> tuple[str, ...]:
+    """What differs between two eras, in words."""
+    facts = [
+        *differing_facts(before.environment, now.environment),
+        *differing_facts(json.loads(before.conditions), json.loads(now.conditions)),
+    ]
+    return tuple(f"{name} was {stored}, is {new}" for name, stored, new in facts)
+
+
+def _era(
+    run: StoredRun, differences: tuple[str, ...], piece: Sequence[tuple[StoredRun, StoredSeries]], rules: ChangeRules
+) -> Era:
+    points = tuple(_point(member, series) for member, series in piece)
+    without = any(point.latency_ms is not None and point.ratio is None for point in points)
+    era = Era(run.environment_id, run.device, differences, points, "latency" if without else "ratio", ())
+    logs = [math.log(era.value(point)) for point in era.ok]
+    return dataclasses.replace(era, changes=tuple(change_points(logs, rules)))
+
+
+def _point(run: StoredRun, series: StoredSeries) -> Point:
+    point = Point(series.measured_at, run.label, series.status, series.reason, series.runtime, series.artifact_sha256)
+    if series.status != "ok":
+        return point
+    low, high = interval_over_trials(series.ratios)
+    return dataclasses.replace(
+        point,
+        trials_count=len(series.latencies_ms),
+        latency_ms=median(series.latencies_ms),
+        ratio=median(series.ratios) if series.ratios else None,
+        ratio_low=low,
+        ratio_high=high,
+    )

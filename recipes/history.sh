@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Measures a checkout, adds the run to the history, and shows where its series changed.
+#
+#   recipes/history.sh CHECKOUT STORE OUT
+#
+# STORE is the history's file, made where there is none; OUT gets the run directory, history.md, history.svg and
+# history.csv. PYTHON, MODELS, ROUNDS and CACHE_DIR are as in compare.sh; LABEL names what was measured (the commit).
+set -euo pipefail
+
+[ $# = 3 ] || { echo "usage: $0 CHECKOUT STORE OUT" >&2; exit 2; }
+checkout=$(realpath "$1") store=$(realpath -m "$2") out=$(realpath -m "$3")
+python=${PYTHON:-python}
+mkdir -p "$out"
+cd "$checkout"
+export PYTHONPATH=$checkout
+
+code=0
+"$python" -m harness run --models "${MODELS:-smoke}" --rounds "${ROUNDS:-6}" --half-width 0 --budget 24h \
+    --output "$out/run" ${CACHE_DIR:+--cache-dir "$CACHE_DIR"} || code=$?
+# 1 says that a row is not ok; the others are worth keeping.
+[ "$code" -le 1 ] || exit "$code"
+
+"$python" -m harness history add "$out/run" --store "$store" --label "${LABEL:-$(git rev-parse --short HEAD)}"
+"$python" -m harness history all --store "$store" --markdown "$out/history.md" --plot "$out/history.svg"
+"$python" -m harness history export "$out/history.csv" --store "$store"

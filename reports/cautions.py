@@ -1,0 +1,67 @@
+"""What keeps the figures of a group from being trusted, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from reports.groups import Group
+from reports.records import records
+
+if TYPE_CHECKING:
+    import pandas
+
+DISTURBED_MARK = "⚠"
+
+# On a machine with two speeds the reference took 2.9 or 4.0 ms, and within one speed 3 % more or less.
+_SLOW_MACHINE = 1.15
+
+
+def cautions(group: Group) -> list[str]:
+    """Warnings about the figures of a group, a sentence or two each."""
+    said = []
+    single = int((group.rows["trials_count"] == 1).sum())
+    if single:
+        said.append(
+            f"{single} of {len(group.rows)} rows rest on a single trial, so they have no "
+            "interval. Repeat the command with more `--rounds` and the same `--output`."
+        )
+    usual_ms = usual_reference_ms(group.rows)
+    disturbed = sum(is_disturbed(row, usual_ms) for row in records(group.rows))
+    if disturbed:
+        said.append(
+            f"{disturbed} of {len(group.rows)} rows ({DISTURBED_MARK}) were measured while other "
+            "programs used the processor, or while the machine was slower than usual. Repeat the command with more "
+            "`--rounds`: the median over trials then sheds them."
+        )
+    return said
+
+
+def accuracy_note(group: Group) -> str:
+    """Whose accuracy the frontier of a group rests on; empty where all of it is measured."""
+    if not group.accuracy_kinds:
+        return "No row has an accuracy, so there is no frontier."
+    if group.accuracy_kinds == {"published"}:
+        return "The frontier rests on published accuracy only: nothing was measured with images."
+    if group.accuracy_kinds == {"measured", "published"}:
+        return "The frontier takes published accuracy where none was measured."
+    return ""
+
+
+def usual_reference_ms(rows: pandas.DataFrame) -> float | None:
+    """What the reference network usually took; the machine's speed, seen by one and the same work."""
+    times_ms = rows["reference_median_ms"].dropna()
+    return None if times_ms.empty else float(times_ms.median())
+
+
+def is_disturbed(row: Mapping[str, Any], usual_reference_ms: float | None) -> bool:
+    """Whether other programs, or a slow phase of the machine, shaped a row's figures.
+
+    Args:
+        row: an ok row, None for every missing value.
+        usual_reference_ms: of the rows it was measured with, see there.
+    """
+    by_others = bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2
+    reference_ms = row["reference_median_ms"]
+    slower = usual_reference_ms and reference_ms and reference_ms > _SLOW_MACHINE * usual_reference_ms
+    return bool(by_others or slower)

@@ -1,0 +1,71 @@
+// One row in full: the small box at a point, and the dialog with every column.
+
+const tooltip = document.getElementById("tooltip");
+const dialog = document.getElementById("facts");
+
+function tooltipFacts(row) {
+  return [
+    ["environment", environmentName(row.environment_id)],
+    ["latency", `${significant(row.latency_median_ms)} ms`],
+    ["95 % interval", missing(row.latency_low_ms) ? "none: single trial" : `${interval(row.latency_low_ms, row.latency_high_ms)} ms`],
+    ["× reference", missing(row.ratio_to_reference) ? "" : significant(row.ratio_to_reference)],
+    ["top-1", missing(row.accuracy_percent) ? "" : `${row.accuracy_percent.toFixed(2)} %, ${row.accuracy_kind}`],
+    ["", classesNote(row)],
+    ["parameters", missing(row.parameters) ? "" : `${scaled(row.parameters, 1e6)} M`],
+    ["multiply-adds", missing(row.macs) ? "" : `${scaled(row.macs, 1e9)} G`],
+    ["input", missing(row.resolution) ? "" : `${row.resolution} pixels, batch ${row.batch}`],
+    ["precision", row.precision_effective === row.precision ? row.precision : `${row.precision} asked for, ${row.precision_effective} ran`],
+    ["runtime", [row.runtime, row.provider].filter((text) => text).join(", ")],
+    ["exporter", row.exporter],
+    ["weights", row.weights === "probe" ? "seeded, not released (†)" : row.weights],
+    ["energy", missing(row.gpu_energy_mj) ? "" : `${significant(row.gpu_energy_mj, 3)} mJ an inference`],
+    ["memory", missing(row.memory_peak_mib) ? "" : `${significant(row.memory_peak_mib, 3)} MiB at most`],
+    ["trials", `${row.trials_count}${row.trials_failed_count ? `, ${row.trials_failed_count} failed` : ""}`],
+    ["frontier", row.frontier ? "★ on it" : row.comparable ? "dominated" : "not ranked"],
+    ["⚠", row.disturbed ? "disturbed by other programs or a slow machine" : ""],
+  ].filter(([, value]) => !missing(value));
+}
+
+function showTooltip(row, x, y, pairs = tooltipFacts(row)) {
+  tooltip.replaceChildren(
+    el("b", null, row.model),
+    el("dl", null, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)])),
+  );
+  tooltip.hidden = false;
+  const box = tooltip.getBoundingClientRect();
+  const [width, height] = [document.documentElement.clientWidth, window.innerHeight];
+  const left = x + 16 + box.width < width ? x + 16 : Math.max(x - 16 - box.width, 6);
+  const below = y + 16 + box.height < height;
+  const top = left < x && left + box.width > x ? (below ? y + 16 : y - 16 - box.height) : y - box.height / 2;
+  tooltip.style.left = `${Math.min(left, width - box.width - 6)}px`;
+  tooltip.style.top = `${Math.max(6, Math.min(top, height - box.height - 6))}px`;
+}
+
+const hideTooltip = () => { tooltip.hidden = true; };
+
+function showFacts(row) {
+  hideTooltip();
+  const shown = DATA.columns.filter((column) => !missing(row[column.name]));
+  dialog.replaceChildren(
+    el("div", { class: "bar" },
+      el("h2", { id: "facts-title" }, row.model),
+      el("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
+    el("dl", null, shown.map((column) => [
+      el("dt", null, column.name),
+      el("dd", null, `${row[column.name]}${column.unit ? ` ${column.unit}` : ""}`, el("small", null, column.description.replaceAll("`", ""))),
+    ])),
+  );
+  dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+function modelCell(row) {
+  const slash = row.model.indexOf("/") + 1;
+  const source = SOURCES.get(row.source);
+  return el("span", { class: "model" },
+    source ? key(source) : null,
+    el("button", { type: "button", class: "link", onclick: () => showFacts(row) },
+      el("span", { class: "source" }, row.model.slice(0, slash)), el("wbr"), row.model.slice(slash)));
+}

@@ -1,0 +1,106 @@
+// How the order changes from one environment to another: Kendall's tau, a slope chart, who enters or leaves the frontier.
+
+const MOST_CHANGED = 10;
+const MOST_SLOPES = 26;
+const SLOPE_ROW_PX = 17;
+
+const configurationName = (c) => `${environmentName(c.environment_id)}, ${c.backend} ${c.precision}, batch ${c.batch}`;
+const configurationLetter = (c) => `${ENVIRONMENTS.get(c.environment_id).letter} (${c.precision})`;
+const change = (rank) => rank.second - rank.first;
+const byChange = (a, b) => Math.abs(change(b)) - Math.abs(change(a));
+const sourceOf = (model) => SOURCES.get(model.split("/")[0]) ?? { colour: "#777777", marker: "o" };
+
+function chosenSlopes(ranks) {
+  const onFrontier = ranks.filter((rank) => rank.on_first_frontier || rank.on_second_frontier);
+  const most = [...ranks].sort(byChange).slice(0, MOST_CHANGED);
+  return distinct([...most, ...onFrontier]).slice(0, MOST_SLOPES);
+}
+
+// The chosen models at even distances, in the order of their ranks on each side: their own ranks stand beside them.
+function slopeChart(entry) {
+  const chosen = chosenSlopes(entry.ranks);
+  const most = new Set([...entry.ranks].sort(byChange).slice(0, MOST_CHANGED));
+  const place = (side) => new Map([...chosen].sort((a, b) => a[side] - b[side]).map((rank, position) => [rank, position]));
+  const [first, second] = [place("first"), place("second")];
+  const height = chosen.length * SLOPE_ROW_PX + 44;
+  const y = (position) => 40 + position * SLOPE_ROW_PX;
+  const root = svg("svg", { role: "img", "aria-label": `Ranks of ${chosen.length} models on both; the table below holds the figures.` });
+  atWidth(root, (width) => {
+    const narrow = width < 560;
+    const side = narrow ? 165 : Math.min(240, width * 0.32);
+    const [left, right] = [narrow ? 38 : side, width - side];
+    root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    root.replaceChildren(
+      svg("text", { x: narrow ? 0 : left, y: 14, "text-anchor": narrow ? "start" : "end" }, `rank on ${configurationLetter(entry.first)}`),
+      svg("text", { x: right, y: 14 }, `rank on ${configurationLetter(entry.second)}`),
+      ...chosen.flatMap((rank) => {
+        const source = sourceOf(rank.model);
+        const [y1, y2] = [y(first.get(rank)), y(second.get(rank))];
+        const end = (x, at, strong) => svg("path", { class: `mark ${strong ? "strong" : "weak"}`, "--colour": source.colour,
+          d: markerPath(source.marker, 4), transform: `translate(${x} ${at})` });
+        return [
+          svg("line", { class: most.has(rank) ? "slope most" : "slope", "--colour": source.colour, x1: left, y1, x2: right, y2 }),
+          end(left, y1, rank.on_first_frontier), end(right, y2, rank.on_second_frontier),
+          svg("text", { x: left - 10, y: y1 + 4, "text-anchor": "end" }, narrow ? `${rank.first}` : `${fitted(short(rank.model), side - 50)} ${rank.first}`),
+          svg("text", { x: right + 10, y: y2 + 4 }, `${rank.second} ${fitted(short(rank.model), side - 44)}`),
+        ];
+      }),
+    );
+  });
+  return el("figure", null, root, el("figcaption", { class: "muted" },
+    `Rank 1 is the fastest of ${entry.ranks.length} common models. Shown, at even distances: the ${Math.min(MOST_CHANGED, entry.ranks.length)} largest changes (thick) and models on either frontier, filled where they are on it.`));
+}
+
+function fitted(text, width) {
+  if (textWidth(text) <= width) return text;
+  let length = text.length;
+  while (length > 4 && textWidth(`${text.slice(0, length)}…`) > width) length -= 1;
+  return `${text.slice(0, length)}…`;
+}
+
+function frontierLists(entry) {
+  const kinds = [
+    [`On the frontier of ${configurationLetter(entry.first)} only`, (r) => r.on_first_frontier && !r.on_second_frontier],
+    [`On the frontier of ${configurationLetter(entry.second)} only`, (r) => !r.on_first_frontier && r.on_second_frontier],
+    ["On both frontiers", (r) => r.on_first_frontier && r.on_second_frontier],
+  ];
+  return el("div", { class: "lists" }, kinds.map(([title, is]) => {
+    const names = entry.ranks.filter(is).map((rank) => short(rank.model));
+    return el("div", null, el("h3", null, `${title} (${names.length})`), names.length ? el("ul", null, names.map((name) => el("li", null, name))) : el("p", { class: "muted" }, "none"));
+  }));
+}
+
+function rankTable(entry) {
+  const [a, b] = [configurationLetter(entry.first), configurationLetter(entry.second)];
+  const number = (label, unit, value, cell = (v) => `${v}`) => ({ label, unit, numeric: true, value, cell: (rank) => cell(value(rank)) });
+  return dataTable({
+    caption: "Ranks of every common model, largest changes first", rows: [...entry.ranks].sort(byChange),
+    columns: [
+      MODEL_COLUMN,
+      number(`rank ${a}`, "", (r) => r.first), number(`rank ${b}`, "", (r) => r.second),
+      { ...number("change", "places", change, (v) => (v === 0 ? "0" : signed(v, 0))), title: "places lost (+) or won (−) from the first to the second" },
+      number(`latency ${a}`, "ms", (r) => r.first_ms, significant), number(`latency ${b}`, "ms", (r) => r.second_ms, significant),
+      { label: "frontier", value: (r) => (r.on_first_frontier ? 0 : 2) + (r.on_second_frontier ? 0 : 1), cell: (r) => [r.on_first_frontier ? `★ ${a} ` : "", r.on_second_frontier ? `★ ${b}` : ""].join("") },
+    ],
+  }).element;
+}
+
+function comparison(entry) {
+  const tau = missing(entry.kendall_tau) ? "not defined: all latencies of one are equal" : entry.kendall_tau.toFixed(3);
+  return [
+    facts([["from", configurationName(entry.first)], ["to", configurationName(entry.second)], ["common models", `${entry.ranks.length}`], ["Kendall’s τ", tau]]),
+    el("p", { class: "muted" }, "τ is 1 where both environments put the models in the same order and −1 where the order is reversed. Ranks and frontiers here are those of the common models; ranks of models whose intervals overlap may be chance."),
+    slopeChart(entry), frontierLists(entry), rankTable(entry),
+  ];
+}
+
+function ranksSection() {
+  if (!SEVERAL_ENVIRONMENTS) return null;
+  if (!DATA.ranks.length) return [el("p", null, "No two environments have three models of one batch size in common.")];
+  const place = el("div", { id: "rank-comparison" });
+  const show = (position) => place.replaceChildren(...comparison(DATA.ranks[position]));
+  const select = el("select", { id: "rank-pair", onchange: (event) => show(event.target.value) },
+    DATA.ranks.map((entry, position) => el("option", { value: position }, `${configurationName(entry.first)} → ${configurationName(entry.second)}`)));
+  show(0);
+  return [DATA.ranks.length > 1 ? el("p", { class: "screen" }, el("label", null, "Compare ", select)) : null, place];
+}

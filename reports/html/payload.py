@@ -1,0 +1,149 @@
+"""Everything the page shows, as one JSON object: the page's script draws, and works nothing out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.schema import COLUMNS
+from reports.audit import conversions, differences, operator_totals
+from reports.banner import all_facts, main_facts
+from reports.cautions import accuracy_note, cautions, is_disturbed, usual_reference_ms
+from reports.effects import effects, summarised
+from reports.frontier import LATENCY_AXIS, accuracy_axis, sources_of
+from reports.groups import Group, grouped
+from reports.names import short_names
+from reports.pairs import Varying, exporter_name
+from reports.pictures import style
+from reports.ranks import rank_changes
+from reports.records import records
+from reports.runs import Runs
+
+if TYPE_CHECKING:
+    import pandas
+
+_BOTH: tuple[Varying, ...] = ("precision", "exporter")
+_ADDED = ("frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank", "exporter_name")
+
+
+def payload(runs: Runs) -> dict[str, Any]:
+    """The facts of the page, ready for `json.dumps`.
+
+    Args:
+        runs: their merged rows are shown, with the banner of each run.
+    """
+    groups = grouped(runs.rows)
+    rows = [row for position, group in enumerate(groups) for row in _ranked_rows(group, position)]
+    failed = [{**row, **dict.fromkeys(_ADDED)} for row in records(runs.rows[runs.rows["status"] != "ok"])]
+    for row in failed:
+        row["exporter_name"] = exporter_name(row["exporter"])
+    audited = conversions([*rows, *failed])
+    found = {varying: effects(rows, varying) for varying in _BOTH}
+    facts = {
+        "columns": [dataclasses.asdict(column) for column in COLUMNS],
+        "environments": _environments(runs),
+        "notes": runs.notes,
+        "groups": [_group_facts(group) for group in groups],
+        "sources": _sources(groups),
+        "rows": _table([*rows, *failed]),
+        "short": dict(_short_names(runs.rows)),
+        "ranks": [dataclasses.asdict(change) for change in rank_changes(runs.rows)],
+        "effects": {varying: _dicts(found[varying]) for varying in _BOTH},
+        "summaries": {varying: _dicts(summarised(found[varying])) for varying in _BOTH},
+        "conversions": _dicts(audited),
+        "differences": {varying: _dicts(differences(audited, varying)) for varying in _BOTH},
+        "operators": {varying: _dicts(operator_totals(audited, varying)) for varying in _BOTH},
+    }
+    return {name: clean(value) for name, value in facts.items()}
+
+
+def _ranked_rows(group: Group, position: int) -> list[dict[str, Any]]:
+    usual_ms = usual_reference_ms(group.rows)
+    comparable = set(group.comparable.index)
+    return [
+        {
+            **row,
+            "comparable": index in comparable,
+            "disturbed": is_disturbed(row, usual_ms),
+            "group": position,
+            "rank": index + 1,
+            "exporter_name": exporter_name(row["exporter"]),
+        }
+        for index, row in enumerate(records(group.rows))
+    ]
+
+
+def _environments(runs: Runs) -> list[dict[str, Any]]:
+    newest = {info.environment_id: info for info in sorted(runs.infos, key=lambda info: info.created_at)}
+    environments = []
+    for environment_id, rows in runs.rows.groupby("environment_id", sort=False):
+        info = newest.get(str(environment_id))
+        members = [run for run in runs.members if run.info.environment_id == environment_id]
+        environments.append(
+            {
+                "id": environment_id,
+                "device": rows["device"].iloc[0] or "Unknown device",
+                "facts": main_facts(rows, info),
+                "all_facts": all_facts(info) if info else {},
+                "runs": [
+                    {"name": run.directory.name, "created_at": run.info.created_at, "rows": len(run.rows)}
+                    for run in members
+                ],
+            }
+        )
+    return environments
+
+
+def _group_facts(group: Group) -> dict[str, Any]:
+    return {
+        "environment_id": group.environment_id,
+        "latency_kind": group.latency_kind,
+        "batch": group.batch,
+        "count": len(group.rows),
+        "classes": group.classes,
+        "latency_axis": LATENCY_AXIS[group.latency_kind],
+        "accuracy_axis": accuracy_axis(group),
+        "cautions": cautions(group),
+        "accuracy_note": accuracy_note(group),
+    }
+
+
+def _sources(groups: Sequence[Group]) -> list[dict[str, str]]:
+    # Those with points first, and so in the colours that a picture of them alone gives them.
+    drawn = sources_of(groups)
+    names = drawn + sorted({str(name) for group in groups for name in group.rows["source"].unique()} - set(drawn))
+    styles = [style(position) for position in range(len(names))]
+    return [
+        {"name": name, "colour": colour, "marker": marker} for name, (colour, marker) in zip(names, styles, strict=True)
+    ]
+
+
+def _short_names(rows: pandas.DataFrame) -> Iterable[tuple[str, str]]:
+    models = [str(name) for name in rows["model"].unique()]
+    return zip(models, short_names(models), strict=True)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows as one list of values each, under one list of names; a column without a value is left out."""
+    names = [*(column.name for column in COLUMNS), *_ADDED]
+    used = [name for name in names if any(row[name] not in (None, "") for row in rows)]
+    return {"names": used, "values": [[row[name] for name in used] for row in rows]}
+
+
+def _dicts(members: Iterable[Any]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(member) for member in members]
+
+
+def clean(value: Any) -> Any:
+    """The same for JSON: times as text, and None for what is no finite number."""
+    if isinstance(value, Mapping):
+        return {str(name): clean(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(member) for member in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value

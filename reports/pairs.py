@@ -1,0 +1,48 @@
+"""Pairs of rows that differ in one thing: the same model in two precisions, or from two exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+Record = Mapping[str, Any]
+Varying = Literal["precision", "exporter"]
+
+# From exact to coarse; what others are compared with is the first of them that a model has.
+_PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8")
+
+
+def exporter_name(exporter: str) -> str:
+    """The exporter without its version: `torch.onnx.export dynamo` of `torch.onnx.export dynamo 2.14.1`."""
+    name, _, version = exporter.rpartition(" ")
+    return name if version[:1].isdigit() else exporter
+
+
+def kind_of(record: Record, varying: Varying) -> str:
+    """The precision of a record, or its exporter's name."""
+    return exporter_name(record["exporter"]) if varying == "exporter" else str(record["precision"])
+
+
+def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list[tuple[Record, Record]]:
+    """Each other row of a model beside the one it is compared with.
+
+    Args:
+        rows: with `precision`, `exporter` and the columns of `same`. Of several that agree in all of
+            these, the last counts.
+        varying: in what the two differ; they agree in the other.
+        same: columns that they agree in.
+    """
+    fixed: Varying = "precision" if varying == "exporter" else "exporter"
+    families: dict[tuple[Any, ...], dict[str, Record]] = {}
+    for row in rows:
+        key = (*(row[name] for name in same), kind_of(row, fixed))
+        families.setdefault(key, {})[kind_of(row, varying)] = row
+    found = []
+    for family in families.values():
+        base, *others = sorted(family, key=_place)
+        found += [(family[base], family[other]) for other in others]
+    return found
+
+
+def _place(kind: str) -> tuple[int, str]:
+    return (_PRECISIONS.index(kind) if kind in _PRECISIONS else len(_PRECISIONS), kind)

@@ -1,0 +1,108 @@
+"""How the order of the models changes from one environment to another (figure 7 of arXiv 2205.00841)."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reports.groups import ranked
+
+if TYPE_CHECKING:
+    import pandas
+
+_CONFIGURATION = ["environment_id", "latency_kind", "backend", "precision", "batch"]
+_LEAST_MODELS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """What a set of comparable latencies was measured in."""
+
+    environment_id: str
+    latency_kind: str
+    backend: str
+    precision: str
+    batch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Rank:
+    """One model in two configurations; ranks count from 1, the fastest, among the common models."""
+
+    model: str
+    first: int
+    second: int
+    first_ms: float
+    second_ms: float
+    on_first_frontier: bool
+    """Whether it is on the frontier of the common models, as is `on_second_frontier`."""
+    on_second_frontier: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RankChange:
+    """The common models of two configurations of the same batch size in different environments."""
+
+    first: Configuration
+    second: Configuration
+    kendall_tau: float | None
+    """Kendall's tau-b of the latencies: 1 where both have the same order, -1 where it is reversed; None
+    where all latencies of one are equal."""
+    ranks: list[Rank]
+    """By rank in the first."""
+
+
+def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
+    """Every pair of configurations of different environments with at least three models in common.
+
+    A model with several artifacts in one configuration counts by its fastest.
+
+    Args:
+        rows: of results.csv, of one or more runs.
+    """
+    ok = rows[rows["status"] == "ok"]
+    configurations = []
+    for _, members in ok.groupby(_CONFIGURATION, sort=False):
+        environment_id, latency_kind, backend, precision, batch = members[_CONFIGURATION].iloc[0]
+        configuration = Configuration(environment_id, latency_kind, backend, precision, int(batch))
+        configurations.append((configuration, ranked(members).drop_duplicates("model")))
+    changes = []
+    for (first, first_rows), (second, second_rows) in itertools.combinations(configurations, 2):
+        if first.environment_id == second.environment_id or first.batch != second.batch:
+            continue
+        common = set(first_rows["model"]) & set(second_rows["model"])
+        if len(common) >= _LEAST_MODELS:
+            changes.append(_change(first, second, _only(first_rows, common), _only(second_rows, common)))
+    return changes
+
+
+def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
+    """The rows of `models` with the frontier drawn anew among them, by model."""
+    members = ranked(rows[rows["model"].isin(models)])
+    return members.assign(rank=members["latency_median_ms"].rank(method="min").astype(int)).set_index("model")
+
+
+def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b: pandas.DataFrame) -> RankChange:
+    b = b.loc[a.index]
+    tau = kendall_tau(a["latency_median_ms"].to_list(), b["latency_median_ms"].to_list())
+    facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontier") for side in (a, b)]
+    ranks = [Rank(str(model), *values) for model, *values in zip(a.index, *facts, strict=True)]
+    return RankChange(first, second, tau, ranks)
+
+
+def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Kendall's tau-b of two rankings of the same things; None where all values of one are equal.
+
+    Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945). Every pair is looked at, which is
+    quick enough for some hundred models; SciPy, which has the same, is more than a machine that only measures needs.
+    """
+    import numpy
+
+    signs = [
+        numpy.sign(numpy.subtract.outer(values, values)) for values in (numpy.asarray(first), numpy.asarray(second))
+    ]
+    untied = [float(numpy.square(sign).sum()) for sign in signs]
+    return float((signs[0] * signs[1]).sum()) / math.sqrt(untied[0] * untied[1]) if all(untied) else None

@@ -1,0 +1,118 @@
+"""Several run directories read as one table: runs of one environment are merged, others kept apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.results import RESULTS_NAME
+from harness.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
+from harness.table import load_rows
+from reports.errors import ReportError
+from reports.records import records
+
+if TYPE_CHECKING:
+    import pandas
+
+# What makes two rows the same series, as `harness.series` has it.
+_SERIES = ["environment_id", "model", "artifact_sha256", "backend", "precision", "batch"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run directory."""
+
+    directory: Path
+    info: RunInfo
+    rows: pandas.DataFrame
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """What the directories hold together."""
+
+    members: tuple[Run, ...]
+    rows: pandas.DataFrame
+    """One row a series and environment, in order of the directories: the newest where several have it."""
+    notes: tuple[str, ...]
+    """What was merged; for the reader of the report."""
+
+    @property
+    def infos(self) -> list[RunInfo]:
+        """run.json of each run."""
+        return [run.info for run in self.members]
+
+
+def load_runs(directories: Sequence[Path]) -> Runs:
+    """Read run directories.
+
+    Raises:
+        ReportError: if one is not a run directory, holds no figure yet, or a figure that cannot be.
+        StorageError: if a file cannot be read, is damaged or has another schema version.
+    """
+    unique = list(dict.fromkeys(directory.resolve() for directory in directories))
+    runs = merged([_load(directory) for directory in unique])
+    if runs.rows.empty or (runs.rows["status"] == "skipped").all():
+        raise ReportError(
+            f"Nothing is measured yet in {', '.join(map(str, directories))}. Repeat the command of the run: it goes "
+            "on where it stopped."
+        )
+    return runs
+
+
+def _load(directory: Path) -> Run:
+    results = directory / RESULTS_NAME
+    if not (directory / RUN_INFO_NAME).is_file():
+        raise ReportError(
+            f"{directory} is not a run directory: it has no {RUN_INFO_NAME}. Give the --output of an earlier run."
+        )
+    if not results.is_file():
+        raise ReportError(f"{directory} holds no {RESULTS_NAME}: nothing is measured yet. Start its run again.")
+    # The table first: its complaint about another schema version says what to do with old figures.
+    rows = load_rows(results)
+    _check_figures(results, rows)
+    return Run(directory, load_run_info(directory), rows)
+
+
+def _check_figures(path: Path, rows: pandas.DataFrame) -> None:
+    """Refuses an ok row whose latency is no positive number: it could be neither drawn nor ranked."""
+    for line, row in enumerate(records(rows), start=2):
+        latency_ms = row["latency_median_ms"]
+        if row["status"] == "ok" and not (latency_ms is not None and 0 < latency_ms < math.inf):
+            raise ReportError(
+                f"{path}:{line}: {row['model']} is ok, and its latency_median_ms is {latency_ms}, which is no time. "
+                "The file was edited; repeat the run's command to have it made anew from its trials."
+            )
+
+
+def merged(members: Sequence[Run]) -> Runs:
+    """The rows of several runs as one table."""
+    import pandas
+
+    frames = [run.rows for run in members if not run.rows.empty]
+    if not frames:
+        return Runs(tuple(members), members[0].rows, ())
+    rows = pandas.concat(frames, ignore_index=True)
+    newest = rows.sort_values("measured_at", na_position="first", kind="stable").drop_duplicates(_SERIES, keep="last")
+    return Runs(tuple(members), rows.loc[newest.index.sort_values()].reset_index(drop=True), tuple(_notes(members)))
+
+
+def _notes(members: Sequence[Run]) -> list[str]:
+    by_environment: dict[str, list[Run]] = {}
+    for run in members:
+        by_environment.setdefault(run.info.environment_id, []).append(run)
+    notes = []
+    for environment_id, runs in by_environment.items():
+        if len(runs) == 1:
+            continue
+        names = ", ".join(run.directory.name for run in runs)
+        note = f"{names} are of one environment ({environment_id}) and shown as one; of a series the newest row counts."
+        settings = [run.info.settings for run in runs]
+        differing = [name for name in FIXED_SETTINGS if any(s.get(name) != settings[0].get(name) for s in settings)]
+        if differing:
+            note += f" They were measured with different settings: {', '.join(differing)}."
+        notes.append(note)
+    return notes

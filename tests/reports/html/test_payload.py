@@ -1,0 +1,86 @@
+"""What the page is given to show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.schema import COLUMN_NAMES
+from reports.html.payload import clean, payload
+from reports.runs import load_runs
+
+
+@pytest.fixture
+def facts(two_runs: list[Path]) -> dict[str, Any]:
+    return payload(load_runs(two_runs))
+
+
+def _rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(facts["rows"]["names"], values, strict=True)) for values in facts["rows"]["values"]]
+
+
+def test_it_is_json_and_has_every_row(facts: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert len(facts["rows"]["values"]) == 34 + 1 + 2 * 33 + 1
+    assert set(facts["rows"]["names"]) - set(COLUMN_NAMES) == {
+        "frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank", "exporter_name",
+    }  # fmt: skip
+
+
+def test_ranks_frontier_and_disturbance_are_worked_out_by_group(facts: dict[str, Any]) -> None:
+    rows = _rows(facts)
+    assert [group["environment_id"] for group in facts["groups"]] == ["e1", "e2"]
+    for position, count in ((0, 34), (1, 66)):
+        members = [row for row in rows if row["group"] == position]
+        assert [row["rank"] for row in members] == list(range(1, count + 1))
+        assert sorted(row["latency_median_ms"] for row in members) == [row["latency_median_ms"] for row in members]
+        assert members[0]["frontier"]
+        assert not all(row["frontier"] for row in members)
+    assert [row["model"] for row in rows if row["disturbed"]] == ["gamma/net-05"]
+
+
+def test_failed_rows_come_last_with_their_reason_and_no_rank(facts: dict[str, Any]) -> None:
+    failed = [row for row in _rows(facts) if row["status"] != "ok"]
+    assert [row["status"] for row in failed] == ["out_of_memory", "unsupported"]
+    assert "</script>" in failed[0]["reason"]
+    assert {row["rank"] for row in failed} == {row["frontier"] for row in failed} == {None}
+    assert _rows(facts)[-2:] == failed
+
+
+def test_each_environment_has_its_banner_and_its_runs(facts: dict[str, Any]) -> None:
+    cpu, gpu = facts["environments"]
+    assert (cpu["device"], gpu["device"]) == ("a processor", "a GPU")
+    assert cpu["facts"]["rows"] == "34 ok, 1 out_of_memory"
+    assert [run["name"] for run in gpu["runs"]] == ["gpu"]
+    assert cpu["all_facts"]["environment: governor"] == "performance"
+
+
+def test_precisions_are_compared_within_their_environment(facts: dict[str, Any]) -> None:
+    assert len(facts["effects"]["precision"]) == 33
+    assert {(e["environment_id"], e["base"], e["other"]) for e in facts["effects"]["precision"]} == {
+        ("e2", "fp32", "fp16")
+    }
+    assert facts["effects"]["exporter"] == []
+
+
+def test_environments_are_compared_once_for_each_precision(facts: dict[str, Any]) -> None:
+    assert [(c["first"]["precision"], c["second"]["precision"]) for c in facts["ranks"]] == [
+        ("fp32", "fp32"),
+        ("fp32", "fp16"),
+    ]
+    assert 0 < facts["ranks"][0]["kendall_tau"] < 1
+
+
+def test_columns_without_a_value_are_left_out(facts: dict[str, Any]) -> None:
+    assert "gpu_power_w" not in facts["rows"]["names"]
+    assert "latency_median_ms" in facts["rows"]["names"]
+
+
+def test_what_json_cannot_say_is_none() -> None:
+    assert clean({"a": (float("nan"), float("inf"), 1.5), 2: [None, True]}) == {
+        "a": [None, None, 1.5],
+        "2": [None, True],
+    }

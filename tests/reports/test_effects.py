@@ -1,0 +1,87 @@
+"""Effects of a precision and of an exporter, from pairs of rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from reports.effects import effects, summarised
+from reports.pairs import exporter_name, pairs
+
+DYNAMO, TORCHSCRIPT = "torch.onnx.export dynamo 2.14.1", "torch.onnx.export torchscript 2.14.1"
+
+
+def _row(precision: str = "fp32", exporter: str = DYNAMO, **values: Any) -> dict[str, Any]:
+    return {
+        "environment_id": "e1", "latency_kind": "gpu_compute", "backend": "tensorrt", "batch": 1, "model": "a/x",
+        "source": "a", "weights": "probe", "precision": precision, "exporter": exporter, "reference_sha256": "r",
+        "latency_median_ms": 4.0, "latency_low_ms": 3.9, "latency_high_ms": 4.1, "ratio_to_reference": 2.0,
+        "verification_relative_l2": 1e-6, "accuracy_measured_top1_percent": None, **values,
+    }  # fmt: skip
+
+
+def test_the_exporter_is_named_without_its_version() -> None:
+    assert exporter_name(DYNAMO) == "torch.onnx.export dynamo"
+    assert exporter_name("tf2onnx 1.17.0") == "tf2onnx"
+    assert exporter_name("an exporter of mine") == "an exporter of mine"
+    assert exporter_name("") == ""
+
+
+def test_a_precision_is_compared_with_the_most_exact_one_there_is() -> None:
+    rows = [_row("int8"), _row("fp16"), _row("fp32")]
+    found = [(base["precision"], other["precision"]) for base, other in pairs(rows, "precision", ("model",))]
+    assert found == [("fp32", "fp16"), ("fp32", "int8")]
+
+
+def test_the_speed_up_the_error_and_the_accuracy_of_a_precision() -> None:
+    single = _row(accuracy_measured_top1_percent=75.0)
+    half = _row(
+        "fp16", latency_median_ms=2.0, latency_low_ms=1.9, latency_high_ms=2.1, ratio_to_reference=0.8,
+        verification_relative_l2=2e-3, accuracy_measured_top1_percent=74.8,
+    )  # fmt: skip
+    (effect,) = effects([half, single], "precision")
+    assert (effect.base, effect.other, effect.fixed) == ("fp32", "fp16", "torch.onnx.export dynamo")
+    assert effect.speedup == pytest.approx(2.0)
+    assert effect.speedup_by_ratio == pytest.approx(2.5)
+    assert effect.told_apart is True
+    assert (effect.base_error, effect.other_error) == (1e-6, 2e-3)
+    assert effect.accuracy_change_percent == pytest.approx(-0.2)
+
+
+def test_overlapping_intervals_are_not_told_apart_and_missing_ones_say_nothing() -> None:
+    overlapping = _row("fp16", latency_low_ms=4.05, latency_high_ms=4.5)
+    assert effects([_row(), overlapping], "precision")[0].told_apart is False
+    assert effects([_row(), {**overlapping, "latency_low_ms": None}], "precision")[0].told_apart is None
+
+
+def test_without_a_common_reference_there_is_no_speed_up_by_ratio() -> None:
+    assert effects([_row(), _row("fp16", reference_sha256="s")], "precision")[0].speedup_by_ratio is None
+    assert effects([_row(), _row("fp16", ratio_to_reference=None)], "precision")[0].speedup_by_ratio is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"environment_id": "e2"}, {"batch": 8}, {"backend": "b"}, {"model": "a/y"}, {"exporter": "t 1"}]
+)
+def test_only_rows_that_agree_in_everything_else_are_paired(change: dict[str, Any]) -> None:
+    assert effects([_row(), {**_row("fp16"), **change}], "precision") == []
+
+
+def test_an_exporters_effect_within_one_precision() -> None:
+    rows = [_row(), _row(exporter=TORCHSCRIPT, latency_median_ms=5.0), _row("fp16")]
+    (effect,) = effects(rows, "exporter")
+    assert (effect.base, effect.other) == ("torch.onnx.export dynamo", "torch.onnx.export torchscript")
+    assert (effect.fixed, effect.speedup) == ("fp32", pytest.approx(0.8))
+
+
+def test_a_summary_has_the_geometric_mean_by_source() -> None:
+    rows = []
+    for model, ratio in (("a/x", 1.0), ("a/y", 0.25), ("b/z", 1.9)):
+        named = {"model": model, "source": model[0]}
+        rows += [_row(**named), _row("fp16", ratio_to_reference=ratio, verification_relative_l2=ratio / 1000, **named)]
+    first, second = summarised(effects(rows, "precision"))
+    assert (first.source, first.count, second.source, second.count) == ("a", 2, "b", 1)
+    assert first.mean_speedup == pytest.approx(math.sqrt(2.0 * 8.0))
+    assert (first.least_speedup, first.largest_speedup) == (pytest.approx(2.0), pytest.approx(8.0))
+    assert first.largest_error == pytest.approx(1e-3)

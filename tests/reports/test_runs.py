@@ -1,0 +1,124 @@
+"""Run directories read together, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.storage import StorageError
+from reports.errors import ReportError
+from reports.runs import load_runs
+
+MakeRun = Callable[..., Path]
+
+
+def _row(
+    model: str, latency_ms: float, measured_at: str = "2026-01-31T12:00:00+00:00", **values: Any
+) -> dict[str, Any]:
+    return {
+        "model": model,
+        "artifact_sha256": "a" * 64,
+        "latency_median_ms": latency_ms,
+        "measured_at": measured_at,
+        **values,
+    }
+
+
+def test_of_a_series_in_two_runs_of_one_environment_the_newest_row_counts(make_run: MakeRun) -> None:
+    newer = make_run("newer", [_row("a/x", 4.0, "2026-02-02T12:00:00+00:00"), _row("a/z", 9.0)])
+    older = make_run("older", [_row("a/x", 5.0), _row("a/y", 6.0)])
+    runs = load_runs([newer, older])
+    assert dict(zip(runs.rows["model"], runs.rows["latency_median_ms"], strict=True)) == {
+        "a/x": 4.0,
+        "a/z": 9.0,
+        "a/y": 6.0,
+    }
+    (note,) = runs.notes
+    assert "newer, older are of one environment (e1)" in note
+
+
+def test_a_row_that_was_not_measured_yet_hides_none_that_was(make_run: MakeRun) -> None:
+    first = make_run("first", [_row("a/x", 5.0)])
+    second = make_run("second", [_row("a/x", 5.0, None, status="skipped", latency_median_ms=None)])
+    runs = load_runs([first, second])
+    assert runs.rows["status"].to_list() == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"artifact_sha256": "b" * 64}, {"precision": "fp16"}, {"batch": 8}, {"backend": "other"}]
+)
+def test_another_artifact_precision_batch_or_backend_is_another_series(
+    make_run: MakeRun, change: dict[str, Any]
+) -> None:
+    runs = load_runs([make_run("one", [_row("a/x", 5.0)]), make_run("two", [{**_row("a/x", 4.0), **change}])])
+    assert len(runs.rows) == 2
+
+
+def test_different_environments_are_kept_apart_and_nothing_is_said(make_run: MakeRun) -> None:
+    runs = load_runs([make_run("one", [_row("a/x", 5.0)]), make_run("two", [_row("a/x", 4.0)], environment_id="e2")])
+    assert runs.rows["environment_id"].to_list() == ["e1", "e2"]
+    assert runs.notes == ()
+
+
+def test_merged_runs_of_different_settings_are_noted(make_run: MakeRun) -> None:
+    one = make_run("one", [_row("a/x", 5.0)], settings={"timing": {"block_ms": 40.0}})
+    two = make_run("two", [_row("a/y", 5.0)], settings={"timing": {"block_ms": 80.0}})
+    assert "different settings: timing" in load_runs([one, two]).notes[0]
+
+
+def test_the_same_directory_twice_is_one_run(make_run: MakeRun) -> None:
+    run = make_run("one", [_row("a/x", 5.0)])
+    runs = load_runs([run, run / ".." / "one"])
+    assert len(runs.members) == 1
+    assert runs.notes == ()
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="is not a run directory"):
+        load_runs([tmp_path])
+
+
+def test_a_run_without_a_table_says_that_nothing_is_measured(make_run: MakeRun) -> None:
+    run = make_run("one", [])
+    with pytest.raises(ReportError, match="Nothing is measured yet"):
+        load_runs([run])
+    (run / "results.csv").unlink()
+    with pytest.raises(ReportError, match="nothing is measured yet"):
+        load_runs([run])
+
+
+def test_a_run_of_skipped_rows_alone_has_measured_nothing(make_run: MakeRun) -> None:
+    with pytest.raises(ReportError, match="Nothing is measured yet"):
+        load_runs([make_run("one", [{"model": "a/x", "status": "skipped"}])])
+
+
+def test_a_run_of_failures_alone_can_be_reported(make_run: MakeRun) -> None:
+    runs = load_runs([make_run("one", [{"model": "a/x", "status": "failed", "reason": "no memory"}])])
+    assert runs.rows["reason"].to_list() == ["no memory"]
+
+
+@pytest.mark.parametrize("latency", ["", "0", "-3", "inf"])
+def test_an_ok_row_without_a_possible_latency_is_refused_with_its_line(make_run: MakeRun, latency: str) -> None:
+    run = make_run("one", [_row("a/w", 1.25), _row("a/x", 7.625)])
+    table = run / "results.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("7.625", latency), encoding="utf-8")
+    with pytest.raises(ReportError, match=r"results\.csv:3: a/x is ok, and its latency_median_ms is"):
+        load_runs([run])
+
+
+def test_another_schema_version_is_refused(make_run: MakeRun) -> None:
+    run = make_run("one", [_row("a/x", 5.0, schema_version=1)])
+    with pytest.raises(StorageError, match="schema version 1"):
+        load_runs([run])
+
+
+def test_run_json_of_another_schema_version_is_refused(make_run: MakeRun) -> None:
+    run = make_run("one", [_row("a/x", 5.0)])
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    (run / "run.json").write_text(json.dumps({**facts, "schema_version": 1}), encoding="utf-8")
+    with pytest.raises(Exception, match="schema version 1"):
+        load_runs([run])
