@@ -188,13 +188,18 @@ def test_an_own_model_is_measured_beside_a_file(places, tmp_path, tiny_onnx, mon
 
 
 def start(*command, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness", *command],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    # A shell's background job ignores SIGINT, and so would whatever it starts; a handler is reset by the start.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *command],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, ignored)
 
 
 def wait_for_trials(places, count, seconds=120):
