@@ -46,7 +46,7 @@ class GateRules:
     error_rate: float = 0.01
     """Of any false alarm among all series (Holm)."""
     screen_pairs: int = 6
-    screen_rate: float = 0.1
+    screen_rate: float = 0.05
     """One-sided p-value at which a series becomes a suspect, to either side."""
     confirm_pairs: int = 20
     repeats: int = 3
