@@ -32,7 +32,8 @@ def built_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None or sys.platform != "linux":
         pytest.skip("The fake driver library needs Linux and a C compiler.")
     library = tmp_path_factory.mktemp("cuda") / "libcuda.so.1"
-    command = [compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1"]
+    # Not the real one's soname: whatever asks for that later in this process, as PyTorch does, would be given ours.
+    command = [compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-Wl,-soname,libcuda-fake.so"]
     subprocess.run([*command, "-o", str(library), str(SOURCE), "-ldl"], check=True)
     return library
 
