@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
 from harness import backends
 from harness.comparison.command import add_compare
 from harness.comparison.gate_command import add_gate
 from harness.comparison.selfcheck_command import add_selfcheck
-from harness.gpu.settings import GpuSettings
+from harness.gpu.options import add_gpu_options
 from harness.history.command import add_history
+from harness.option_types import duration_s
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
@@ -64,18 +64,6 @@ Run the same command again to go on after an interruption: nothing finished is m
 Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request; 130 interrupted.
 """
 )
-
-
-def duration_s(text: str) -> float:
-    """Seconds of `90`, `90s`, `10m` or `1.5h`.
-
-    Raises:
-        argparse.ArgumentTypeError: anything else.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 10m or 1.5h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
@@ -151,29 +139,6 @@ def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
 
 
-def _add_gpu_options(parser: argparse.ArgumentParser) -> None:
-    gpu = GpuSettings()
-    group = parser.add_argument_group("on a GPU")
-    group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which one (%(default)s)")
-    group.add_argument(
-        "--cuda-graph",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="replay an inference as one CUDA graph, for networks bound by enqueueing (no)",
-    )
-    group.add_argument(
-        "--queue-depth",
-        type=int,
-        default=gpu.queue_depth,
-        metavar="N",
-        help="inferences enqueued before the host waits (%(default)s)",
-    )
-    group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
-    group.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory of a kernel at most (all there is)")
-    group.add_argument("--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)")
-    group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
-
-
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "run",
@@ -238,7 +203,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
     _add_precision_options(parser)
-    _add_gpu_options(parser)
+    add_gpu_options(parser)
     _add_conversion_options(parser)
 
 
@@ -288,7 +253,7 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="for the profiling process (10m)",
     )
     _add_precision_options(parser)
-    _add_gpu_options(parser)
+    add_gpu_options(parser)
     _add_conversion_options(parser)
 
 

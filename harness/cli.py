@@ -11,7 +11,7 @@ from harness.arguments import build_parser
 from harness.errors import EXIT_BAD_REQUEST, EXIT_INTERRUPTED, HarnessError
 
 # What a machine that only measures may lack, as it is with `pip install --no-deps`.
-_BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "tomli")
+_BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "scipy", "tomli")
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -16,7 +16,7 @@ from harness.comparison.command import compare
 from harness.comparison.gate_command import run_gate
 from harness.comparison.selfcheck_command import selfcheck
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
-from harness.gpu.settings import GpuSettings
+from harness.gpu.options import gpu_settings
 from harness.history.command import history
 from harness.protocols import with_protocol
 from harness.request import DEFAULT_OPSET, INT8_SCHEMES, RunRequest
@@ -111,12 +111,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
             "threads": arguments.threads,
             "build_timeout_s": arguments.build_timeout,
             "exclusive": arguments.exclusive,
-            "gpu": GpuSettings(
-                device=arguments.device,
-                queue_depth=arguments.queue_depth,
-                wait="spin" if arguments.spin else "block",
-                workspace_mib=arguments.workspace,
-            ),
+            "gpu": gpu_settings(arguments),
         }
     if arguments.command == "run":
         measuring |= {

@@ -54,10 +54,7 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     if not request.artifacts:
         _check_one(len(request.conversions()) + len(set(request.onnx_files)))
     request.check()
-    backend = backends.get(request.backend)
-    available = backend.availability()
-    if not available.usable:
-        raise HarnessError(f"backend {backend.name} cannot run here: {available.why} {available.what_to_do}")
+    backend = backends.usable(request.backend)
     if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
         say(f"warning: {caution}")
     environment = collect(request.threads, backend.accelerator(request.gpu))

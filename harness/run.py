@@ -248,10 +248,7 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
     """
     started = time.monotonic()
     request.check()
-    backend = backends.get(request.backend)
-    available = backend.availability()
-    if not available.usable:
-        raise HarnessError(f"backend {request.backend} cannot run here: {available.why} {available.what_to_do}")
+    backend = backends.usable(request.backend)
     if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
         say(f"warning: {caution}")
     environment = collect(request.threads, backend.accelerator(request.gpu))

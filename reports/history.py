@@ -53,7 +53,7 @@ def make_figure(found: Sequence[Timeline]) -> Figure:
     panels = figure.subplots(len(found), sharex=True, squeeze=False)[:, 0]
     for axes, timeline in zip(panels, found, strict=True):
         _draw_series(axes, timeline)
-    _set_dates(panels[-1])
+    panels[-1].xaxis_date()
     return figure
 
 
@@ -106,11 +106,3 @@ def _whiskers(era: Era) -> list[list[float]]:
 def _time(point: Point) -> float:
     """Days since 1970, which is how matplotlib counts dates."""
     return datetime.datetime.fromisoformat(point.measured_at).timestamp() / 86_400
-
-
-def _set_dates(axes: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -29,6 +29,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
+    "date.converter": "concise",
     # Without these an SVG has new ids every time, and a report that did not change differs.
     "svg.hashsalt": "baseline-zoo",
 }

@@ -35,6 +35,19 @@ def get(name: str) -> Backend:
     return backend
 
 
+def usable(name: str) -> Backend:
+    """The backend of this name.
+
+    Raises:
+        HarnessError: it cannot run here; the message says why and what to do.
+    """
+    backend = get(name)
+    available = backend.availability()
+    if not available.usable:
+        raise HarnessError(f"backend {name} cannot run here: {available.why} {available.what_to_do}")
+    return backend
+
+
 register("onnxruntime", "harness.backends.onnxruntime:OnnxRuntimeBackend")
 register("tensorrt", "harness.backends.tensorrt.backend:TensorRtBackend")
 register("onnxruntime-cuda", "harness.backends.onnxruntime_cuda:OnnxRuntimeCudaBackend")

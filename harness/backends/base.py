@@ -210,7 +210,8 @@ class Backend(abc.ABC):
         Runs in a process of its own, which may die of it. Raises UnsupportedError where the runtime lacks
         an operator, FallbackError where the engine is not of the precision, and HarnessError otherwise.
         """
-        raise NotImplementedError(f"Backend {self.name} builds no engines.")
+        del artifact, precision, gpu, cache_dir
+        raise UnsupportedError(f"Backend {self.name} builds no engines.")
 
     def meter(self, gpu: GpuSettings) -> Meter:
         """Tells what others do to the device while it is timed; NoGpuError where it runs on a GPU and there is none.

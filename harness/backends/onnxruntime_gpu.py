@@ -13,6 +13,7 @@ of microsoft/onnxruntime; names of options and messages as in onnxruntime-gpu 1.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 from collections.abc import Iterator
@@ -224,9 +225,9 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
         names_of_gpus = " and ".join(dict.fromkeys(device.name for device in devices))
         return Availability(True, f"{self.runtime()} on {names_of_gpus}.")
 
+    @abc.abstractmethod
     def library_names(self) -> list[str]:
         """The libraries that the provider needs; none where its own library does not tell."""
-        raise NotImplementedError
 
     def how_to_install(self, names: list[str], missing: list[str]) -> str:
         """What to do where some of the needed libraries are missing."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.comparison.errors import ComparisonError
+from harness.comparison.gate import GateRules
 from harness.comparison.render import Line, Report, junit, markdown, rule_text, text
 from harness.comparison.results_file import read_run
 from harness.comparison.verdict import Rules, SeriesComparison, compare_runs, exit_code
+from harness.option_types import percent, rate
 
 _DESCRIPTION = """\
 Compares two runs, series by series, by the latency over that of the reference network, which moves far less
@@ -31,9 +35,8 @@ inconclusive or was not measured.
 """
 
 
-def add_rules(parser: argparse.ArgumentParser) -> None:
-    """The options that decide what counts as a change."""
-    rules = Rules()
+def add_rules(parser: argparse.ArgumentParser, rules: Rules | GateRules) -> argparse._ArgumentGroup:
+    """The options that decide what counts as a change, with the defaults of these rules."""
     group = parser.add_argument_group("what counts as a change")
     group.add_argument(
         "--margin", type=percent, default=rules.margin_percent, metavar="PERCENT", help="tolerated (%(default)s)"
@@ -52,6 +55,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="of any false alarm among all series (%(default)s)",
     )
+    return group
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +82,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="compare runs of different environments, with the reason on every line",
     )
-    add_rules(parser)
+    add_rules(parser, Rules())
     add_outputs(parser)
 
 
@@ -130,47 +134,23 @@ def write(path: Path | None, content: str) -> None:
     """
     if path is None:
         return
-    try:
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise ComparisonError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def append_to_step_summary(content: str) -> None:
     """Shows the content on the page of a GitHub Actions job, where there is one."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
-        with Path(path).open("a", encoding="utf-8") as file:
+        with writable(Path(path)), Path(path).open("a", encoding="utf-8") as file:
             file.write(content + "\n")
 
 
-def percent(text: str) -> float:
-    """A number of percent, 0 or more.
-
-    Raises:
-        argparse.ArgumentTypeError: anything else.
-    """
-    value = _number(text)
-    if value is None or not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage of 0 or more")
-    return value
-
-
-def rate(text: str) -> float:
-    """A probability between 0 and 1, both excluded.
-
-    Raises:
-        argparse.ArgumentTypeError: anything else.
-    """
-    value = _number(text)
-    if value is None or not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no probability; write 0.01 for one in a hundred")
-    return value
-
-
-def _number(text: str) -> float | None:
+@contextlib.contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Explains what hinders the writing of a file."""
     try:
-        return float(text.removesuffix("%"))
-    except ValueError:
-        return None
+        yield
+    except OSError as error:
+        raise ComparisonError(f"{path} cannot be written: {error.strerror}") from error

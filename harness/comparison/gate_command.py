@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from harness import backends
 from harness.cache import default_cache_dir
 from harness.comparison.builds import build_folders, build_sides
-from harness.comparison.command import add_outputs, percent, publish, rate
+from harness.comparison.command import add_outputs, add_rules, publish
 from harness.comparison.duet import check_python, measure_duet
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules, gate, pairs_needed
@@ -23,8 +24,9 @@ from harness.comparison.render import Line, Report, rule_text
 from harness.comparison.sides import pairings, read_side
 from harness.comparison.verdict import exit_code
 from harness.environment import default_threads
-from harness.errors import HarnessError
-from harness.gpu.settings import GpuSettings
+from harness.gpu.exclusive import refuse_shared
+from harness.gpu.options import add_gpu_options, gpu_settings
+from harness.option_types import duration_s
 from harness.progress import Progress
 from harness.trial import TimingSettings
 
@@ -61,14 +63,7 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
     rules = GateRules()
-    group = parser.add_argument_group("what counts as a change")
-    group.add_argument("--margin", type=percent, default=rules.margin_percent, help="tolerated percent (%(default)s)")
-    group.add_argument(
-        "--threshold", type=percent, default=rules.threshold_percent, help="percent that matters (%(default)s)"
-    )
-    group.add_argument(
-        "--error-rate", type=rate, default=rules.error_rate, help="of any false alarm among all series (%(default)s)"
-    )
+    group = add_rules(parser, rules)
     group.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
     group.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
     add_measuring(parser)
@@ -85,7 +80,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a pair (%(default)s)"
     )
-    group.add_argument("--pair-timeout", type=float, default=300.0, metavar="SECONDS", help="(%(default)s)")
+    group.add_argument("--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one pair (5m)")
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
     group.add_argument(
         "--builds",
@@ -94,24 +89,24 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
     )
-    group.add_argument("--build-timeout", type=float, default=1800.0, metavar="SECONDS", help="(%(default)s)")
     group.add_argument("--seed", type=int, help="of order, places and inputs (drawn anew)")
+    add_gpu_options(parser)
 
 
 def conditions_of(arguments: argparse.Namespace) -> Conditions:
     """What all pairs share.
 
     Raises:
-        HarnessError: the backend cannot run here.
+        HarnessError: the backend cannot run here, or others use a GPU that was asked for alone.
     """
-    available = backends.get(arguments.backend).availability()
-    if not available.usable:
-        raise HarnessError(f"backend {arguments.backend} cannot run here: {available.why} {available.what_to_do}")
+    backend = backends.usable(arguments.backend)
+    if backend.on_gpu and (caution := refuse_shared(arguments.device, exclusive=arguments.exclusive)):
+        print(f"warning: {caution}", file=sys.stderr)
     return Conditions(
         arguments.backend,
         arguments.threads or default_threads(),
         TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
-        GpuSettings(),
+        gpu_settings(arguments),
         arguments.pair_timeout,
         str(arguments.cache_dir or default_cache_dir()),
     )

@@ -14,12 +14,13 @@ from typing import TextIO
 
 from harness import backends
 from harness.comparison.builds import build_folders, build_sides
-from harness.comparison.command import rate, write
+from harness.comparison.command import write
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules
 from harness.comparison.gate_command import PairProgress, add_measuring, check_rules, conditions_of, measurer
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, repeated_gates, spreads
 from harness.comparison.sides import pairings, read_side
+from harness.option_types import rate
 
 PAIRS_NAME = "selfcheck_pairs.csv"
 REPORT_NAME = "selfcheck.md"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.comparison.command import append_to_step_summary, percent, rate, write
+from harness.comparison.command import append_to_step_summary, write
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
+from harness.option_types import percent, rate
 
 if TYPE_CHECKING:
     _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -67,7 +67,7 @@ def make_logger(trt: Any, tail: LogTail) -> Any:
     It must live as long as what is made with it.
     """
 
-    class TailLogger(trt.ILogger):  # type: ignore[misc]
+    class TailLogger(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 

@@ -268,7 +268,7 @@ class TensorRtSession(Session):
 def make_profiler(trt: Any) -> Any:
     """An `IProfiler` that keeps the times of each layer, in order of execution, under `times_ms`."""
 
-    class LayerProfiler(trt.IProfiler):  # type: ignore[misc]
+    class LayerProfiler(trt.IProfiler):
         def __init__(self) -> None:
             trt.IProfiler.__init__(self)
             self.times_ms: dict[str, list[float]] = {}

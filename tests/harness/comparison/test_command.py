@@ -10,7 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.arguments import build_parser
 from harness.cli import main
+from harness.comparison.gate_command import conditions_of
+from harness.gpu.settings import GpuSettings
 
 MakeRow = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
@@ -96,3 +99,25 @@ def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, str(tmp_path)]) == 2
     assert "no run directory" in capsys.readouterr().err
+
+
+def test_a_summary_that_cannot_be_written_is_said(
+    runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    assert main(["compare", *runs]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_gate_takes_the_options_of_a_gpu_as_a_run_does(network: str) -> None:
+    arguments = build_parser().parse_args(
+        ["gate", network, network, "--device", "1", "--cuda-graph", "--spin", "--exclusive", "--pair-timeout", "2m"]
+    )
+    conditions = conditions_of(arguments)
+    assert conditions.gpu == GpuSettings(device=1, cuda_graph=True, wait="spin")
+    assert conditions.timeout_s == 120
+
+
+def test_a_gate_on_a_backend_that_cannot_run_says_why(network: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", network, network, "--backend", "onnxruntime-cuda"]) == 2
+    assert "backend onnxruntime-cuda cannot run here" in capsys.readouterr().err

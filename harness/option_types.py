@@ -1,0 +1,49 @@
+"""What the options of several commands are read as."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+
+def duration_s(text: str) -> float:
+    """Seconds of `90`, `90s`, `10m` or `1.5h`.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 10m or 1.5h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def percent(text: str) -> float:
+    """A number of percent, 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    value = _number(text)
+    if value is None or not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage of 0 or more")
+    return value
+
+
+def rate(text: str) -> float:
+    """A probability between 0 and 1, both excluded.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    value = _number(text)
+    if value is None or not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no probability; write 0.01 for one in a hundred")
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.removesuffix("%"))
+    except ValueError:
+        return None
