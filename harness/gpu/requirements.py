@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 
+from harness.backends.tensorrt.versions import how_to_install
 from harness.environment import package_version
 from harness.gpu.devices import CudaDevice, cuda_devices
 from harness.gpu.errors import NoGpuError
@@ -51,15 +52,8 @@ def _tensorrt(devices: list[CudaDevice]) -> Requirement:
     version = next((found for name in _TENSORRT_PACKAGES if (found := package_version(name))), None)
     if importlib.util.find_spec("tensorrt") is not None:
         return Requirement("tensorrt", True, version or "of unknown version", "")
-    major = devices[0].cuda_version.partition(".")[0] if devices else "13"
-    return Requirement(
-        "tensorrt",
-        True,
-        "",
-        f"Backend tensorrt: pip install tensorrt-cu{major} (fetches gigabytes of libraries from NVIDIA; the number is "
-        "the driver's CUDA); on a Jetson: sudo apt install python3-libnvinfer, and a virtual environment made with "
-        "--system-site-packages.",
-    )
+    what_to_do = how_to_install(devices[0].cuda_version if devices else None)
+    return Requirement("tensorrt", True, "", f"Backend tensorrt: {what_to_do}")
 
 
 def _nvml() -> Requirement:

@@ -33,7 +33,7 @@ def is_installed() -> bool:
 
 def not_installed(cuda_version: str | None) -> Availability:
     """What to do where there is no TensorRT; `cuda_version` is the driver's, as `12.4`, None where unknown."""
-    return Availability(False, "tensorrt is not installed.", _how_to_install(cuda_version))
+    return Availability(False, "tensorrt is not installed.", how_to_install(cuda_version))
 
 
 def not_loadable(error: BaseException) -> Availability:
@@ -73,7 +73,7 @@ def driver_too_old(tensorrt_version: str, cuda_version: str) -> Availability | N
     return Availability(
         False,
         f"TensorRT {tensorrt_version} is built for CUDA {needed}, but the driver knows CUDA {cuda_version} at most.",
-        f"Install a newer NVIDIA driver, or a TensorRT for it: {_how_to_install(cuda_version)}",
+        f"Install a newer NVIDIA driver, or a TensorRT for it: {how_to_install(cuda_version)}",
     )
 
 
@@ -88,14 +88,16 @@ def _major(cuda_version: str) -> int:
     return int(cuda_version.partition(".")[0])
 
 
-def _how_to_install(cuda_version: str | None) -> str:
+def how_to_install(cuda_version: str | None) -> str:
+    """What installs a TensorRT for a driver of that CUDA version; for the newest where it is None."""
     if on_jetson():
         return (
             "On a Jetson it comes with JetPack (sudo apt install tensorrt python3-libnvinfer); make the environment "
             "with `python3 -m venv --system-site-packages` so that it is found."
         )
+    size = "(it fetches gigabytes of libraries from NVIDIA)"
     if cuda_version is None:
-        return "Run: pip install tensorrt"
+        return f"Run: pip install tensorrt {size}"
     if _major(cuda_version) >= _OLDEST_CUDA_OF_TENSORRT_10:
-        return f"Run: pip install tensorrt-cu{_major(cuda_version)}"
+        return f"Run: pip install tensorrt-cu{_major(cuda_version)} {size}"
     return "Run: pip install tensorrt==8.5.3.1 (CPython 3.6 to 3.10), or install a newer NVIDIA driver first."
