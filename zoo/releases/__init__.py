@@ -50,6 +50,6 @@ def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
     from zoo.releases.pins import release_source
 
     source = release_source(card.source)
-    checkouts = {pin.name: find(pin, source.source, cache_dir) for pin in source.pins}
+    checkouts = {pin.name: find(pin, cache_dir) for pin in source.pins}
     isolate(source, tuple(checkouts.values()))
     return driver(card.source).build(card, checkouts)
