@@ -7,6 +7,7 @@ what it likes to download, and a checkout from being changed by it. It is no def
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,9 +50,8 @@ def _guard(folders: tuple[Path, ...]) -> Callable[[str, tuple[Any, ...]], None]:
             if isinstance(flags, int) and flags & _WRITING:
                 refuse_inside(path, "write into")
         elif event in _ADDRESSED:
-            # An address that is no tuple is that of a process on this machine.
-            if isinstance(arguments[1], tuple):
-                raise ClosedProcessError(f"original code may not reach the network: {arguments[1][0]}")
+            if arguments[0].family in (socket.AF_INET, socket.AF_INET6):
+                raise ClosedProcessError(f"original code may not reach the network: {arguments[1]}")
         elif event in _NAMED_HOSTS:
             raise ClosedProcessError(f"original code may not reach the network: {arguments[0]}")
         elif event in _CHANGES:
