@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import adapters
+from zoo import adapters, releases
 from zoo.card import ModelCard
 from zoo.catalog.reader import all_cards
 from zoo.errors import UnknownModelError, WeightsError
+from zoo.releases import OWN
 from zoo.selection import select
 
 if TYPE_CHECKING:
@@ -53,16 +54,26 @@ def card(name: str) -> ModelCard:
     return found[0]
 
 
-def load(model: str | ModelCard, weights: str | os.PathLike[str] = "probe") -> NativeModel:
+def load(
+    model: str | ModelCard,
+    weights: str | os.PathLike[str] = "probe",
+    *,
+    implementation: str = OWN,
+    cache_dir: Path | None = None,
+) -> NativeModel:
     """The native model of a card, with its weights; needs no network.
 
     Args:
         model: a card, or the name of one.
         weights: `probe` for the seeded weights of `zoo.probe`, or the path of a released checkpoint.
+        implementation: `own` for the network as this project builds it; `release` for the original code itself, which
+            has to be in the cache, and wants a process of its own (`zoo.releases.build`).
+        cache_dir: the cache; the user's by default.
 
     Raises:
         UnknownModelError: no such model.
         MissingPackageError: the source's package is not installed.
+        ReleaseError: the original code is not in the cache, or does not build this model.
         WeightsError: the checkpoint cannot be opened or does not fit.
     """
     facts = card(model) if isinstance(model, str) else model
@@ -73,7 +84,7 @@ def load(model: str | ModelCard, weights: str | os.PathLike[str] = "probe") -> N
             f"weights={str(weights)!r} is not available yet: download {facts.checkpoint.url} and pass the "
             "file's path, or use weights='probe'"
         )
-    native = adapters.build(facts)
+    native = adapters.build(facts) if implementation == OWN else releases.build(facts, cache_dir)
     if str(weights) == "probe":
         native.apply_probe()
     else:

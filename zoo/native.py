@@ -17,6 +17,8 @@ class NativeModel(Protocol):
     card: ModelCard
     module: Any
     """The framework object: a `torch.nn.Module` in evaluation mode, or a Keras model."""
+    implementation: str
+    """Whose code built it: `package` (the release's package), `own` (this project's definition) or `release`."""
     weights: str
     """What the weights are: `probe`, `file` or `own`."""
 

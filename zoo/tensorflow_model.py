@@ -88,6 +88,7 @@ class TensorFlowModel:
         """
         self.card = card
         self.module = module
+        self.implementation = card.implementation
         self.weights = ""
         module.build((None, card.resolution, card.resolution, 3))
         self._variables = {release_name(variable.path): variable for variable in module.variables}

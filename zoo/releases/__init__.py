@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from zoo.card import ModelCard
     from zoo.native import NativeModel
 
-__all__ = ["build", "fetch"]
+__all__ = ["IMPLEMENTATIONS", "OWN", "RELEASE", "build", "fetch"]
+
+OWN, RELEASE = "own", "release"
+IMPLEMENTATIONS = (OWN, RELEASE)
+"""As this project builds a network: from the release's package or its own definition; or the original code itself."""
 
 
 def fetch(sources: Sequence[str] = (), cache_dir: Path | None = None) -> list[Path]:
@@ -52,4 +56,6 @@ def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
     source = release_source(card.source)
     checkouts = {pin.name: find(pin, cache_dir) for pin in source.pins}
     isolate(source, tuple(checkouts.values()))
-    return driver(card.source).build(card, checkouts)
+    native = driver(card.source).build(card, checkouts)
+    native.implementation = RELEASE
+    return native

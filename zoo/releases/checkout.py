@@ -8,9 +8,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-
 from zoo.errors import MissingSourcesError, ReleaseError
+from zoo.files import default_cache_dir
 from zoo.releases.git import GitError, require_git, run
 from zoo.releases.integrity import departure
 from zoo.releases.pins import Pin, all_sources
@@ -22,7 +21,8 @@ LOCK_TIMEOUT_S = 3600.0
 _ATTRIBUTES = "* -text -filter -ident -working-tree-encoding\n"
 _UNREACHABLE = (
     "could not resolve",
-    "could not read",
+    "could not read from remote",
+    "could not read username",
     "unable to access",
     "unable to connect",
     "connection",
@@ -43,7 +43,7 @@ def releases_dir(cache_dir: Path | None = None) -> Path:
     Args:
         cache_dir: the cache; the user's by default.
     """
-    return (cache_dir or Path(platformdirs.user_cache_dir("baseline-zoo", appauthor=False))) / "releases"
+    return (cache_dir or default_cache_dir()) / "releases"
 
 
 def checkout_dir(pin: Pin, cache_dir: Path | None = None) -> Path:

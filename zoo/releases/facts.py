@@ -46,15 +46,14 @@ class NetworkFacts:
 
 
 def gather(native: NativeModel, operators_by: str = "") -> NetworkFacts:
-    """Applies the probe to a network, in place, and takes down what it comes to.
+    """Takes down what a network comes to on the probe's images.
 
     Args:
-        native: the network.
+        native: the network, with the probe's weights.
         operators_by: `module:function` that counts the operators of a network's exported graph; not exported where
             empty. It is named rather than called because exporting is above this package. A failure of it costs
             the operators alone.
     """
-    native.apply_probe()
     facts = NetworkFacts(
         signature_sha256=native.signature_sha256(),
         shapes={name: tuple(array.shape) for name, array in native.parameters().items()},

@@ -50,22 +50,24 @@ class Outcome:
     """None where `status` is not `ok`."""
 
 
+def thread_variables(threads: int) -> dict[str, str]:
+    """Environment variables that keep PyTorch and TensorFlow to so many threads, set before they are imported."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return dict.fromkeys(names, str(threads))
+
+
 def _environment(limits: Limits) -> dict[str, str]:
     import zoo
 
     root = str(Path(zoo.__file__).resolve().parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    threads = str(limits.threads)
     return {
         **os.environ,
         # The worker starts in a folder of its own, where this project is not.
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        **thread_variables(limits.threads),
     }
 
 

@@ -13,9 +13,10 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-IMPLEMENTATIONS = ("own", "release")
+if TYPE_CHECKING:
+    from zoo.native import NativeModel
 
 JOB_FILE = "job.json"
 RESULT_FILE = "result.json"
@@ -28,7 +29,7 @@ class Job:
     model: str
     """Full name."""
     implementation: str
-    """`own`: as the zoo builds it; `release`: as the original code does."""
+    """One of `zoo.releases.IMPLEMENTATIONS`."""
     cache_dir: str = ""
     """Where checkouts are; the user's cache where empty."""
     operators_by: str = ""
@@ -39,14 +40,11 @@ class Job:
         return dataclasses.asdict(self)
 
 
-def _build(job: Job) -> Any:
+def _build(job: Job) -> NativeModel:
     import zoo
-    from zoo import adapters, releases
 
-    card = zoo.card(job.model)
-    if job.implementation == "own":
-        return adapters.build(card)
-    return releases.build(card, Path(job.cache_dir) if job.cache_dir else None)
+    cache_dir = Path(job.cache_dir) if job.cache_dir else None
+    return zoo.load(job.model, implementation=job.implementation, cache_dir=cache_dir)
 
 
 def answer(job: Job) -> dict[str, Any]:
