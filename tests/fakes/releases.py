@@ -52,3 +52,7 @@ class Upstream:
         subprocess.run(["git", "config", "--file", self.config, name, value], check=True)
 
 
+
+    def head(self) -> str:
+        """Id of the newest commit."""
+        return git(self.folder, "rev-parse", "HEAD")
