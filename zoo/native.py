@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,12 @@ class NativeModel(Protocol):
     module: Any
     """The framework object: a `torch.nn.Module` in evaluation mode, or a Keras model."""
     weights: str
-    """What the weights are: `probe`, `file` or `own`."""
+    """What the weights are: `probe`, `released` (fetched from the release), `file` (another checkpoint) or `own`."""
+    needs_recalibration: bool
+    """Whether the running statistics are not this network's: measured on images first, or the logits mean nothing."""
+    recalibrated: Mapping[str, Any] | None
+    """The training images that the running statistics were measured on (`TrainingImages.facts`); None where they
+    are the checkpoint's own."""
 
     def deployable(self) -> Any:
         """The framework object to convert: `module`, or one that computes the same from the weights as they are.
