@@ -125,6 +125,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
         weights=arguments.weights,
+        implementation=getattr(arguments, "implementation", RunRequest.implementation),
         exporter=arguments.exporter,
         opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from converters.request import ConversionRequest
     from zoo.card import ModelCard
 
-# The converters' own, which cannot be imported where nothing is converted; a test holds them equal.
+# The converters' and the zoo's own, which cannot be imported where nothing is converted; a test holds them equal.
 EXPORTERS = ("dynamo", "torchscript")
+IMPLEMENTATIONS = ("own", "release")
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -47,6 +48,8 @@ class RunRequest:
     batch: int = 1
     threads: int | None = None
     weights: str = "probe"
+    implementation: str = IMPLEMENTATIONS[0]
+    """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     resolution: int | None = None
@@ -109,11 +112,27 @@ class RunRequest:
             self._check_conversion_options()
             return
         cards = self.cards()
+        self._check_implementation(cards)
         if self.weights != "probe":
             if not Path(self.weights).is_file():
                 raise HarnessError(f"--weights {self.weights}: no such file; give a checkpoint, or 'probe'")
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
+
+    def _check_implementation(self, cards: list[ModelCard]) -> None:
+        """Refuses original code of what has none; a checkout that is not there costs its models' rows alone."""
+        if self.implementation == IMPLEMENTATIONS[0]:
+            return
+        from zoo.errors import ReleaseError
+        from zoo.releases.pins import release_source
+
+        if self.own_models:
+            raise HarnessError(f"--implementation {self.implementation}: {self.own_models[0]} has no release")
+        try:
+            for source in dict.fromkeys(card.source for card in cards):
+                release_source(source)
+        except ReleaseError as error:
+            raise HarnessError(f"--implementation {self.implementation}: {error}") from error
 
     def _check_calibration(self) -> None:
         folder = self.calibration_images
@@ -138,6 +157,7 @@ class RunRequest:
         given = {
             "--model": self.own_models != (),
             "--weights": self.weights != "probe",
+            "--implementation": self.implementation != IMPLEMENTATIONS[0],
             "--exporter": self.exporter != DEFAULT_EXPORTER,
             "--opset": self.opset != DEFAULT_OPSET,
             "--resolution": self.resolution is not None,
@@ -158,6 +178,7 @@ class RunRequest:
         backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
         common = ConversionRequest(
             "",
+            implementation=self.implementation,
             exporter=self.exporter,
             opset=self.opset,
             batch=self.batch,

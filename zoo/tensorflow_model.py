@@ -90,6 +90,7 @@ class TensorFlowModel:
         """
         self.card = card
         self.module = module
+        self.implementation = card.implementation
         self.weights = ""
         self.needs_recalibration = False
         self.recalibrated: Mapping[str, Any] | None = None

@@ -37,6 +37,7 @@ class TorchModel:
         """
         self.card = card
         self.module = module.eval().requires_grad_(False)
+        self.implementation = card.implementation
         self.weights = ""
         self.needs_recalibration = False
         self.recalibrated: Mapping[str, Any] | None = None
