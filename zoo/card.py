@@ -82,6 +82,13 @@ class Checkpoint:
     """Leading digits of the file's SHA-256 as the release states them; empty where it does not."""
     archive_member: str = ""
     """The checkpoint's path in the archive that the URL gives; empty where it gives the checkpoint itself."""
+    training_classes: tuple[str, ...] = ()
+    """Classes of the training code whose objects lie beside the state dict, such as its configuration: they are read
+    as inert dictionaries. Of any other class a file is refused."""
+    renames: tuple[str, ...] = ()
+    """Parts of tensors' names that the release renames where the network does not know a name: `old new`, in turn."""
+    recalibration: bool = False
+    """Whether the release measures the running statistics anew, on training images, before it evaluates."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,3 +34,8 @@ class MissingSourcesError(ReleaseError):
 def first_line(error: BaseException) -> str:
     """The first line of what an error says; its type and arguments where it says nothing."""
     return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def shortened(items: list[str], most: int = 6) -> str:
+    """The first items of a list, and how many more there are."""
+    return "; ".join(items[:most]) + (f"; and {len(items) - most} more" if len(items) > most else "")

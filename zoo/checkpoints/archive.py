@@ -6,6 +6,7 @@ the folder, a link, a device, or sizes of a bomb. Only the wanted member is ever
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import gzip
@@ -25,6 +26,8 @@ from zoo.file_kinds import unlike_checkpoint
 _CHUNK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK"
+_TAR_MAGIC = b"ustar"
+_TAR_MAGIC_OFFSET = 257
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,10 @@ class ArchiveLimits:
     """Unpacked size over the archive's own. Trained weights hardly compress; a bomb's ratio begins near 1000."""
     header_bytes: int = _CHUNK_BYTES
     """Of what is read at once of a tar archive, its headers included."""
+
+
+CHECKPOINT_LIMITS = ArchiveLimits(entries=100_000, total_bytes=16 << 30)
+"""Of a checkpoint that is itself a ZIP file, with an entry a tensor, the optimiser's included."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +90,21 @@ def extract_member(archive: Path, member: str, folder: Path, limits: ArchiveLimi
     raise WeightsError(f"{archive} is {known}; the archive that holds {member} was expected: fetch it anew")
 
 
+def refuse_unsafe_zip(path: Path, limits: ArchiveLimits) -> None:
+    """Holds the entries of a ZIP file against the limits and reads none of them; any other file passes.
+
+    Raises:
+        WeightsError: a damaged file, or one with entries that no release has.
+    """
+    if not _is_zip(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as opened:
+            collections.deque(_checked((_zip_entry(info) for info in opened.infolist()), path, limits), maxlen=0)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise WeightsError(f"{path} is a damaged ZIP file ({first_line(error)}); fetch it anew") from error
+
+
 def _is_zip(path: Path) -> bool:
     # By its beginning too: a tar archive that ends with a PyTorch checkpoint has a ZIP file's end.
     with path.open("rb") as file:
@@ -90,10 +112,10 @@ def _is_zip(path: Path) -> bool:
 
 
 def _is_tar(path: Path) -> bool:
+    # By its beginning alone: tarfile would read, to find out, headers of any size.
     with path.open("rb") as file:
-        head = file.read(len(_GZIP_MAGIC))
-    # A compressed stream is not looked into by tarfile itself: it would read headers of any size.
-    return head == _GZIP_MAGIC or tarfile.is_tarfile(path)
+        head = file.read(_TAR_MAGIC_OFFSET + len(_TAR_MAGIC))
+    return head.startswith(_GZIP_MAGIC) or head[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC
 
 
 def _from_zip(archive: Path, member: str, folder: Path, limits: ArchiveLimits) -> Path:
@@ -208,9 +230,9 @@ def _checked(entries: Iterable[_Entry], archive: Path, limits: ArchiveLimits) ->
             problem = f"the entry {entry.name!r}, which is {entry.kind}"
         elif entry.size > limits.member_bytes or total > allowed:
             size = archive.stat().st_size
-            problem = f"{size} bytes that claim to unpack to {total} by its entry {entry.name!r}: a bomb"
+            problem = f"{size} bytes that claim to unpack to {total} or more, at {entry.name!r}: a bomb"
         if problem:
-            raise WeightsError(f"{archive} is refused, nothing of it was unpacked: it has {problem}")
+            raise WeightsError(f"{archive} is refused, and nothing of it was unpacked: it has {problem}")
         yield entry
 
 
