@@ -38,7 +38,7 @@ class GraphVariable:
         """Sets the values; an array of the variable's shape."""
         import tensorflow as tf
 
-        self._values = tf.ensure_shape(tf.constant(values, self.dtype), self.shape)
+        self._values = tf.constant(values, self.dtype)
 
     def numpy(self) -> NDArray[Any]:
         """The values, read-only and not copied."""
