@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import zoo
-from zoo.errors import ReleaseError
+from zoo.errors import MissingPackageError, ReleaseError
 from zoo.releases.drivers import driver
 
 TIMM = """
@@ -179,3 +179,9 @@ def test_a_module_of_that_name_from_elsewhere_is_told(module, checkout, tmp_path
     checkouts = checkout("efficientnet_x")
     with pytest.raises(ReleaseError, match=rf"{module} was to come from the checkout .*, but came from .*{module}\.py"):
         driver("efficientnet_x").build(card_of("efficientnet_x"), checkouts)
+
+
+def test_a_missing_tf_keras_is_told(checkout, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf_keras", None)
+    with pytest.raises(MissingPackageError, match=r"needs tf_keras.*pip install --no-deps 'tf_keras==\d+\.\d+\.\*'"):
+        driver("efficientnet_x").build(card_of("efficientnet_x"), checkout("efficientnet_x"))
