@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import types
 
 import pytest
 
@@ -116,6 +117,8 @@ def fresh_imports(monkeypatch):
 
     known = forget()
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # No layer is built here, so that any module of this name does.
+    monkeypatch.setitem(sys.modules, "tf_keras", types.ModuleType("tf_keras"))
     yield
     forget()
     sys.modules.update(known)
