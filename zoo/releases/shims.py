@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 
@@ -53,6 +53,16 @@ def _iopath() -> dict[str, Any]:
     return {name: _unused(name, purpose) for name in ("HTTPURLHandler", "PathManager")}
 
 
+def _iopath_factory() -> dict[str, Any]:
+    manager = SimpleNamespace(open=open)
+    return {"PathManagerFactory": SimpleNamespace(get=lambda: manager)}
+
+
+def _registry() -> dict[str, Any]:
+    """A registry that keeps nothing: what is registered in it stays as it is."""
+    return {"Registry": lambda _name: SimpleNamespace(register=lambda: lambda registered: registered)}
+
+
 def _tabulate() -> dict[str, Any]:
     def tabulate(rows: Any, *_arguments: Any, **_options: Any) -> str:
         return "\n".join(str(row) for row in rows)
@@ -85,6 +95,28 @@ SHIMS: dict[str, tuple[Shim, ...]] = {
             "mobile_cv/common/misc/py.py",
             "a package of its own that sends functions to other processes",
             dict,
+        ),
+    ),
+    "regnet": (
+        Shim(
+            "iopath.common.file_io",
+            "pycls/core/io.py",
+            "a package of its own that opens remote files too; here it opens a configuration",
+            _iopath_factory,
+        ),
+        Shim(
+            "submitit",
+            "pycls/core/distributed.py",
+            "a package of its own that sends training to a cluster",
+            dict,
+        ),
+    ),
+    "resnest": (
+        Shim(
+            "fvcore.common.registry",
+            "resnest/torch/models/build.py",
+            "a package of its own; it keeps the networks by name, which nothing here looks up",
+            _registry,
         ),
     ),
 }
