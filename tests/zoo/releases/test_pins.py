@@ -19,7 +19,7 @@ def test_every_source_of_the_zoo_has_original_code_at_the_commit_of_its_cards():
         assert source.pins[0].commit == release.commit
 
 
-@pytest.mark.parametrize("source", ["alphanet", "fbnet", "gpunet", "lanet"])
+@pytest.mark.parametrize("source", all_sources())
 def test_a_source_has_a_driver_that_imports_without_its_original_code(source):
     assert callable(driver(source).build)
 
