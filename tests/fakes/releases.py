@@ -50,9 +50,3 @@ class Upstream:
 
     def configure(self, name: str, value: str) -> None:
         subprocess.run(["git", "config", "--file", self.config, name, value], check=True)
-
-
-
-    def head(self) -> str:
-        """Id of the newest commit."""
-        return git(self.folder, "rev-parse", "HEAD")

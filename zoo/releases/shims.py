@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -26,6 +27,18 @@ class Shim:
     because: str
     contents: Callable[[], Mapping[str, Any]]
     """What it holds in its stead."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MovedName:
+    """A name that a module no longer has."""
+
+    module: str
+    name: str
+    now_in: str
+    """The module that has it now."""
+    needed_by: str
+    because: str
 
 
 def _unused(name: str, purpose: str) -> type:
@@ -122,6 +135,19 @@ SHIMS: dict[str, tuple[Shim, ...]] = {
 }
 """By source."""
 
+MOVED: dict[str, tuple[MovedName, ...]] = {
+    "fbnet": (
+        MovedName(
+            "collections",
+            "Mapping",
+            "collections.abc",
+            "mobile_cv/arch/utils/helper.py",
+            "Python 3.10 has dropped it; the commit of 2021 asks whether a value is one",
+        ),
+    ),
+}
+"""By source."""
+
 
 def _is_there(module: str) -> bool:
     try:
@@ -138,6 +164,8 @@ def _put(name: str, contents: Mapping[str, Any]) -> None:
         path = ".".join(parts[:depth])
         if path not in sys.modules:
             module = ModuleType(path, "A stand-in of zoo.releases.shims.")
+            # Whoever asks whether the module is there looks at this.
+            module.__spec__ = ModuleSpec(path, None, is_package=depth < len(parts))
             if depth < len(parts):
                 module.__path__ = []
             sys.modules[path] = module
@@ -147,8 +175,18 @@ def _put(name: str, contents: Mapping[str, Any]) -> None:
 
 
 def install(source: str) -> list[str]:
-    """Puts the shims of a source into this process, and returns the names of the modules that were missing."""
+    """Puts the shims of a source into this process.
+
+    Returns:
+        The modules that were missing, and the names that modules lacked.
+    """
     missing = [shim for shim in SHIMS.get(source, ()) if not _is_there(shim.module)]
     for shim in missing:
         _put(shim.module, shim.contents())
-    return [shim.module for shim in missing]
+    lacking = [
+        moved for moved in MOVED.get(source, ()) if not hasattr(importlib.import_module(moved.module), moved.name)
+    ]
+    for moved in lacking:
+        value = getattr(importlib.import_module(moved.now_in), moved.name)
+        setattr(importlib.import_module(moved.module), moved.name, value)
+    return [shim.module for shim in missing] + [f"{moved.module}.{moved.name}" for moved in lacking]

@@ -18,7 +18,9 @@ from zoo.releases.pins import pins_of
 
 
 def present(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts}
+    return {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts
+    }
 
 
 def test_a_commit_is_cloned_byte_for_byte_through_instead_of(upstream, tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -132,8 +135,29 @@ def test_a_source_without_shims_needs_none():
 
 def test_every_shim_says_who_needs_it_and_why():
     every = [shim for entries in shims.SHIMS.values() for shim in entries]
+    moved = [name for entries in shims.MOVED.values() for name in entries]
     assert every
-    assert all(shim.needed_by.endswith(".py") and shim.because and shim.contents() is not None for shim in every)
+    assert moved
+    assert all(shim.needed_by.endswith(".py") and shim.because for shim in (*every, *moved))
+    assert all(shim.contents() is not None for shim in every)
+
+
+def test_a_stand_in_is_found_by_whoever_asks_whether_it_is_there(toy_shims):
+    """PyTorch asks so for `tabulate`."""
+    toy_shims(shims.Shim("gone_package.part", "toy/network.py", "moved", dict))
+    shims.install("toy")
+    assert importlib.util.find_spec("gone_package") is not None
+    assert importlib.util.find_spec("gone_package.part") is not None
+
+
+def test_a_name_that_moved_is_where_it_was(monkeypatch):
+    old = ModuleType("toy_old_module")
+    monkeypatch.setitem(sys.modules, "toy_old_module", old)
+    moved = shims.MovedName("toy_old_module", "Mapping", "collections.abc", "toy/network.py", "dropped")
+    monkeypatch.setitem(shims.MOVED, "toy", (moved,))
+    assert shims.install("toy") == ["toy_old_module.Mapping"]
+    assert old.Mapping is Mapping
+    assert shims.install("toy") == []
 
 
 def test_a_resource_lies_beside_the_module_that_asks():
@@ -143,5 +167,5 @@ def test_a_resource_lies_beside_the_module_that_asks():
 
 def test_a_stand_in_for_a_class_can_be_made_but_not_used():
     manager = dict(shims.SHIMS["fbnet"][1].contents())["PathManager"]()
-    with pytest.raises(RuntimeError, match="PathManager.open was used, which only opens remote files"):
+    with pytest.raises(RuntimeError, match=r"PathManager.open was used, which only opens remote files"):
         manager.open("https://x.invalid")

@@ -30,7 +30,7 @@ def test_a_source_without_a_driver_is_told():
 
 
 def test_an_unknown_source_is_answered_with_the_known_ones():
-    with pytest.raises(ReleaseError, match="'gpunets'; known: alphanet, .*gpunet"):
+    with pytest.raises(ReleaseError, match=r"'gpunets'; known: alphanet, .*gpunet"):
         release_source("gpunets")
 
 

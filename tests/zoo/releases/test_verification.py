@@ -86,7 +86,17 @@ def test_the_command_prints_the_table_and_answers_by_its_exit_code(tmp_path, cap
             yield ReleaseComparison(card.name, "equal", logits_error=1e-7)
 
     monkeypatch.setattr(commands, "hold_all", hold)
-    options = ["--no-export", "--workers", "3", "--timeout", "7", "--memory", "100", "--output", str(tmp_path / "t.csv")]
+    options = [
+        "--no-export",
+        "--workers",
+        "3",
+        "--timeout",
+        "7",
+        "--memory",
+        "100",
+        "--output",
+        str(tmp_path / "t.csv"),
+    ]
     assert commands.verify(parsed("--against-release", "gpunet", *options)) == 0
     shown = capsys.readouterr()
     assert "[1/7] gpunet/GPUNet-D2  equal  logits 1.0e-07" in shown.err or "[1/7]" in shown.err
