@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.tensorflow_model import load_triton_first
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -72,6 +74,7 @@ class GraphNetwork:
         Args:
             shape: of the images; None for any number of them.
         """
+        load_triton_first()
         import tensorflow as tf
 
         graph = tf.Graph()
@@ -92,9 +95,10 @@ class GraphNetwork:
         import tensorflow as tf
 
         del training  # The code has been run for evaluation.
-        # What traces this call is to see the network's operations, not a function that holds them.
-        compute = self._run if tf.executing_eagerly() else self._compute
-        return compute(images, [tf.convert_to_tensor(variable) for variable in self.variables])
+        if tf.executing_eagerly():
+            return self._run(images, [tf.convert_to_tensor(variable) for variable in self.variables])
+        # What traces this call sees the network's operations, not a function that holds them.
+        return self._compute(images, [tf.identity(variable) for variable in self.variables])
 
     def stateless_call(
         self, trainable: Sequence[tf.Tensor], non_trainable: Sequence[tf.Tensor], images: tf.Tensor

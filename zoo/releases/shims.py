@@ -76,6 +76,11 @@ def _registry() -> dict[str, Any]:
     return {"Registry": lambda _name: SimpleNamespace(register=lambda: lambda registered: registered)}
 
 
+def _submitit() -> dict[str, Any]:
+    job = _unused("submitit.helpers.Checkpointable", "only sends training to a cluster")
+    return {"helpers": SimpleNamespace(Checkpointable=job)}
+
+
 def _tabulate() -> dict[str, Any]:
     def tabulate(rows: Any, *_arguments: Any, **_options: Any) -> str:
         return "\n".join(str(row) for row in rows)
@@ -121,7 +126,7 @@ SHIMS: dict[str, tuple[Shim, ...]] = {
             "submitit",
             "pycls/core/distributed.py",
             "a package of its own that sends training to a cluster",
-            dict,
+            _submitit,
         ),
     ),
     "resnest": (

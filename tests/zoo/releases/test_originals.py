@@ -22,11 +22,21 @@ pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 MODELS = [
     "alphanet/a0",
+    "efficientnet/efficientnet_b0",
+    "efficientnet/tf_efficientnet_b0",
+    "efficientnet_x/efficientnet-x-b0",
+    "efficientnet_x/efficientnet-x-tpu-b1",
     "fbnet/FBNetV2_F1",
     "fbnet/dmasking_f1",
     "gpunet/GPUNet-P0",
     "gpunet/GPUNet-2",
     "lanet/LaNet_CIFAR10_128",
+    "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25",
+    "ofa/cpu_lat-10ms_top1-71.1_finetune-25",
+    "regnet/RegNetX-200MF",
+    "regnet/RegNetY-200MF",
+    "resnest/resnest50",
+    "resnest/resnest50_fast_4s2x40d",
 ]
 
 

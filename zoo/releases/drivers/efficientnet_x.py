@@ -11,7 +11,7 @@ from zoo.card import ModelCard
 from zoo.errors import MissingPackageError, ReleaseError
 from zoo.releases.drivers import import_original
 from zoo.releases.graph_network import GraphNetwork
-from zoo.tensorflow_model import TensorFlowModel
+from zoo.tensorflow_model import TensorFlowModel, load_triton_first
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def _require_keras_2(model: str) -> None:
     """The release's layers are Keras 2's, which TensorFlow takes from a package where TF_USE_LEGACY_KERAS is set."""
+    load_triton_first()
     import tensorflow as tf
 
     try:
