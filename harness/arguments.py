@@ -15,6 +15,7 @@ from harness.option_types import duration_s
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
+    AUTO,
     DEFAULT_BUDGET_S,
     DEFAULT_EXPORTER,
     DEFAULT_OPSET,
@@ -22,6 +23,8 @@ from harness.request import (
     EXPORTERS,
     INT8_SCHEMES,
     PRECISIONS,
+    PROBE,
+    RELEASED,
     RunRequest,
 )
 from harness.trial import TimingSettings
@@ -79,13 +82,6 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
-        "--weights",
-        default="probe",
-        metavar="FILE",
-        help="a released checkpoint of the one model selected; by default seeded probe weights: the "
-        "same operations on numbers that know nothing",
-    )
-    group.add_argument(
         "--resolution", type=int, metavar="R", help="input size in pixels of one's own models (224); the zoo's is fixed"
     )
     group.add_argument(
@@ -96,6 +92,27 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="where artifacts are kept (the user's cache directory)"
+    )
+
+
+def _add_weights_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("weights", "docs/weights.md")
+    group.add_argument(
+        "--weights",
+        default=PROBE,
+        metavar="WHICH",
+        help=f"{PROBE} (by default): seeded ones, the same operations on numbers that know nothing; {RELEASED}: the "
+        f"release's, fetched where the cache does not hold them; {AUTO}: the release's where they can be had; or a "
+        "checkpoint's path, for the one model selected",
+    )
+    group.add_argument(
+        "--mirror", default="", metavar="DIR-or-URL", help="fetch from there instead of the releases' own servers"
+    )
+    group.add_argument(
+        "--weights-lock",
+        type=Path,
+        metavar="FILE",
+        help="lock file with the digests of released weights, as fetch --lock has it (the cache's own)",
     )
 
 
@@ -117,7 +134,8 @@ def _add_precision_options(parser: argparse.ArgumentParser) -> argparse._Argumen
         "--calibration-images",
         type=Path,
         metavar="DIR",
-        help="folder of images that int8 takes its ranges from; by default generated ones, with a warning",
+        help="folder of images that int8 takes its ranges from, and on which alphanet's released weights are "
+        "recalibrated; by default generated ones, with a warning",
     )
     return group
 
@@ -204,6 +222,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
     _add_precision_options(parser)
     add_gpu_options(parser)
+    _add_weights_options(parser)
     _add_conversion_options(parser)
 
 
@@ -254,6 +273,7 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     _add_precision_options(parser)
     add_gpu_options(parser)
+    _add_weights_options(parser)
     _add_conversion_options(parser)
 
 
@@ -292,6 +312,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
     )
+    _add_weights_options(convert)
     _add_conversion_options(convert)
     _add_run(commands)
     _add_profile(commands)

@@ -91,6 +91,7 @@ class TensorFlowModel:
         self.card = card
         self.module = module
         self.weights = ""
+        self.checkpoint: Mapping[str, str] = {}
         self.needs_recalibration = False
         self.recalibrated: Mapping[str, Any] | None = None
         module.build((None, card.resolution, card.resolution, 3))

@@ -38,6 +38,7 @@ class TorchModel:
         self.card = card
         self.module = module.eval().requires_grad_(False)
         self.weights = ""
+        self.checkpoint: Mapping[str, str] = {}
         self.needs_recalibration = False
         self.recalibrated: Mapping[str, Any] | None = None
         self._deploy = deploy

@@ -63,7 +63,7 @@ class TrainingImages:
         Raises:
             WeightsError: the folder holds no image.
         """
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+        found = _listed(folder)
         if not found:
             kinds = ", ".join(sorted(_SUFFIXES))
             raise WeightsError(f"{folder} holds no image ({kinds}) to recalibrate on; give a folder that does")
@@ -104,6 +104,12 @@ class TrainingImages:
             with _seeded(self.seed + index):
                 pixels = np.stack([np.asarray(augment(_opened(path))) for path in chosen])
             yield (pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255 - mean) / std
+
+
+# A folder may hold a million images, and is asked for by every model that is recalibrated.
+@functools.lru_cache(maxsize=4)
+def _listed(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES))
 
 
 @functools.lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoo.checkpoints import FetchedCheckpoint, FetchError, FetchSettings, fetch
 from zoo.errors import WeightsError
+from zoo.files import file_sha256
 from zoo.native import NativeModel
 
 if TYPE_CHECKING:
@@ -43,11 +44,16 @@ def apply_weights(
         WeightsError: a checkpoint that cannot be opened or does not fit, or a folder without images.
     """
     fetched = _fetched(native.card, weights, settings)
-    if fetched is None and str(weights) in (PROBE, AUTO):
+    if fetched:
+        native.load_file(fetched.path)
+        native.weights = RELEASED
+        native.checkpoint = {"sha256": fetched.sha256, "url": fetched.url, "tag": fetched.tag}
+    elif str(weights) in (PROBE, AUTO):
         native.apply_probe()
-        return
-    native.load_file(fetched.path if fetched else Path(str(weights)))
-    native.weights = RELEASED if fetched else FILE
+    else:
+        path = Path(str(weights))
+        native.load_file(path)
+        native.checkpoint = {"sha256": file_sha256(path)}
     if native.needs_recalibration and calibration_images is not None:
         _recalibrate(native, calibration_images)
 
