@@ -22,10 +22,11 @@ from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
+from zoo.releases import RELEASE
 
 _POLL_S = 0.5
 _LOG_TAIL_CHARACTERS = 600
-_UNSUPPORTED = ("MissingPackageError",)
+_UNSUPPORTED = ("MissingPackageError", "MissingSourcesError")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +77,19 @@ def _die_first() -> None:
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _load(request: ConversionRequest) -> Any:
+def _load(request: ConversionRequest, store: ArtifactStore) -> Any:
     import zoo
     from zoo import own
 
     if request.is_own:
         return own.load(request.model, request.resolution)
-    weights = request.released or request.weights
-    return zoo.load(request.model, weights, calibration_images=request.recalibration_images)
+    return zoo.load(
+        request.model,
+        request.released or request.weights,
+        calibration_images=request.recalibration_images,
+        implementation=request.implementation,
+        cache_dir=store.root.parent,
+    )
 
 
 def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
@@ -93,8 +99,8 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
     if source is None:
         from converters.convert import convert_native
 
-        servers.use_one_thread(_framework(base))
-        source = convert_native(_load(base), base, store, _key(base))
+        servers.use_one_thread(_server(base))
+        source = convert_native(_load(base, store), base, store, _key(base))
     return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
 
 
@@ -267,14 +273,18 @@ def _key(request: ConversionRequest) -> str | None:
     return None if request.is_own else stored_under(request, zoo.card(request.model))
 
 
-def _framework(request: ConversionRequest) -> str:
+def _server(request: ConversionRequest) -> str:
+    """The server that a conversion is forked from."""
     import zoo
 
+    if request.implementation == RELEASE:
+        # Original code may want its own version of what a server has imported, and variables set before that.
+        return servers.NO_FRAMEWORK
     return "pytorch" if request.is_own else zoo.card(request.model).release.framework
 
 
 def _start(request: ConversionRequest, store: ArtifactStore) -> _Job:
     folder = tempfile.TemporaryDirectory(prefix="baseline-zoo-")
-    framework = servers.NO_FRAMEWORK if find(request.in_fp32(), store) else _framework(request)
-    process = servers.start(framework, _child, (request, folder.name, str(store.root.parent), os.getpid()))
+    server = servers.NO_FRAMEWORK if find(request.in_fp32(), store) else _server(request)
+    process = servers.start(server, _child, (request, folder.name, str(store.root.parent), os.getpid()))
     return _Job(request, folder, process, time.monotonic())

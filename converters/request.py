@@ -12,6 +12,8 @@ from converters import pytorch, tensorflow
 from converters.artifact import file_sha256
 from zoo.card import ModelCard, json_sha256
 from zoo.checkpoints import FetchedCheckpoint
+from zoo.releases import OWN, RELEASE
+from zoo.releases.pins import release_source
 from zoo.training_images import TrainingImages
 from zoo.weights import FILE, PROBE, RELEASED
 
@@ -58,6 +60,8 @@ class ConversionRequest:
     """The release's checkpoint, fetched already; `weights` is then not looked at."""
     recalibration_images: Path | None = None
     """A folder of training images, for a release that recalibrates on some."""
+    implementation: str = OWN
+    """One of `zoo.releases.IMPLEMENTATIONS`."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     batch: int = 1
@@ -94,17 +98,25 @@ class ConversionRequest:
         return installed_versions(tensorflow.PACKAGES if self.exporter == tensorflow.EXPORTER else pytorch.PACKAGES)
 
 
-def _implementation(card: ModelCard) -> dict[str, str]:
-    """What builds the network: the release's package, or this project's own definition by its source text."""
-    if card.release.package:
-        return installed_versions((card.release.package.split("==")[0],))
+def _source_texts(*packages: str) -> str:
+    """Digest of the source files of some packages of this project."""
     texts = {
         f"{package}/{file.name}": file.read_text("utf-8")
-        for package in ("zoo.architectures", "zoo.adapters")
+        for package in packages
         for file in resources.files(package).iterdir()
         if file.is_file()
     }
-    return {"own definition": json_sha256(texts)}
+    return json_sha256(texts)
+
+
+def implementation_versions(card: ModelCard, implementation: str) -> dict[str, str]:
+    """What builds the network, and in which version: the original code, the release's package, or this project's own definition."""
+    if implementation == RELEASE:
+        commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
+        return {**commits, "drivers": _source_texts("zoo.releases.drivers")}
+    if card.release.package:
+        return installed_versions((card.release.package.split("==")[0],))
+    return {"own definition": _source_texts("zoo.architectures", "zoo.adapters")}
 
 
 def _weights_facts(request: ConversionRequest, card: ModelCard) -> Any:
@@ -143,7 +155,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
             "preprocessing": dataclasses.asdict(card.preprocessing),
             "weights": weights,
             "exporter": request.exporter,
-            "versions": {**request.exporter_versions(), **_implementation(card)},
+            "versions": {**request.exporter_versions(), **implementation_versions(card, request.implementation)},
             "opset": request.opset,
             "batch": request.batch,
             "precision": "fp32",

@@ -21,6 +21,7 @@ from harness.request import (
     DEFAULT_OPSET,
     DEFAULT_ROUNDS,
     EXPORTERS,
+    IMPLEMENTATIONS,
     INT8_SCHEMES,
     PRECISIONS,
     PROBE,
@@ -69,7 +70,7 @@ Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request
 )
 
 
-def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
+def _add_conversion_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("conversion")
     group.add_argument(
         "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
@@ -92,6 +93,17 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="where artifacts are kept (the user's cache directory)"
+    )
+    return group
+
+
+def _add_implementation_option(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--implementation",
+        choices=IMPLEMENTATIONS,
+        default=IMPLEMENTATIONS[0],
+        help="own: the release's package, or this project's definition of the network; release: the original code "
+        "itself, as `python -m zoo fetch --sources` checked it out (%(default)s)",
     )
 
 
@@ -223,7 +235,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_precision_options(parser)
     add_gpu_options(parser)
     _add_weights_options(parser)
-    _add_conversion_options(parser)
+    _add_implementation_option(_add_conversion_options(parser))
 
 
 def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -274,7 +286,7 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_precision_options(parser)
     add_gpu_options(parser)
     _add_weights_options(parser)
-    _add_conversion_options(parser)
+    _add_implementation_option(_add_conversion_options(parser))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -313,7 +325,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
     )
     _add_weights_options(convert)
-    _add_conversion_options(convert)
+    _add_implementation_option(_add_conversion_options(convert))
     _add_run(commands)
     _add_profile(commands)
     verify = commands.add_parser(

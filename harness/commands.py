@@ -128,6 +128,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
         weights=getattr(arguments, "weights", PROBE),
         mirror=getattr(arguments, "mirror", ""),
         weights_lock=getattr(arguments, "weights_lock", None),
+        implementation=getattr(arguments, "implementation", RunRequest.implementation),
         exporter=arguments.exporter,
         opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,

@@ -6,21 +6,20 @@ nor a lack of network is taken for a slow or a failed conversion.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from harness.errors import HarnessError
 from harness.progress import Progress
 from harness.request import AUTO, PROBE, RELEASED, RunRequest
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
     from converters.request import ConversionRequest
-    from zoo.card import ModelCard
-    from zoo.checkpoints import FetchedCheckpoint, FetchSettings
+    from zoo.checkpoints.batch import Outcome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,76 +39,77 @@ def with_weights(request: RunRequest, cache_dir: Path, say: Callable[[str], None
         cache_dir: the project's cache directory, in which checkpoints lie too.
         say: is told, in one line, how many models get the probe's weights instead (`auto`).
         offline: whether to look at what is in the cache alone.
+
+    Raises:
+        HarnessError: a package that fetches is not installed.
     """
     wanted = request.conversions()
     if request.weights not in (RELEASED, AUTO):
         return Resolved(wanted)
-    from zoo.checkpoints import FetchSettings
-
-    settings = FetchSettings(cache_dir, mirror=request.mirror, lock=request.weights_lock, offline=offline)
-    fetched, reasons = _fetched(request.cards(), settings)
+    found = {outcome.card.name: outcome for outcome in _fetched(request, cache_dir, offline)}
+    missing = [outcome for outcome in found.values() if outcome.fetched is None]
+    if request.weights == AUTO and missing:
+        say(_summary(missing, len(found)))
     conversions, failed = [], []
     for one in wanted:
-        if one.is_own:
+        outcome = found.get(one.model)
+        if outcome is None:
             conversions.append(one)
-        elif one.model in fetched:
-            conversions.append(dataclasses.replace(one, weights=PROBE, released=fetched[one.model]))
+        elif outcome.fetched:
+            conversions.append(dataclasses.replace(one, weights=PROBE, released=outcome.fetched))
         elif request.weights == AUTO:
             conversions.append(dataclasses.replace(one, weights=PROBE, recalibration_images=None))
         else:
-            failed.append(_failure(one, *reasons[one.model]))
-    if request.weights == AUTO and reasons:
-        say(_summary(reasons, len(fetched) + len(reasons)))
+            failed.append(_failure(one, outcome))
     return Resolved(conversions, failed)
 
 
-def _fetched(
-    cards: list[ModelCard], settings: FetchSettings
-) -> tuple[dict[str, FetchedCheckpoint], dict[str, tuple[str, str]]]:
-    """By model: the checkpoints that can be had, and status and reason of the others."""
-    from zoo.checkpoints import UnreachableError, fetch
-    from zoo.errors import WeightsError
+def _fetched(request: RunRequest, cache_dir: Path, offline: bool) -> list[Outcome]:
+    """What became of each model's checkpoint, in the catalogue's order.
 
-    fetched: dict[str, FetchedCheckpoint] = {}
-    reasons: dict[str, tuple[str, str]] = {}
-    silent: dict[str, str] = {}
-    with Progress("fetch", len(cards)) as progress:
-        for card in cards:
-            if not card.checkpoint.url:
-                reasons[card.name] = "unsupported", f"no checkpoint of {card.name} was ever published"
-                progress.step(reasons[card.name][1])
-                continue
-            # A host that did not answer once is not waited for again; the cache may hold the file.
-            host = next((host for host in _hosts(card, settings) if host in silent), None)
-            chosen = dataclasses.replace(settings, offline=True) if host else settings
-            try:
-                fetched[card.name] = fetch(card, chosen)
-            except WeightsError as error:
-                if isinstance(error, UnreachableError):
-                    silent.setdefault(error.host, str(error))
-                reasons[card.name] = "failed", silent[host] if host else str(error)
-            problem = reasons.get(card.name)
-            progress.step(f"{card.name}: {problem[1] if problem else 'at hand'}", problem=problem is not None)
-    return fetched, reasons
+    Raises:
+        HarnessError: see `with_weights`.
+    """
+    try:
+        from zoo.checkpoints import FetchSettings
+        from zoo.checkpoints.batch import fetch_many
+        from zoo.checkpoints.progress import listener_for
+
+        cards = request.cards()
+        listener = listener_for(sys.stderr)
+        settings = FetchSettings(cache_dir, request.mirror, request.weights_lock, offline, listener)
+        outcomes = []
+        with Progress("weights", len(cards)) as progress:
+            for outcome in fetch_many(cards, settings):
+                outcomes.append(outcome)
+                progress.step(f"{outcome.card.name}: {_told(outcome)}", problem=outcome.fetched is None)
+    except ModuleNotFoundError as error:
+        raise HarnessError(
+            f"--weights {request.weights} needs {error.name}, which is not installed here: "
+            "pip install 'baseline-zoo[weights]'"
+        ) from error
+    return outcomes
 
 
-def _hosts(card: ModelCard, settings: FetchSettings) -> tuple[str, ...]:
-    """The hosts that a card's file may come from."""
-    return tuple(urlsplit(url).hostname or "" for url in (settings.chosen_mirror, card.checkpoint.url) if url)
+def _told(outcome: Outcome) -> str:
+    if outcome.fetched:
+        return "in the cache" if outcome.was_cached else "fetched"
+    return outcome.problem or "none was published"
 
 
-def _failure(request: ConversionRequest, status: str, reason: str) -> Conversion:
+def _failure(request: ConversionRequest, outcome: Outcome) -> Conversion:
     from converters.pool import Conversion
 
-    return Conversion(request, status, f"{reason}; --weights auto takes the probe's where there are no others")
+    if outcome.published:
+        return Conversion(request, "failed", outcome.problem)
+    reason = f"no checkpoint of {outcome.card.name} was ever published; --weights auto takes the probe's for it"
+    return Conversion(request, "unsupported", reason)
 
 
-def _summary(reasons: dict[str, tuple[str, str]], count: int) -> str:
+def _summary(missing: Sequence[Outcome], count: int) -> str:
     """One line for however many models."""
-    unpublished = sum(status == "unsupported" for status, _ in reasons.values())
-    told = collections.Counter(reason for status, reason in reasons.values() if status != "unsupported")
-    parts = [f"{unpublished} were never published"] if unpublished else []
-    if told:
-        first, _ = told.most_common(1)[0]
-        parts.append(f"{told.total()} cannot be had, as: {first}")
-    return f"warning: {len(reasons)} of {count} models get the probe's seeded weights: {'; '.join(parts)}"
+    problems = [outcome.problem for outcome in missing if outcome.published]
+    parts = [f"{len(missing) - len(problems)} were never published"] if len(problems) < len(missing) else []
+    if problems:
+        parts.append(f"{len(problems)} cannot be had, the first because: {problems[0]}")
+    return f"warning: {len(missing)} of {count} models get the probe's seeded weights: {'; '.join(parts)}"

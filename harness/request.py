@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from converters.request import ConversionRequest
     from zoo.card import ModelCard
 
-# The converters' own, which cannot be imported where nothing is converted; a test holds them equal.
+# The converters' and the zoo's own, which cannot be imported where nothing is converted; a test holds them equal.
 EXPORTERS = ("dynamo", "torchscript")
+IMPLEMENTATIONS = ("own", "release")
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -57,6 +58,8 @@ class RunRequest:
     """A folder or URL that released weights are fetched from, instead of the releases' own servers."""
     weights_lock: Path | None = None
     """The lock file with the digests of released weights; the cache's own where None."""
+    implementation: str = IMPLEMENTATIONS[0]
+    """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     resolution: int | None = None
@@ -122,6 +125,7 @@ class RunRequest:
 
     def _check_weights(self) -> None:
         cards = self.cards()
+        self._check_implementation(cards)
         if self.weights in (RELEASED, AUTO):
             return
         for option, value in (("--mirror", self.mirror), ("--weights-lock", self.weights_lock)):
@@ -138,6 +142,21 @@ class RunRequest:
     def recalibrates(self, card: ModelCard) -> bool:
         """Whether the card's weights are recalibrated on the images that are given."""
         return card.checkpoint.recalibration and self.weights != PROBE and self.calibration_images is not None
+
+    def _check_implementation(self, cards: list[ModelCard]) -> None:
+        """Refuses original code of what has none; a checkout that is not there costs its models' rows alone."""
+        if self.implementation == IMPLEMENTATIONS[0]:
+            return
+        from zoo.errors import ReleaseError
+        from zoo.releases.pins import release_source
+
+        if self.own_models:
+            raise HarnessError(f"--implementation {self.implementation}: {self.own_models[0]} has no release")
+        try:
+            for source in dict.fromkeys(card.source for card in cards):
+                release_source(source)
+        except ReleaseError as error:
+            raise HarnessError(f"--implementation {self.implementation}: {error}") from error
 
     def _check_calibration(self) -> None:
         folder = self.calibration_images
@@ -178,6 +197,7 @@ class RunRequest:
             "--weights": self.weights != PROBE,
             "--mirror": self.mirror != "",
             "--weights-lock": self.weights_lock is not None,
+            "--implementation": self.implementation != IMPLEMENTATIONS[0],
             "--exporter": self.exporter != DEFAULT_EXPORTER,
             "--opset": self.opset != DEFAULT_OPSET,
             "--resolution": self.resolution is not None,
@@ -201,6 +221,7 @@ class RunRequest:
         backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
         common = ConversionRequest(
             "",
+            implementation=self.implementation,
             exporter=self.exporter,
             opset=self.opset,
             batch=self.batch,

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zoo import adapters
+from zoo import adapters, releases
 from zoo.card import ModelCard
 from zoo.catalog.reader import all_cards
 from zoo.errors import UnknownModelError
+from zoo.releases import OWN
 from zoo.selection import select
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def load(
     *,
     settings: FetchSettings | None = None,
     calibration_images: Path | None = None,
+    implementation: str = OWN,
+    cache_dir: Path | None = None,
 ) -> NativeModel:
     """The native model of a card, with its weights.
 
@@ -71,16 +74,22 @@ def load(
         settings: how released weights are fetched.
         calibration_images: folder of training images, for AlphaNet: its released weights need them for their
             running statistics (`NativeModel.needs_recalibration`).
+        implementation: `own` for the network as this project builds it; `release` for the original code itself, which
+            has to be in the cache, and wants a process of its own (`zoo.releases.build`).
+        cache_dir: the cache that holds the original code; the user's by default.
 
     Raises:
         UnknownModelError: no such model.
         MissingPackageError: the source's package is not installed.
         FetchError: the released weights cannot be had.
+        ReleaseError: the original code is not in the cache, or does not build this model.
         WeightsError: the checkpoint cannot be opened or does not fit.
     """
-    from zoo.weights import apply_weights
+    from zoo.weights import apply_weights, at_hand
 
     facts = card(model) if isinstance(model, str) else model
-    native = adapters.build(facts)
-    apply_weights(native, weights, settings, calibration_images)
+    # Before the original code is built, which closes the process to the network.
+    checkpoint = at_hand(facts, weights, settings)
+    native = adapters.build(facts) if implementation == OWN else releases.build(facts, cache_dir)
+    apply_weights(native, checkpoint, calibration_images)
     return native

@@ -129,6 +129,11 @@ class ModelCard:
         """Full name, `<source>/<variant>`."""
         return f"{self.source}/{self.variant}"
 
+    @property
+    def implementation(self) -> str:
+        """Whose code the zoo builds it by: `package` (the release's package) or `own` (this project's definition)."""
+        return "package" if self.release.package else "own"
+
     def network_facts(self) -> dict[str, Any]:
         """What defines the computation: two cards with equal facts are one network.
 

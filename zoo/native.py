@@ -18,6 +18,8 @@ class NativeModel(Protocol):
     card: ModelCard
     module: Any
     """The framework object: a `torch.nn.Module` in evaluation mode, or a Keras model."""
+    implementation: str
+    """Whose code built it: `package` (the release's package), `own` (this project's definition) or `release`."""
     weights: str
     """What the weights are: `probe`, `released` (fetched from the release), `file` (another checkpoint) or `own`."""
     needs_recalibration: bool

@@ -90,6 +90,7 @@ class TensorFlowModel:
         """
         self.card = card
         self.module = module
+        self.implementation = card.implementation
         self.weights = ""
         self.checkpoint: Mapping[str, str] = {}
         self.needs_recalibration = False

@@ -37,6 +37,7 @@ class TorchModel:
         """
         self.card = card
         self.module = module.eval().requires_grad_(False)
+        self.implementation = card.implementation
         self.weights = ""
         self.checkpoint: Mapping[str, str] = {}
         self.needs_recalibration = False

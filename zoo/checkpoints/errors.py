@@ -10,11 +10,7 @@ class FetchError(WeightsError):
 
 
 class UnreachableError(FetchError):
-    """Nobody answered at a host: other files of the same host need not be tried now."""
-
-    def __init__(self, message: str, host: str) -> None:
-        super().__init__(message)
-        self.host = host
+    """Nobody answered where the file is kept: other files of the same place need not be tried now."""
 
 
 class TransientError(FetchError):
@@ -24,3 +20,7 @@ class TransientError(FetchError):
         super().__init__(message)
         self.wait_s = wait_s
         """What the server asked to wait before the next attempt; 0 where it asked nothing."""
+
+
+class NoConnectionError(TransientError):
+    """No connection came about: the name is unknown, the host silent, or the port closed."""
