@@ -123,7 +123,7 @@ def compare(
         "numbers of parameters differ": ours.parameters != theirs.parameters,
         "numbers of multiply-adds differ": ours.macs != theirs.macs,
         f"signatures differ: {_shape_differences(ours, theirs) or 'types'}": not signature_equal,
-        "exported graphs differ": not operators_in_order,
+        f"exported graphs differ: {note}": not operators_in_order,
     }
     reason = "; ".join(text for text, holds in problems.items() if holds)
     return ReleaseComparison(

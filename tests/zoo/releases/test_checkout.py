@@ -114,13 +114,13 @@ def test_a_full_disk_that_the_system_tells_of_is_told(upstream, tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkout, "_clone", full)
-    with pytest.raises(ReleaseError, match="no space left.*then run again"):
+    with pytest.raises(ReleaseError, match=r"no space left.*then run again"):
         check_out(upstream.pin(), tmp_path)
 
 
 def test_a_cache_that_may_not_be_written_is_told(upstream, tmp_path):
     (tmp_path / "releases").write_text("a file in the folder's place")
-    with pytest.raises(ReleaseError, match="cannot be kept in .*releases"):
+    with pytest.raises(ReleaseError, match=r"cannot be kept in .*releases"):
         check_out(upstream.pin(), tmp_path)
 
 

@@ -111,6 +111,18 @@ def test_the_exit_code_is_one_where_a_model_is_not_equal(capsys, tmp_path):
     assert "no_sources" in capsys.readouterr().out
 
 
+def test_what_is_finished_is_kept_where_the_command_is_interrupted(tmp_path, capsys, monkeypatch):
+    def hold(cards, settings):
+        yield ReleaseComparison(cards[1].name, "equal")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "hold_all", hold)
+    with pytest.raises(KeyboardInterrupt):
+        commands.verify(parsed("--against-release", "gpunet", "--output", str(tmp_path / "t.csv")))
+    assert CARDS[1].name in capsys.readouterr().out
+    assert (tmp_path / "t.csv").read_text().splitlines()[1].startswith(f"{CARDS[1].name},equal,")
+
+
 def test_exported_graphs_are_compared_unless_they_are_not_wanted(monkeypatch):
     seen = []
 
@@ -129,7 +141,8 @@ def test_exported_graphs_are_compared_unless_they_are_not_wanted(monkeypatch):
         (["nothing-like-it"], UnknownModelError, "unknown model"),
         (["lanet", "--output", "x.txt"], ReleaseError, "ends in"),
         (["lanet", "--workers", "-1"], ZooError, "--workers -1"),
-        (["lanet", "--timeout", "-1"], ZooError, "--timeout -1"),
+        (["lanet", "--timeout", "0"], ZooError, "--timeout 0"),
+        (["lanet", "--memory", "-1"], ZooError, "--memory -1"),
     ],
 )
 def test_a_bad_request_is_refused(words, error, message):
