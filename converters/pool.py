@@ -81,9 +81,7 @@ def _load(request: ConversionRequest, store: ArtifactStore) -> Any:
 
     if request.is_own:
         return own.load(request.model, request.resolution)
-    return zoo.load(
-        request.model, request.weights, implementation=request.implementation, cache_dir=store.root.parent
-    )
+    return zoo.load(request.model, request.weights, implementation=request.implementation, cache_dir=store.root.parent)
 
 
 def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:

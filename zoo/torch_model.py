@@ -194,4 +194,3 @@ def misfits(
         if name in given and given[name] != own[name]
     ]
     return shortened(problems)
-

@@ -53,16 +53,14 @@ def _attempt(
         return
     with _answer(session, url, wanted, patience) as response:
         _check_status(response, url, part)
-        with part.open(url, response.status_code, response.headers) as file:
+        # Around the file's closing too, which writes what is still buffered.
+        with explained(part.path), part.open(url, response.status_code, response.headers) as file:
             done_bytes = file.tell()
             listener.started(part.target.name, done_bytes, part.total_bytes)
             for chunk in _chunks(response, patience):
-                with explained(part.path):
-                    file.write(chunk)
+                file.write(chunk)
                 done_bytes += len(chunk)
                 listener.advanced(done_bytes)
-            with explained(part.path):
-                file.flush()
     if not part.complete():
         raise TransientError(f"the connection ended after {part.size} of {part.total_bytes} bytes")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -11,9 +12,13 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
+import zoo
 from tests.fakes import release_server as replies
 from tests.fakes.checkpoints import checkpoint_bytes, files_under
+from zoo.checkpoints.location import locate
 from zoo.cli import main
 
 MODEL = "regnet/RegNetX-200MF"
@@ -176,6 +181,7 @@ def rest_of_one(handler, data):
 
 _SMALL_DISK = """
 import resource, sys
+from zoo.checkpoints.location import locate
 from zoo.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 sys.exit(main(sys.argv[1:]))
@@ -194,13 +200,6 @@ def test_a_disk_that_fills_up(server, tmp_path):
 
 def test_the_hub_of_the_environment(server, tmp_path):
     """HF_ENDPOINT names another Hub, as for everything else that uses it."""
-    from safetensors.torch import save
-
-    from zoo.checkpoints.location import locate
-    import hashlib
-    import torch
-    import zoo
-
     data = save({"a": torch.ones(3)})
     repository = locate(zoo.card("efficientnet_b1")).identifier
     facts = {"X-Repo-Commit": "c" * 40, "X-Linked-Etag": f'"{hashlib.sha256(data).hexdigest()}"'}
