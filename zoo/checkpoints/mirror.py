@@ -51,9 +51,11 @@ def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, listene
     with explained(part.path):
         part.path.parent.mkdir(parents=True, exist_ok=True)
         done_bytes = 0
-        with source.open("rb") as opened, part.path.open("wb") as file:
-            listener.started(part.target.name, 0, source.stat().st_size)
-            while chunk := opened.read(_CHUNK_BYTES):
-                done_bytes += file.write(chunk)
-                listener.advanced(done_bytes)
-    listener.finished()
+        try:
+            with source.open("rb") as opened, part.path.open("wb") as file:
+                listener.started(part.target.name, 0, source.stat().st_size)
+                while chunk := opened.read(_CHUNK_BYTES):
+                    done_bytes += file.write(chunk)
+                    listener.advanced(done_bytes)
+        finally:
+            listener.finished()

@@ -57,7 +57,7 @@ def test_what_can_be_had_is_had(server, tmp_path, capsys):
     assert said.out.startswith(f"{MODEL}  ")
     assert "regnet/RegNetX-400MF: http://127.0.0.1" in said.err
     summary = said.err.splitlines()[-1]
-    assert summary.endswith("; 1 were never published; 1 could not be had: regnet/RegNetX-400MF")
+    assert summary.endswith("; 1 had none published; 1 could not be had: regnet/RegNetX-400MF")
     assert PLACE in lock.read_text()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.suffix == ".toml") == []
 
