@@ -26,9 +26,11 @@ from converters.request import (
     stored_under,
 )
 from converters.verify import verify
+from converters.weights import weights_facts, weights_warnings, with_finite_statistics
 from zoo.card import json_sha256
 from zoo.native import NativeModel
 from zoo.releases import OWN, RELEASE
+from zoo.weights import PROBE
 
 PROVENANCE_SCHEMA = 1
 
@@ -41,12 +43,12 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
     return {
         "schema": PROVENANCE_SCHEMA,
         "converter_revision": CONVERTER_REVISION,
-        "models": [card.name] if request.is_own or native.weights == "file" else sharing_models(card),
+        "models": sharing_models(card) if native.weights == PROBE else [card.name],
         "network_facts": card.network_facts(),
         "release": dataclasses.asdict(card.release),
         "implementation": native.implementation,
         **({"original_code": commits} if commits else {}),
-        "weights": {"kind": native.weights, "sha256": native.weights_sha256()},
+        "weights": weights_facts(native),
         "parameters": native.count_parameters(),
         "macs": native.count_macs(),
         "classes": card.classes,
@@ -59,6 +61,7 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
         "input": {"name": pytorch.INPUT_NAME, "shape": shape, "dtype": "float32"},
         "output": {"name": pytorch.OUTPUT_NAME},
         "operators": histogram(model),
+        **({"warnings": texts} if (texts := weights_warnings(native)) else {}),
     }
 
 
@@ -141,6 +144,7 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         MissingPackageError: the framework's exporter is not installed.
     """
     request = request.resolved(native.card)
+    native = with_finite_statistics(native)
     staged = store.staging()
     try:
         started = time.perf_counter()

@@ -51,6 +51,8 @@ class PoolSettings:
     workers: int = 0
     """Conversions at a time; as many as physical cores by default."""
     timeout_s: float = 900.0
+    recalibration_timeout_s: float = 4 * 3600.0
+    """Added to that where a network is recalibrated: thousands of images are decoded and run through it."""
     memory_limit_mib: int = 0
     """Resident memory a conversion may take; by default an equal share of nine tenths of what is free."""
 
@@ -58,7 +60,7 @@ class PoolSettings:
         """The same with the machine's own figures for what was left to it."""
         workers = self.workers or psutil.cpu_count(logical=False) or 1
         memory = self.memory_limit_mib or int(psutil.virtual_memory().available / 2**20 * 0.9 / workers)
-        return PoolSettings(workers, self.timeout_s, memory)
+        return dataclasses.replace(self, workers=workers, memory_limit_mib=memory)
 
 
 def _exit_with(parent_pid: int) -> None:
@@ -81,7 +83,13 @@ def _load(request: ConversionRequest, store: ArtifactStore) -> Any:
 
     if request.is_own:
         return own.load(request.model, request.resolution)
-    return zoo.load(request.model, request.weights, implementation=request.implementation, cache_dir=store.root.parent)
+    return zoo.load(
+        request.model,
+        request.released or request.weights,
+        calibration_images=request.recalibration_images,
+        implementation=request.implementation,
+        cache_dir=store.root.parent,
+    )
 
 
 def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
@@ -159,14 +167,18 @@ class _Job:
 
     def over_limits(self, settings: PoolSettings) -> tuple[str, str] | None:
         """Status and reason where the conversion may not go on."""
-        if time.monotonic() - self.started > settings.timeout_s:
-            return "timeout", f"not converted within {settings.timeout_s:.0f} s (--conversion-timeout)"
+        allowed_s = settings.timeout_s
+        if self.request.recalibration_images:
+            allowed_s += settings.recalibration_timeout_s
+        if time.monotonic() - self.started > allowed_s:
+            return "timeout", f"not converted within {allowed_s:.0f} s (--conversion-timeout)"
         try:
             used_mib = psutil.Process(self.process.pid).memory_info().rss / 2**20
         except psutil.Error:
             return None
         if used_mib > settings.memory_limit_mib:
-            return "out_of_memory", f"the conversion took more than {settings.memory_limit_mib} MiB"
+            limit = f"{settings.memory_limit_mib} MiB"
+            return "out_of_memory", f"the conversion took more than {limit}; fewer --workers leave more to each"
         return None
 
     def finish(self) -> Conversion:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 import zoo
 from converters import pytorch, tensorflow
 from converters.artifact import file_sha256
 from zoo.card import ModelCard, json_sha256
+from zoo.checkpoints import FetchedCheckpoint
 from zoo.releases import OWN, RELEASE
 from zoo.releases.pins import release_source
+from zoo.training_images import TrainingImages
+from zoo.weights import FILE, PROBE, RELEASED
 
 CONVERTER_REVISION = 1
 """Raised whenever this package's own part in an artifact changes, so that old entries are not taken for new."""
@@ -50,8 +54,12 @@ class ConversionRequest:
 
     model: str
     """Full name of a model of the zoo, or `module:function` of one's own."""
-    weights: str = "probe"
-    """`probe`, or the path of a released checkpoint."""
+    weights: str = PROBE
+    """`probe`, or the path of a checkpoint."""
+    released: FetchedCheckpoint | None = None
+    """The release's checkpoint, fetched already; `weights` is then not looked at."""
+    recalibration_images: Path | None = None
+    """A folder of training images, for a release that recalibrates on some."""
     implementation: str = OWN
     """One of `zoo.releases.IMPLEMENTATIONS`."""
     exporter: str = DEFAULT_EXPORTER
@@ -67,6 +75,13 @@ class ConversionRequest:
     def is_own(self) -> bool:
         """Whether the model is a `module:function` rather than one of the zoo."""
         return ":" in self.model
+
+    @property
+    def weights_kind(self) -> str:
+        """What the weights of a model of the zoo are: `probe`, `released` or `file`."""
+        if self.released:
+            return RELEASED
+        return PROBE if self.weights == PROBE else FILE
 
     def in_fp32(self) -> ConversionRequest:
         """The request of the artifact that this one is made from: itself in fp32."""
@@ -104,6 +119,22 @@ def implementation_versions(card: ModelCard, implementation: str) -> dict[str, s
     return {"own definition": _source_texts("zoo.architectures", "zoo.adapters")}
 
 
+def _weights_facts(request: ConversionRequest, card: ModelCard) -> Any:
+    """What decides the weights: how they came here does not. None where there is no such file."""
+    if request.weights_kind == PROBE:
+        return PROBE
+    if request.released:
+        sha256 = request.released.sha256
+    elif Path(request.weights).is_file():
+        sha256 = file_sha256(Path(request.weights))
+    else:
+        return None
+    if not card.checkpoint.recalibration:
+        return sha256
+    folder = request.recalibration_images
+    return {"checkpoint": sha256, "recalibrated": TrainingImages.of(folder).facts() if folder else None}
+
+
 def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
     """The key of the request's fp32 artifact; None where only converting can tell.
 
@@ -114,11 +145,8 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
     if request.is_own:
         return None
     request = request.resolved(card)
-    if request.weights == "probe":
-        weights = "probe"
-    elif Path(request.weights).is_file():
-        weights = file_sha256(Path(request.weights))
-    else:
+    weights = _weights_facts(request, card)
+    if weights is None:
         return None
     return json_sha256(
         {

@@ -85,9 +85,11 @@ def load(
         ReleaseError: the original code is not in the cache, or does not build this model.
         WeightsError: the checkpoint cannot be opened or does not fit.
     """
-    from zoo.weights import apply_weights
+    from zoo.weights import apply_weights, at_hand
 
     facts = card(model) if isinstance(model, str) else model
+    # Before the original code is built, which closes the process to the network.
+    checkpoint = at_hand(facts, weights, settings)
     native = adapters.build(facts) if implementation == OWN else releases.build(facts, cache_dir)
-    apply_weights(native, weights, settings, calibration_images)
+    apply_weights(native, checkpoint, calibration_images)
     return native

@@ -24,6 +24,8 @@ class NativeModel(Protocol):
     """What the weights are: `probe`, `released` (fetched from the release), `file` (another checkpoint) or `own`."""
     needs_recalibration: bool
     """Whether the running statistics are not this network's: measured on images first, or the logits mean nothing."""
+    checkpoint: Mapping[str, str]
+    """The file that the weights come from: `sha256`, and of a released one `url` and `tag` too; else empty."""
     recalibrated: Mapping[str, Any] | None
     """The training images that the running statistics were measured on (`TrainingImages.facts`); None where they
     are the checkpoint's own."""

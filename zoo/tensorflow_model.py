@@ -92,6 +92,7 @@ class TensorFlowModel:
         self.module = module
         self.implementation = card.implementation
         self.weights = ""
+        self.checkpoint: Mapping[str, str] = {}
         self.needs_recalibration = False
         self.recalibrated: Mapping[str, Any] | None = None
         module.build((None, card.resolution, card.resolution, 3))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.card import ModelCard
 from zoo.checkpoints.archive import CHECKPOINT_LIMITS, refuse_unsafe_zip
+from zoo.checkpoints.content import unlike_torch_checkpoint
 from zoo.errors import WeightsError, first_line, shortened
-from zoo.file_kinds import unlike_checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ def _opened(path: Path, card: ModelCard) -> Any:
     if not path.is_file():
         raise WeightsError(f"no checkpoint file of {card.name} at {path}")
     try:
-        if what := unlike_checkpoint(path):
+        if what := unlike_torch_checkpoint(path):
             raise WeightsError(f"{path} is {what}, and no checkpoint of {card.name}; {next_step(card)}")
         if _is_safetensors(path):
             from safetensors.torch import load_file

@@ -63,7 +63,7 @@ class TrainingImages:
         Raises:
             WeightsError: the folder holds no image.
         """
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+        found = _listed(folder)
         if not found:
             kinds = ", ".join(sorted(_SUFFIXES))
             raise WeightsError(f"{folder} holds no image ({kinds}) to recalibrate on; give a folder that does")
@@ -103,7 +103,15 @@ class TrainingImages:
             chosen = self.files[index * self.batch_size : (index + 1) * self.batch_size]
             with _seeded(self.seed + index):
                 pixels = np.stack([np.asarray(augment(_opened(path))) for path in chosen])
-            yield (pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255 - mean) / std
+            values = pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+            batch: NDArray[np.float32] = (values - mean) / std
+            yield batch
+
+
+# A folder may hold a million images, and is asked for by every model that is recalibrated.
+@functools.lru_cache(maxsize=4)
+def _listed(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES))
 
 
 @functools.lru_cache(maxsize=4)

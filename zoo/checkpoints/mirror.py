@@ -14,8 +14,15 @@ _CHUNK_BYTES = 1 << 22
 
 
 def mirror_folder(mirror: str) -> Path | None:
-    """The folder that a mirror is; None where it is a URL."""
-    parts = urlsplit(mirror)
+    """The folder that a mirror is; None where it is a URL.
+
+    Raises:
+        FetchError: it is neither.
+    """
+    try:
+        parts = urlsplit(mirror)
+    except ValueError as error:
+        raise FetchError(f"the mirror {mirror!r} is no URL ({error}): give a folder or a URL") from error
     if parts.scheme in ("http", "https"):
         return None
     return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()

@@ -148,17 +148,41 @@ def test_two_processes_fetch_the_same_file_once(server, tmp_path):
     assert files_under(tmp_path / "checkpoints") == [PLACE, "lock.toml"]
 
 
+def test_whoever_waits_goes_on_where_the_first_was_killed(server, tmp_path):
+    server.files[f"/{PLACE}"] = LARGE
+    server.script(f"/{PLACE}", replies.stops(0.5), rest_of_one)
+    arguments = ["fetch", MODEL, "--mirror", server.address, "--cache-dir", str(tmp_path)]
+    first = start(*arguments)
+    wait_for_part(first, tmp_path)
+    second = start(*arguments)
+    for line in second.stderr:
+        if "another process works on" in line:
+            break
+    first.kill()
+    said, problems = second.communicate(timeout=60)
+    first.communicate()
+    assert second.returncode == 0, problems
+    assert PLACE in said
+    assert len(server.requests) == 2
+    assert (tmp_path / "checkpoints" / PLACE).read_bytes() == LARGE
+
+
+def wait_for_part(process, cache):
+    """Until a good part of the file is there."""
+    part = cache / "checkpoints" / f"{PLACE}.part"
+    pause = threading.Event()
+    while not part.exists() or part.stat().st_size < len(LARGE) // 4:
+        assert process.poll() is None
+        pause.wait(0.02)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_was_begun_is_gone_on_with(server, tmp_path, number):
     server.files[f"/{PLACE}"] = LARGE
     server.script(f"/{PLACE}", replies.stops(0.5))
     arguments = ["fetch", MODEL, "--mirror", server.address, "--cache-dir", str(tmp_path)]
     process = start(*arguments)
-    part = tmp_path / "checkpoints" / f"{PLACE}.part"
-    pause = threading.Event()
-    while not part.exists() or part.stat().st_size < len(LARGE) // 4:
-        assert process.poll() is None
-        pause.wait(0.02)
+    wait_for_part(process, tmp_path)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == (-number if number == signal.SIGKILL else 130)

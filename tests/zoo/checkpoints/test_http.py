@@ -259,6 +259,12 @@ def test_no_such_host(card_of, settings):
     assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
 
 
+def test_a_server_that_cannot_be_trusted(server, card_of, settings):
+    # Speaks no TLS, where TLS is asked for.
+    card = card_of(server.url(PATH).replace("http://", "https://"))
+    refused(card, settings, "cannot be trusted.*REQUESTS_CA_BUNDLE")
+
+
 def test_the_servers_wait_is_kept_within_limits(released, settings, server):
     server.script(PATH, replies.status(503, Retry_After="86400"), replies.well)
     assert fetch(released, settings).path.read_bytes() == DATA

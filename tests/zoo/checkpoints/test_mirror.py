@@ -124,3 +124,9 @@ def test_a_mirror_is_held_against_the_lock_file(card, settings, folder, tmp_path
     lock.write_text(f'version = 1\n[sha256]\n"{URL}" = "{"0" * 64}"\n')
     with pytest.raises(FetchError, match=hashlib.sha256(DATA).hexdigest()):
         fetch(card, dataclasses.replace(settings, mirror=str(folder), lock=lock))
+
+
+@pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a"])
+def test_what_is_no_mirror(card, settings, mirror):
+    with pytest.raises(FetchError, match="URL"):
+        fetch(card, dataclasses.replace(settings, mirror=mirror))
