@@ -110,6 +110,13 @@ def test_a_member_that_was_damaged_is_told(archive, settings):
         fetch(archive, settings)
 
 
+def test_a_member_that_no_digest_vouches_for_is_unpacked_anew(archive, settings, tmp_path):
+    path = fetch(archive, settings).path
+    path.write_bytes(checkpoint_bytes(seed=1))
+    found = fetch(archive, dataclasses.replace(settings, lock=tmp_path / "team.toml"))
+    assert (found.path.read_bytes(), found.sha256) == (DATA, SHA256)
+
+
 @pytest.mark.parametrize(
     ("body", "match"),
     [
@@ -152,6 +159,17 @@ def test_what_is_cached(url, card_of, settings):
     assert cached_path(card_of(url), settings) is None
     path = fetch(card_of(url), settings).path
     assert cached_path(card_of(url), settings) == path
+
+
+def test_what_was_put_into_the_cache_by_hand_is_looked_at(url, card_of, settings):
+    path = fetch(card_of(url), settings).path
+    settings.lock_path.unlink()
+    assert fetch(card_of(url), settings).sha256 == SHA256
+    settings.lock_path.unlink()
+    path.write_bytes(b"<html><title>Sign in</title></html>")
+    with pytest.raises(FetchError, match=r"is an HTML page that says 'Sign in'. Remove the file and fetch again"):
+        fetch(card_of(url), settings)
+    assert not settings.lock_path.exists()
 
 
 def test_a_full_disk_is_told_and_gone_on_from(url, card_of, settings, server, monkeypatch):
