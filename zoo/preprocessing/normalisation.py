@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.card import Preprocessing
+from zoo.preprocessing.errors import PreprocessingError
 
 _WHITE = 255
 
@@ -26,7 +27,13 @@ class Normalisation:
 
     @classmethod
     def of(cls, preprocessing: Preprocessing) -> Normalisation:
-        """The part of a card."""
+        """The part of a card.
+
+        Raises:
+            PreprocessingError: an unknown order of channels.
+        """
+        if preprocessing.channel_order not in ("RGB", "BGR"):
+            raise PreprocessingError(f"channel_order is 'RGB' or 'BGR', not {preprocessing.channel_order!r}")
         of_bytes = preprocessing.library == "tensorflow1"
         return cls(preprocessing.channel_order, tuple(preprocessing.mean), tuple(preprocessing.std), of_bytes)
 
