@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import zoo
-
 from converters import calibration
 from converters.calibration import Calibration
 from converters.errors import ConversionError

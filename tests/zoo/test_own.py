@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from zoo import own
+from zoo.preprocessing import pipeline
 
 SOURCE = """
 import torch

@@ -71,6 +71,16 @@ def test_resnests_crop_is_that_of_its_own_code(name, size, picture):
     np.testing.assert_array_equal(made(card, decoded), transforms.Compose(steps)(decoded.image).numpy())
 
 
+@pytest.mark.parametrize("card", zoo.cards("ofa"), ids=lambda card: card.variant)
+def test_ofas_input_is_that_of_its_own_provider(card, picture):
+    """One transform a resolution: the same as its evaluation script's."""
+    imagenet = pytest.importorskip("ofa.imagenet_classification.data_providers.imagenet")
+    provider = imagenet.ImagenetDataProvider.__new__(imagenet.ImagenetDataProvider)
+    decoded = picture(500, 375)
+    expected = provider.build_valid_transform(card.resolution)(decoded.image).numpy()
+    np.testing.assert_array_equal(made(card, decoded), expected)
+
+
 @pytest.mark.parametrize("card", zoo.cards("alphanet"), ids=lambda card: card.variant)
 def test_alphanets_input_is_the_crop_as_its_model_resizes_it(card, picture):
     """The release's model does it in its first line: up to the order of float32's roundings."""
