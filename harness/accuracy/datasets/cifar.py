@@ -76,8 +76,11 @@ _PUBLISHED = {"batches.meta", "batches.meta.txt", "readme.html", *_PARSERS} | {
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a folder holds the test set."""
-    return any((folder / name).is_file() for name in _PARSERS)
+    """Whether a folder holds the test set; one that may not be read does not."""
+    try:
+        return any((folder / name).is_file() for name in _PARSERS)
+    except OSError:
+        return False
 
 
 def is_archive(path: Path) -> bool:

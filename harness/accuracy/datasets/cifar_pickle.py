@@ -47,9 +47,12 @@ class _ArrayRecord:
         """
         if not isinstance(self.dtype, _DtypeRecord) or self.dtype.code not in (b"u1", "u1") or self.fortran:
             raise ValueError("its pixels are no array of bytes")
-        if not isinstance(self.data, bytes) or not isinstance(self.shape, tuple) or len(self.shape) != 2:
-            raise ValueError("its pixels are no rows of bytes")
-        return np.frombuffer(self.data, np.uint8).reshape(self.shape)
+        shape = self.shape
+        if not isinstance(shape, tuple) or len(shape) != 2 or not all(type(length) is int for length in shape):
+            raise ValueError("its pixels are no rows")
+        if not isinstance(self.data, bytes):
+            raise ValueError("its pixels are not stored as bytes")
+        return np.frombuffer(self.data, np.uint8).reshape(shape)
 
 
 _STAND_INS = {

@@ -31,7 +31,7 @@ class FolderStore:
             return path.read_bytes()
         except OSError as error:
             raise AccuracyError(
-                f"{path} cannot be read any more ({cause(error)}); leave the images alone while they are in use"
+                f"{path} cannot be read ({cause(error)}); make it readable, and leave the images alone while in use"
             ) from error
 
     def location(self, position: int) -> str:
@@ -45,40 +45,31 @@ def open_folder(root: Path) -> FolderStore:
     Raises:
         AccuracyError: a folder or a file in it cannot be read, or a class folder holds folders.
     """
-    images: dict[str, int] = {}
-    folders = []
-    for entry in _entries(root):
-        if entry.is_dir():
-            folders.append(entry.name)
-            images |= {f"{entry.name}/{name}": size for name, size in _class_folder(root, entry.name).items()}
-        elif is_image(entry.name):
-            images[entry.name] = _size_bytes(entry)
+    folders, images = _listing(root)
+    for folder in folders:
+        nested, inner = _listing(root / folder)
+        if nested:
+            raise AccuracyError(
+                f"{root / folder} holds folders ({few(nested)}), but {root} should hold class folders with images "
+                f"directly in them; give the folder whose subfolders are the classes, such as {root / folder} may be"
+            )
+        images |= {f"{folder}/{name}": size_bytes for name, size_bytes in inner.items()}
     return FolderStore(root, tuple(images), tuple(images.values()), tuple(folders))
 
 
-def _class_folder(root: Path, name: str) -> dict[str, int]:
-    """The images of one class folder with their sizes in bytes."""
-    entries = _entries(root / name)
-    nested = [entry.name for entry in entries if entry.is_dir()]
-    if nested:
-        raise AccuracyError(
-            f"{root / name} holds folders ({few(nested)}), but {root} should hold class folders with images directly "
-            f"in them; give the folder whose subfolders are the classes, such as {root / name} may be"
-        )
-    return {entry.name: _size_bytes(entry) for entry in entries if is_image(entry.name)}
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, hidden files and folders left out."""
+def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
+    """The folders in a folder, and its images with their sizes in bytes; hidden ones are left out."""
+    folders, images = [], {}
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif is_image(entry.name):
+                    images[entry.name] = entry.stat().st_size
     except OSError as error:
-        raise AccuracyError(f"{folder} cannot be listed ({cause(error)}); make it readable") from error
-
-
-def _size_bytes(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_size
-    except OSError as error:
-        raise AccuracyError(f"{entry.path} cannot be read ({cause(error)}); mend it or take it out") from error
+        place = error.filename or folder
+        raise AccuracyError(f"{place} cannot be read ({cause(error)}); make it readable, or take it out") from error
+    return folders, images

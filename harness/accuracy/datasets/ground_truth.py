@@ -132,9 +132,14 @@ def _stem(name: str) -> str:
 
 def _index(path: Path, number: int, line: str, label: str) -> int:
     """The class's index of a label beside a file name."""
-    if label.isascii() and label.isdecimal() and int(label) < imagenet.CLASSES:
-        return int(label)
-    return _index_of_wnid(path, number, line, label)
+    if not (label.isascii() and label.isdecimal()):
+        return _index_of_wnid(path, number, line, label)
+    if int(label) >= imagenet.CLASSES:
+        raise AccuracyError(
+            f"{path}, line {number:,}: {label} is no index; beside file names they count from 0 to 999, in the sorted "
+            f"order of the wnids. Give the labels as {FORMS}"
+        )
+    return int(label)
 
 
 def _nameless(path: Path, lines: Sequence[str]) -> GroundTruth:

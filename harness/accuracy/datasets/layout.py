@@ -30,9 +30,11 @@ def label_by_folder(store: FileStore, place: Path) -> StoredImages:
         index_of = imagenet.index_of_wnid()
         _check_wnids(store.folders, place)
         _check_once(store.names, place)
-        return label(imagenet.NAME, imagenet.CLASSES, store, [index_of[name] for name in classes])
-    own = {name: index for index, name in enumerate(sorted(store.folders))}
-    return label(place.resolve().stem, len(own), store, [own[name] for name in classes])
+        return label(imagenet.NAME, imagenet.CLASSES, store, [index_of[folder] for folder in classes])
+    own = {folder: index for index, folder in enumerate(sorted(store.folders))}
+    resolved = place.resolve()
+    name = resolved.stem if resolved.is_file() else resolved.name
+    return label(name, len(own), store, [own[folder] for folder in classes])
 
 
 def _check_wnids(folders: Sequence[str], place: Path) -> None:

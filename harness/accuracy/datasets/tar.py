@@ -92,7 +92,7 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
     try:
         with tarfile.open(path, "r:") as archive:
             members = archive.getmembers()
-        end = _end_bytes(members)
+            end = archive.offset
         with path.open("rb") as file:
             file.seek(end)
             marker = file.read(tarfile.BLOCKSIZE)
@@ -112,13 +112,6 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
     return members
 
 
-def _end_bytes(members: Sequence[tarfile.TarInfo]) -> int:
-    """Where the last member ends, rounded up to a whole block."""
-    if not members:
-        return 0
-    last = members[-1]
-    stored = last.size if last.isreg() else 0
-    return last.offset_data + -(-stored // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def _visible(member: tarfile.TarInfo) -> bool:
@@ -132,7 +125,7 @@ def _check_images(path: Path, images: Sequence[tarfile.TarInfo]) -> None:
             f"{path} holds images that are links or sparse files ({few(odd)}), which cannot be read in place; unpack "
             "the archive and give the folder"
         )
-    counts = Counter(member.name for member in images)
+    counts = Counter(str(PurePosixPath(member.name)) for member in images)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise AccuracyError(f"{path} holds images twice ({few(twice)}); pack it again without the old ones")
