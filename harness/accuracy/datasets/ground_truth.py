@@ -132,7 +132,7 @@ def _stem(name: str) -> str:
 
 def _index(path: Path, number: int, line: str, label: str) -> int:
     """The class's index of a label beside a file name."""
-    if not (label.isascii() and label.isdecimal()):
+    if not _is_number(label):
         return _index_of_wnid(path, number, line, label)
     if int(label) >= imagenet.CLASSES:
         raise AccuracyError(
@@ -144,7 +144,7 @@ def _index(path: Path, number: int, line: str, label: str) -> int:
 
 def _nameless(path: Path, lines: Sequence[str]) -> GroundTruth:
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line]
-    if all(line.isascii() and line.isdecimal() for _, line in numbered):
+    if all(_is_number(line) for _, line in numbered):
         labels = devkit.labels(path, [int(line) for _, line in numbered])
     else:
         labels = [_index_of_wnid(path, number, line, line) for number, line in numbered]
@@ -168,3 +168,7 @@ def _check_once(stems: Sequence[str], place: Path) -> None:
     twice = [stem for stem, count in Counter(stems).items() if count > 1]
     if twice:
         raise AccuracyError(f"{place} has images twice: {few(twice)}; leave each once")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
