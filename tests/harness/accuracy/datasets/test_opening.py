@@ -220,26 +220,6 @@ def test_an_image_that_is_gone_is_told(tmp_path: Path, sorted_in_folders: Files,
         open_images(tmp_path)
 
 
-    """An ordinary user's rights, also where the tests run as root, who may read everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.mark.parametrize("locked", ["n01751748", "."])
-def test_a_folder_that_may_not_be_read_is_told(
-    tmp_path_factory: pytest.TempPathFactory,
-    sorted_in_folders: Files,
-    locked: str,
-    write_files: WriteFiles,
-    request: pytest.FixtureRequest,
-) -> None:
-    ...
 @pytest.fixture
 def reachable() -> Iterator[Path]:
     """A folder that every user may enter; pytest's own is its user's alone."""
