@@ -7,19 +7,16 @@ import hashlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import file_sha256
 from converters.errors import ConversionError
-from converters.images import dead_leaves, normalise
+from converters.images import dead_leaves
 from zoo.card import Preprocessing
-from zoo.errors import MissingPackageError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from zoo.preprocessing import Normalisation, UnreadableImageError, decode, pipeline
 
 GENERATED_COUNT = 16
 GIVEN_COUNT = 128
@@ -82,60 +79,27 @@ class Calibration:
 
         Args:
             resolution: R in pixels.
-            preprocessing: the card's; every resize is Pillow's, whatever library the release used.
+            preprocessing: the card's, which is followed exactly.
 
         Raises:
             ConversionError: a file that is no image.
+            PreprocessingError: the preprocessing does not lead to the resolution.
             MissingPackageError: Pillow is not installed.
         """
         if not self.files:
-            yield from normalise(dead_leaves(resolution, self.count, _GENERATED_SEED), preprocessing)
+            yield from Normalisation.of(preprocessing).unit_range(dead_leaves(resolution, self.count, _GENERATED_SEED))
             return
+        steps = pipeline(_for_any_size(preprocessing), resolution)
         for path in self.files:
-            yield normalise(load_image(path, resolution, preprocessing)[None], preprocessing)[0]
+            try:
+                yield steps.normalised(steps.resampled(decode(path.read_bytes())))
+            except (OSError, UnreadableImageError) as error:
+                raise ConversionError(f"{path} is no readable image ({error}); take it out of the folder") from error
 
 
-def load_image(path: Path, resolution: int, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """One image file, resized and cropped by the card's rule: float32 (3, R, R), RGB in 0..1.
-
-    Raises:
-        ConversionError: the file is no image.
-        MissingPackageError: Pillow is not installed.
-    """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise MissingPackageError(
-            f"calibrating on images needs Pillow, which does not import here ({error}); "
-            "install it with: pip install 'baseline-zoo[precision]'"
-        ) from error
-    try:
-        with Image.open(path) as opened:
-            image = _framed(opened.convert("RGB"), preprocessing)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ConversionError(f"{path} is no readable image ({error}); take it out of the folder") from error
-    if image.size != (resolution, resolution):
-        image = image.resize((resolution, resolution), Image.Resampling.BICUBIC)
-    return np.asarray(image, np.float32).transpose(2, 0, 1) / np.float32(255)
-
-
-def _framed(image: Image, preprocessing: Preprocessing) -> Image:
-    """The square that the rule cuts out, of `crop_px` pixels a side."""
-    from PIL.Image import Resampling
-
-    method = Resampling.BICUBIC if preprocessing.interpolation == "bicubic" else Resampling.BILINEAR
-    side = preprocessing.crop_px
-    if preprocessing.rule == "squash":
-        return image.resize((side, side), method)
-    if preprocessing.rule == "resize_then_crop" and preprocessing.resize_px is not None:
-        scale = preprocessing.resize_px / min(image.size)
-        width, height = (max(side, round(length * scale)) for length in image.size)
-        return _centre(image.resize((width, height), method), side)
-    # `none` is of images that are square already; a folder may hold others.
-    fraction = preprocessing.crop_fraction or 1.0
-    return _centre(image, round(min(image.size) * fraction)).resize((side, side), method)
-
-
-def _centre(image: Image, side: int) -> Image:
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+def _for_any_size(preprocessing: Preprocessing) -> Preprocessing:
+    """Where a release takes its data set's images as they are, a folder of others gives its centre squares, resized."""
+    if preprocessing.rule != "none":
+        return preprocessing
+    changes = {"rule": "crop_then_resize", "crop_fraction": 1.0, "library": "pil", "interpolation": "bicubic"}
+    return dataclasses.replace(preprocessing, **changes)

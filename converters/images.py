@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.card import Preprocessing
-
 _DISCS = 400
 _SMALLEST_RADIUS = 0.01
 _LARGEST_RADIUS = 0.5
@@ -45,16 +43,3 @@ def dead_leaves(resolution: int, count: int, seed: int = 0) -> NDArray[np.float3
             window = image[:, rows, columns]
             window[:, inside] = np.clip(colour[:, None] * shading[inside], 0, 1)
     return result
-
-
-def normalise(images: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """From RGB in 0..1 to a network's input: channel order, mean and standard deviation.
-
-    Args:
-        images: float32 (N, 3, R, R).
-        preprocessing: the card's.
-    """
-    ordered = images[:, ::-1] if preprocessing.channel_order == "BGR" else images
-    mean = np.asarray(preprocessing.mean, np.float32)[:, None, None]
-    std = np.asarray(preprocessing.std, np.float32)[:, None, None]
-    return np.ascontiguousarray((ordered - mean) / std, dtype=np.float32)

@@ -24,14 +24,15 @@ from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactS
 from converters.calibration import Calibration
 from converters.errors import ConversionError, VerificationError
 from converters.graph_precision import graph_precision
-from converters.images import dead_leaves, normalise
+from converters.images import dead_leaves
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
 from converters.rounding import with_rounding
 from converters.verify import Agreement, artifact_logits, measure, padded
 from zoo import probe
 from zoo.card import Preprocessing, json_sha256
+from zoo.preprocessing import Normalisation
 
-PRECISION_REVISION = 1
+PRECISION_REVISION = 2
 """Raised whenever this package's own part in a graph changes, so that old entries are not taken for new."""
 
 PROBE_IMAGES = 2
@@ -111,7 +112,7 @@ def _verify(
     resolution = provenance["resolution"]
     sets = {
         "probe": probe.images(resolution, PROBE_IMAGES),
-        "natural": normalise(dead_leaves(resolution, natural_images), preprocessing),
+        "natural": Normalisation.of(preprocessing).unit_range(dead_leaves(resolution, natural_images)),
     }
     if calibration.files:
         first = Calibration(calibration.files[:natural_images])

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import VerificationError
-from converters.images import dead_leaves, normalise
+from converters.images import dead_leaves
 from zoo import probe
 from zoo.native import NativeModel
+from zoo.preprocessing import Normalisation
 
 PROBE_IMAGES = 2
 NATURAL_IMAGES = 2
@@ -112,7 +113,7 @@ def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
         VerificationError: see `compare`.
     """
     card = native.card
-    natural = normalise(dead_leaves(card.resolution, NATURAL_IMAGES), card.preprocessing)
+    natural = Normalisation.of(card.preprocessing).unit_range(dead_leaves(card.resolution, NATURAL_IMAGES))
     sets = [
         ("probe", probe.images(card.resolution, PROBE_IMAGES), card.artifact_tolerance),
         ("natural", natural, probe.RUNTIME_TOLERANCE),

@@ -44,7 +44,7 @@ class Preprocessing:
     interpolation: str
     """Empty where nothing is resized."""
     library: str
-    """Whose resize the release uses: `pil` or `opencv`; empty where nothing is resized."""
+    """Whose resize the release uses: `pil`, `opencv` or `tensorflow1`; empty where nothing is resized."""
     channel_order: str
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -23,16 +23,7 @@ _RELEASE = Release(
     licence="",
     paper="",
 )
-_PREPROCESSING = Preprocessing(
-    rule="resize_then_crop",
-    crop_px=DEFAULT_RESOLUTION,
-    interpolation="bilinear",
-    library="pil",
-    channel_order="RGB",
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-    stated_in="assumed: the usual ImageNet normalisation",
-)
+_CROP_FRACTION = 0.875
 
 
 class OwnModelError(ZooError):
@@ -41,18 +32,33 @@ class OwnModelError(ZooError):
 
 def card(reference: str, resolution: int | None = None) -> ModelCard:
     """The card of one's own model: what is known of it before it is built."""
+    resolution = resolution or DEFAULT_RESOLUTION
     return ModelCard(
         release=_RELEASE,
         variant=reference,
-        resolution=resolution or DEFAULT_RESOLUTION,
+        resolution=resolution,
         classes=0,
         parameters=0,
         macs=0,
         signature_sha256="",
-        preprocessing=_PREPROCESSING,
+        preprocessing=_assumed_preprocessing(resolution),
         published=Published(top1_percent=None, top5_percent=None, stated_in=""),
         checkpoint=Checkpoint(url="", container="plain"),
         architecture={"function": reference},
+    )
+
+
+def _assumed_preprocessing(resolution: int) -> Preprocessing:
+    return Preprocessing(
+        rule="resize_then_crop",
+        resize_px=round(resolution / _CROP_FRACTION),
+        crop_px=resolution,
+        interpolation="bilinear",
+        library="pil",
+        channel_order="RGB",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        stated_in="assumed: the usual ImageNet preprocessing",
     )
 
 

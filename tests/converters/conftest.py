@@ -92,7 +92,7 @@ def small_artifact(tmp_path: Path) -> Callable[..., Artifact]:
             "input": {"name": "input", "dtype": "float32"},
             "verification": [{"images": "probe", "relative_l2": 1e-6}],
         }
-        preprocessing = dataclasses.asdict(card("small").preprocessing)
+        preprocessing = dataclasses.asdict(card("small", RESOLUTION).preprocessing)
         texts = {"provenance": facts, "preprocessing": preprocessing}
         helper.set_model_props(model, {METADATA_PREFIX + name: json.dumps(value) for name, value in texts.items()})
         staged = store.staging()

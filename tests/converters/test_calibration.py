@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zoo
 from converters import calibration
-from converters.calibration import Calibration, load_image
+from converters.calibration import Calibration
 from converters.errors import ConversionError
 from zoo.errors import MissingPackageError
 from zoo.own import card
+from zoo.preprocessing import PreprocessingError, decode, pipeline
 
 PREPROCESSING = dataclasses.replace(card("any").preprocessing, crop_px=8, resize_px=8)
 
@@ -72,17 +74,19 @@ def test_a_folder_without_images_is_an_error(tmp_path):
 
 
 def test_a_file_that_is_no_image_is_an_error(tmp_path):
-    path = tmp_path / "cut.png"
-    path.write_bytes(save(tmp_path / "whole.png", 64, 64).read_bytes()[:60])
-    with pytest.raises(ConversionError, match=r"cut.png is no readable image"):
-        load_image(path, 8, PREPROCESSING)
+    path = tmp_path / "images" / "cut.png"
+    save(path, 64, 64)
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ConversionError, match=r"cut.png is no readable image \(.+\); take it out of the folder"):
+        list(Calibration.of(path.parent).inputs(8, PREPROCESSING))
 
 
 def test_without_pillow_the_message_says_how_to_install_it(tmp_path, monkeypatch):
-    path = save(tmp_path / "a.png", 8, 8)
+    save(tmp_path / "a.png", 8, 8)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(MissingPackageError, match=r"baseline-zoo\[precision\]"):
-        load_image(path, 8, PREPROCESSING)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(MissingPackageError, match=r"baseline-zoo\[images\]"):
+        list(Calibration.of(tmp_path).inputs(8, PREPROCESSING))
 
 
 RULES = {
@@ -90,23 +94,35 @@ RULES = {
     "resize_then_crop": ({"resize_px": 100, "crop_px": 50}, (0.375, 0.625), (0.25, 0.75)),
     "crop_then_resize": ({"crop_fraction": 0.5, "crop_px": 50}, (0.375, 0.625), (0.25, 0.75)),
     "squash": ({"crop_px": 50}, (0.0, 1.0), (0.0, 1.0)),
-    "none": ({"crop_px": 50, "interpolation": ""}, (0.25, 0.75), (0.0, 1.0)),
+    # Images that are not of the data set's size: the centre square of them.
+    "none": ({"crop_px": 50, "interpolation": "", "library": ""}, (0.25, 0.75), (0.0, 1.0)),
 }
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_cards_rule_decides_what_is_seen(tmp_path, rule):
     changes, columns, rows = RULES[rule]
-    preprocessing = dataclasses.replace(PREPROCESSING, rule=rule, **{"resize_px": None, **changes})
-    image = load_image(save(tmp_path / "a.png", 400, 200), 50, preprocessing)
+    plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "resize_px": None}
+    preprocessing = dataclasses.replace(PREPROCESSING, rule=rule, **{**plain, **changes})
+    save(tmp_path / "a.png", 400, 200)
+    (image,) = Calibration.of(tmp_path).inputs(50, preprocessing)
     assert image.shape == (3, 50, 50)
     assert (image[0, 25, 0], image[0, 25, -1]) == pytest.approx(columns, abs=0.02)
     assert (image[1, 0, 25], image[1, -1, 25]) == pytest.approx(rows, abs=0.02)
 
 
-def test_a_network_of_another_resolution_gets_the_crop_resized(tmp_path):
-    path = save(tmp_path / "a.png", 100, 100)
-    assert load_image(path, 24, PREPROCESSING).shape == (3, 24, 24)
+def test_images_of_the_data_sets_size_are_taken_as_they_are(tmp_path):
+    lanet = zoo.card("lanet/LaNet_CIFAR10_128")
+    save(tmp_path / "a.png", 32, 32)
+    (image,) = Calibration.of(tmp_path).inputs(32, lanet.preprocessing)
+    steps = pipeline(lanet.preprocessing, 32)
+    np.testing.assert_array_equal(image, steps.normalised(steps.resampled(decode((tmp_path / "a.png").read_bytes()))))
+
+
+def test_a_network_of_another_resolution_than_its_preprocessing_is_refused(tmp_path):
+    save(tmp_path / "a.png", 100, 100)
+    with pytest.raises(PreprocessingError, match="the crop is of 8 px, the network takes 24 px"):
+        list(Calibration.of(tmp_path).inputs(24, PREPROCESSING))
 
 
 def test_the_cards_channels_and_statistics_are_applied(tmp_path):

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import zoo
-from converters.images import dead_leaves, normalise
+from converters.images import dead_leaves
 
 
 def spectrum_slope(image):
@@ -30,11 +29,3 @@ def test_the_spectrum_falls_as_that_of_photographs():
     """About 1/f^2; white noise is flat."""
     assert spectrum_slope(dead_leaves(128, 1)[0, 0]) == pytest.approx(-2.3, abs=0.6)
     assert abs(spectrum_slope(np.random.default_rng(0).random((128, 128)))) < 0.3
-
-
-def test_normalisation_is_the_releases():
-    image = np.stack([np.full((1, 1), value, np.float32) for value in (0.1, 0.2, 0.3)])[None]
-    rgb = normalise(image, zoo.card("resnest50").preprocessing).ravel()
-    bgr = normalise(image, zoo.card("RegNetX-200MF").preprocessing).ravel()
-    np.testing.assert_allclose(rgb, [(0.1 - 0.485) / 0.229, (0.2 - 0.456) / 0.224, (0.3 - 0.406) / 0.225], rtol=1e-5)
-    np.testing.assert_allclose(bgr, rgb[::-1], rtol=1e-5)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from zoo import own
+from zoo.preprocessing import pipeline
 
 SOURCE = """
 import torch
@@ -47,3 +48,10 @@ def test_a_function_of_a_module_here_is_a_native_model():
 def test_what_is_no_network_says_why(reference, message):
     with pytest.raises(own.OwnModelError, match=message):
         own.load(reference)
+
+
+def test_the_assumed_preprocessing_follows_the_resolution():
+    for resolution, shorter in ((None, 256), (224, 256), (320, 366)):
+        facts = own.card("a:b", resolution)
+        assert (facts.preprocessing.resize_px, facts.preprocessing.crop_px) == (shorter, facts.resolution)
+        assert pipeline(facts.preprocessing, facts.resolution).resolution_px == (resolution or 224)

@@ -1,0 +1,66 @@
+"""From pixels to a network's input: channel order, mean and standard deviation."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.card import Preprocessing
+from zoo.preprocessing.errors import PreprocessingError
+
+_WHITE = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalisation:
+    """What of a card decides the normalisation."""
+
+    channel_order: str
+    mean: tuple[float, ...]
+    """In the order of the input channels, for values in 0..1."""
+    std: tuple[float, ...]
+    of_bytes: bool
+    """The release normalises pixels of 0..255 by statistics times 255, not pixels of 0..1: the last bit differs."""
+
+    @classmethod
+    def of(cls, preprocessing: Preprocessing) -> Normalisation:
+        """The part of a card.
+
+        Raises:
+            PreprocessingError: an unknown order of channels.
+        """
+        if preprocessing.channel_order not in ("RGB", "BGR"):
+            raise PreprocessingError(f"channel_order is 'RGB' or 'BGR', not {preprocessing.channel_order!r}")
+        of_bytes = preprocessing.library == "tensorflow1"
+        return cls(preprocessing.channel_order, tuple(preprocessing.mean), tuple(preprocessing.std), of_bytes)
+
+    def pixels(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Float32 (3, H, W) in the network's channel order, each operation rounded to float32.
+
+        Args:
+            pixels: uint8 or float32 (H, W, 3), RGB of 0..255.
+        """
+        planes = pixels.transpose(2, 0, 1)
+        if not self.of_bytes:
+            return self.unit_range(np.divide(planes, _WHITE, out=np.empty(planes.shape, np.float32), dtype=np.float32))
+        mean, std = (tuple(value * _WHITE for value in values) for values in (self.mean, self.std))
+        return self._standardised(planes, mean, std)
+
+    def unit_range(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Float32 (..., 3, H, W) in the network's channel order.
+
+        Args:
+            images: float32 (..., 3, H, W), RGB of 0..1.
+        """
+        return self._standardised(images, self.mean, self.std)
+
+    def _standardised(
+        self, images: NDArray[Any], mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> NDArray[np.float32]:
+        ordered = images[..., ::-1, :, :] if self.channel_order == "BGR" else images
+        result = np.empty(ordered.shape, np.float32)
+        np.subtract(ordered, np.asarray(mean, np.float32)[:, None, None], out=result, dtype=np.float32)
+        return np.divide(result, np.asarray(std, np.float32)[:, None, None], out=result)

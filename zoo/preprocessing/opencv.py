@@ -1,0 +1,37 @@
+"""The resize of pycls, which uses OpenCV: bilinear without antialiasing, on float32."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.preprocessing.decoding import Decoded
+from zoo.preprocessing.separable import linear_taps
+
+if TYPE_CHECKING:
+    from zoo.preprocessing.resampling import Resampling
+
+
+def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]:
+    """Shorter side to `resize_px`, then the centre; only the centre is computed.
+
+    pycls (0.1.1: `scale`, `center_crop`) hands float32 pixels of 0..255 to `cv2.resize` with `INTER_LINEAR`.
+    """
+    width, height = resized_size(decoded.width_px, decoded.height_px, facts.resize_px)
+    left, top = (math.ceil((length - facts.crop_px) / 2) for length in (width, height))
+    columns = linear_taps(decoded.width_px, width, left, left + facts.crop_px)
+    rows = linear_taps(decoded.height_px, height, top, top + facts.crop_px)
+    return rows.apply(columns.apply(decoded.pixels, 1), 0)
+
+
+def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """Width and height once the shorter side is `shorter` pixels; the longer one is rounded down.
+
+    Not always torchvision's: the ratio is rounded to float64 before it is multiplied.
+    """
+    if width < height:
+        return shorter, math.floor(height / width * shorter)
+    return math.floor(width / height * shorter), shorter

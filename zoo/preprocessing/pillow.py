@@ -1,0 +1,65 @@
+"""The resizes of releases that use Pillow: antialiased, on uint8."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.preprocessing.decoding import Decoded, pillow_image
+from zoo.preprocessing.errors import UnreadableImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from zoo.preprocessing.resampling import Resampling
+
+LARGEST_PX = 178_956_970
+"""Pixels that a resized image may have: Pillow's limit on what it decodes."""
+
+
+def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
+    """torchvision's `Resize(resize_px)` and `CenterCrop(crop_px)`, which timm uses too.
+
+    Raises:
+        UnreadableImageError: an image so narrow that the resized one has more than `LARGEST_PX`.
+    """
+    width, height = resized_size(decoded.width_px, decoded.height_px, facts.resize_px)
+    if width * height > LARGEST_PX:
+        raise UnreadableImageError(
+            f"{decoded.width_px} x {decoded.height_px} pixels would be resized to {width} x {height}, which is too many"
+        )
+    resized = decoded.image.resize((width, height), _method(facts))
+    # Python's round, as torchvision's: halves go to the even number.
+    left, top = round((width - facts.crop_px) / 2), round((height - facts.crop_px) / 2)
+    return _pixels(resized.crop((left, top, left + facts.crop_px, top + facts.crop_px)))
+
+
+def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """Width and height once the shorter side is `shorter` pixels; the longer one is rounded down."""
+    if width <= height:
+        return shorter, shorter * height // width
+    return shorter * width // height, shorter
+
+
+def crop_then_resize(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
+    """ResNeSt's `ECenterCrop`: the crop's side is a fraction, and its edges are rounded one by one."""
+    side = facts.crop_fraction * min(decoded.width_px, decoded.height_px)
+    left, top = (round((length - side) / 2) for length in (decoded.width_px, decoded.height_px))
+    cropped = decoded.image.crop((left, top, round(left + side), round(top + side)))
+    return _pixels(cropped.resize((facts.crop_px, facts.crop_px), _method(facts)))
+
+
+def squash(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
+    """Both sides to `crop_px`, whatever the aspect ratio: timm's crop mode `squash` where nothing is cropped."""
+    return _pixels(decoded.image.resize((facts.crop_px, facts.crop_px), _method(facts)))
+
+
+def _method(facts: Resampling) -> int:
+    methods = pillow_image().Resampling
+    return int(methods.BICUBIC if facts.interpolation == "bicubic" else methods.BILINEAR)
+
+
+def _pixels(image: Image) -> NDArray[np.uint8]:
+    return np.asarray(image)

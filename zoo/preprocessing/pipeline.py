@@ -1,0 +1,67 @@
+"""A card's preprocessing as steps to call."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.card import Preprocessing
+from zoo.preprocessing import tensor_resize
+from zoo.preprocessing.decoding import Decoded
+from zoo.preprocessing.errors import PreprocessingError
+from zoo.preprocessing.normalisation import Normalisation
+from zoo.preprocessing.resampling import Resampling
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """From a decoded image to a network's input; equal ones make the same input."""
+
+    resampling: Resampling
+    """Makes the crop. Pipelines that share it share the crop."""
+    normalisation: Normalisation
+    resolution_px: int
+    """R: height and width of the input. Where the crop has others, the normalised crop is resized."""
+
+    def resampled(self, decoded: Decoded) -> NDArray[Any]:
+        """The resized crop (crop_px, crop_px, 3), RGB: uint8 where the release's resize gives that, else float32.
+
+        Raises:
+            UnreadableImageError: the release's rule makes nothing of an image of this size.
+            MissingPackageError: Pillow is not installed.
+        """
+        return self.resampling.apply(decoded)
+
+    def normalised(self, resampled: NDArray[Any]) -> NDArray[np.float32]:
+        """The network's input, float32 (3, R, R) in the card's channel order.
+
+        Args:
+            resampled: what `resampled` gave.
+        """
+        image = self.normalisation.pixels(resampled)
+        if self.resolution_px == self.resampling.crop_px:
+            return image
+        return tensor_resize.bicubic(image, self.resolution_px)
+
+
+def pipeline(preprocessing: Preprocessing, resolution: int) -> Pipeline:
+    """The steps of a card.
+
+    Args:
+        preprocessing: the card's.
+        resolution: the card's, in pixels.
+
+    Raises:
+        PreprocessingError: the facts describe no steps that lead to this resolution.
+    """
+    if preprocessing.tensor_resize not in ("", "bicubic"):
+        raise PreprocessingError(f"tensor_resize is 'bicubic' or empty, not {preprocessing.tensor_resize!r}")
+    if not preprocessing.tensor_resize and preprocessing.crop_px != resolution:
+        raise PreprocessingError(
+            f"the crop is of {preprocessing.crop_px} px, the network takes {resolution} px, and no tensor_resize leads "
+            "from one to the other"
+        )
+    return Pipeline(Resampling.of(preprocessing), Normalisation.of(preprocessing), resolution)

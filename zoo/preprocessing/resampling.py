@@ -1,0 +1,85 @@
+"""The resized crop that a release takes of an image: a rule and whose resize."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from zoo.card import Preprocessing
+from zoo.preprocessing import opencv, pillow, tensorflow1
+from zoo.preprocessing.decoding import Decoded
+from zoo.preprocessing.errors import PreprocessingError, UnreadableImageError
+
+_Resize = Callable[[Decoded, "Resampling"], NDArray[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Resampling:
+    """What of a card decides the resized crop; equal ones make the same, so it is the key to keep the crop under."""
+
+    rule: str
+    library: str
+    interpolation: str
+    crop_px: int
+    resize_px: int = 0
+    """0 where the rule has none."""
+    crop_fraction: float = 0.0
+    """0 where the rule has none."""
+
+    @classmethod
+    def of(cls, preprocessing: Preprocessing) -> Resampling:
+        """The part of a card.
+
+        Raises:
+            PreprocessingError: a rule, library or interpolation that is not known, or sizes that do not fit the rule.
+        """
+        rule, library, interpolation = preprocessing.rule, preprocessing.library, preprocessing.interpolation
+        if (rule, library) not in _RESIZES or interpolation not in _INTERPOLATIONS[library]:
+            raise PreprocessingError(
+                f"no resize is known for rule {rule!r}, library {library!r} and interpolation {interpolation!r}"
+            )
+        resize_px, crop_fraction = preprocessing.resize_px or 0, preprocessing.crop_fraction or 0.0
+        if rule == "resize_then_crop" and resize_px < preprocessing.crop_px:
+            raise PreprocessingError(f"{rule}: resize_px is {resize_px}, less than crop_px, {preprocessing.crop_px}")
+        if rule == "crop_then_resize" and not 0 < crop_fraction <= 1:
+            raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}, where more than 0 and at most 1 is meant")
+        return cls(rule, library, interpolation, preprocessing.crop_px, resize_px, crop_fraction)
+
+    def apply(self, decoded: Decoded) -> NDArray[Any]:
+        """The crop, (crop_px, crop_px, 3), RGB: uint8 where the release's resize gives that, else float32 of 0..255.
+
+        Raises:
+            UnreadableImageError: the rule makes nothing of an image of this size.
+            MissingPackageError: Pillow is not installed.
+        """
+        return _RESIZES[self.rule, self.library](decoded, self)
+
+
+def _as_it_is(decoded: Decoded, facts: Resampling) -> NDArray[Any]:
+    """The image itself.
+
+    Raises:
+        UnreadableImageError: it is not of the data set's size.
+    """
+    if (decoded.width_px, decoded.height_px) != (facts.crop_px, facts.crop_px):
+        raise UnreadableImageError(
+            f"{decoded.width_px} x {decoded.height_px} pixels, where the release takes its data set's images of "
+            f"{facts.crop_px} x {facts.crop_px} as they are"
+        )
+    return decoded.pixels
+
+
+_RESIZES: dict[tuple[str, str], _Resize] = {
+    ("resize_then_crop", "pil"): pillow.resize_then_crop,
+    ("crop_then_resize", "pil"): pillow.crop_then_resize,
+    ("squash", "pil"): pillow.squash,
+    ("resize_then_crop", "opencv"): opencv.resize_then_crop,
+    ("crop_then_resize", "tensorflow1"): tensorflow1.crop_then_resize,
+    ("none", ""): _as_it_is,
+}
+"""By rule and library."""
+_INTERPOLATIONS = {"pil": ("bilinear", "bicubic"), "opencv": ("bilinear",), "tensorflow1": ("bicubic",), "": ("",)}
+"""By library."""

@@ -1,0 +1,73 @@
+"""Interpolation without antialiasing, one axis after the other, in float32."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CUBIC_A = -0.75
+"""The free coefficient of cubic convolution in both PyTorch and TensorFlow 1 (Keys, IEEE TASSP 29(6), 1981)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Taps:
+    """Along one axis: each output is a weighted sum of as many inputs as there are taps."""
+
+    indices: NDArray[np.intp]
+    """(taps, outputs): positions in the input."""
+    weights: NDArray[np.float32]
+    """(taps, outputs)."""
+
+    def apply(self, values: NDArray[Any], axis: int) -> NDArray[np.float32]:
+        """The outputs along `axis`, summed in the order of the taps, each step rounded to float32.
+
+        Args:
+            values: uint8 or float32.
+            axis: which axis is interpolated.
+        """
+        shape = [1] * values.ndim
+        shape[axis] = -1
+        total: NDArray[np.float32] | None = None
+        for indices, weights in zip(self.indices, self.weights, strict=True):
+            term = np.multiply(values.take(indices, axis), weights.reshape(shape), dtype=np.float32)
+            total = term if total is None else np.add(total, term, out=total)
+        assert total is not None
+        return total
+
+
+def linear_taps(size: int, outputs: int, start: int, stop: int) -> Taps:
+    """Two taps a point, as OpenCV's `INTER_LINEAR` takes them: pixel centres at halves, edges repeated.
+
+    Args:
+        size: input length in pixels.
+        outputs: full output length in pixels.
+        start: first output wanted.
+        stop: one past the last output wanted.
+    """
+    scale = 1.0 / (outputs / size)
+    position = ((np.arange(start, stop) + 0.5) * scale - 0.5).astype(np.float32)
+    first = np.floor(position)
+    fraction = position - first
+    index = first.astype(np.intp)
+    outside = (index < 0) | (index >= size - 1)
+    fraction[outside] = 0
+    indices = np.stack([index, index + 1]).clip(0, size - 1)
+    return Taps(indices, np.stack([np.float32(1) - fraction, fraction]))
+
+
+def cubic_near(distance: NDArray[Any]) -> NDArray[Any]:
+    """Weight of a tap at a distance of 0 to 1 pixel."""
+    return ((CUBIC_A + 2) * distance - (CUBIC_A + 3)) * distance * distance + 1
+
+
+def cubic_far(distance: NDArray[Any]) -> NDArray[Any]:
+    """Weight of a tap at a distance of 1 to 2 pixels."""
+    return ((CUBIC_A * distance - 5 * CUBIC_A) * distance + 8 * CUBIC_A) * distance - 4 * CUBIC_A
+
+
+def cubic_indices(first: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """The four inputs around each position, edges repeated: (4, outputs)."""
+    return (first + np.arange(-1, 3)[:, None]).clip(0, size - 1)

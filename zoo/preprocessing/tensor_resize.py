@@ -1,0 +1,32 @@
+"""AlphaNet's resize of the normalised crop to the subnet's resolution."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near
+
+
+def bicubic(image: NDArray[np.float32], side_px: int) -> NDArray[np.float32]:
+    """`torch.nn.functional.interpolate(mode="bicubic")`: centres at halves, no antialiasing, not clipped.
+
+    Args:
+        image: float32 (3, H, W).
+        side_px: height and width of the result.
+    """
+    rows, columns = (_taps(length, side_px) for length in image.shape[1:])
+    return rows.apply(columns.apply(image, 2), 1)
+
+
+@functools.cache
+def _taps(size: int, outputs: int) -> Taps:
+    scale = np.float32(size) / np.float32(outputs)
+    position = scale * (np.arange(outputs, dtype=np.float32) + np.float32(0.5)) - np.float32(0.5)
+    first = np.floor(position)
+    fraction = position - first
+    rest = np.float32(1) - fraction
+    weights = [cubic_far(fraction + 1), cubic_near(fraction), cubic_near(rest), cubic_far(rest + 1)]
+    return Taps(cubic_indices(first.astype(np.intp), size), np.stack(weights).astype(np.float32))
