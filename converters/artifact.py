@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import shutil
 import tempfile
@@ -11,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from zoo.files import default_cache_dir as default_cache_dir
+from zoo.files import file_sha256 as file_sha256
 
 MODEL_FILE = "model.onnx"
 SIDECAR_FILE = "provenance.json"
 METADATA_PREFIX = "baseline_zoo."
 """Prefix of this project's keys among an ONNX file's `metadata_props`."""
 
-_CHUNK_BYTES = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +33,6 @@ class Artifact:
         return str(self.provenance["sha256"])
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def default_cache_dir() -> Path:
-    """The user's cache directory for this project, as the platform places it."""
-    return Path(platformdirs.user_cache_dir("baseline-zoo", appauthor=False))
 
 
 class ArtifactStore:

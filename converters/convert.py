@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import json
 import shutil
@@ -13,33 +12,43 @@ from typing import Any
 
 import onnx
 
-from converters import pytorch, tensorflow
+from converters import pytorch
 from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore, file_sha256
-from converters.errors import ConversionError
+from converters.exporting import export
+from converters.operators import histogram
 from converters.precision import derive
-from converters.request import CONVERTER_REVISION, ConversionRequest, PrecisionOptions, sharing_models, stored_under
+from converters.request import (
+    CONVERTER_REVISION,
+    ConversionRequest,
+    PrecisionOptions,
+    implementation_versions,
+    sharing_models,
+    stored_under,
+)
 from converters.verify import verify
+from converters.weights import weights_facts, weights_warnings, with_finite_statistics
 from zoo.card import json_sha256
-from zoo.errors import MissingPackageError, first_line
 from zoo.native import NativeModel
+from zoo.releases import OWN, RELEASE
+from zoo.weights import PROBE
 
 PROVENANCE_SCHEMA = 1
-
-_FRAMEWORKS = {"pytorch": pytorch, "tensorflow": tensorflow}
 
 
 def _describe(native: NativeModel, request: ConversionRequest, model: onnx.ModelProto) -> dict[str, Any]:
     """The part of the provenance that follows from the request alone, and so lies in the file too."""
     card = native.card
+    commits = implementation_versions(card, RELEASE) if native.implementation == RELEASE else {}
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     return {
         "schema": PROVENANCE_SCHEMA,
         "converter_revision": CONVERTER_REVISION,
-        "models": [card.name] if request.is_own or native.weights == "file" else sharing_models(card),
+        "models": sharing_models(card) if native.weights == PROBE else [card.name],
         "network_facts": card.network_facts(),
         "release": dataclasses.asdict(card.release),
-        "implementation": "package" if card.release.package else "own",
-        "weights": {"kind": native.weights, "sha256": native.weights_sha256()},
+        "implementation": native.implementation,
+        **({"original_code": commits} if commits else {}),
+        "weights": weights_facts(native),
         "parameters": native.count_parameters(),
         "macs": native.count_macs(),
         "classes": card.classes,
@@ -51,7 +60,8 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
         "precision": "fp32",
         "input": {"name": pytorch.INPUT_NAME, "shape": shape, "dtype": "float32"},
         "output": {"name": pytorch.OUTPUT_NAME},
-        "operators": dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items())),
+        "operators": histogram(model),
+        **({"warnings": texts} if (texts := weights_warnings(native)) else {}),
     }
 
 
@@ -105,7 +115,10 @@ def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, o
     import zoo
 
     card = zoo.card(model) if isinstance(model, str) else model.card
-    request = ConversionRequest(card.name, exporter=exporter, opset=opset, batch=batch).resolved(card)
+    implementation = RELEASE if not isinstance(model, str) and model.implementation == RELEASE else OWN
+    request = ConversionRequest(
+        card.name, implementation=implementation, exporter=exporter, opset=opset, batch=batch
+    ).resolved(card)
     if isinstance(model, str):
         key = stored_under(request, card)
     else:
@@ -131,26 +144,11 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         MissingPackageError: the framework's exporter is not installed.
     """
     request = request.resolved(native.card)
+    native = with_finite_statistics(native)
     staged = store.staging()
     try:
         started = time.perf_counter()
-        try:
-            model = _FRAMEWORKS[native.card.release.framework].export(
-                native.deployable(),
-                exporter=request.exporter,
-                opset=request.opset,
-                batch=request.batch,
-                resolution=native.card.resolution,
-            )
-        except (ConversionError, MissingPackageError):
-            raise
-        except Exception as error:
-            # The dynamo exporter wraps what went wrong in advice on how to debug it.
-            root = error.__cause__ or error
-            raise ConversionError(
-                f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}; "
-                "try the other one (--exporter)"
-            ) from error
+        model = export(native, request)
         exported = time.perf_counter()
         description = _describe(native, request, model)
         path = staged / MODEL_FILE

@@ -22,10 +22,11 @@ from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
+from zoo.releases import RELEASE
 
 _POLL_S = 0.5
 _LOG_TAIL_CHARACTERS = 600
-_UNSUPPORTED = ("MissingPackageError",)
+_UNSUPPORTED = ("MissingPackageError", "MissingSourcesError")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,8 @@ class PoolSettings:
     workers: int = 0
     """Conversions at a time; as many as physical cores by default."""
     timeout_s: float = 900.0
+    recalibration_timeout_s: float = 4 * 3600.0
+    """Added to that where a network is recalibrated: thousands of images are decoded and run through it."""
     memory_limit_mib: int = 0
     """Resident memory a conversion may take; by default an equal share of nine tenths of what is free."""
 
@@ -57,7 +60,7 @@ class PoolSettings:
         """The same with the machine's own figures for what was left to it."""
         workers = self.workers or psutil.cpu_count(logical=False) or 1
         memory = self.memory_limit_mib or int(psutil.virtual_memory().available / 2**20 * 0.9 / workers)
-        return PoolSettings(workers, self.timeout_s, memory)
+        return dataclasses.replace(self, workers=workers, memory_limit_mib=memory)
 
 
 def _exit_with(parent_pid: int) -> None:
@@ -74,13 +77,19 @@ def _die_first() -> None:
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _load(request: ConversionRequest) -> Any:
+def _load(request: ConversionRequest, store: ArtifactStore) -> Any:
     import zoo
     from zoo import own
 
     if request.is_own:
         return own.load(request.model, request.resolution)
-    return zoo.load(request.model, request.weights)
+    return zoo.load(
+        request.model,
+        request.released or request.weights,
+        calibration_images=request.recalibration_images,
+        implementation=request.implementation,
+        cache_dir=store.root.parent,
+    )
 
 
 def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
@@ -90,8 +99,8 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
     if source is None:
         from converters.convert import convert_native
 
-        servers.use_one_thread(_framework(base))
-        source = convert_native(_load(base), base, store, _key(base))
+        servers.use_one_thread(_server(base))
+        source = convert_native(_load(base, store), base, store, _key(base))
     return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
 
 
@@ -158,14 +167,18 @@ class _Job:
 
     def over_limits(self, settings: PoolSettings) -> tuple[str, str] | None:
         """Status and reason where the conversion may not go on."""
-        if time.monotonic() - self.started > settings.timeout_s:
-            return "timeout", f"not converted within {settings.timeout_s:.0f} s (--conversion-timeout)"
+        allowed_s = settings.timeout_s
+        if self.request.recalibration_images:
+            allowed_s += settings.recalibration_timeout_s
+        if time.monotonic() - self.started > allowed_s:
+            return "timeout", f"not converted within {allowed_s:.0f} s (--conversion-timeout)"
         try:
             used_mib = psutil.Process(self.process.pid).memory_info().rss / 2**20
         except psutil.Error:
             return None
         if used_mib > settings.memory_limit_mib:
-            return "out_of_memory", f"the conversion took more than {settings.memory_limit_mib} MiB"
+            limit = f"{settings.memory_limit_mib} MiB"
+            return "out_of_memory", f"the conversion took more than {limit}; fewer --workers leave more to each"
         return None
 
     def finish(self) -> Conversion:
@@ -260,14 +273,18 @@ def _key(request: ConversionRequest) -> str | None:
     return None if request.is_own else stored_under(request, zoo.card(request.model))
 
 
-def _framework(request: ConversionRequest) -> str:
+def _server(request: ConversionRequest) -> str:
+    """The server that a conversion is forked from."""
     import zoo
 
+    if request.implementation == RELEASE:
+        # Original code may want its own version of what a server has imported, and variables set before that.
+        return servers.NO_FRAMEWORK
     return "pytorch" if request.is_own else zoo.card(request.model).release.framework
 
 
 def _start(request: ConversionRequest, store: ArtifactStore) -> _Job:
     folder = tempfile.TemporaryDirectory(prefix="baseline-zoo-")
-    framework = servers.NO_FRAMEWORK if find(request.in_fp32(), store) else _framework(request)
-    process = servers.start(framework, _child, (request, folder.name, str(store.root.parent), os.getpid()))
+    server = servers.NO_FRAMEWORK if find(request.in_fp32(), store) else _server(request)
+    process = servers.start(server, _child, (request, folder.name, str(store.root.parent), os.getpid()))
     return _Job(request, folder, process, time.monotonic())

@@ -222,7 +222,7 @@ def derive(
         made = time.perf_counter()
         description = _describe(source, model, precision, _recipe(precision, options))
         if precision == "int8" and calibration.warning:
-            description["warnings"] = [calibration.warning]
+            description["warnings"] = [*description.get("warnings", ()), calibration.warning]
         path = staged / MODEL_FILE
         _save(model, path, description)
         del model

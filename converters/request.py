@@ -5,11 +5,17 @@ from __future__ import annotations
 import dataclasses
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 import zoo
 from converters import pytorch, tensorflow
 from converters.artifact import file_sha256
 from zoo.card import ModelCard, json_sha256
+from zoo.checkpoints import FetchedCheckpoint
+from zoo.releases import OWN, RELEASE
+from zoo.releases.pins import release_source
+from zoo.training_images import TrainingImages
+from zoo.weights import FILE, PROBE, RELEASED
 
 CONVERTER_REVISION = 1
 """Raised whenever this package's own part in an artifact changes, so that old entries are not taken for new."""
@@ -48,8 +54,14 @@ class ConversionRequest:
 
     model: str
     """Full name of a model of the zoo, or `module:function` of one's own."""
-    weights: str = "probe"
-    """`probe`, or the path of a released checkpoint."""
+    weights: str = PROBE
+    """`probe`, or the path of a checkpoint."""
+    released: FetchedCheckpoint | None = None
+    """The release's checkpoint, fetched already; `weights` is then not looked at."""
+    recalibration_images: Path | None = None
+    """A folder of training images, for a release that recalibrates on some."""
+    implementation: str = OWN
+    """One of `zoo.releases.IMPLEMENTATIONS`."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     batch: int = 1
@@ -63,6 +75,13 @@ class ConversionRequest:
     def is_own(self) -> bool:
         """Whether the model is a `module:function` rather than one of the zoo."""
         return ":" in self.model
+
+    @property
+    def weights_kind(self) -> str:
+        """What the weights of a model of the zoo are: `probe`, `released` or `file`."""
+        if self.released:
+            return RELEASED
+        return PROBE if self.weights == PROBE else FILE
 
     def in_fp32(self) -> ConversionRequest:
         """The request of the artifact that this one is made from: itself in fp32."""
@@ -79,17 +98,41 @@ class ConversionRequest:
         return installed_versions(tensorflow.PACKAGES if self.exporter == tensorflow.EXPORTER else pytorch.PACKAGES)
 
 
-def _implementation(card: ModelCard) -> dict[str, str]:
-    """What builds the network: the release's package, or this project's own definition by its source text."""
-    if card.release.package:
-        return installed_versions((card.release.package.split("==")[0],))
+def _source_texts(*packages: str) -> str:
+    """Digest of the source files of some packages of this project."""
     texts = {
         f"{package}/{file.name}": file.read_text("utf-8")
-        for package in ("zoo.architectures", "zoo.adapters")
+        for package in packages
         for file in resources.files(package).iterdir()
         if file.is_file()
     }
-    return {"own definition": json_sha256(texts)}
+    return json_sha256(texts)
+
+
+def implementation_versions(card: ModelCard, implementation: str) -> dict[str, str]:
+    """What builds the network, and in which version: the original code, the release's package, or this project's own definition."""
+    if implementation == RELEASE:
+        commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
+        return {**commits, "drivers": _source_texts("zoo.releases.drivers")}
+    if card.release.package:
+        return installed_versions((card.release.package.split("==")[0],))
+    return {"own definition": _source_texts("zoo.architectures", "zoo.adapters")}
+
+
+def _weights_facts(request: ConversionRequest, card: ModelCard) -> Any:
+    """What decides the weights: how they came here does not. None where there is no such file."""
+    if request.weights_kind == PROBE:
+        return PROBE
+    if request.released:
+        sha256 = request.released.sha256
+    elif Path(request.weights).is_file():
+        sha256 = file_sha256(Path(request.weights))
+    else:
+        return None
+    if not card.checkpoint.recalibration:
+        return sha256
+    folder = request.recalibration_images
+    return {"checkpoint": sha256, "recalibrated": TrainingImages.of(folder).facts() if folder else None}
 
 
 def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
@@ -102,11 +145,8 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
     if request.is_own:
         return None
     request = request.resolved(card)
-    if request.weights == "probe":
-        weights = "probe"
-    elif Path(request.weights).is_file():
-        weights = file_sha256(Path(request.weights))
-    else:
+    weights = _weights_facts(request, card)
+    if weights is None:
         return None
     return json_sha256(
         {
@@ -115,7 +155,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
             "preprocessing": dataclasses.asdict(card.preprocessing),
             "weights": weights,
             "exporter": request.exporter,
-            "versions": {**request.exporter_versions(), **_implementation(card)},
+            "versions": {**request.exporter_versions(), **implementation_versions(card, request.implementation)},
             "opset": request.opset,
             "batch": request.batch,
             "precision": "fp32",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import multiprocessing
+import os
 from typing import Any
+
+from zoo.releases.process import thread_variables
 
 NO_FRAMEWORK = "none"
 """Where a graph is made from a graph."""
@@ -50,8 +53,12 @@ def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
 
 
 def use_one_thread(framework: str) -> None:
-    """Keeps a conversion to one core, as several run side by side; call it before the first operation."""
+    """Keeps a conversion to one core, as several run side by side; call it before the first operation.
+
+    Where no framework is imported yet, that holds for the one that is imported later.
+    """
     if framework == NO_FRAMEWORK:
+        os.environ.update(thread_variables(1))
         return
     # What is missing is said by the adapter, with the extra that installs it.
     with contextlib.suppress(ImportError):

@@ -15,13 +15,17 @@ from harness.option_types import duration_s
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
+    AUTO,
     DEFAULT_BUDGET_S,
     DEFAULT_EXPORTER,
     DEFAULT_OPSET,
     DEFAULT_ROUNDS,
     EXPORTERS,
+    IMPLEMENTATIONS,
     INT8_SCHEMES,
     PRECISIONS,
+    PROBE,
+    RELEASED,
     RunRequest,
 )
 from harness.trial import TimingSettings
@@ -66,7 +70,7 @@ Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request
 )
 
 
-def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
+def _add_conversion_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("conversion")
     group.add_argument(
         "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
@@ -79,13 +83,6 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
-        "--weights",
-        default="probe",
-        metavar="FILE",
-        help="a released checkpoint of the one model selected; by default seeded probe weights: the "
-        "same operations on numbers that know nothing",
-    )
-    group.add_argument(
         "--resolution", type=int, metavar="R", help="input size in pixels of one's own models (224); the zoo's is fixed"
     )
     group.add_argument(
@@ -96,6 +93,38 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="where artifacts are kept (the user's cache directory)"
+    )
+    return group
+
+
+def _add_implementation_option(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--implementation",
+        choices=IMPLEMENTATIONS,
+        default=IMPLEMENTATIONS[0],
+        help="own: the release's package, or this project's definition of the network; release: the original code "
+        "itself, as `python -m zoo fetch --sources` checked it out (%(default)s)",
+    )
+
+
+def _add_weights_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("weights", "docs/weights.md")
+    group.add_argument(
+        "--weights",
+        default=PROBE,
+        metavar="WHICH",
+        help=f"{PROBE} (by default): seeded ones, the same operations on numbers that know nothing; {RELEASED}: the "
+        f"release's, fetched where the cache does not hold them; {AUTO}: the release's where they can be had; or a "
+        "checkpoint's path, for the one model selected",
+    )
+    group.add_argument(
+        "--mirror", default="", metavar="DIR-or-URL", help="fetch from there instead of the releases' own servers"
+    )
+    group.add_argument(
+        "--weights-lock",
+        type=Path,
+        metavar="FILE",
+        help="lock file with the digests of released weights, as fetch --lock has it (the cache's own)",
     )
 
 
@@ -117,7 +146,8 @@ def _add_precision_options(parser: argparse.ArgumentParser) -> argparse._Argumen
         "--calibration-images",
         type=Path,
         metavar="DIR",
-        help="folder of images that int8 takes its ranges from; by default generated ones, with a warning",
+        help="folder of images that int8 takes its ranges from, and on which alphanet's released weights are "
+        "recalibrated; by default generated ones, with a warning",
     )
     return group
 
@@ -204,7 +234,8 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
     _add_precision_options(parser)
     add_gpu_options(parser)
-    _add_conversion_options(parser)
+    _add_weights_options(parser)
+    _add_implementation_option(_add_conversion_options(parser))
 
 
 def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -254,7 +285,8 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     _add_precision_options(parser)
     add_gpu_options(parser)
-    _add_conversion_options(parser)
+    _add_weights_options(parser)
+    _add_implementation_option(_add_conversion_options(parser))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -292,7 +324,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
     )
-    _add_conversion_options(convert)
+    _add_weights_options(convert)
+    _add_implementation_option(_add_conversion_options(convert))
     _add_run(commands)
     _add_profile(commands)
     verify = commands.add_parser(

@@ -19,7 +19,7 @@ from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.options import gpu_settings
 from harness.history.command import history
 from harness.protocols import with_protocol
-from harness.request import DEFAULT_OPSET, INT8_SCHEMES, RunRequest
+from harness.request import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RunRequest
 from harness.trial import TimingSettings
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def show(arguments: argparse.Namespace) -> int:
     facts = dataclasses.asdict(card)
     sections = {
         "network": {
+            "implementation": card.release.package or "this project's own definition",
             "resolution (pixels)": card.resolution,
             "classes": card.classes,
             "parameters": f"{card.parameters:,}",
@@ -82,7 +83,7 @@ def show(arguments: argparse.Namespace) -> int:
     for title, section in sections.items():
         print(f"\n{title}")
         for name, value in section.items():
-            if value not in (None, ""):
+            if value is not False and value not in (None, "", ()):
                 print(f"  {name.replace('_', ' ')}: {_text(value)}")
     return EXIT_SUCCESS
 
@@ -124,7 +125,10 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     request = RunRequest(
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
-        weights=arguments.weights,
+        weights=getattr(arguments, "weights", PROBE),
+        mirror=getattr(arguments, "mirror", ""),
+        weights_lock=getattr(arguments, "weights_lock", None),
+        implementation=getattr(arguments, "implementation", RunRequest.implementation),
         exporter=arguments.exporter,
         opset=arguments.opset or DEFAULT_OPSET,
         resolution=arguments.resolution,
@@ -203,13 +207,17 @@ def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
         return
     from converters.artifact import ArtifactStore
     from converters.precision import find
+    from harness.released import with_weights
 
     store = ArtifactStore(cache_dir)
-    missing = 0
-    for conversion in request.conversions():
+    resolved = with_weights(request, cache_dir, say, offline=True)
+    missing = len(resolved.failed)
+    for conversion in resolved.conversions:
         cached = find(conversion, store) is not None
         missing += not cached
         print(f"{conversion.model}  {'in the cache' if cached else 'to convert'}")
+    for unfetched in resolved.failed:
+        print(f"{unfetched.request.model}  to fetch and convert")
     for path in request.onnx_files:
         print(f"{path}  as it is")
     count = len(request.conversions()) + len(request.onnx_files)

@@ -11,6 +11,7 @@ from harness.series import SeriesFacts
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
+    from converters.request import ConversionRequest
 
 _BYTES_PER_MIB = 2**20
 
@@ -46,6 +47,14 @@ def _exporter_text(exporter: Mapping[str, str]) -> str:
     return f"{name} {exporter[name]}" if name in exporter else f"torch.onnx.export {name} {exporter['torch']}"
 
 
+def _weights_facts(request: ConversionRequest, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the weights: an artifact that two checkpoints of the same bytes share was made from either."""
+    facts = {"weights": made["kind"] if request.is_own else request.weights_kind, "weights_sha256": made["sha256"]}
+    if request.released:
+        return {**facts, "checkpoint_sha256": request.released.sha256, "checkpoint_url": request.released.url}
+    return {**facts, "checkpoint_sha256": made.get("checkpoint", {}).get("sha256", "")}
+
+
 def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     """What the artifact's provenance says."""
     if conversion.artifact is None:
@@ -56,8 +65,9 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
         "classes": made["classes"] or None,
         "parameters": made["parameters"],
         "macs": made["macs"],
-        "weights": made["weights"]["kind"],
-        "weights_sha256": made["weights"]["sha256"],
+        **_weights_facts(conversion.request, made["weights"]),
+        "implementation": made["implementation"],
+        "warnings": " ".join(f"{text[:1].upper()}{text[1:]}." for text in made.get("warnings", ())),
         "artifact_path": str(conversion.artifact.path),
         "artifact_sha256": conversion.artifact.sha256,
         "artifact_mib": made["size_bytes"] / _BYTES_PER_MIB,

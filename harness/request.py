@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from converters.request import ConversionRequest
     from zoo.card import ModelCard
 
-# The converters' own, which cannot be imported where nothing is converted; a test holds them equal.
+# The converters' and the zoo's own, which cannot be imported where nothing is converted; a test holds them equal.
 EXPORTERS = ("dynamo", "torchscript")
+IMPLEMENTATIONS = ("own", "release")
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
 INT8_SCHEMES = ("tensorrt", "onnxruntime")
+# The zoo's own, likewise.
+PROBE = "probe"
+RELEASED = "released"
+AUTO = "auto"
 
 DEFAULT_ROUNDS = 5
 DEFAULT_BUDGET_S = 600.0
@@ -43,10 +48,18 @@ class RunRequest:
     int8_scheme: str = ""
     """int8: one of `INT8_SCHEMES`; the backend's where empty."""
     calibration_images: Path | None = None
-    """int8: folder of images that ranges are taken from; generated ones where None."""
+    """Folder of images that int8 takes its ranges from, and on which released weights are recalibrated that need it;
+    generated ones where None."""
     batch: int = 1
     threads: int | None = None
-    weights: str = "probe"
+    weights: str = PROBE
+    """`probe`, `released`, `auto`, or the path of a checkpoint."""
+    mirror: str = ""
+    """A folder or URL that released weights are fetched from, instead of the releases' own servers."""
+    weights_lock: Path | None = None
+    """The lock file with the digests of released weights; the cache's own where None."""
+    implementation: str = IMPLEMENTATIONS[0]
+    """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     resolution: int | None = None
@@ -108,36 +121,83 @@ class RunRequest:
         if self.artifacts:
             self._check_conversion_options()
             return
+        self._check_weights()
+
+    def _check_weights(self) -> None:
         cards = self.cards()
-        if self.weights != "probe":
+        self._check_implementation(cards)
+        if self.weights in (RELEASED, AUTO):
+            return
+        for option, value in (("--mirror", self.mirror), ("--weights-lock", self.weights_lock)):
+            if value:
+                raise HarnessError(f"{option} {value}: nothing is fetched; add --weights released, or auto")
+        if self.weights != PROBE:
             if not Path(self.weights).is_file():
-                raise HarnessError(f"--weights {self.weights}: no such file; give a checkpoint, or 'probe'")
+                raise HarnessError(
+                    f"--weights {self.weights}: no such file; give probe, released, auto, or a checkpoint's path"
+                )
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
+
+    def recalibrates(self, card: ModelCard) -> bool:
+        """Whether the card's weights are recalibrated on the images that are given."""
+        return card.checkpoint.recalibration and self.weights != PROBE and self.calibration_images is not None
+
+    def _check_implementation(self, cards: list[ModelCard]) -> None:
+        """Refuses original code of what has none; a checkout that is not there costs its models' rows alone."""
+        if self.implementation == IMPLEMENTATIONS[0]:
+            return
+        from zoo.errors import ReleaseError
+        from zoo.releases.pins import release_source
+
+        if self.own_models:
+            raise HarnessError(f"--implementation {self.implementation}: {self.own_models[0]} has no release")
+        try:
+            for source in dict.fromkeys(card.source for card in cards):
+                release_source(source)
+        except ReleaseError as error:
+            raise HarnessError(f"--implementation {self.implementation}: {error}") from error
 
     def _check_calibration(self) -> None:
         folder = self.calibration_images
         if folder is None:
             return
-        if self.precision != "int8":
-            raise HarnessError(f"--calibration-images {folder}: only int8 is calibrated; add --precision int8")
         if self.artifacts:
+            if self.precision != "int8":
+                raise HarnessError(f"--calibration-images {folder}: only int8 is calibrated; add --precision int8")
             return
+        recalibrated = any(self.recalibrates(card) for card in self.cards())
+        if self.precision != "int8" and not recalibrated:
+            raise HarnessError(
+                f"--calibration-images {folder}: nothing here is calibrated; add --precision int8, or for alphanet "
+                "--weights released"
+            )
         if not folder.is_dir():
             raise HarnessError(f"--calibration-images {folder}: no such folder")
+        self._check_images(folder, recalibrated)
+
+    def _check_images(self, folder: Path, recalibrated: bool) -> None:
         from converters.calibration import Calibration
         from converters.errors import ConversionError
+        from zoo.errors import WeightsError
+        from zoo.training_images import TrainingImages
 
         try:
-            Calibration.of(folder)
-        except ConversionError as error:
+            if self.precision == "int8":
+                Calibration.of(folder)
+            if recalibrated:
+                TrainingImages.of(folder)
+        except (ConversionError, WeightsError) as error:
             raise HarnessError(f"--calibration-images: {error}") from error
 
     def _check_conversion_options(self) -> None:
         """Refuses what would have to be converted, where artifacts are measured as they are."""
         given = {
             "--model": self.own_models != (),
-            "--weights": self.weights != "probe",
+            "--weights": self.weights != PROBE,
+            "--mirror": self.mirror != "",
+            "--weights-lock": self.weights_lock is not None,
+            "--implementation": self.implementation != IMPLEMENTATIONS[0],
             "--exporter": self.exporter != DEFAULT_EXPORTER,
             "--opset": self.opset != DEFAULT_OPSET,
             "--resolution": self.resolution is not None,
@@ -151,13 +211,17 @@ class RunRequest:
             )
 
     def conversions(self) -> list[ConversionRequest]:
-        """What has to be converted, costliest first so that the last one does not leave cores idle."""
+        """What has to be converted, costliest first so that the last one does not leave cores idle.
+
+        Weights that have to be fetched are still `released` or `auto`: `harness.released` turns them into files.
+        """
         from converters.request import ConversionRequest, PrecisionOptions
 
         # An int8 artifact follows the rules of what will run it.
         backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
         common = ConversionRequest(
             "",
+            implementation=self.implementation,
             exporter=self.exporter,
             opset=self.opset,
             batch=self.batch,
@@ -169,9 +233,17 @@ class RunRequest:
             ),
         )
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
-        released = [dataclasses.replace(common, model=card.name, weights=self.weights) for card in cards]
+        of_the_zoo = [
+            dataclasses.replace(
+                common,
+                model=card.name,
+                weights=self.weights,
+                recalibration_images=self.calibration_images if self.recalibrates(card) else None,
+            )
+            for card in cards
+        ]
         names = dict.fromkeys(self.own_models)
-        return released + [dataclasses.replace(common, model=name, resolution=self.resolution) for name in names]
+        return of_the_zoo + [dataclasses.replace(common, model=name, resolution=self.resolution) for name in names]
 
     def settings(self) -> dict[str, Any]:
         """The request as the run directory records it."""
@@ -179,4 +251,5 @@ class RunRequest:
         data["onnx_files"] = [str(path) for path in self.onnx_files]
         data["artifacts"] = str(self.artifacts) if self.artifacts else None
         data["calibration_images"] = str(self.calibration_images) if self.calibration_images else None
+        data["weights_lock"] = str(self.weights_lock) if self.weights_lock else None
         return data

@@ -46,13 +46,18 @@ def build_row(
         **dataclasses.asdict(facts),
         **_outcome(facts, ok, failed),
         **(_figures(ok, facts.batch) if ok else {}),
-        **gpu_cells([trial.gpu for trial in ok if trial.gpu]),
+        **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), facts.warnings),
         **_provenance(trials, run),
         **accuracy_cells(accuracy, facts.accuracy_published_top1_percent),
         "trials_count": len(ok),
         "trials_failed_count": len(failed),
     }
     return {name: values.get(name) for name in COLUMN_NAMES}
+
+
+def _with_warnings(cells: Row, of_the_artifact: str) -> Row:
+    """The cells with what there is to say of the artifact before what there is to say of the trials."""
+    return {**cells, "warnings": " ".join(filter(None, (of_the_artifact, cells.get("warnings")))) or None}
 
 
 def _outcome(facts: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:

@@ -23,6 +23,7 @@ from harness.gpu.settings import GpuSettings
 from harness.launcher import run_trial
 from harness.plan import PlannedTrial, measurable, settled, trials_of_round
 from harness.progress import Progress, minutes_text
+from harness.released import with_weights
 from harness.request import RunRequest
 from harness.results import RunDirectory
 from harness.rows import Row
@@ -61,9 +62,10 @@ def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFa
     """Every series of the request, what had to be converted converted; failures are rows too."""
     from converters.pool import PoolSettings, convert_many
 
-    wanted = request.conversions()
+    resolved = with_weights(request, cache_dir, say)
+    wanted = resolved.conversions
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
-    found: list[SeriesFacts] = []
+    found = [facts.facts_of_conversion(conversion, request.backend) for conversion in resolved.failed]
     warnings: collections.Counter[str] = collections.Counter()
     started = time.monotonic()
     counts = dict.fromkeys(("converted", "from the cache", "failed"), 0)

@@ -121,7 +121,8 @@ _ACCURACY = (
         "weights",
         "text",
         "",
-        "`released`, `file` or `probe` (seeded). A probe row has the release's published accuracy and no measured one.",
+        "`released` (fetched from the release), `file` (another checkpoint) or `probe` (seeded). A probe row has the "
+        "release's published accuracy and no measured one.",
         _UNKNOWN,
     ),
 )
@@ -320,6 +321,22 @@ _PROVENANCE = (
     Column("artifact_sha256", "text", "", "Digest of the artifact.", _NO_ARTIFACT),
     Column("artifact_path", "text", "", "Path of the artifact where it was measured.", _NO_ARTIFACT),
     Column("weights_sha256", "text", "", "Digest of the weights.", _UNKNOWN),
+    Column(
+        "checkpoint_sha256",
+        "text",
+        "",
+        "SHA-256 of the file that the weights come from: of a released archive, the checkpoint in it.",
+        "the weights come from no file",
+    ),
+    Column("checkpoint_url", "text", "", "Where the release keeps that file.", "the weights are not the release's"),
+    Column(
+        "implementation",
+        "text",
+        "",
+        "Whose code was converted: `package` (the release's, as installed), `own` (this project's definition) or "
+        "`release` (the release's own source tree).",
+        "nothing was converted",
+    ),
     Column("input_digest", "text", "", "Digest of the input tensor that was timed.", _NOT_OK),
     Column("reference_sha256", "text", "", "Digest of the reference network.", _NOT_OK),
     Column("run_seed", "integer", "", "Seed of the run: order of the trials and their inputs."),

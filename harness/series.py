@@ -35,6 +35,12 @@ class SeriesFacts:
     weights: str = ""
     """`released`, `file` or `probe`."""
     weights_sha256: str = ""
+    checkpoint_sha256: str = ""
+    """Of the checkpoint that the weights come from."""
+    checkpoint_url: str = ""
+    """Where a released checkpoint was fetched."""
+    implementation: str = ""
+    """Whose code the network is: `package`, `own` or `release`."""
     artifact_path: str = ""
     artifact_sha256: str = ""
     artifact_mib: float | None = None
@@ -45,6 +51,8 @@ class SeriesFacts:
     """Seconds the conversion took when it was made; a cached artifact keeps its figure."""
     verification_relative_l2: float | None = None
     """Largest relative L2 error of the artifact's logits against the native model's."""
+    warnings: str = ""
+    """What a reader should know of the artifact, in sentences."""
     status: str = "ok"
     reason: str = ""
 

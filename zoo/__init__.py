@@ -10,19 +10,21 @@ model.logits(images)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import adapters
+from zoo import adapters, releases
 from zoo.card import ModelCard
 from zoo.catalog.reader import all_cards
-from zoo.errors import UnknownModelError, WeightsError
+from zoo.errors import UnknownModelError
+from zoo.releases import OWN
 from zoo.selection import select
 
 if TYPE_CHECKING:
-    import os
+    from pathlib import Path
 
+    from zoo.checkpoints import FetchSettings
     from zoo.native import NativeModel
+    from zoo.weights import Weights
 
 __all__ = ["ModelCard", "card", "cards", "list_models", "load"]
 
@@ -53,29 +55,41 @@ def card(name: str) -> ModelCard:
     return found[0]
 
 
-def load(model: str | ModelCard, weights: str | os.PathLike[str] = "probe") -> NativeModel:
-    """The native model of a card, with its weights; needs no network.
+def load(
+    model: str | ModelCard,
+    weights: Weights = "probe",
+    *,
+    settings: FetchSettings | None = None,
+    calibration_images: Path | None = None,
+    implementation: str = OWN,
+    cache_dir: Path | None = None,
+) -> NativeModel:
+    """The native model of a card, with its weights.
 
     Args:
         model: a card, or the name of one.
-        weights: `probe` for the seeded weights of `zoo.probe`, or the path of a released checkpoint.
+        weights: `probe` for the seeded weights of `zoo.probe`, which need no network; `released` for those of the
+            release, fetched where the cache does not hold them; `auto` for the released ones where they can be had,
+            with a warning and the probe's where not; or the path of a checkpoint.
+        settings: how released weights are fetched.
+        calibration_images: folder of training images, for AlphaNet: its released weights need them for their
+            running statistics (`NativeModel.needs_recalibration`).
+        implementation: `own` for the network as this project builds it; `release` for the original code itself, which
+            has to be in the cache, and wants a process of its own (`zoo.releases.build`).
+        cache_dir: the cache that holds the original code; the user's by default.
 
     Raises:
         UnknownModelError: no such model.
         MissingPackageError: the source's package is not installed.
+        FetchError: the released weights cannot be had.
+        ReleaseError: the original code is not in the cache, or does not build this model.
         WeightsError: the checkpoint cannot be opened or does not fit.
     """
+    from zoo.weights import apply_weights, at_hand
+
     facts = card(model) if isinstance(model, str) else model
-    if str(weights) == "released" and not facts.checkpoint.url:
-        raise WeightsError(f"no checkpoint of {facts.name} was ever published: use weights='probe', or your own file")
-    if str(weights) in ("released", "auto"):
-        raise WeightsError(
-            f"weights={str(weights)!r} is not available yet: download {facts.checkpoint.url} and pass the "
-            "file's path, or use weights='probe'"
-        )
-    native = adapters.build(facts)
-    if str(weights) == "probe":
-        native.apply_probe()
-    else:
-        native.load_file(Path(weights))
+    # Before the original code is built, which closes the process to the network.
+    checkpoint = at_hand(facts, weights, settings)
+    native = adapters.build(facts) if implementation == OWN else releases.build(facts, cache_dir)
+    apply_weights(native, checkpoint, calibration_images)
     return native

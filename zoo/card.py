@@ -82,6 +82,13 @@ class Checkpoint:
     """Leading digits of the file's SHA-256 as the release states them; empty where it does not."""
     archive_member: str = ""
     """The checkpoint's path in the archive that the URL gives; empty where it gives the checkpoint itself."""
+    training_classes: tuple[str, ...] = ()
+    """Classes of the training code whose objects lie beside the state dict, such as its configuration: they are read
+    as inert dictionaries. Of any other class a file is refused."""
+    renames: tuple[str, ...] = ()
+    """Parts of tensors' names that the release renames where the network does not know a name: `old new`, in turn."""
+    recalibration: bool = False
+    """Whether the release measures the running statistics anew, on training images, before it evaluates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +128,11 @@ class ModelCard:
     def name(self) -> str:
         """Full name, `<source>/<variant>`."""
         return f"{self.source}/{self.variant}"
+
+    @property
+    def implementation(self) -> str:
+        """Whose code the zoo builds it by: `package` (the release's package) or `own` (this project's definition)."""
+        return "package" if self.release.package else "own"
 
     def network_facts(self) -> dict[str, Any]:
         """What defines the computation: two cards with equal facts are one network.

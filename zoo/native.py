@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +18,17 @@ class NativeModel(Protocol):
     card: ModelCard
     module: Any
     """The framework object: a `torch.nn.Module` in evaluation mode, or a Keras model."""
+    implementation: str
+    """Whose code built it: `package` (the release's package), `own` (this project's definition) or `release`."""
     weights: str
-    """What the weights are: `probe`, `file` or `own`."""
+    """What the weights are: `probe`, `released` (fetched from the release), `file` (another checkpoint) or `own`."""
+    needs_recalibration: bool
+    """Whether the running statistics are not this network's: measured on images first, or the logits mean nothing."""
+    checkpoint: Mapping[str, str]
+    """The file that the weights come from: `sha256`, and of a released one `url` and `tag` too; else empty."""
+    recalibrated: Mapping[str, Any] | None
+    """The training images that the running statistics were measured on (`TrainingImages.facts`); None where they
+    are the checkpoint's own."""
 
     def deployable(self) -> Any:
         """The framework object to convert: `module`, or one that computes the same from the weights as they are.

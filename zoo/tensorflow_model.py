@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import MissingPackageError, WeightsError, first_line
+from zoo.errors import MissingPackageError, WeightsError, first_line, shortened
+from zoo.file_kinds import unlike_checkpoint
+from zoo.torch_checkpoint import next_step
 from zoo.torch_model import misfits
 
 if TYPE_CHECKING:
@@ -88,7 +90,11 @@ class TensorFlowModel:
         """
         self.card = card
         self.module = module
+        self.implementation = card.implementation
         self.weights = ""
+        self.checkpoint: Mapping[str, str] = {}
+        self.needs_recalibration = False
+        self.recalibrated: Mapping[str, Any] | None = None
         module.build((None, card.resolution, card.resolution, 3))
         self._variables = {release_name(variable.path): variable for variable in module.variables}
 
@@ -162,8 +168,12 @@ class TensorFlowModel:
         given = {name: tuple(shapes[source]) for name, source in stored.items() if source in shapes}
         given |= {name: tuple(shape) for name, shape in sorted(shapes.items()) if self._is_foreign(name)}
         problems = misfits({name: tuple(variable.shape) for name, variable in self._variables.items()}, given)
+        types = reader.get_variable_to_dtype_map()
+        strange = [name for name, source in stored.items() if source in types and not types[source].is_floating]
+        if strange and not problems:
+            problems = f"other types of numbers in {shortened(strange)}"
         if problems:
-            raise WeightsError(f"{path} does not fit {self.card.name}: {problems}")
+            raise WeightsError(f"{path} does not fit {self.card.name}: {problems}; {next_step(self.card)}")
         with _reading(path, self.card.name):
             values = {name: reader.get_tensor(source) for name, source in stored.items()}
         self.assign(lambda name, _shape: values[name])
@@ -214,6 +224,8 @@ def open_checkpoint(path: Path, model: str) -> tf.train.CheckpointReader:
         raise WeightsError(f"no checkpoint file of {model} at {path}")
     if path.suffix != _INDEX_SUFFIX:
         raise WeightsError(f"{path} is not the .index file of a TensorFlow checkpoint, which {model} loads")
+    if what := unlike_checkpoint(path):
+        raise WeightsError(f"{path} is {what}, and no index of a TensorFlow checkpoint of {model}; fetch it anew")
     with _reading(path, model):
         return tf.train.load_checkpoint(str(path.with_suffix("")))
 

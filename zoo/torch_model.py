@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import WeightsError, first_line
+from zoo.errors import WeightsError, shortened
+from zoo.torch_checkpoint import next_step, read_state_dict
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,11 @@ class TorchModel:
         """
         self.card = card
         self.module = module.eval().requires_grad_(False)
+        self.implementation = card.implementation
         self.weights = ""
+        self.checkpoint: Mapping[str, str] = {}
+        self.needs_recalibration = False
+        self.recalibrated: Mapping[str, Any] | None = None
         self._deploy = deploy
 
     def deployable(self) -> torch.nn.Module:
@@ -102,20 +106,75 @@ class TorchModel:
     def load_state(self, state: Mapping[str, torch.Tensor], path: Path) -> None:
         """Loads a state of this network, strictly; counters of batches may be left out.
 
+        Nothing is changed unless all of it fits.
+
         Args:
-            state: tensors by name.
+            state: tensors by name; older names of the release's (`Checkpoint.renames`) are understood.
             path: the file that they come from, for messages.
 
         Raises:
-            WeightsError: not a state of this network; the tensors are listed.
+            WeightsError: not a state of this network; the tensors are listed, and whose state it is where a card
+                tells.
         """
-        own = {name: tuple(tensor.shape) for name, tensor in self.module.state_dict().items()}
-        given = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        counters = {name for name in own if "num_batches" in name}
-        if problems := misfits(own, given, may_lack=counters):
-            raise WeightsError(f"{path} does not fit {self.card.name}: {problems}")
-        self.module.load_state_dict(state, strict=False)
+        own = self.module.state_dict()
+        given = _renamed(state, own, self.card.checkpoint.renames)
+        problems = misfits(
+            {name: tuple(tensor.shape) for name, tensor in own.items()},
+            {name: tuple(tensor.shape) for name, tensor in given.items()},
+            may_lack={name for name in own if "num_batches" in name},
+        )
+        kinds = [n for n, t in given.items() if n in own and t.is_floating_point() != own[n].is_floating_point()]
+        if kinds and not problems:
+            problems = f"other types of numbers in {shortened(kinds)}"
+        if problems:
+            raise WeightsError(f"{path} does not fit {self.card.name}: {problems}; {_mend(state, self.card)}")
+        self.module.load_state_dict(given, strict=False)
         self.weights = "file"
+
+    def recalibrate(self, batches: Iterable[NDArray[np.float32]]) -> int:
+        """Measures the running statistics on images, in place, as a release does before it evaluates a subnet.
+
+        Deterministic: the same batches in the same order give the same statistics.
+
+        Args:
+            batches: normalised images, float32 (N, 3, H, W) each.
+
+        Returns:
+            Number of batches.
+
+        Raises:
+            WeightsError: no batch, or statistics that are not finite; the old ones are then kept.
+        """
+        import torch
+
+        from zoo.recalibration import recalibrate
+
+        count = recalibrate(self.module, (torch.from_numpy(batch) for batch in batches))
+        self.needs_recalibration = False
+        return count
+
+
+def _renamed(
+    state: Mapping[str, torch.Tensor], own: Collection[str], renames: Iterable[str]
+) -> Mapping[str, torch.Tensor]:
+    """The state under the network's names, where the release itself renames; as it is where that is ambiguous."""
+    result = {}
+    for name, tensor in state.items():
+        known = name
+        for old, _, new in (rename.partition(" ") for rename in renames):
+            known = known if known in own else known.replace(old, new)
+        result[known] = tensor
+    return result if len(result) == len(state) else state
+
+
+def _mend(state: Mapping[str, torch.Tensor], card: ModelCard) -> str:
+    """What to do about a state that does not fit, and whose it is where a card tells."""
+    from zoo.catalog.reader import all_cards
+
+    signature = probe.signature_sha256((name, tuple(t.shape), str(t.dtype)) for name, t in state.items())
+    owners = [other.name for other in all_cards().values() if other.signature_sha256 == signature]
+    whose = f"it is a checkpoint of {' or '.join(owners[:3])}: " if owners else ""
+    return whose + next_step(card)
 
 
 def misfits(
@@ -135,55 +194,5 @@ def misfits(
         for name in own
         if name in given and given[name] != own[name]
     ]
-    return _shortened(problems)
+    return shortened(problems)
 
-
-def _shortened(items: list[str]) -> str:
-    return "; ".join(items[:6]) + (f"; and {len(items) - 6} more" if len(items) > 6 else "")
-
-
-def read_state_dict(path: Path, card: ModelCard) -> dict[str, torch.Tensor]:
-    """The state dict of a checkpoint file; nothing in the file is executed.
-
-    Args:
-        path: a file written by `torch.save`, or a `.safetensors` file.
-        card: of the model that it is for. Its `checkpoint.container` is `plain`, or the key of the outer dict
-            that holds the state dict; several keys, best first, are separated by `|`, and the first that
-            holds something counts.
-
-    Raises:
-        WeightsError: the file is missing, is no checkpoint, or lacks the container's key.
-    """
-    import torch
-
-    if not path.is_file():
-        raise WeightsError(f"no checkpoint file of {card.name} at {path}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            loaded: Any = load_file(path)
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(
-            f"{path} cannot be opened as a checkpoint of {card.name}: {_unreadable(error)}; "
-            "fetch it anew, or save its tensors alone with torch.save or as .safetensors"
-        ) from error
-    container = card.checkpoint.container
-    if isinstance(loaded, dict) and container != "plain":
-        held = (loaded[key] for key in container.split("|") if loaded.get(key) is not None)
-        loaded = next(held, loaded)
-    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        is_dict = isinstance(loaded, dict)
-        found = f"entries {_shortened([str(key) for key in loaded])}" if is_dict else f"a {type(loaded).__name__}"
-        raise WeightsError(
-            f"{path} does not fit {card.name}: no state dict of tensors (looked for {container!r}), but {found}"
-        )
-    return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
-
-
-def _unreadable(error: Exception) -> str:
-    """PyTorch's reason, without the advice that follows it: to execute what the file holds."""
-    reason = re.search(r"WeightsUnpickler error:\s*(.+)", str(error))
-    return (reason[1] if reason else first_line(error)).split(". ")[0]

@@ -1,0 +1,64 @@
+"""What an artifact's provenance says of the weights, and what has to be said of them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from converters.images import dead_leaves, normalise
+from zoo.native import NativeModel
+from zoo.recalibration import recalibrate
+from zoo.training_images import CROP_PX, RELEASED_BATCH_SIZE, RELEASED_BATCHES
+
+_STAND_IN_IMAGES = 16
+_STAND_IN_SEED = 2
+"""Not the seed of the images that an artifact is verified on, nor of those that int8 ranges come from."""
+
+NOT_RECALIBRATED = (
+    "the running statistics come from {count} generated images: the release measures them on training images, so "
+    "latency is right and accuracy is not; give some (--calibration-images)"
+)
+FEWER_IMAGES = (
+    "recalibrated on {batches} x {batch_size} training images, where the release takes {all_batches} x {all_size}: "
+    "give a folder with more"
+)
+
+
+def with_finite_statistics(native: NativeModel) -> NativeModel:
+    """The model itself, or, where it was to be recalibrated and was not, a copy whose numbers stay finite.
+
+    With the running statistics of a supernet, which mean nothing, activations may grow from layer to layer beyond
+    float32, and no graph could be held against the network.
+    """
+    if not native.needs_recalibration:
+        return native
+    import torch
+
+    images = normalise(dead_leaves(CROP_PX, _STAND_IN_IMAGES, _STAND_IN_SEED), native.card.preprocessing)
+    changed = copy.copy(native)
+    changed.module = copy.deepcopy(native.module)
+    recalibrate(changed.module, [torch.from_numpy(images)])
+    return changed
+
+
+def weights_facts(native: NativeModel) -> dict[str, Any]:
+    """Kind and digest of the weights, and of the checkpoint that they come from, where they come from one.
+
+    `recalibrated` is there for a release that recalibrates: the training images, or null where there were none.
+    """
+    facts: dict[str, Any] = {"kind": native.weights, "sha256": native.weights_sha256()}
+    if native.checkpoint:
+        facts["checkpoint"] = dict(native.checkpoint)
+    if native.needs_recalibration or native.recalibrated:
+        facts["recalibrated"] = dict(native.recalibrated) if native.recalibrated else None
+    return facts
+
+
+def weights_warnings(native: NativeModel) -> list[str]:
+    """What a reader of the artifact's figures should know of its weights."""
+    if native.needs_recalibration:
+        return [NOT_RECALIBRATED.format(count=_STAND_IN_IMAGES)]
+    done = native.recalibrated
+    if done and done["batches"] * done["batch_size"] < RELEASED_BATCHES * RELEASED_BATCH_SIZE:
+        return [FEWER_IMAGES.format(**done, all_batches=RELEASED_BATCHES, all_size=RELEASED_BATCH_SIZE)]
+    return []

@@ -1,0 +1,107 @@
+"""Tells by its content whether a download is a checkpoint: servers send pages with status 200, and cut files."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+from zoo.checkpoints import legacy
+from zoo.file_kinds import unlike_checkpoint
+
+_PAGE_BYTES = 1 << 16
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_XML_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
+# What Google Drive says in its page instead of the file: support.google.com/a/answer/2423534.
+_QUOTA = re.compile(r"quota exceeded|too many users have viewed or downloaded", re.IGNORECASE)
+_ZIP_MAGIC = b"PK\x03\x04"
+_SAFETENSORS_HEADER_LIMIT_BYTES = 100_000_000
+"""Largest header that the safetensors format allows."""
+
+
+def unlike_torch_checkpoint(path: Path) -> str:
+    """What a file is instead of a whole checkpoint of PyTorch or safetensors, in words; empty where it is one.
+
+    Nothing in the file is unpickled or executed.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if found := unlike_checkpoint(path):
+        return f"{found}{_what_it_says(path)}"
+    with path.open("rb") as file:
+        head = file.read(len(legacy.MAGIC))
+    if head.startswith(_ZIP_MAGIC):
+        return ""
+    if head == legacy.MAGIC:
+        return "a checkpoint that was cut off" if legacy.is_cut(path) else ""
+    return _unlike_safetensors(path)
+
+
+def unlike_archive(path: Path, member: str) -> str:
+    """What a file is instead of an archive with that member, in words; empty where it may be one.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(_ZIP_MAGIC))
+    if head == _ZIP_MAGIC and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        return "" if member in names else f"a ZIP archive of {held or 'nothing'}, without {member}"
+    found = unlike_checkpoint(path)
+    return f"{found}{_what_it_says(path)}" if found and "archive" not in found else ""
+
+
+def is_quota_page(text: str) -> bool:
+    """Whether a text is Google Drive's refusal of a file that too many have downloaded."""
+    return bool(_QUOTA.search(text))
+
+
+def _unlike_safetensors(path: Path) -> str:
+    """What a binary file is instead of a safetensors file: 8 bytes of the header's length, the header, the data."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        if header_bytes > _SAFETENSORS_HEADER_LIMIT_BYTES or file.read(1) != b"{":
+            return "no file of PyTorch or safetensors"
+        header = b"{" + file.read(header_bytes - 1)
+    try:
+        tensors = {name: facts for name, facts in json.loads(header).items() if name != "__metadata__"}
+        data_bytes = max((facts["data_offsets"][1] for facts in tensors.values()), default=0)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return "a safetensors file that was cut off or damaged"
+    return "" if size == 8 + header_bytes + data_bytes else "a safetensors file that was cut off or damaged"
+
+
+def _what_it_says(path: Path) -> str:
+    """The message of a page or document that came instead of a file, to follow what it is; may be empty."""
+    with path.open("rb") as file:
+        text = file.read(_PAGE_BYTES).decode("utf-8", errors="replace")
+    if is_quota_page(text):
+        return (
+            " of Google Drive that says that too many have downloaded the file: wait a day, or download it in a "
+            "browser that is signed in and put it there"
+        )
+    return f" that says {said!r}" if (said := _message(text)) else ""
+
+
+def _message(text: str) -> str:
+    if found := _TITLE.search(text) or _XML_MESSAGE.search(text):
+        return _one_line(found[1])
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    for key in ("message", "error", "detail"):
+        if isinstance(document, dict) and isinstance(said := document.get(key), str):
+            return _one_line(said)
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return f"{line[:150]}..." if len(line) > 150 else line

@@ -1,0 +1,26 @@
+"""What keeps a released checkpoint from being had; each message names the file, the URL and the next step."""
+
+from __future__ import annotations
+
+from zoo.errors import WeightsError
+
+
+class FetchError(WeightsError):
+    """A checkpoint that could not be had, or is not the one that it was."""
+
+
+class UnreachableError(FetchError):
+    """Nobody answered where the file is kept: other files of the same place need not be tried now."""
+
+
+class TransientError(FetchError):
+    """A failure that another attempt may mend: a server's 5xx, a connection that ended early or went silent."""
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+        """What the server asked to wait before the next attempt; 0 where it asked nothing."""
+
+
+class NoConnectionError(TransientError):
+    """No connection came about: the name is unknown, the host silent, or the port closed."""

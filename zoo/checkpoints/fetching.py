@@ -1,0 +1,176 @@
+"""From a card to its released checkpoint on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from zoo.card import ModelCard
+from zoo.checkpoints import content, digests
+from zoo.checkpoints.archive import extract_member
+from zoo.checkpoints.errors import FetchError
+from zoo.checkpoints.location import Location, locate
+from zoo.checkpoints.lockfile import LockFile
+from zoo.checkpoints.origins import bring
+from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.settings import FetchedCheckpoint, FetchSettings
+from zoo.checkpoints.storage import alone, explained
+from zoo.errors import WeightsError
+from zoo.files import file_sha256
+
+
+def fetch(card: ModelCard, settings: FetchSettings | None = None) -> FetchedCheckpoint:
+    """The released checkpoint of a card, fetched where the cache does not hold it.
+
+    Whatever is returned was recognised as a checkpoint by its content, and held against the digest that the release
+    states and that of the lock file. Safe to call from several processes at once: one of them fetches, the others
+    wait and use its file.
+
+    Raises:
+        UnreachableError: nobody answers where the file is kept.
+        FetchError: it was never published, cannot be had, is no checkpoint, or is not what its digest says.
+    """
+    return _Fetch(card, locate(card), settings or FetchSettings()).run()
+
+
+def cached_path(card: ModelCard, settings: FetchSettings | None = None) -> Path | None:
+    """Where the cache holds the file that a card's URL gives; None where it does not. Nothing is verified.
+
+    Raises:
+        FetchError: none was published.
+    """
+    path = (settings or FetchSettings()).folder / locate(card).path
+    return path if path.is_file() else None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fetch:
+    """One card's checkpoint on its way."""
+
+    card: ModelCard
+    location: Location
+    settings: FetchSettings
+
+    @property
+    def _url(self) -> str:
+        return self.location.url
+
+    @property
+    def _target(self) -> Path:
+        return self.settings.folder / self.location.path
+
+    @property
+    def _member(self) -> str:
+        return self.card.checkpoint.archive_member
+
+    @property
+    def _member_path(self) -> Path:
+        """Where the archive's member lies once it is unpacked."""
+        return self._target.with_name(f"{self._target.name}.members") / PurePosixPath(self._member).name
+
+    def run(self) -> FetchedCheckpoint:
+        """Fetches what is missing, and verifies all of it."""
+        settings, target = self.settings, self._target
+        lock = LockFile(settings.lock_path, settings.folder, settings.listener)
+        pinned = lock.read()
+        if not target.is_file():
+            with alone(target, settings.listener):
+                # Another process may have fetched it while this one waited.
+                if not target.is_file():
+                    self._obtain(pinned)
+        found = {self._url: self._verified(target, self._url, pinned)}
+        path, key = target, self._url
+        if self._member:
+            path, key = self._member_path, f"{self._url}#{self._member}"
+            if not path.is_file():
+                self._unpack_again()
+            found[key] = self._verified(path, key, pinned)
+        lock.pin(found)
+        return FetchedCheckpoint(path, found[key], self._url, self.card.checkpoint.tag, found[self._url])
+
+    def _obtain(self, pinned: Mapping[str, str]) -> None:
+        """Brings the file into the cache, unless it is not what it should be.
+
+        Raises:
+            FetchError: it cannot be had, or is something else; the cache is then as it was.
+        """
+        part = PartialFile(self._target)
+        stated_sha256 = bring(self.location, part, self.settings)
+        with explained(part.path), tempfile.TemporaryDirectory(prefix=".unpacking-", dir=part.path.parent) as aside:
+            try:
+                member = self._recognised(part.path, Path(aside))
+                digests.hold_against(
+                    file_sha256(part.path),
+                    f"what came from {self._url} for {self._target}",
+                    [*self._expected(self._url, pinned), digests.by_server(stated_sha256)],
+                    "It was not kept: fetch again",
+                )
+            except FetchError:
+                # It is no beginning of the right file: nothing to go on with.
+                part.discard()
+                raise
+            part.path.replace(self._target)
+            part.discard()
+            if member is not None:
+                self._keep_member(member)
+
+    def _recognised(self, path: Path, aside: Path) -> Path | None:
+        """Refuses a download that is no checkpoint; an archive's member is unpacked into `aside` and returned."""
+        if self._member:
+            found = content.unlike_archive(path, self._member)
+        else:
+            found = content.unlike_torch_checkpoint(path)
+        if found:
+            origin = self.settings.chosen_mirror or "the server"
+            raise FetchError(
+                f"{self._url}: what {origin} sent for {self._target} is {found}. It was not kept: look at the URL in a "
+                "browser, or give a --mirror that holds the file"
+            )
+        return self._unpacked(path, aside) if self._member else None
+
+    def _unpack_again(self) -> None:
+        """Unpacks the member of a cached archive, as where the cache is a copy without it."""
+        target = self._target
+        with (
+            alone(target, self.settings.listener),
+            explained(target.parent),
+            tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as aside,
+        ):
+            self._keep_member(self._unpacked(target, Path(aside)))
+
+    def _unpacked(self, archive: Path, aside: Path) -> Path:
+        """Takes the member out of the archive, and refuses what is no checkpoint."""
+        try:
+            member = extract_member(archive, self._member, aside)
+        except WeightsError as error:
+            raise FetchError(f"{self._url}: {error}") from error
+        if found := content.unlike_torch_checkpoint(member):
+            raise FetchError(
+                f"{self._url}: its member {self._member} is {found}. It was not kept: look whether the release "
+                "changed, or give a --mirror that holds the file"
+            )
+        return member
+
+    def _keep_member(self, member: Path) -> None:
+        self._member_path.parent.mkdir(parents=True, exist_ok=True)
+        member.replace(self._member_path)
+
+    def _expected(self, key: str, pinned: Mapping[str, str]) -> list[digests.Expectation]:
+        expected = [digests.by_lock(pinned.get(key, ""), str(self.settings.lock_path))]
+        if key == self._url:
+            expected.append(digests.by_release(self.card.checkpoint.sha256_prefix))
+        return expected
+
+    def _verified(self, path: Path, key: str, pinned: Mapping[str, str]) -> str:
+        """SHA-256 of a file of the cache.
+
+        Raises:
+            FetchError: it is not the expected one, or the file cannot be read.
+        """
+        with explained(path):
+            sha256 = file_sha256(path)
+        what, remedy = f"{path}, fetched from {key},", "Remove the file and fetch again"
+        digests.hold_against(sha256, what, self._expected(key, pinned), remedy)
+        return sha256

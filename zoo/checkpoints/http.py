@@ -1,0 +1,159 @@
+"""Downloads one file by HTTP: continued, tried again, and never mixed of two versions."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError
+from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.retry import persist
+from zoo.checkpoints.settings import FetchListener, Patience
+from zoo.checkpoints.storage import explained
+from zoo.errors import first_line
+
+if TYPE_CHECKING:
+    import requests
+
+_CHUNK_BYTES = 1 << 18
+_USER_AGENT = "baseline-zoo (+https://arxiv.org/abs/2205.00841)"
+_TRY_AGAIN = (408, 425, 429)
+_GONE = (404, 410)
+_REFUSED = (401, 403)
+
+
+def download(url: str, part: PartialFile, patience: Patience, listener: FetchListener) -> None:
+    """Downloads a URL; afterwards `part.path` is the whole file, as far as the server says what that is.
+
+    A part of the same version of the file is continued, by `Range` and `If-Range`.
+
+    Raises:
+        UnreachableError: nobody answers.
+        FetchError: the server has no such file, or fails again and again; or the file cannot be written.
+    """
+    import requests
+
+    with requests.Session() as session:
+        session.headers.update({"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"})
+        try:
+            persist(
+                lambda: _attempt(session, url, part, patience, listener), lambda: part.size, url, patience, listener
+            )
+        finally:
+            listener.finished()
+
+
+def _attempt(
+    session: requests.Session, url: str, part: PartialFile, patience: Patience, listener: FetchListener
+) -> None:
+    wanted = part.headers(url)
+    if wanted and part.size == part.total_bytes:
+        return
+    with _answer(session, url, wanted, patience) as response:
+        _check_status(response, url, part)
+        with part.open(url, response.status_code, response.headers) as file:
+            done_bytes = file.tell()
+            listener.started(part.target.name, done_bytes, part.total_bytes)
+            for chunk in _chunks(response, patience):
+                with explained(part.path):
+                    file.write(chunk)
+                done_bytes += len(chunk)
+                listener.advanced(done_bytes)
+            with explained(part.path):
+                file.flush()
+    if not part.complete():
+        raise TransientError(f"the connection ended after {part.size} of {part.total_bytes} bytes")
+
+
+def _answer(session: requests.Session, url: str, headers: dict[str, str], patience: Patience) -> requests.Response:
+    import requests
+    from urllib3.exceptions import ProtocolError
+
+    try:
+        return session.get(url, headers=headers, stream=True, timeout=(patience.connect_s, patience.silence_s))
+    except requests.TooManyRedirects as error:
+        raise FetchError(f"{url} leads from one redirect to the next without end: give a --mirror") from error
+    except requests.exceptions.SSLError as error:
+        raise FetchError(
+            f"{url} cannot be trusted ({_cause(error)}): check the clock, the proxy, and the certificates that "
+            "REQUESTS_CA_BUNDLE names"
+        ) from error
+    except requests.ReadTimeout as error:
+        raise TransientError(f"no answer within {patience.silence_s:g} s") from error
+    except requests.ConnectionError as error:
+        broken = bool(error.args) and isinstance(error.args[0], ProtocolError)
+        kind = TransientError if broken else NoConnectionError
+        raise kind(_cause(error)) from error
+    except requests.RequestException as error:
+        raise FetchError(f"{url} cannot be asked for ({_cause(error)}): check the URL") from error
+
+
+def _cause(error: BaseException) -> str:
+    """What the innermost error says; libraries wrap theirs several times."""
+    while True:
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if not isinstance(inner, BaseException):
+            return first_line(error)
+        error = inner
+
+
+def _check_status(response: requests.Response, url: str, part: PartialFile) -> None:
+    """Raises what an answer without a file means."""
+    status = response.status_code
+    said = f"the server answers {status} {response.reason}".strip()
+    if status in (200, 206):
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise FetchError(f"{url} comes packed although it was asked for unpacked: give a --mirror")
+        if status == 206 and "Range" not in response.request.headers:
+            raise TransientError(f"{said} to a request for the whole file")
+        return
+    if status == 416:
+        part.discard()
+        raise TransientError(f"{said}: the file changed")
+    if status >= 500 or status in _TRY_AGAIN:
+        raise TransientError(said, wait_s=_asked_wait_s(response.headers.get("Retry-After", "")))
+    if status in _GONE:
+        raise FetchError(f"{url}: {said}: the release moved or removed the file; look there, or give a --mirror")
+    if status in _REFUSED:
+        raise FetchError(f"{url}: {said}: the file is not public (any more), or a proxy forbids it; give a --mirror")
+    raise FetchError(f"{url}: {said}: look at the URL, or give a --mirror")
+
+
+def _asked_wait_s(text: str) -> float:
+    """Seconds of a `Retry-After` header, which holds a number of them or a date; 0 for neither."""
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _chunks(response: requests.Response, patience: Patience) -> Iterator[bytes]:
+    """The body, as it comes.
+
+    Raises:
+        TransientError: it ends early, stops, or comes by drops.
+    """
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    window_started_s, window_bytes = time.monotonic(), 0
+    while True:
+        try:
+            # What is there already, unlike `read`, which waits for all that it is asked for.
+            chunk = response.raw.read1(_CHUNK_BYTES, decode_content=False)
+        except ReadTimeoutError as error:
+            raise TransientError(f"nothing came for {patience.silence_s:g} s") from error
+        except (HTTPError, OSError) as error:
+            raise TransientError(f"the connection broke ({_cause(error)})") from error
+        if not chunk:
+            return
+        yield chunk
+        window_bytes += len(chunk)
+        elapsed_s = time.monotonic() - window_started_s
+        if elapsed_s >= patience.window_s:
+            if window_bytes < patience.window_bytes:
+                raise TransientError(f"only {window_bytes} bytes came within {elapsed_s:.0f} s")
+            window_started_s, window_bytes = time.monotonic(), 0

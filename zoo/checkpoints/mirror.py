@@ -1,0 +1,59 @@
+"""A mirror: a folder or a URL below which the files lie as they do in the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
+
+from zoo.checkpoints.errors import FetchError
+from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.settings import FetchListener
+from zoo.checkpoints.storage import explained
+
+_CHUNK_BYTES = 1 << 22
+
+
+def mirror_folder(mirror: str) -> Path | None:
+    """The folder that a mirror is; None where it is a URL."""
+    parts = urlsplit(mirror)
+    if parts.scheme in ("http", "https"):
+        return None
+    return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()
+
+
+def mirror_url(mirror: str, path: PurePosixPath) -> str:
+    """The URL of a file in a mirror that is a URL."""
+    return f"{mirror.rstrip('/')}/{quote(str(path))}"
+
+
+def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, listener: FetchListener) -> None:
+    """Copies a file out of a mirror's folder; afterwards `part.path` is the whole file.
+
+    Args:
+        folder: the mirror.
+        path: of the file in it.
+        url: of the file at its release, for messages.
+        part: what is written.
+        listener: is told of the progress.
+
+    Raises:
+        FetchError: the mirror does not hold the file, or it cannot be copied.
+    """
+    source = folder / path
+    if not folder.is_dir():
+        raise FetchError(f"the mirror {folder} is no folder: give a copy of a cache's `checkpoints` folder, or a URL")
+    if not source.is_file():
+        raise FetchError(
+            f"the mirror {folder} holds no {path}: put {url} there under that path, as "
+            "`python -m zoo fetch` does in its cache's folder `checkpoints`"
+        )
+    part.discard()
+    with explained(part.path):
+        part.path.parent.mkdir(parents=True, exist_ok=True)
+        done_bytes = 0
+        with source.open("rb") as opened, part.path.open("wb") as file:
+            listener.started(part.target.name, 0, source.stat().st_size)
+            while chunk := opened.read(_CHUNK_BYTES):
+                done_bytes += file.write(chunk)
+                listener.advanced(done_bytes)
+    listener.finished()

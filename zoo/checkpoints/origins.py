@@ -1,0 +1,43 @@
+"""Where a file comes from: a mirror, or its release by the way that the URL asks for."""
+
+from __future__ import annotations
+
+from zoo.checkpoints import drive, http, hub, mirror
+from zoo.checkpoints.errors import FetchError
+from zoo.checkpoints.location import DRIVE, HUB, Location
+from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.settings import FetchSettings
+
+
+def bring(location: Location, part: PartialFile, settings: FetchSettings) -> str:
+    """Downloads or copies a file; afterwards `part.path` is the whole file.
+
+    Returns:
+        The SHA-256 that its server states; empty where it states none, as most do.
+
+    Raises:
+        UnreachableError: nobody answers.
+        FetchError: the file cannot be had, or not without a network.
+    """
+    folder = mirror.mirror_folder(settings.chosen_mirror) if settings.chosen_mirror else None
+    if folder is not None:
+        mirror.copy(folder, location.path, location.url, part, settings.listener)
+        return ""
+    if settings.offline:
+        raise FetchError(
+            f"{location.url} is not in the cache at {part.target}, and no network is to be used: fetch it on a "
+            "machine that has one, and give a copy of that cache's folder `checkpoints` as --mirror"
+        )
+    if settings.chosen_mirror:
+        url = mirror.mirror_url(settings.chosen_mirror, location.path)
+        http.download(url, part, settings.patience, settings.listener)
+        return ""
+    if location.kind == DRIVE:
+        drive.download(location, part, settings)
+        return ""
+    if location.kind == HUB:
+        found = hub.resolve(location, settings)
+        http.download(found.url, part, settings.patience, settings.listener)
+        return found.sha256
+    http.download(location.url, part, settings.patience, settings.listener)
+    return ""

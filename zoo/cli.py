@@ -1,0 +1,74 @@
+"""`python -m zoo`: parses, runs the command, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from zoo.checkpoints.command import add_fetch, run_fetch
+from zoo.errors import ZooError
+from zoo.releases.commands import add_verify, verify
+
+EXIT_BAD_REQUEST = 2
+EXIT_INTERRUPTED = 130
+
+_DESCRIPTION = """\
+The releases behind the models: their checkpoints and their original code.
+
+Start here:
+  python -m zoo fetch smoke                    a released checkpoint of each source
+  python -m zoo fetch --sources                the original code, at the pinned commits
+  python -m zoo verify --against-release       this project's networks against that code
+
+Models are measured by `python -m harness`.
+"""
+
+# What the extra `weights` installs: measuring, and converting with probe weights, do without.
+_OF_WEIGHTS = ("bs4", "filelock", "gdown", "huggingface_hub", "requests", "urllib3")
+
+_COMMANDS = {"fetch": run_fetch, "verify": verify}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m zoo`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_fetch(commands)
+    add_verify(commands)
+    return parser
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0, 1 where something is missing or differs, 2, or 130."""
+    parsed = build_parser().parse_args(arguments)
+    # A job scheduler's polite end is an interruption too: what was begun is kept.
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return _COMMANDS[parsed.command](parsed)
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_REQUEST
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_WEIGHTS:
+            raise
+        print(
+            f"error: {parsed.command} needs {error.name}, which is not installed here: pip install '.[weights]'",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_REQUEST
+    except KeyboardInterrupt:
+        print("interrupted: run the same again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a listing went away, as `head` does.
+        sys.stderr.close()
+        return EXIT_INTERRUPTED

@@ -1,0 +1,76 @@
+"""What came instead of a checkpoint: servers answer with pages, and downloads end too early."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+_HEAD_BYTES = 512
+_ZIP_MAGIC = b"PK\x03\x04"
+_LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
+_FORMATS = {
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF document",
+}
+
+
+def unlike_checkpoint(path: Path) -> str:
+    """What a file is, in words with their article, where it cannot be a checkpoint; empty where it may be one.
+
+    Only its beginning is looked at, and the directory of a ZIP file; nothing is unpacked.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        return "an empty file"
+    if head.startswith(_LFS_MAGIC):
+        return "a Git LFS pointer, not the file that it stands for (git lfs pull fetches that)"
+    if head.startswith(_ZIP_MAGIC):
+        return _unlike_zip(path)
+    for magic, name in _FORMATS.items():
+        if head.startswith(magic):
+            return name
+    return _kind_of_text(head)
+
+
+def _unlike_zip(path: Path) -> str:
+    if not zipfile.is_zipfile(path):
+        return "a truncated ZIP file"
+    try:
+        with zipfile.ZipFile(path) as opened:
+            names = opened.namelist()
+    except (zipfile.BadZipFile, NotImplementedError):
+        return "a damaged ZIP file"
+    # PyTorch's own format is a ZIP file with the pickle `<name>/data.pkl`.
+    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
+        return ""
+    held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"a ZIP archive of {held}" if names else "an empty ZIP archive"
+
+
+def _kind_of_text(head: bytes) -> str:
+    """What a text is by its beginning; empty for anything binary."""
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The cut may go through a character.
+        if len(head) < _HEAD_BYTES or error.start < len(head) - 3:
+            return ""
+        text = head[: error.start].decode("utf-8-sig")
+    if any(ord(character) < 32 and character not in "\t\n\f\r" for character in text):
+        return ""
+    start = text.lstrip().lower()
+    if start.startswith(("<!doctype html", "<html", "<head", "<script")):
+        return "an HTML page"
+    if start.startswith("<"):
+        return "an XML or HTML document"
+    if start.startswith(("{", "[")):
+        return "a JSON document"
+    return f"a text that begins {text.strip()[:40]!r}"

@@ -1,0 +1,61 @@
+"""The original code of the releases: checked out at pinned commits, and held against this project's definitions.
+
+from zoo import releases
+releases.fetch(["gpunet"])                  # git clones what is missing into the cache
+releases.build(card)                        # the network of the original code; only in an isolated process
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
+    from zoo.native import NativeModel
+
+__all__ = ["IMPLEMENTATIONS", "OWN", "RELEASE", "build", "fetch"]
+
+OWN, RELEASE = "own", "release"
+IMPLEMENTATIONS = (OWN, RELEASE)
+"""As this project builds a network: from the release's package or its own definition; or the original code itself."""
+
+
+def fetch(sources: Sequence[str] = (), cache_dir: Path | None = None) -> list[Path]:
+    """Checks out what is missing of the sources' repositories, and returns the folders.
+
+    Args:
+        sources: names of sources; all of them where none is given.
+        cache_dir: the cache; the user's by default.
+
+    Raises:
+        ReleaseError: git is missing, or a repository cannot be had; names it, its URL and the next step.
+    """
+    from zoo.releases.checkout import check_out
+    from zoo.releases.pins import pins_of
+
+    return [check_out(pin, cache_dir) for pin in pins_of(sources)]
+
+
+def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
+    """The network of a card as the original code builds it, its weights not yet set.
+
+    Closes this process to the network, puts shims into it and the original code onto its path: call it in a
+    process of its own.
+
+    Raises:
+        MissingSourcesError: a checkout is not there; names the command that fetches it.
+        ReleaseError: a checkout is not the pinned commit, or its code has no such model.
+    """
+    from zoo.releases.checkout import find
+    from zoo.releases.drivers import driver
+    from zoo.releases.isolation import isolate
+    from zoo.releases.pins import release_source
+
+    source = release_source(card.source)
+    checkouts = {pin.name: find(pin, cache_dir) for pin in source.pins}
+    isolate(source, tuple(checkouts.values()))
+    native = driver(card.source).build(card, checkouts)
+    native.implementation = RELEASE
+    return native

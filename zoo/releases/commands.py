@@ -1,0 +1,150 @@
+"""What the command line does with original code: `fetch --sources` and `verify --against-release`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.errors import ReleaseError, ZooError
+from zoo.releases.checkout import check_out
+from zoo.releases.comparison import ReleaseComparison
+from zoo.releases.pins import pins_of
+from zoo.releases.process import Limits
+from zoo.releases.table import SUFFIXES, check_output, plain_text, write
+from zoo.releases.verification import VerificationSettings, hold_all
+
+OPERATORS_BY = "converters.operators:count"
+"""Counts the operators of an exported graph; named, since the converters are above this package."""
+
+_DESCRIPTION = """\
+Builds each model twice in processes of their own, as the zoo does and from the original code that
+`python -m zoo fetch --sources` checked out, applies the probe to both, and compares the names, shapes
+and types of their tensors, logits, numbers of parameters and multiply-adds, and the operators of both
+exported graphs.
+"""
+
+_EPILOG = """\
+MODELS are names, globs, sources or suites, as for `python -m harness list`.
+
+Exit codes: 0 every model is equal; 1 some are not, or could not be compared; 2 a bad request.
+"""
+
+
+def say(line: str) -> None:
+    """Tells the user a line, beside what a command prints as its result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _cache_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache-dir", type=Path, metavar="DIR", help="where checkouts are kept (the user's cache directory)"
+    )
+
+
+def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command `verify`; `verify` here carries it out."""
+    parser = commands.add_parser(
+        "verify",
+        help="hold this project's networks against the original code",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--against-release",
+        nargs="*",
+        required=True,
+        metavar="MODELS",
+        help="which ones; all of them where none is named",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"write the table into FILE too, as its ending says ({', '.join(SUFFIXES)}); may be repeated",
+    )
+    parser.add_argument("--no-export", action="store_true", help="leave out the exported graphs, which take longest")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="models at a time (physical cores)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=Limits.timeout_s,
+        metavar="SECONDS",
+        help="for one network of one model (%(default)s)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=Limits.memory_mib,
+        metavar="MIB",
+        help="resident memory for one network (an equal share of nine tenths of what is free)",
+    )
+    _cache_option(parser)
+
+
+def fetch_sources(sources: Sequence[str], cache_dir: Path | None = None) -> int:
+    """Checks out the repositories of some sources, of all of them where none is named, and prints the folders.
+
+    One that cannot be had does not keep the others from being fetched.
+
+    Returns:
+        The exit code: 0, or 1 where one could not be had.
+
+    Raises:
+        ReleaseError: a source that there is not.
+    """
+    failed = 0
+    for pin in pins_of(sources):
+        try:
+            print(check_out(pin, cache_dir, say), flush=True)
+        except ReleaseError as error:
+            failed += 1
+            say(f"{pin.name}: {error}")
+    return 1 if failed else 0
+
+
+def _line(row: ReleaseComparison, done: int, count: int) -> str:
+    figures = "" if row.logits_error is None else f"  logits {row.logits_error:.1e}"
+    reason = f"  {' '.join(row.reason.split())}" if row.reason else ""
+    return f"[{done}/{count}] {row.model}  {row.status}{figures}{reason}"
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Holds models against their releases; see `add_verify`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ZooError: a bad request.
+    """
+    import zoo
+
+    cards = zoo.cards(arguments.against_release or "all")
+    for path in arguments.output:
+        check_output(path)
+    for option, value in (("--workers", arguments.workers), ("--timeout", arguments.timeout)):
+        if value < 0:
+            raise ZooError(f"{option} {value}: give a number of at least 0")
+    settings = VerificationSettings(
+        cache_dir=arguments.cache_dir,
+        operators_by="" if arguments.no_export else OPERATORS_BY,
+        workers=arguments.workers,
+        limits=Limits(timeout_s=arguments.timeout, memory_mib=arguments.memory),
+    )
+    rows: dict[str, ReleaseComparison] = {}
+    for row in hold_all(cards, settings):
+        rows[row.model] = row
+        say(_line(row, len(rows), len(cards)))
+    ordered = [rows[card.name] for card in cards]
+    print(plain_text(ordered), end="")
+    for path in arguments.output:
+        write(ordered, path)
+        say(f"written: {path}")
+    equal = sum(row.status == "equal" for row in ordered)
+    say(f"{equal} of {len(ordered)} models equal their release")
+    return 0 if equal == len(ordered) else 1

@@ -1,0 +1,140 @@
+"""Runs a worker, and watches its time and memory: whatever it does costs no more than its own result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from zoo.releases.facts import NetworkFacts
+from zoo.releases.worker import JOB_FILE, RESULT_FILE, Job
+
+_POLL_S = 0.2
+# The return code of a process that the system killed, where there are signals.
+_KILLED = -9
+_LOG_TAIL_CHARACTERS = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one worker may take."""
+
+    timeout_s: float = 900.0
+    memory_mib: int = 0
+    """Resident; nine tenths of what is free where 0."""
+    threads: int = 1
+
+    def resolved(self, workers: int = 1) -> Limits:
+        """The same with the machine's own figure where none was given, shared by so many workers at a time."""
+        free_mib = psutil.virtual_memory().available / 2**20
+        return dataclasses.replace(self, memory_mib=self.memory_mib or int(free_mib * 0.9 / workers))
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a job ended."""
+
+    status: str
+    """`ok`, `failed`, `timeout`, `out_of_memory` or `unsupported`."""
+    reason: str = ""
+    facts: NetworkFacts | None = None
+    """None where `status` is not `ok`."""
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Environment variables that keep PyTorch and TensorFlow to so many threads, set before they are imported."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return dict.fromkeys(names, str(threads))
+
+
+def _environment(limits: Limits) -> dict[str, str]:
+    import zoo
+
+    root = str(Path(zoo.__file__).resolve().parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        # The worker starts in a folder of its own, where this project is not.
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **thread_variables(limits.threads),
+    }
+
+
+def run(job: Job, limits: Limits, stop: threading.Event | None = None) -> Outcome:
+    """Does a job in a fresh interpreter, whose current directory is an empty one.
+
+    Args:
+        job: what to do.
+        limits: over which the worker is ended.
+        stop: once set, the worker is ended.
+    """
+    stop = stop or threading.Event()
+    with tempfile.TemporaryDirectory(prefix="baseline-zoo-", ignore_cleanup_errors=True) as folder:
+        place = Path(folder)
+        (place / JOB_FILE).write_text(json.dumps(job.to_json()), encoding="utf-8")
+        log = place / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "zoo.releases.worker", folder],
+                cwd=folder,
+                env=_environment(limits),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            verdict = _watch(process, limits, stop)
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+        return verdict or _outcome(process.returncode, place / RESULT_FILE, log)
+
+
+def _watch(process: subprocess.Popen[bytes], limits: Limits, stop: threading.Event) -> Outcome | None:
+    """Waits for the end of a worker; an outcome where it may not go on."""
+    end = time.monotonic() + limits.timeout_s
+    while True:
+        try:
+            process.wait(timeout=_POLL_S)
+        except subprocess.TimeoutExpired:
+            pass
+        else:
+            return None
+        if stop.is_set():
+            return Outcome("failed", "ended with the command")
+        if time.monotonic() > end:
+            return Outcome("timeout", f"not done within {limits.timeout_s:.0f} s (--timeout)")
+        if limits.memory_mib and _resident_mib(process.pid) > limits.memory_mib:
+            return Outcome("out_of_memory", f"it took more than {limits.memory_mib} MiB")
+
+
+def _resident_mib(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss / 2**20)
+    except psutil.Error:
+        return 0.0
+
+
+def _outcome(code: int, result: Path, log: Path) -> Outcome:
+    try:
+        data: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        if code == _KILLED:
+            return Outcome("out_of_memory", "its process was killed, most likely by the system for want of memory")
+        tail = log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
+        return Outcome("failed", f"its process ended with code {code}: {tail}")
+    facts = NetworkFacts.from_json(data["facts"]) if data["status"] == "ok" else None
+    return Outcome(data["status"], data["reason"], facts)

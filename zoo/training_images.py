@@ -1,0 +1,184 @@
+"""Training images as AlphaNet's release augments them, to recalibrate a subnet on.
+
+The release measures a subnet's running statistics under its training augmentation (AlphaNet test_alphanet.py and
+configs/eval_alphanet_models.yml; AttentiveNAS data/data_transform.py and data/auto_augment_tf.py): a random resized
+crop to 224 pixels with bicubic interpolation, a random flip, and the automatic augmentation v0 of the TPU's
+EfficientNet in timm's variant: magnitudes with a standard deviation of 0.5, posterising to 4 to 8 bits, rotations,
+shears and translations with a random interpolation, filled with the mean colour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.card import Preprocessing
+from zoo.errors import MissingPackageError, WeightsError
+from zoo.files import file_sha256
+
+RELEASED_BATCHES = 64
+RELEASED_BATCH_SIZE = 256
+RELEASED_SEED = 5
+"""What the release recalibrates on: batches of training images, shuffled by this seed; the draw itself is its
+framework's and its data set's, and cannot be repeated."""
+CROP_PX = 224
+"""For every subnet, whatever its resolution: the network resizes."""
+
+_MAGNITUDE_DEVIATION = 0.5
+_MEAN_COLOUR = (124, 116, 104)
+_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
+_PACKAGES = ("pillow", "timm", "torch", "torchvision")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingImages:
+    """Batches of images out of a folder, the same whenever they are made."""
+
+    files: tuple[Path, ...]
+    """In the order of use; whole batches."""
+    batch_size: int
+    seed: int = RELEASED_SEED
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        *,
+        batches: int = RELEASED_BATCHES,
+        batch_size: int = RELEASED_BATCH_SIZE,
+        seed: int = RELEASED_SEED,
+    ) -> TrainingImages:
+        """Images of a folder and its subfolders, drawn by the seed; fewer batches where there are fewer images.
+
+        Raises:
+            WeightsError: the folder holds no image.
+        """
+        found = _listed(folder)
+        if not found:
+            kinds = ", ".join(sorted(_SUFFIXES))
+            raise WeightsError(f"{folder} holds no image ({kinds}) to recalibrate on; give a folder that does")
+        size = min(batch_size, len(found))
+        count = min(batches, len(found) // size) * size
+        return cls(tuple(random.Random(seed).sample(found, count)), size, seed)
+
+    @property
+    def batches_count(self) -> int:
+        """How many batches."""
+        return len(self.files) // self.batch_size
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the batches, as provenance records it and keys contain it."""
+        return {
+            "images_count": len(self.files),
+            "images_sha256": _contents_sha256(self.files),
+            "batches": self.batches_count,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "packages": {name: _version(name) for name in _PACKAGES},
+        }
+
+    def batches(self, preprocessing: Preprocessing) -> Iterator[NDArray[np.float32]]:
+        """The batches, each float32 (batch size, 3, 224, 224), normalised as the card says.
+
+        The process's own random numbers go on as if nothing had been drawn.
+
+        Raises:
+            WeightsError: a file that is no image.
+            MissingPackageError: Pillow, timm or torchvision is not installed.
+        """
+        augment = _augmentation()
+        mean = np.asarray(preprocessing.mean, np.float32)[:, None, None]
+        std = np.asarray(preprocessing.std, np.float32)[:, None, None]
+        for index in range(self.batches_count):
+            chosen = self.files[index * self.batch_size : (index + 1) * self.batch_size]
+            with _seeded(self.seed + index):
+                pixels = np.stack([np.asarray(augment(_opened(path))) for path in chosen])
+            yield (pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255 - mean) / std
+
+
+# A folder may hold a million images, and is asked for by every model that is recalibrated.
+@functools.lru_cache(maxsize=4)
+def _listed(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES))
+
+
+@functools.lru_cache(maxsize=4)
+def _contents_sha256(files: tuple[Path, ...]) -> str:
+    """Digest of the files' contents in their order: their names and places decide nothing else."""
+    return hashlib.sha256("".join(file_sha256(path) for path in files).encode()).hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _opened(path: Path) -> Any:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise WeightsError(f"{path} is no readable image ({error}); take it out of the folder") from error
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Both generators of random numbers that the augmentation draws from, seeded for a while."""
+    import torch
+
+    state = random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+
+
+def _augmentation() -> Callable[[Any], Any]:
+    """From an RGB image of Pillow's to an augmented one of 224 pixels a side."""
+    try:
+        from PIL.Image import Resampling
+        from timm.data.auto_augment import AugmentOp, AutoAugment, auto_augment_policy
+        from torchvision import transforms
+    except ImportError as error:
+        raise MissingPackageError(
+            f"recalibrating on images needs Pillow, timm and torchvision ({error}); install them with: "
+            "pip install 'baseline-zoo[efficientnet]'"
+        ) from error
+    settings = {
+        "img_mean": _MEAN_COLOUR,
+        "interpolation": (Resampling.NEAREST, Resampling.BILINEAR, Resampling.BICUBIC),
+        "magnitude_std": _MAGNITUDE_DEVIATION,
+    }
+    # The release posterises to 4 to 8 bits, which timm has under this name; its v0 leaves 0 to 4.
+    policy = [
+        [
+            AugmentOp("PosterizeOriginal", step.prob, step.magnitude, settings) if step.name == "Posterize" else step
+            for step in steps
+        ]
+        for steps in auto_augment_policy("v0", settings)
+    ]
+    steps: Callable[[Any], Any] = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(CROP_PX, interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.RandomHorizontalFlip(),
+            AutoAugment(policy),
+        ]
+    )
+    return steps

@@ -1,0 +1,85 @@
+"""Puts weights into a built network: the probe's, the released ones, or a file's."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.checkpoints import FetchedCheckpoint, FetchError, FetchSettings, fetch
+from zoo.errors import WeightsError
+from zoo.files import file_sha256
+from zoo.native import NativeModel
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
+
+PROBE = "probe"
+RELEASED = "released"
+AUTO = "auto"
+FILE = "file"
+
+Weights = str | os.PathLike[str] | FetchedCheckpoint
+"""`probe`, `released`, `auto`, the path of a checkpoint, or a released one that was fetched already."""
+
+
+def at_hand(card: ModelCard, weights: Weights, settings: FetchSettings | None = None) -> FetchedCheckpoint | Path | None:
+    """The checkpoint that weights mean, fetched where it has to be; None for the probe's.
+
+    Args:
+        card: whose weights.
+        weights: which. `auto` means the released ones where they can be had, and warns where they cannot.
+        settings: how released weights are fetched.
+
+    Raises:
+        FetchError: the released weights cannot be had, and only they will do.
+    """
+    if isinstance(weights, FetchedCheckpoint):
+        return weights
+    if str(weights) == RELEASED:
+        return fetch(card, settings)
+    if str(weights) == AUTO:
+        try:
+            return fetch(card, settings)
+        except FetchError as error:
+            warnings.warn(f"{card.name} gets the probe's weights: {error}", stacklevel=3)
+            return None
+    return None if str(weights) == PROBE else Path(str(weights))
+
+
+def apply_weights(
+    native: NativeModel, checkpoint: FetchedCheckpoint | Path | None, calibration_images: Path | None = None
+) -> None:
+    """Sets a network's weights, in place, and what they are (`NativeModel.weights`).
+
+    Args:
+        native: a built network.
+        checkpoint: a released one, a file of one's own, or None for the probe's weights.
+        calibration_images: folder of training images, for a release that recalibrates on some.
+
+    Raises:
+        WeightsError: a checkpoint that cannot be opened or does not fit, or a folder without images.
+    """
+    if checkpoint is None:
+        native.apply_probe()
+    elif isinstance(checkpoint, Path):
+        native.load_file(checkpoint)
+        native.checkpoint = {"sha256": file_sha256(checkpoint)}
+    else:
+        native.load_file(checkpoint.path)
+        native.weights = RELEASED
+        native.checkpoint = {"sha256": checkpoint.sha256, "url": checkpoint.url, "tag": checkpoint.tag}
+    if native.needs_recalibration and calibration_images is not None:
+        _recalibrate(native, calibration_images)
+
+
+def _recalibrate(native: NativeModel, folder: Path) -> None:
+    from zoo.torch_model import TorchModel
+    from zoo.training_images import TrainingImages
+
+    if not isinstance(native, TorchModel):
+        raise WeightsError(f"{native.card.name} cannot be recalibrated: only PyTorch's networks can")
+    images = TrainingImages.of(folder)
+    native.recalibrate(images.batches(native.card.preprocessing))
+    native.recalibrated = images.facts()
