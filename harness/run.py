@@ -27,6 +27,7 @@ from harness.released import with_weights
 from harness.request import RunRequest
 from harness.results import RunDirectory
 from harness.rows import Row
+from harness.run_info import RUN_INFO_NAME, load_run_info
 from harness.series import SeriesFacts
 from harness.storage import explained
 from harness.trial import TrialJob, TrialResult
@@ -345,3 +346,29 @@ def execute(
         rows = ready.rows()
     ok = sum(row["status"] == "ok" for row in rows)
     return RunOutcome(output, ok, len(rows) - ok, by_budget, evaluated)
+
+
+def execute_accuracy(
+    request: RunRequest, accuracy: AccuracyRequest, output: Path, cache_dir: Path, resume: bool, say: Say
+) -> AccuracyOutcome:
+    """Evaluates the series of a request, beside what was measured of their latency in the same run directory.
+
+    Args:
+        request: which series.
+        accuracy: which images, and how.
+        output: the run directory, new or of an earlier run, whose settings stay as they are.
+        cache_dir: where artifacts are kept.
+        resume: whether there must be an earlier run in `output`.
+        say: tells the user a line.
+
+    Raises:
+        HarnessError: as of `execute`, or images that cannot be evaluated on.
+    """
+    from harness.accuracy.session import AccuracyTask
+
+    request.check()
+    images = accuracy.open()
+    # They are those of the latency, which is not measured here.
+    settings = load_run_info(output).settings if (output / RUN_INFO_NAME).is_file() else None
+    with prepared(request, output, cache_dir, resume, say, settings) as ready:
+        return AccuracyTask.of(accuracy, images, ready, say).evaluate(ready.series)

@@ -22,9 +22,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# torchvision's and timm's usual rule: the crop is 7/8 of the shorter side.
-_USUAL_CROP = 0.875
-
 NOT_THE_WEIGHTS = (
     "probe weights know nothing: evaluate the released ones (--weights released), or a checkpoint of your own "
     "(--weights FILE)"
@@ -80,7 +77,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     Args:
         facts: the series.
         images: what it would be evaluated on.
-        own: how networks take their images of which the zoo has no card; None for the usual way.
+        own: how networks take their images of which the zoo has no card; None for what is assumed of one's own networks.
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
@@ -92,19 +89,19 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
         return wrong
     if lacks_recalibration(facts):
         return NOT_RECALIBRATED
-    subject = Subject(
-        key=facts.key,
-        model=facts.model,
-        artifact=facts.artifact_path,
-        artifact_sha256=facts.artifact_sha256,
-        backend=facts.backend,
-        precision=facts.precision,
-        batch=facts.batch,
-        classes=images.classes,
-        preprocessing=_preprocessing(facts, own),
-        resolution=facts.resolution,
-    )
     try:
+        subject = Subject(
+            key=facts.key,
+            model=facts.model,
+            artifact=facts.artifact_path,
+            artifact_sha256=facts.artifact_sha256,
+            backend=facts.backend,
+            precision=facts.precision,
+            batch=facts.batch,
+            classes=images.classes,
+            preprocessing=_preprocessing(facts, own),
+            resolution=facts.resolution,
+        )
         _ = subject.pipeline
     except ZooError as error:
         return one_line(f"its preprocessing cannot be done: {error}")
@@ -113,27 +110,11 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
 
 def _preprocessing(facts: SeriesFacts, own: Preprocessing | None) -> Preprocessing:
     import zoo
-    from zoo.own import SOURCE
+    from zoo.own import SOURCE, card
 
     if facts.source not in (SOURCE, "onnx"):
         return zoo.card(facts.model).preprocessing
-    assert facts.resolution is not None
-    return own or usual_preprocessing(facts.resolution)
-
-
-def usual_preprocessing(resolution: int) -> Preprocessing:
-    """torchvision's for ImageNet at another resolution: bilinear, the centre 7/8 of the shorter side."""
-    return Preprocessing(
-        rule="resize_then_crop",
-        resize_px=round(resolution / _USUAL_CROP),
-        crop_px=resolution,
-        interpolation="bilinear",
-        library="pil",
-        channel_order="RGB",
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
-        stated_in="assumed: torchvision's usual evaluation",
-    )
+    return own or card(facts.variant, facts.resolution).preprocessing
 
 
 def own_preprocessing(text: str) -> Preprocessing | None:
