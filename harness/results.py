@@ -348,5 +348,5 @@ def _newest_accuracy(entries: list[dict[str, Any]], path: Path) -> dict[str, Acc
         return {entry["series"]: AccuracyResult.from_json(entry["result"]) for entry in entries}
     except (KeyError, TypeError) as error:
         raise StorageError(
-            f"{path} is damaged ({error!r}). Remove it and repeat the evaluation: what the networks named is kept beside it."
+            f"{path} is damaged ({error!r}). Remove it and repeat the evaluation: what the networks named is kept."
         ) from error

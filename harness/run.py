@@ -34,7 +34,6 @@ from harness.trial import TrialJob, TrialResult
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
-    from harness.accuracy.datasets import ImageSet
     from harness.accuracy.request import AccuracyRequest
 
 Say = Callable[[str], None]

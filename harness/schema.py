@@ -76,7 +76,9 @@ _ACCURACY = (
         "Top-1 accuracy of this artifact on this backend, measured with images. Never the published figure.",
         _NOT_EVALUATED,
     ),
-    Column("accuracy_measured_top1_low_percent", "number", "%", "Lower end of its 95 % interval, Wilson's.", _NOT_EVALUATED),
+    Column(
+        "accuracy_measured_top1_low_percent", "number", "%", "Lower end of its 95 % interval, Wilson's.", _NOT_EVALUATED
+    ),
     Column(
         "accuracy_measured_top1_high_percent",
         "number",

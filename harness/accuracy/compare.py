@@ -54,7 +54,7 @@ class VariantComparison:
     """Why they cannot be compared."""
 
     def verdict(self, error_rate: float) -> str:
-        """`worse`, `better`, `no difference seen` or `not compared`, at this rate of any false alarm among all pairs."""
+        """`worse`, `better`, `no difference seen` or `not compared`; the rate is of any false alarm among all pairs."""
         if self.difference is None or self.adjusted_p is None:
             return "not compared"
         if self.adjusted_p > error_rate or self.difference.difference == 0:
@@ -115,7 +115,9 @@ def variants_of_two_runs(
         if len(same) == 1:
             pairs.append((same[0], one))
         elif candidates:
-            alone.append(f"{one.facts.model} ({one.variant}): the base has {len(same)} series that it might be held against")
+            alone.append(
+                f"{one.facts.model} ({one.variant}): the base has {len(same)} series that it might be held against"
+            )
         else:
             alone.append(f"{one.facts.model} ({one.variant}): the base has no measured accuracy of it")
     return pairs, alone

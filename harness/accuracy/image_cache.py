@@ -125,8 +125,8 @@ def _make(folder: Path, count: int, example: NDArray[Any]) -> None:
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise AccuracyError(
-                f"--cache-images: {folder} needs {needed / 2**30:.1f} GiB for {count:,} images, and {free / 2**30:.1f} GiB "
-                "are free; give another folder, or leave the option out"
+                f"--cache-images: {folder} needs {needed / 2**30:.1f} GiB for {count:,} images, and "
+                f"{free / 2**30:.1f} GiB are free; give another folder, or leave the option out"
             )
         shape = (count, *example.shape)
         np.lib.format.open_memmap(folder / _CROPS_NAME, "w+", example.dtype, shape).flush()

@@ -22,7 +22,9 @@ def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
     group.add_argument(
         "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
     )
-    group.add_argument("--limit", type=int, metavar="N", help="a subset of N images, as even over the classes as can be")
+    group.add_argument(
+        "--limit", type=int, metavar="N", help="a subset of N images, as even over the classes as can be"
+    )
     group.add_argument(
         "--seed", type=int, default=None, metavar="N", help=f"which subset ({AccuracyRequest.seed}); for --limit"
     )

@@ -63,11 +63,12 @@ class PairedDifference:
 def paired_difference(gained: int, lost: int, images: int) -> PairedDifference:
     """Compares two classifiers by the images on which only one of them is right.
 
-    The test is McNemar's in its exact form: given the discordant images, each is as likely to favour either side (McNemar,
-    "Note on the sampling error of the difference between correlated proportions or percentages", Psychometrika 12,
-    1947). The interval is Tango's score interval, which has its coverage with few discordant images too (Tango,
-    "Equivalence test and confidence interval for the difference in proportions for the paired-sample design", Statistics
-    in Medicine 17, 1998). The test is exact and the interval is not: near p = 0.05 the two may disagree.
+    The test is McNemar's in its exact form: given the discordant images, each is as likely to favour either side
+    (McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+    Psychometrika 12, 1947). The interval is Tango's score interval, which has its coverage with few discordant images
+    too (Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design", Statistics in Medicine 17, 1998). The test is exact and the interval is not: near p = 0.05 the two may
+    disagree.
 
     Args:
         gained: images that only the second has right.
@@ -119,7 +120,7 @@ def _tango_score(gained: int, lost: int, images: int, difference: float) -> floa
 
 
 def _crossing(reached: Callable[[float], float], inside: float, outside: float) -> float:
-    """Where `reached` turns positive between a point where it is not and one where it is; `outside` if it never does."""
+    """Where `reached` turns positive on the way from a point where it is not; `outside` if it never does."""
     if reached(outside) <= 0:
         return outside
     for _ in range(_BISECTIONS):

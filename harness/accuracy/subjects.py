@@ -61,7 +61,9 @@ class Subject:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Subject:
         """The subject read back."""
-        facts = {name: tuple(value) if isinstance(value, list) else value for name, value in data["preprocessing"].items()}
+        facts = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data["preprocessing"].items()
+        }
         return cls(**{**data, "preprocessing": Preprocessing(**facts)})
 
     def identity(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     Args:
         facts: the series.
         images: what it would be evaluated on.
-        own: how networks take their images of which the zoo has no card; None for what is assumed of one's own networks.
+        own: how networks take their images of which the zoo has no card; None for what is assumed of one's own.
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")

@@ -106,8 +106,8 @@ class Evaluator:
         name, logits = next(iter(session.run(batch).items()))
         if logits.ndim != 2 or len(logits) != subject.batch or not np.issubdtype(logits.dtype, np.floating):
             raise ArtifactError(
-                f"{subject.artifact}: the output {name!r} is {logits.dtype} {list(logits.shape)}, where a number for each "
-                f"image and class is wanted, [{subject.batch}, {subject.classes}]. Export the classifier whole."
+                f"{subject.artifact}: the output {name!r} is {logits.dtype} {list(logits.shape)}, where a number for "
+                f"each image and class is wanted, [{subject.batch}, {subject.classes}]. Export the classifier whole."
             )
         if wrong := check_classes(self._images, logits.shape[1], subject.model):
             raise ArtifactError(wrong)
@@ -118,8 +118,8 @@ class Evaluator:
         found = sha256_file(Path(subject.artifact))
         if found != subject.artifact_sha256:
             raise ArtifactError(
-                f"{subject.artifact} has SHA-256 {found[:16]}, not {subject.artifact_sha256[:16]} as planned: it changed "
-                "since, or is truncated. Convert the model again."
+                f"{subject.artifact} has SHA-256 {found[:16]}, not {subject.artifact_sha256[:16]} as planned: it "
+                "changed since, or is truncated. Convert the model again."
             )
         session = backends.get(subject.backend).prepare(
             subject.artifact,

@@ -26,7 +26,6 @@ from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject, subject_of
 from harness.accuracy.top_classes import NONE
 from harness.gpu.settings import GpuSettings
-
 from tests.fakes.classifiers import RESOLUTION, series_of
 
 ROOT = Path(__file__).parents[3]
@@ -78,7 +77,11 @@ def plain_loop(folder: Path, network: Path, resolution: int = RESOLUTION) -> NDA
     for path in sorted(folder.rglob("*.png"), key=lambda path: path.name):
         image = Image.open(path).convert("RGB")
         width, height = image.size
-        size = (resize_px, int(resize_px * height / width)) if width <= height else (int(resize_px * width / height), resize_px)
+        size = (
+            (resize_px, int(resize_px * height / width))
+            if width <= height
+            else (int(resize_px * width / height), resize_px)
+        )
         image = image.resize(size, Image.Resampling.BILINEAR)
         left, top = (round((length - resolution) / 2.0) for length in size)
         crop = np.asarray(image.crop((left, top, left + resolution, top + resolution)), np.float32) / np.float32(255)
@@ -267,7 +270,9 @@ def test_resized_images_come_from_the_cache(run, make_images, write_classifier, 
     # In the other process nothing can be decoded any more.
     site = tmp_path / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text("import zoo.preprocessing.pillow as p\np.resize_then_crop = None\nimport zoo.preprocessing.decoding as d\nd.pillow_image = None\n")
+    (site / "sitecustomize.py").write_text(
+        "import zoo.preprocessing.pillow as p\np.resize_then_crop = None\nimport zoo.preprocessing.decoding as d\nd.pillow_image = None\n"
+    )
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{ROOT}")
     (second,) = run(folder, network, into="second", request=request).tables()
     assert (first.top == second.top).all()

@@ -56,7 +56,9 @@ def test_too_many_for_a_device_are_fewer_next_time():
     assert not networks.keep("b", 1.0)
 
 
-@pytest.mark.parametrize("names", [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")])
+@pytest.mark.parametrize(
+    "names", [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")]
+)
 def test_a_containers_limit_counts(names, tmp_path):
     limit, used = (tmp_path / name for name in names)
     limit.parent.mkdir(exist_ok=True)

@@ -17,7 +17,6 @@ from harness.accuracy.subjects import (
     subject_of,
 )
 from harness.series import SeriesFacts
-
 from tests.fakes.classifiers import series_of
 
 TOML = """\
