@@ -28,7 +28,7 @@ def encoded(shade: int, kind: str = "JPEG") -> bytes:
 
 
 def pickled_batch(pixels: bytes, labels: list[int], shape: tuple[int, int] = (10_000, 3072)) -> bytes:
-    """A batch as Python 2's cPickle wrote it: protocol 2, its strings without encoding, its arrays by `_reconstruct`."""
+    """A batch as Python 2's cPickle wrote it: protocol 2, strings of bytes, arrays by `_reconstruct`."""
 
     def text(value: bytes) -> bytes:
         return b"U" + bytes([len(value)]) + value

@@ -1,8 +1,8 @@
 """The test set of CIFAR-10, from its published archives or what they unpack to.
 
 Layout: https://www.cs.toronto.edu/~kriz/cifar.html. Binary version: `test_batch.bin`, 10,000 records of a label and
-3,072 bytes. Python version: `test_batch`, a pickle (see `cifar_pickle`). In both an image is 1,024 red, then green, then
-blue values, row by row.
+3,072 bytes. Python version: `test_batch`, a pickle (see `cifar_pickle`). In both an image is 1,024 red, then green,
+then blue values, row by row.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ def _test_set(place: str, name: str, data: bytes) -> StoredImages:
         if min(labels) < 0 or max(labels) >= CLASSES:
             raise ValueError(f"labels from {min(labels)} to {max(labels)}, where there are {CLASSES} classes")
     except ValueError as error:
-        raise AccuracyError(f"{place} is no test set of CIFAR-10 ({error}); fetch it again from its publisher") from error
+        raise AccuracyError(
+            f"{place} is no test set of CIFAR-10 ({error}); fetch it again from its publisher"
+        ) from error
     planes = rows.reshape(-1, 3, _SIDE_PX, _SIDE_PX)
     return label(NAME, CLASSES, PixelStore(place, np.ascontiguousarray(planes.transpose(0, 2, 3, 1))), labels)

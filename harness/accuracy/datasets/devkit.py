@@ -29,8 +29,8 @@ def labels(path: Path, ids: Sequence[int]) -> list[int]:
     """
     if min(ids) < 1 or max(ids) > imagenet.CLASSES:
         raise AccuracyError(
-            f"{path} has numbers from {min(ids)} to {max(ids)} without file names; the devkit's are from 1 to 1000, and "
-            "other numbers do not say in which order they count. Give lines 'file index', or a wnid a line"
+            f"{path} has numbers from {min(ids)} to {max(ids)} without file names; the devkit's are from 1 to 1000, "
+            "and other numbers do not say in which order they count. Give lines 'file index', or a wnid a line"
         )
     wnid_of = _mapping(path.parent)
     if wnid_of is None:
@@ -57,7 +57,9 @@ def _from_meta(path: Path) -> Iterable[tuple[int, str]]:
 
     try:
         synsets = loadmat(path, variable_names=["synsets"], squeeze_me=True)["synsets"]
-        return [(int(number), str(wnid)) for number, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)]
+        return [
+            (int(number), str(wnid)) for number, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
+        ]
     # What a damaged file raises here scipy does not say: it may be anything.
     except Exception as error:
         raise _damaged(path, repr(error)) from error

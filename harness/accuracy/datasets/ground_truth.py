@@ -81,8 +81,8 @@ class GroundTruth:
 
     def _counts(self, images_count: int, place: Path) -> str:
         return (
-            f"{self.path} has {len(self.labels):,} labels, but {place} holds {images_count:,} images; give the labels of "
-            "these images, neither more nor fewer (--limit takes a subset)"
+            f"{self.path} has {len(self.labels):,} labels, but {place} holds {images_count:,} images; give the labels "
+            "of these images, neither more nor fewer (--limit takes a subset)"
         )
 
 
@@ -103,7 +103,7 @@ def read_ground_truth(path: Path) -> GroundTruth:
     if not any(lines):
         raise AccuracyError(f"{path} is empty; give the labels as {FORMS}")
     if lines[0] == _KAGGLE_HEADER:
-        return _named(path, [""] + [line.replace(",", " ", 1) for line in lines[1:]], label_column=1)
+        return _named(path, [""] + [line.replace(",", " ", 1).strip() for line in lines[1:]], label_column=1)
     if len(next(filter(None, lines)).split()) == 1:
         return _nameless(path, lines)
     return _named(path, lines, label_column=-1)
@@ -156,7 +156,9 @@ def _index_of_wnid(path: Path, number: int, line: str, wnid: str) -> int:
     if index is not None:
         return index
     if imagenet.is_wnid(wnid):
-        raise AccuracyError(f"{path}, line {number:,}: {wnid} is none of ImageNet's 1,000 classes; give ImageNet's labels")
+        raise AccuracyError(
+            f"{path}, line {number:,}: {wnid} is none of ImageNet's 1,000 classes; give ImageNet's labels"
+        )
     raise _odd_line(path, number, line)
 
 

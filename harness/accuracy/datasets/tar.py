@@ -106,12 +106,10 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
     # Beyond a damaged header tarfile sees no members, and says nothing of it.
     if marker != tarfile.NUL * tarfile.BLOCKSIZE:
         raise AccuracyError(
-            f"{path} is truncated or damaged: after {len(members):,} members, at byte {end:,}, there is neither another "
-            "nor the archive's end; fetch it again"
+            f"{path} is truncated or damaged: after {len(members):,} members, at byte {end:,}, there is neither "
+            "another nor the archive's end; fetch it again"
         )
     return members
-
-
 
 
 def _visible(member: tarfile.TarInfo) -> bool:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tests.fakes.data_sets import VALIDATION, Files, encoded, pickled_batch
 
 
-
 @pytest.fixture
 def flat() -> Files:
     """Five images of ImageNet's validation set, by their names."""

@@ -47,7 +47,7 @@ def test_every_version_gives_the_same_pixels_and_labels(
         assert isinstance(pixels, np.ndarray)
         assert pixels.dtype == np.uint8
         np.testing.assert_array_equal(pixels, cifar_pixels[index])
-    assert images.digest == "1e1ad54e6a3b6c8ef3eb8be7b2a4b0e3"
+    assert images.digest == "4d1d208256940c4201707a577e4a2f83b128110dc5b658fb936e0662a85a507d"
     assert "image 257" in images.location(257)
     assert images.sizes_bytes[0] == 3072
 
@@ -72,7 +72,7 @@ class _Exploit:
 def test_a_malicious_pickle_does_nothing_and_is_told(tmp_path: Path, protocol: int) -> None:
     trace, path = tmp_path / "trace", tmp_path / "test_batch"
     path.write_bytes(pickle.dumps({b"data": _Exploit(trace), b"labels": []}, protocol))
-    with pytest.raises(AccuracyError, match=r"test_batch is no test set .* names pathlib.* fetch it again"):
+    with pytest.raises(AccuracyError, match=r"test_batch is no test set .* names \S+, .* fetch it again"):
         open_images(tmp_path)
     assert not trace.exists()
     pickle.loads(path.read_bytes())
@@ -127,7 +127,7 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, binary_batch: bytes, wri
     files = {"cifar/data_batch_1.bin": noise, "cifar/test_batch.bin": binary_batch}
     path = write_tar(tmp_path / "cifar-10-binary.tar.gz", files, mode="w:gz")
     path.write_bytes(path.read_bytes()[:-3_000])
-    with pytest.raises(AccuracyError, match="is damaged .* fetch it again"):
+    with pytest.raises(AccuracyError, match=r"is damaged .* fetch it again"):
         open_images(path)
 
 

@@ -13,7 +13,8 @@ from harness.accuracy.errors import AccuracyError
 from tests.fakes.data_sets import INDICES, VALIDATION, Files
 
 KAGGLE = "ImageId,PredictionString\n" + "".join(
-    f"{name.removesuffix('.JPEG')},{wnid} 156 48 272 332 {wnid} 1 2 3 4 \n" for name, wnid in reversed(VALIDATION.items())
+    f"{name.removesuffix('.JPEG')},{wnid} 156 48 272 332 {wnid} 1 2 3 4 \n"
+    for name, wnid in reversed(VALIDATION.items())
 )
 INDEXED = "".join(f"{name} {index}\n" for name, index in zip(reversed(VALIDATION), reversed(INDICES), strict=True))
 BY_WNID = "".join(f"val/{name}\t{wnid}\r\n" for name, wnid in VALIDATION.items())
@@ -69,7 +70,9 @@ def test_the_devkits_numbers_by_a_later_kits_map(folder: Path, labels: Callable[
 
 
 def test_the_devkits_numbers_alone_are_refused(folder: Path, labels: Callable[[str], Path]) -> None:
-    with pytest.raises(AccuracyError, match=r"not the order of the wnids\. Put the devkit's meta\.mat .* beside it, or"):
+    with pytest.raises(
+        AccuracyError, match=r"not the order of the wnids\. Put the devkit's meta\.mat .* beside it, or"
+    ):
         open_images(folder, ground_truth=labels(DEVKIT))
 
 
@@ -99,9 +102,7 @@ def test_a_damaged_meta_mat_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"n01440764\n", b"n01440764 one\n", b"\xff\xfe"])
-def test_a_damaged_map_is_refused(
-    folder: Path, labels: Callable[[str], Path], tmp_path: Path, content: bytes
-) -> None:
+def test_a_damaged_map_is_refused(folder: Path, labels: Callable[[str], Path], tmp_path: Path, content: bytes) -> None:
     (tmp_path / "map_clsloc.txt").write_bytes(content)
     with pytest.raises(AccuracyError, match=r"map_clsloc\.txt cannot be used"):
         open_images(folder, ground_truth=labels(DEVKIT))

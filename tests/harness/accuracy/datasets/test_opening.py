@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pickle
 import tempfile
@@ -29,9 +30,7 @@ def test_the_classes_of_imagenet_are_in_sorted_order() -> None:
     assert [index_of[wnid] for wnid in ("n01440764", "n02123045", "n15075141")] == [0, 281, 999]
 
 
-def test_folders_named_by_wnid_are_imagenets(
-    tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles
-) -> None:
+def test_folders_named_by_wnid_are_imagenets(tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles) -> None:
     images = open_images(write_files(tmp_path / "val", sorted_in_folders))
     assert (images.name, images.classes) == ("ImageNet", 1000)
     assert images.items == tuple(map(LabelledImage, VALIDATION, INDICES))
@@ -86,7 +85,8 @@ def test_digest_and_subset_are_of_the_set_not_of_its_layout(in_every_layout: lis
         digests.add(open_images(path, ground_truth=ground_truth).digest)
         subset = open_images(path, ground_truth=ground_truth, limit=3, seed=1)
         subsets.add((subset.digest, subset.items, tuple(subset.read(index) for index in range(3))))
-    assert digests == {"0e1ad54e6a3b6c8ef3eb8be7b2a4b0e3"}
+    lines = [f"{index} {name}\n" for name, index in zip(VALIDATION, INDICES, strict=True)]
+    assert digests == {hashlib.sha256("".join(["1000\n", *lines]).encode()).hexdigest()}
     assert len(subsets) == 1
 
 
@@ -153,9 +153,7 @@ def test_a_folder_without_images_is_told(tmp_path: Path, folders: tuple[str, ...
 
 def test_a_folder_around_the_data_set_names_it(tmp_path: Path, write_files: WriteFiles) -> None:
     write_files(tmp_path, {"ILSVRC2012_img_val.tar": b"", "cifar-10-batches-bin/test_batch.bin": b""})
-    with pytest.raises(
-        AccuracyError, match=r"give what is in it: \S*ILSVRC2012_img_val\.tar, \S*cifar-10-batches-bin"
-    ):
+    with pytest.raises(AccuracyError, match=r"give what is in it: \S*ILSVRC2012_img_val\.tar, \S*cifar-10-batches-bin"):
         open_images(tmp_path)
 
 
@@ -265,5 +263,8 @@ def test_a_file_that_may_not_be_read_is_told(
     write_files(reachable / "val", sorted_in_folders)
     write_files(reachable / "batches", {"test_batch": b""})
     (reachable / file).chmod(0)
-    with ordinary_user(), pytest.raises(AccuracyError, match=rf"{Path(file).name} cannot be read \(Permission denied\)"):
+    with (
+        ordinary_user(),
+        pytest.raises(AccuracyError, match=rf"{Path(file).name} cannot be read \(Permission denied\)"),
+    ):
         open_images(reachable / file.partition("/")[0]).read(0)

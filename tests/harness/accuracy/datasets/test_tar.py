@@ -151,7 +151,7 @@ def test_an_image_twice_is_refused(tmp_path: Path, write_tar: WriteTar) -> None:
 @pytest.mark.parametrize("odd", ["1.jpg", "val/1.jpg", "val/n01440764/deeper/1.jpg"])
 def test_several_layouts_in_one_archive_are_refused(tmp_path: Path, odd: str, write_tar: WriteTar) -> None:
     path = write_tar(tmp_path / "val.tar", {"val/n01440764/1.jpg": b"", "val/n01443537/1.jpg": b"", odd: b""})
-    with pytest.raises(AccuracyError, match="at several places .* pack one data set in one layout"):
+    with pytest.raises(AccuracyError, match=r"at several places .* pack one data set in one layout"):
         open_images(path)
 
 
@@ -174,5 +174,7 @@ def test_another_file_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_an_archive_without_images_is_refused(tmp_path: Path, write_tar: WriteTar) -> None:
     path = write_tar(tmp_path / "texts.tar", {"a/readme.txt": b"text"})
-    with pytest.raises(AccuracyError, match=r"texts\.tar holds no images \(\.bmp, .*\); give a folder of class folders"):
+    with pytest.raises(
+        AccuracyError, match=r"texts\.tar holds no images \(\.bmp, .*\); give a folder of class folders"
+    ):
         open_images(path)
