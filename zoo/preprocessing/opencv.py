@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.preprocessing.decoding import Decoded
-from zoo.preprocessing.separable import linear_taps
+from zoo.preprocessing.separable import interpolate, linear_taps
 
 if TYPE_CHECKING:
     from zoo.preprocessing.resampling import Resampling
@@ -24,7 +24,7 @@ def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]
     left, top = (math.ceil((length - facts.crop_px) / 2) for length in (width, height))
     columns = linear_taps(decoded.width_px, width, left, left + facts.crop_px)
     rows = linear_taps(decoded.height_px, height, top, top + facts.crop_px)
-    return rows.apply(columns.apply(decoded.pixels, 1), 0)
+    return interpolate(decoded.pixels, first=(1, columns), then=(0, rows))
 
 
 def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:

@@ -30,12 +30,27 @@ class Taps:
         """
         shape = [1] * values.ndim
         shape[axis] = -1
-        total: NDArray[np.float32] | None = None
-        for indices, weights in zip(self.indices, self.weights, strict=True):
-            term = np.multiply(values.take(indices, axis), weights.reshape(shape), dtype=np.float32)
-            total = term if total is None else np.add(total, term, out=total)
-        assert total is not None
+        terms = (
+            np.multiply(values.take(indices, axis), weights.reshape(shape), dtype=np.float32)
+            for indices, weights in zip(self.indices, self.weights, strict=True)
+        )
+        total = next(terms)
+        for term in terms:
+            total += term
         return total
+
+
+def interpolate(values: NDArray[Any], first: tuple[int, Taps], then: tuple[int, Taps]) -> NDArray[np.float32]:
+    """Interpolates along two axes, each given with its taps; which is first decides float32's roundings.
+
+    Along the first, only what the second looks at is computed: of a large image, little.
+    """
+    axis, taps = then
+    needed, places = np.unique(taps.indices, return_inverse=True)
+    looked_at = values.take(needed, axis) if needed.size < values.shape[axis] else values
+    if looked_at is not values:
+        taps = Taps(places.reshape(taps.indices.shape), taps.weights)
+    return taps.apply(first[1].apply(looked_at, first[0]), axis)
 
 
 def linear_taps(size: int, outputs: int, start: int, stop: int) -> Taps:

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near
+from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near, interpolate
 
 
 def bicubic(image: NDArray[np.float32], side_px: int) -> NDArray[np.float32]:
@@ -18,7 +18,7 @@ def bicubic(image: NDArray[np.float32], side_px: int) -> NDArray[np.float32]:
         side_px: height and width of the result.
     """
     rows, columns = (_taps(length, side_px) for length in image.shape[1:])
-    return rows.apply(columns.apply(image, 2), 1)
+    return interpolate(image, first=(2, columns), then=(1, rows))
 
 
 @functools.cache

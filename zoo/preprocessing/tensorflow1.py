@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zoo.preprocessing.decoding import Decoded
 from zoo.preprocessing.errors import UnreadableImageError
-from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near
+from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near, interpolate
 
 if TYPE_CHECKING:
     from zoo.preprocessing.resampling import Resampling
@@ -31,7 +31,7 @@ def crop_then_resize(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]
         raise UnreadableImageError(f"of {width} x {height} pixels, the crop of {facts.crop_fraction:.3f} is empty")
     left, top = (width - side + 1) // 2, (height - side + 1) // 2
     taps = _taps(side, facts.crop_px)
-    return taps.apply(taps.apply(decoded.pixels[top : top + side, left : left + side], 0), 1)
+    return interpolate(decoded.pixels[top : top + side, left : left + side], first=(0, taps), then=(1, taps))
 
 
 def _taps(size: int, outputs: int) -> Taps:
