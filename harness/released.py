@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.progress import Progress
 from harness.request import AUTO, PROBE, RELEASED, RunRequest
 
 if TYPE_CHECKING:
@@ -37,19 +36,17 @@ def with_weights(request: RunRequest, cache_dir: Path, say: Callable[[str], None
     Args:
         request: the run.
         cache_dir: the project's cache directory, in which checkpoints lie too.
-        say: is told, in one line, how many models get the probe's weights instead (`auto`).
+        say: is told, in one line, how many models have no released weights.
         offline: whether to look at what is in the cache alone.
 
     Raises:
         HarnessError: a package that fetches is not installed.
     """
     wanted = request.conversions()
-    if request.weights not in (RELEASED, AUTO):
+    if request.weights not in (RELEASED, AUTO) or not request.models:
         return Resolved(wanted)
     found = {outcome.card.name: outcome for outcome in _fetched(request, cache_dir, offline)}
-    missing = [outcome for outcome in found.values() if outcome.fetched is None]
-    if request.weights == AUTO and missing:
-        say(_summary(missing, len(found)))
+    say(_summary(list(found.values()), falls_back=request.weights == AUTO))
     conversions, failed = [], []
     for one in wanted:
         outcome = found.get(one.model)
@@ -79,22 +76,16 @@ def _fetched(request: RunRequest, cache_dir: Path, offline: bool) -> list[Outcom
         listener = listener_for(sys.stderr)
         settings = FetchSettings(cache_dir, request.mirror, request.weights_lock, offline, listener)
         outcomes = []
-        with Progress("weights", len(cards)) as progress:
-            for outcome in fetch_many(cards, settings):
-                outcomes.append(outcome)
-                progress.step(f"{outcome.card.name}: {_told(outcome)}", problem=outcome.fetched is None)
+        for outcome in fetch_many(cards, settings):
+            outcomes.append(outcome)
+            if outcome.published and outcome.fetched is None and request.weights == RELEASED:
+                listener.note(f"{outcome.card.name}: {outcome.problem}")
     except ModuleNotFoundError as error:
         raise HarnessError(
             f"--weights {request.weights} needs {error.name}, which is not installed here: "
             "pip install 'baseline-zoo[weights]'"
         ) from error
     return outcomes
-
-
-def _told(outcome: Outcome) -> str:
-    if outcome.fetched:
-        return "in the cache" if outcome.was_cached else "fetched"
-    return outcome.problem or "none was published"
 
 
 def _failure(request: ConversionRequest, outcome: Outcome) -> Conversion:
@@ -106,10 +97,14 @@ def _failure(request: ConversionRequest, outcome: Outcome) -> Conversion:
     return Conversion(request, "unsupported", reason)
 
 
-def _summary(missing: Sequence[Outcome], count: int) -> str:
+def _summary(outcomes: Sequence[Outcome], *, falls_back: bool) -> str:
     """One line for however many models."""
+    missing = [outcome for outcome in outcomes if outcome.fetched is None]
+    if not missing:
+        return f"weights: the released ones of all {len(outcomes)} models are at hand"
     problems = [outcome.problem for outcome in missing if outcome.published]
     parts = [f"{len(missing) - len(problems)} were never published"] if len(problems) < len(missing) else []
     if problems:
         parts.append(f"{len(problems)} cannot be had, the first because: {problems[0]}")
-    return f"warning: {len(missing)} of {count} models get the probe's seeded weights: {'; '.join(parts)}"
+    what = "get the probe's seeded weights" if falls_back else "have no weights"
+    return f"warning: {len(missing)} of {len(outcomes)} models {what}: {'; '.join(parts)}"

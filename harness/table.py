@@ -109,13 +109,16 @@ _DTYPES: dict[str, Any] = {"text": str, "time": str, "integer": "Int64", "number
 
 
 def _check_header(path: Path, text: str) -> None:
-    header = next(csv.reader(io.StringIO(text)), [])
+    lines = csv.reader(io.StringIO(text))
+    header, first = next(lines, []), next(lines, [])
     if tuple(header) == COLUMN_NAMES:
         return
     missing = [name for name in COLUMN_NAMES if name not in header]
     unknown = [name for name in header if name not in COLUMN_NAMES]
+    written = dict(zip(header, first, strict=False)).get("schema_version", "")
+    told = f" (it has those of {written})" if written else ""
     raise StorageError(
-        f"{path} does not have the columns of schema version {SCHEMA_VERSION}: "
+        f"{path} does not have the columns of schema version {SCHEMA_VERSION}{told}: "
         f"missing {', '.join(missing) or 'none'}; unknown {', '.join(unknown) or 'none'}. Read it with the "
         "version that wrote it, or measure again with another --output."
     )

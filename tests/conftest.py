@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,3 +30,37 @@ def tiny_onnx(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def supernet() -> dict[str, Any]:
+    """AlphaNet's, with values that follow from its tensors' names."""
+    import torch
+
+    from zoo import probe
+    from zoo.architectures.alphanet_supernet import supernet_shapes
+
+    return {
+        name: torch.from_numpy(probe.tensor(name, shape)) if shape else torch.tensor(7)
+        for name, shape in supernet_shapes().items()
+    }
+
+
+@pytest.fixture(scope="module")
+def supernet_file(supernet: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file as the release's training code writes it: old format, prefixed names, its configuration inside."""
+    import torch
+
+    path = tmp_path_factory.mktemp("alphanet") / "alphanet_pretrained.pth.tar"
+    config = type("Config", (dict,), {"__module__": "utils.config", "__qualname__": "Config"})
+    arguments = config(arch="attentive_nas_dynamic_model")
+    arguments.__dict__ = arguments
+    state = {f"module.{name}": tensor for name, tensor in supernet.items()}
+    content = {"epoch": 360, "args": arguments, "state_dict": state, "optimizer": {"state": {}}, "lr_scheduler": {}}
+    with pytest.MonkeyPatch.context() as patch:
+        utils, configuration = types.ModuleType("utils"), types.ModuleType("utils.config")
+        configuration.Config = config  # type: ignore[attr-defined]
+        patch.setitem(sys.modules, "utils", utils)
+        patch.setitem(sys.modules, "utils.config", configuration)
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+    return path

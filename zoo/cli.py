@@ -26,9 +26,6 @@ Start here:
 Models are measured by `python -m harness`.
 """
 
-# What the extra `weights` installs: measuring, and converting with probe weights, do without.
-_OF_WEIGHTS = ("bs4", "filelock", "gdown", "huggingface_hub", "requests", "urllib3")
-
 _COMMANDS = {"fetch": run_fetch, "verify": verify}
 
 
@@ -56,14 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _COMMANDS[parsed.command](parsed)
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_REQUEST
-    except ModuleNotFoundError as error:
-        if error.name not in _OF_WEIGHTS:
-            raise
-        print(
-            f"error: {parsed.command} needs {error.name}, which is not installed here: pip install '.[weights]'",
-            file=sys.stderr,
-        )
         return EXIT_BAD_REQUEST
     except KeyboardInterrupt:
         print("interrupted: run the same again to go on", file=sys.stderr)

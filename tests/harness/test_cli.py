@@ -88,11 +88,18 @@ def test_bad_files_are_rows_with_reasons_beside_good_ones(tiny_onnx, places, tmp
         ([], "nothing to measure: give --models, --onnx or --model"),
         (["--onnx", "nowhere.onnx"], "--onnx nowhere.onnx: no such file"),
         (["--models", "smoke", "--batch", "0"], "--batch 0: give a number of at least 1"),
-        (["--models", "smoke", "--calibration-images", "."], "only int8 is calibrated; add --precision int8"),
+        (["--models", "smoke", "--calibration-images", "."], "nothing here is calibrated; add --precision int8"),
         (["--models", "smoke", "--precision", "int8", "--calibration-images", "gone"], "gone: no such folder"),
         (["--model", "no_colon"], "give it as module:function"),
         (["--models", "resnest50", "--weights", "gone.pth"], "--weights gone.pth: no such file"),
         (["--models", "resnest", "--weights", __file__], "belongs to one model, but 11 are selected"),
+        (["--models", "resnest", "--weights", "relaesed"], "give probe, released, auto, or a checkpoint's path"),
+        (["--models", "resnest", "--mirror", "/mnt"], "--mirror /mnt: nothing is fetched; add --weights released, or auto"),
+        (["--models", "smoke", "--weights-lock", "a.toml"], "--weights-lock a.toml: nothing is fetched"),
+        (
+            ["--models", "alphanet", "--weights", "released", "--calibration-images", "gone"],
+            "--calibration-images gone: no such folder",
+        ),
     ],
 )
 def test_a_bad_request_says_what_to_do_and_leaves_nothing(arguments, message, places, capsys):

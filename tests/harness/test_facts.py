@@ -13,6 +13,7 @@ PROVENANCE = {
     "classes": 1000,
     "parameters": 2684792,
     "macs": 199039872,
+    "implementation": "package",
     "weights": {"kind": "probe", "sha256": "w"},
     "sha256": "a" * 64,
     "size_bytes": 2**21,

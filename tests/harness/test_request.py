@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
 from converters import int8, pytorch
 from converters import request as conversion
 from harness import request
+from harness.errors import HarnessError
+from zoo import weights
 
 
 def test_the_defaults_are_the_converters_own() -> None:
@@ -12,3 +20,34 @@ def test_the_defaults_are_the_converters_own() -> None:
     assert request.PRECISIONS == conversion.PRECISIONS
     assert tuple(int8.SCHEMES) == request.INT8_SCHEMES
     assert conversion.PrecisionOptions.int8_scheme == request.INT8_SCHEMES[0]
+
+
+def test_the_words_for_weights_are_the_zoos() -> None:
+    assert (request.PROBE, request.RELEASED, request.AUTO) == (weights.PROBE, weights.RELEASED, weights.AUTO)
+
+
+def test_images_recalibrate_what_needs_it_and_has_a_checkpoint(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.jpg").write_bytes(b"not looked into yet")
+    asked = request.RunRequest(
+        models=("alphanet/a0", "regnet/RegNetX-200MF"), weights=request.AUTO, calibration_images=images
+    )
+    asked.check()
+    given = {one.model: one.recalibration_images for one in asked.conversions()}
+    assert given == {"alphanet/a0": images, "regnet/RegNetX-200MF": None}
+    probed = dataclasses.replace(asked, weights=request.PROBE, precision="int8")
+    probed.check()
+    assert [one.recalibration_images for one in probed.conversions()] == [None, None]
+    assert {one.options.calibration_images for one in probed.conversions()} == {images}
+
+
+def test_a_folder_without_images_to_recalibrate_on_is_refused(tmp_path: Path) -> None:
+    asked = request.RunRequest(models=("alphanet/a0",), weights=request.RELEASED, calibration_images=tmp_path)
+    with pytest.raises(HarnessError, match="holds no image .* to recalibrate on"):
+        asked.check()
+
+
+def test_settings_can_be_written_as_json() -> None:
+    asked = request.RunRequest(models=("a",), weights=request.RELEASED, weights_lock=Path("checkpoints.lock.toml"))
+    assert json.loads(json.dumps(asked.settings()))["weights_lock"] == "checkpoints.lock.toml"

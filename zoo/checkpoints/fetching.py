@@ -32,7 +32,14 @@ def fetch(card: ModelCard, settings: FetchSettings | None = None) -> FetchedChec
         UnreachableError: nobody answers where the file is kept.
         FetchError: it was never published, cannot be had, is no checkpoint, or is not what its digest says.
     """
-    return _Fetch(card, locate(card), settings or FetchSettings()).run()
+    location = locate(card)
+    try:
+        return _Fetch(card, location, settings or FetchSettings()).run()
+    except ModuleNotFoundError as error:
+        raise FetchError(
+            f"{location.url} cannot be fetched without {error.name}, which is not installed here: "
+            "pip install '.[weights]'"
+        ) from error
 
 
 def cached_path(card: ModelCard, settings: FetchSettings | None = None) -> Path | None:

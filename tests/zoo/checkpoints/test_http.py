@@ -1,0 +1,269 @@
+"""Downloads from a server that misbehaves: a good file or a message, and never a bad file in the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import socket
+
+import pytest
+
+from tests.fakes import release_server as replies
+from tests.fakes.checkpoints import checkpoint_bytes, files_under
+from zoo.checkpoints import FetchError, UnreachableError, fetch
+
+PATH = "/models/regnet.pyth"
+DATA = checkpoint_bytes()
+OTHER = checkpoint_bytes(seed=1)
+
+
+@pytest.fixture
+def released(server, card_of):
+    """The card of a file that the server holds."""
+    server.files[PATH] = DATA
+    return card_of(server.url(PATH))
+
+
+def refused(card, settings, match):
+    """Fetching fails with that message, which names the URL, and the cache holds nothing that could be taken."""
+    with pytest.raises(FetchError, match=match) as caught:
+        fetch(card, settings)
+    assert card.checkpoint.url in str(caught.value)
+    left = files_under(settings.folder)
+    assert not [name for name in left if ".part" not in name], left
+    return caught.value
+
+
+def test_a_good_file(released, settings, server, notes):
+    found = fetch(released, settings)
+    assert found.path.read_bytes() == DATA
+    assert found.sha256 == found.download_sha256 == hashlib.sha256(DATA).hexdigest()
+    assert found.url == released.checkpoint.url
+    host = server.address.removeprefix("http://").replace(":", "_")
+    assert found.path == settings.folder / host / "models" / "regnet.pyth"
+    assert files_under(settings.folder) == [f"{host}/models/regnet.pyth", "lock.toml"]
+    assert notes.starts == [("regnet.pyth", 0, len(DATA))]
+    assert notes.done_bytes == len(DATA)
+
+
+def test_a_cached_file_is_not_asked_for_again(released, settings, server):
+    first = fetch(released, settings)
+    assert fetch(released, settings) == first
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 429, 408])
+def test_errors_that_pass(released, settings, server, notes, code):
+    server.script(PATH, replies.status(code), replies.status(code, Retry_After="0"), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert [f"answers {code}" in note for note in notes.notes] == [True, True]
+
+
+def test_a_server_that_stays_broken(released, settings, server):
+    server.script(PATH, replies.status(500))
+    refused(released, settings, "answers 500.*tried 3 times.*run the same again.*--mirror")
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "match"),
+    [(404, "moved or removed.*--mirror"), (410, "moved or removed"), (403, "not public"), (401, "not public")],
+)
+def test_answers_that_are_final(released, settings, server, code, match):
+    server.script(PATH, replies.status(code))
+    refused(released, settings, match)
+    assert len(server.requests) == 1
+
+
+def test_a_cut_file_is_continued(released, settings, server, notes):
+    server.script(PATH, replies.cut(0.6), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    first, second = server.asked(PATH)
+    assert "Range" not in first
+    assert second["Range"] == f"bytes={int(len(DATA) * 0.6)}-"
+    assert second["If-Range"] == f'"{hashlib.md5(DATA).hexdigest()}"'
+    assert notes.starts[1] == ("regnet.pyth", int(len(DATA) * 0.6), len(DATA))
+
+
+def test_what_an_earlier_process_left_is_continued(released, settings, server):
+    server.script(PATH, replies.cut_rest(0.1))
+    refused(released, settings, "tried 3 times")
+    server.script(PATH, replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert server.asked(PATH)[-1]["Range"].startswith("bytes=")
+
+
+def test_a_part_that_is_whole_already_is_not_asked_for_again(released, settings, server):
+    # Killed after the last byte, before the file was moved into place.
+    found = fetch(released, settings)
+    found.path.rename(found.path.with_name("regnet.pyth.part"))
+    note = '{"url": "%s", "etag": "x", "last_modified": "", "total_bytes": %d}' % (found.url, len(DATA))
+    found.path.with_name("regnet.pyth.part.json").write_text(note)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_cuts_every_answer_is_given_up(released, settings, server):
+    server.script(PATH, replies.cut(0.5))
+    refused(released, settings, "tried 3 times")
+
+
+def test_progress_counts_as_no_failure(server, card_of, settings):
+    data = checkpoint_bytes(values=2_000_000)
+    server.files[PATH] = data
+    # Each answer brings a sixth of what is left: more attempts than patience has, and each brings a megabyte.
+    server.script(PATH, *[replies.cut_rest(0.17)] * 4, replies.well)
+    patient = dataclasses.replace(settings.patience, attempts=2)
+    found = fetch(card_of(server.url(PATH)), dataclasses.replace(settings, patience=patient))
+    assert found.path.read_bytes() == data
+    assert len(server.requests) == 5
+
+
+def test_a_file_that_changes_between_two_attempts_is_fetched_anew(released, settings, server):
+    server.script(PATH, replies.cut(0.5))
+    refused(released, settings, "tried 3 times")
+    server.files[PATH] = OTHER
+    server.script(PATH, replies.well)
+    assert fetch(released, settings).path.read_bytes() == OTHER
+
+
+def ignores_if_range(handler, data):
+    """The rest of whatever the file is now, as some servers send it."""
+    del handler.headers["If-Range"]
+    replies.well(handler, data)
+
+
+def test_a_changed_file_is_not_glued_where_the_server_ignores_if_range(released, settings, server, notes):
+    server.script(PATH, replies.cut(0.5))
+    refused(released, settings, "tried 3 times")
+    server.files[PATH] = OTHER
+    server.script(PATH, ignores_if_range)
+    assert fetch(released, settings).path.read_bytes() == OTHER
+    assert "changed on the server" in notes.notes[-1]
+
+
+def test_a_server_without_ranges(released, settings, server):
+    server.script(PATH, replies.without_length(0.5), replies.without_ranges)
+    refused(released, settings, "truncated ZIP")
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_a_part_whose_version_nobody_knows_is_not_continued(released, settings, server):
+    server.script(PATH, replies.announced(lambda length: length + 10))
+    refused(released, settings, "tried 3 times")
+    server.script(PATH, replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert "Range" not in server.asked(PATH)[-1]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_length_that_is_too_small(server, card_of, settings, legacy):
+    server.files[PATH] = checkpoint_bytes(legacy=legacy)
+    server.script(PATH, replies.announced(lambda length: length - 100))
+    refused(card_of(server.url(PATH)), settings, "truncated ZIP|was cut off")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_file_cut_where_nobody_says_its_length(server, card_of, settings, legacy):
+    server.files[PATH] = checkpoint_bytes(legacy=legacy)
+    server.script(PATH, replies.without_length(0.7))
+    refused(card_of(server.url(PATH)), settings, "truncated ZIP|was cut off")
+
+
+def test_chunks(released, settings, server):
+    server.script(PATH, replies.chunked(0.5), replies.chunked())
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_a_trickle_is_no_download(released, settings, server):
+    server.script(PATH, replies.trickle)
+    refused(released, settings, r"only \d+ bytes came within")
+
+
+def test_silence_instead_of_an_answer(released, settings, server):
+    server.script(PATH, replies.silence)
+    refused(released, settings, "no answer within 0.3 s")
+
+
+def test_silence_in_the_middle(released, settings, server, notes):
+    server.script(PATH, replies.stops(0.5), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert "nothing came for 0.3 s" in notes.notes[0]
+
+
+def test_a_connection_that_ends_without_an_answer(released, settings, server):
+    server.script(PATH, replies.drops, replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_redirects_are_followed(released, settings, server):
+    server.script(PATH, replies.redirect("/elsewhere"))
+    server.files["/elsewhere"] = DATA
+    server.script("/elsewhere", replies.cut(0.5), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert "Range" in server.asked("/elsewhere")[1]
+
+
+def test_redirects_without_end(released, settings, server):
+    server.script(PATH, replies.redirect(PATH))
+    refused(released, settings, "redirect.*without end")
+
+
+@pytest.mark.parametrize(
+    ("body", "match"),
+    [
+        (b"<!DOCTYPE html><html><title>Sign in\n to the hotel</title>", "HTML page that says 'Sign in to the hotel'"),
+        (b'{"message": "Model not found", "requestStatus": {}}', "JSON document that says 'Model not found'"),
+        (b'<?xml version="1.0"?><Error><Message>Access Denied</Message></Error>', "XML.*says 'Access Denied'"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "Git LFS pointer"),
+        (b"", "empty file"),
+        (b"\x00\x01\x02\x03" * 100, "no file of PyTorch or safetensors"),
+        (DATA[: len(DATA) // 2], "truncated ZIP"),
+    ],
+)
+def test_what_is_no_checkpoint(released, settings, server, body, match):
+    server.script(PATH, replies.instead(body))
+    refused(released, settings, f"(?s){match}.*not kept")
+    assert files_under(settings.folder) == []
+    server.script(PATH, replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_packed_although_it_was_asked_for_unpacked(released, settings, server):
+    server.script(PATH, replies.status(200, b"...", Content_Encoding="gzip"))
+    refused(released, settings, "comes packed")
+
+
+def test_a_range_that_nobody_asked_for(released, settings, server):
+    server.script(PATH, replies.status(206, b"...", Content_Range="bytes 0-2/3"))
+    refused(released, settings, "206.*to a request for the whole file")
+
+
+def test_a_range_that_the_server_does_not_have(released, settings, server):
+    server.script(PATH, replies.cut(0.5), replies.status(416), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert "Range" not in server.asked(PATH)[2]
+
+
+def test_nobody_at_home(card_of, settings):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    card = card_of(f"http://127.0.0.1:{port}/model.pth")
+    assert isinstance(refused(card, settings, "cannot be reached.*tried 2 times.*--mirror"), UnreachableError)
+
+
+def test_no_such_host(card_of, settings):
+    card = card_of("http://no-such-host.invalid/model.pth")
+    assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
+
+
+def test_the_servers_wait_is_kept_within_limits(released, settings, server):
+    server.script(PATH, replies.status(503, Retry_After="86400"), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("wait", ["Wed, 21 Oct 2099 07:28:00 GMT", "soon"])
+def test_a_wait_until_a_date_or_nonsense(released, settings, server, wait):
+    server.script(PATH, replies.status(503, Retry_After=wait), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.fakes.checkpoints import Notes
+from zoo.checkpoints import FetchError
+from zoo.checkpoints.lockfile import LockFile
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def lock(tmp_path):
+    return LockFile(tmp_path / "team" / "checkpoints.lock.toml", tmp_path / "cache", Notes())
+
+
+def test_there_is_none_yet(lock):
+    assert lock.read() == {}
+
+
+def test_pins_are_read_back(lock):
+    lock.pin({"https://b/file": B})
+    lock.pin({"https://a/file#member": A})
+    assert lock.read() == {"https://a/file#member": A, "https://b/file": B}
+
+
+def test_a_line_a_file_in_the_order_of_their_urls(lock):
+    lock.pin({"https://b": B, "https://c": A})
+    before = lock.path.read_text()
+    lock.pin({"https://a": A})
+    assert lock.path.read_text() == before.replace('"https://b"', f'"https://a" = "{A}"\n"https://b"')
+    assert re.search(r"^# .*\n# .*Commit", before)
+
+
+def test_what_is_pinned_is_not_written_again(lock):
+    lock.pin({"https://b": B})
+    before = lock.path.stat()
+    lock.path.parent.chmod(0o555)
+    lock.pin({"https://b": B})
+    after = lock.path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_pin_is_never_replaced(lock):
+    lock.pin({"https://b": B})
+    with pytest.raises(FetchError, match="another process fetched"):
+        lock.pin({"https://b": A})
+    assert lock.read() == {"https://b": B}
+
+
+def test_others_may_read_it(lock):
+    lock.pin({"https://b": B})
+    assert lock.path.stat().st_mode & 0o400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<<<<<<< HEAD\n"https://a" = 1',
+        "",
+        "version = 2",
+        "version = 1\nsha256 = 3",
+        'version = 1\n[sha256]\n"https://a" = "abc"',
+        'version = 1\n[sha256]\n"https://a" = 5',
+        f'version = 1\n[sha256]\n"https://a" = "{A}"\n"https://a" = "{A}"',
+    ],
+)
+def test_what_is_no_lock_file(lock, text):
+    lock.path.parent.mkdir()
+    lock.path.write_text(text)
+    with pytest.raises(FetchError, match=r"checkpoints\.lock\.toml is no lock file.*mend it"):
+        lock.read()
+    assert lock.path.read_text() == text
+
+
+def test_bytes_that_are_no_text(lock):
+    lock.path.parent.mkdir()
+    lock.path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FetchError, match="is no lock file"):
+        lock.read()
+
+
+def test_a_folder_in_its_place(lock):
+    lock.path.mkdir(parents=True)
+    with pytest.raises(FetchError, match="cannot use .*--lock"):
+        lock.read()
