@@ -72,7 +72,7 @@ class ImageRecord:
             if known != found:
                 raise AccuracyError(
                     f"{self._images.location(index)} is not the image that was evaluated earlier in this run. Figures "
-                    f"of different images are never mixed: give another --output, or remove {self._folder} to begin anew"
+                    f"of different images are never mixed: give another --output, or remove {self._folder}"
                 )
         new = digests[len(self._digests) - start :]
         reasons = {index: reason for index, reason in loaded.unreadable.items() if index not in self.unreadable}

@@ -14,6 +14,7 @@ from harness.accuracy.errors import AccuracyError
 from harness.rows import one_line
 from harness.series import SeriesFacts
 from zoo.card import Preprocessing, json_sha256
+from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError
 from zoo.preprocessing import Pipeline, pipeline
 
@@ -61,10 +62,7 @@ class Subject:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Subject:
         """The subject read back."""
-        facts = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data["preprocessing"].items()
-        }
-        return cls(**{**data, "preprocessing": Preprocessing(**facts)})
+        return cls(**{**data, "preprocessing": preprocessing_of(data["preprocessing"], "")})
 
     def identity(self) -> dict[str, Any]:
         """What its predictions follow from, beside the images: those of another identity are never mixed with them."""
@@ -129,7 +127,6 @@ def own_preprocessing(text: str) -> Preprocessing | None:
         AccuracyError: neither, or facts that describe no preprocessing.
     """
     import zoo
-    from zoo.catalog.reader import preprocessing_of
 
     if not text:
         return None

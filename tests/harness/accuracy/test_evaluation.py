@@ -267,13 +267,13 @@ def test_resized_images_come_from_the_cache(run, make_images, write_classifier, 
     folder, network = make_images(), write_classifier()
     request = AccuracyRequest(folder, memory_mib=64, decoders=2, cache_images=tmp_path / "cache")
     (first,) = run(folder, network, into="first", request=request).tables()
-    # In the other process nothing can be decoded any more.
+    # From here on nothing can be decoded.
     site = tmp_path / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        "import zoo.preprocessing.pillow as p\np.resize_then_crop = None\nimport zoo.preprocessing.decoding as d\nd.pillow_image = None\n"
-    )
+    (site / "sitecustomize.py").write_text("import zoo.preprocessing.decoding as it\nit.pillow_image = None\n")
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{ROOT}")
+    with pytest.raises(AccuracyError, match="images 1 to 42 could not be prepared"):
+        run(folder, network, into="without")
     (second,) = run(folder, network, into="second", request=request).tables()
     assert (first.top == second.top).all()
 
