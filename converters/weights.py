@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from converters.images import dead_leaves, normalise
+from converters.images import dead_leaves
 from zoo.native import NativeModel
+from zoo.preprocessing import Normalisation
 from zoo.recalibration import recalibrate
 from zoo.training_images import CROP_PX, RELEASED_BATCH_SIZE, RELEASED_BATCHES
 
@@ -34,7 +35,8 @@ def with_finite_statistics(native: NativeModel) -> NativeModel:
         return native
     import torch
 
-    images = normalise(dead_leaves(CROP_PX, _STAND_IN_IMAGES, _STAND_IN_SEED), native.card.preprocessing)
+    leaves = dead_leaves(CROP_PX, _STAND_IN_IMAGES, _STAND_IN_SEED)
+    images = Normalisation.of(native.card.preprocessing).unit_range(leaves)
     changed = copy.copy(native)
     changed.module = copy.deepcopy(native.module)
     recalibrate(changed.module, [torch.from_numpy(images)])

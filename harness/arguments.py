@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from harness import backends
+from harness.accuracy.compare_command import add_accuracy_compare
+from harness.accuracy.options import IMAGES_HELP, add_image_options
 from harness.comparison.command import add_compare
 from harness.comparison.gate_command import add_gate
 from harness.comparison.selfcheck_command import add_selfcheck
@@ -26,6 +28,7 @@ from harness.request import (
     PRECISIONS,
     PROBE,
     RELEASED,
+    VERIFIED_IMAGES,
     RunRequest,
 )
 from harness.trial import TimingSettings
@@ -41,6 +44,7 @@ Start here:
   python -m harness list                       which models there are
   python -m harness run --models smoke         one small model of each source, a few minutes
   python -m harness run --models all           the whole zoo
+  python -m harness accuracy --images DIR --models all      its accuracy on labelled images
   python -m harness report results             the table and the picture again
   python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
 """
@@ -56,16 +60,35 @@ MODELS are names, globs, sources or suites, separated by commas, whatever the ca
 
 _RUN_EPILOG = (
     _MODELS_HELP
+    + "\n"
+    + IMAGES_HELP
     + """
 What a run leaves in the output directory:
   results.csv     a row a series, up to date after every trial (docs/columns.md)
   results.md      the table with its frontier; frontier.svg and .png, the picture
   report.html     both in one page that sorts, filters and opens offline
   trials.jsonl    every trial; samples/, the raw times
+  accuracy/       with --images: every image's top-5
 
 Run the same command again to go on after an interruption: nothing finished is measured twice.
 
 Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request; 130 interrupted.
+"""
+)
+
+
+_ACCURACY_EPILOG = (
+    _MODELS_HELP
+    + "\n"
+    + IMAGES_HELP
+    + """
+What an evaluation leaves in the output directory:
+  results.csv     a row a series, with accuracy_measured_* and, where there is none, accuracy_measured_reason
+  accuracy/       every image's top-5 as Parquet, and the images that could not be read
+
+Run the same command again to go on after an interruption: nothing finished is evaluated twice.
+
+Exit codes: 0 success; 1 some rows have no accuracy, see their reason; 2 a bad request; 130 interrupted.
 """
 )
 
@@ -164,20 +187,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
-    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
-
-
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "run",
-        help="convert and measure models, write the CSV, the table and the picture",
-        description="Converts what is missing, then measures every series in rounds of fresh processes.",
-        epilog=_RUN_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    _add_model_options(parser)
+def _add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--onnx",
         action="append",
@@ -193,6 +203,23 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
         "as do --precision and --batch",
     )
+
+
+def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
+    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="convert and measure models, write the CSV, the table and the picture",
+        description="Converts what is missing, then measures every series in rounds of fresh processes.",
+        epilog=_RUN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_model_options(parser)
+    _add_file_options(parser)
     parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
@@ -236,6 +263,55 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_gpu_options(parser)
     _add_weights_options(parser)
     _add_implementation_option(_add_conversion_options(parser))
+    add_image_options(parser, required=False)
+
+
+def _add_accuracy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "accuracy",
+        help="top-1 and top-5 of models on labelled images, all in one pass",
+        description="Converts what is missing, decodes every image once, and runs every model on it as its release "
+        "does. The rows' accuracy stands beside their latency where DIR holds a run. docs/accuracy.md explains it.",
+        epilog=_ACCURACY_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_image_options(parser, required=True)
+    _add_model_options(parser)
+    _add_file_options(parser)
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
+    )
+    parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to go on with")
+    _add_runtime_options(parser.add_argument_group("measuring"))
+    _add_precision_options(parser)
+    add_gpu_options(parser)
+    _add_weights_options(parser)
+    _add_implementation_option(_add_conversion_options(parser))
+    # Others know nothing, so there would be nothing to measure.
+    parser.set_defaults(weights=None)
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="hold networks and artifacts against the original releases",
+        description="Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
+        "logits with what the original code computes, and the converted artifact's logits too. With --images, holds "
+        "each artifact against the network that it was made from, on images as the release takes them.",
+        epilog=_MODELS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
+    group = parser.add_argument_group("images", "docs/accuracy.md")
+    group.add_argument("--images", type=Path, metavar="DIR", help="compare logits and top-1 on these")
+    group.add_argument(
+        "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
+    )
+    group.add_argument(
+        "--limit", type=int, metavar="N", help=f"how many images, evenly over the classes ({VERIFIED_IMAGES})"
+    )
+    _add_weights_options(parser)
+    _add_conversion_options(parser)
 
 
 def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -327,18 +403,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_weights_options(convert)
     _add_implementation_option(_add_conversion_options(convert))
     _add_run(commands)
+    _add_accuracy(commands)
     _add_profile(commands)
-    verify = commands.add_parser(
-        "verify",
-        help="hold networks and artifacts against the original releases",
-        description="Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
-        "logits with what the original code computes, and the converted artifact's logits too.",
-        epilog=_MODELS_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
-    _add_conversion_options(verify)
+    _add_verify(commands)
     add_compare(commands)
+    add_accuracy_compare(commands)
     add_gate(commands)
     add_selfcheck(commands)
     add_history(commands)

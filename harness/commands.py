@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import backends
+from harness.accuracy.compare_command import accuracy_compare
+from harness.accuracy.options import accuracy_request
 from harness.cache import default_cache_dir
 from harness.comparison.command import compare
 from harness.comparison.gate_command import run_gate
@@ -19,10 +21,11 @@ from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.options import gpu_settings
 from harness.history.command import history
 from harness.protocols import with_protocol
-from harness.request import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RunRequest
+from harness.request import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RELEASED, RunRequest
 from harness.trial import TimingSettings
 
 if TYPE_CHECKING:
+    from converters.pool import Conversion
     from zoo.card import ModelCard
 
 
@@ -105,7 +108,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
             "float16_io": getattr(arguments, "float16_io", False),
             "calibration_images": arguments.calibration_images,
         }
-    if arguments.command in ("run", "profile"):
+    if arguments.command in ("run", "accuracy", "profile"):
         measuring |= {
             "onnx_files": tuple(arguments.onnx),
             "artifacts": arguments.artifacts,
@@ -125,7 +128,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     request = RunRequest(
         models=tuple(arguments.models),
         own_models=tuple(getattr(arguments, "model", ())),
-        weights=getattr(arguments, "weights", PROBE),
+        weights=_weights(arguments),
         mirror=getattr(arguments, "mirror", ""),
         weights_lock=getattr(arguments, "weights_lock", None),
         implementation=getattr(arguments, "implementation", RunRequest.implementation),
@@ -139,6 +142,12 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
     request = with_protocol(request, getattr(arguments, "protocol", None), asked)
     return request if arguments.opset or request.artifacts else with_readable_opset(request)
+
+
+def _weights(arguments: argparse.Namespace) -> str:
+    """Which weights: where the options do not say, the released ones of models that accuracy is asked of."""
+    asked: str | None = getattr(arguments, "weights", PROBE)
+    return asked or (RELEASED if arguments.models and not arguments.artifacts else PROBE)
 
 
 def with_readable_opset(request: RunRequest) -> RunRequest:
@@ -172,20 +181,25 @@ def convert(arguments: argparse.Namespace) -> int:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Holds models and their artifacts against the original releases, and prints a line each."""
-    from converters.pool import PoolSettings, convert_many
-    from harness.progress import Progress
+    """Holds models and their artifacts against the original releases, or on images; prints a line each."""
+    from harness.agreement import agree_on_images, images_from
     from harness.verification import largest_errors, line, verify_model
 
     request = request_from(arguments)
     request.check()
-    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
-    wanted = request.conversions()
-    conversions = {}
-    with Progress("convert", len(wanted)) as progress:
-        for conversion in convert_many(wanted, _cache_dir(arguments), limits):
-            conversions[conversion.request.model] = conversion
-            progress.step(f"{conversion.request.model}: {conversion.status} {conversion.reason}".rstrip())
+    images = images_from(arguments)
+    if images is None and request.weights != PROBE:
+        raise HarnessError(
+            f"--weights {request.weights}: what the releases compute is recorded for the probe's weights; add --images "
+            "DIR to hold artifacts with other weights against their networks"
+        )
+    conversions = _converted(request, _cache_dir(arguments))
+    if images is not None:
+        agreements = []
+        for card in request.cards():
+            agreements.append(agree_on_images(conversions[card.name], images, _cache_dir(arguments)))
+            print(agreements[-1].line(), flush=True)
+        return EXIT_SUCCESS if all(one.status == "ok" for one in agreements) else EXIT_FAILED_ROWS
     found = []
     for card in request.cards():
         found.append(verify_model(conversions[card.name]))
@@ -194,6 +208,22 @@ def verify(arguments: argparse.Namespace) -> int:
     for summary in largest_errors(found):
         print(summary)
     return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
+
+
+def _converted(request: RunRequest, cache_dir: Path) -> dict[str, Conversion]:
+    """The conversion of each model of a request, by its name."""
+    from converters.pool import PoolSettings, convert_many
+    from harness.progress import Progress
+    from harness.released import with_weights
+
+    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
+    resolved = with_weights(request, cache_dir, say)
+    conversions = {conversion.request.model: conversion for conversion in resolved.failed}
+    with Progress("convert", len(resolved.conversions)) as progress:
+        for conversion in convert_many(resolved.conversions, cache_dir, limits):
+            conversions[conversion.request.model] = conversion
+            progress.step(f"{conversion.request.model}: {conversion.status} {conversion.reason}".rstrip())
+    return conversions
 
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
@@ -231,13 +261,13 @@ def run(arguments: argparse.Namespace) -> int:
     """The main job."""
     from harness.run import execute
 
-    request = request_from(arguments)
+    request, images = request_from(arguments), accuracy_request(arguments)
     request.check()
     if arguments.dry_run:
         print_plan(request, _cache_dir(arguments), arguments.output)
         return EXIT_SUCCESS
     try:
-        outcome = execute(request, arguments.output, _cache_dir(arguments), arguments.resume, say)
+        outcome = execute(request, arguments.output, _cache_dir(arguments), arguments.resume, say, images)
     except KeyboardInterrupt:
         _write_reports(arguments.output)
         say(f"interrupted; what is finished is in {arguments.output}, the same command goes on from there")
@@ -248,6 +278,24 @@ def run(arguments: argparse.Namespace) -> int:
     say(
         f"{outcome.rows_ok} rows ok" + (f", {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else "")
     )
+    if outcome.accuracy:
+        say(outcome.accuracy.text())
+    return outcome.exit_code
+
+
+def accuracy(arguments: argparse.Namespace) -> int:
+    """Measures the accuracy of models on labelled images."""
+    from harness.run import execute_accuracy
+
+    request, images = request_from(arguments), accuracy_request(arguments)
+    assert images is not None
+    try:
+        outcome = execute_accuracy(request, images, arguments.output, _cache_dir(arguments), arguments.resume, say)
+    except KeyboardInterrupt:
+        say(f"interrupted; what is finished is in {arguments.output}, the same command goes on from there")
+        raise
+    _write_reports(arguments.output)
+    say(outcome.text())
     return outcome.exit_code
 
 
@@ -311,6 +359,8 @@ def environment(arguments: argparse.Namespace) -> int:
 
 
 COMMANDS = {
+    "accuracy": accuracy,
+    "accuracy-compare": accuracy_compare,
     "convert": convert,
     "env": environment,
     "list": list_models,

@@ -85,6 +85,11 @@ class Partner:
             raise PartnerError(answer["status"], answer["reason"])
         return answer
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process was seen to have ended."""
+        return self._process.returncode is not None
+
     def end(self) -> None:
         """Ends the process, whatever it is doing."""
         kill_group(self._process)

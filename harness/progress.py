@@ -61,16 +61,47 @@ class Progress:
             problem: keep the line on a terminal too, where steps otherwise only move the bar.
         """
         self._done += 1
-        elapsed = time.monotonic() - self._started
-        left = elapsed / self._done * (self._total - self._done)
         if self._bar is None:
             print(f"[{self._title} {self._done}/{self._total}] {text}", file=self._stream, flush=True)
             return
-        times = f"{minutes_text(elapsed)} gone, about {minutes_text(left)} left"
-        self._bar.update(self._task, completed=self._done, times=times)
         if problem:
             self._bar.console.print(text, markup=False, highlight=False)
-        self._bar.refresh()
+        self._move()
+
+    def advance(self, count: int) -> None:
+        """So many steps are done that are too small for a line each: `tell` has what there is to say of them."""
+        self._done += count
+        self._move()
+
+    def shorten(self, count: int) -> None:
+        """So many steps will not come."""
+        self._total -= count
+        self._move()
+
+    def tell(self, text: str, problem: bool = False) -> None:
+        """Tells how far it is, with what is left, in a line of its own where there is no bar.
+
+        Args:
+            text: one line.
+            problem: tell it on a terminal too.
+        """
+        if self._bar is None:
+            line = f"[{self._title} {self._done}/{self._total}] {text}"
+            print(line if problem else f"{line}, {self._times()}", file=self._stream, flush=True)
+        elif problem:
+            self._bar.console.print(text, markup=False, highlight=False)
+            self._bar.refresh()
+
+    def _move(self) -> None:
+        """Draws the bar as it is now."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, total=self._total, times=self._times())
+            self._bar.refresh()
+
+    def _times(self) -> str:
+        elapsed = time.monotonic() - self._started
+        left = elapsed / max(1, self._done) * (self._total - self._done)
+        return f"{minutes_text(elapsed)} gone, about {minutes_text(left)} left"
 
     def __enter__(self) -> Progress:
         return self

@@ -4,6 +4,8 @@ run.json       environment, settings and seed (`harness.run_info`)
 series.json    the facts of every series, those that failed to convert included
 trials.jsonl   one line a finished trial, synced before the next one starts: the truth
 samples/       raw times of each trial, one .npz each
+accuracy.jsonl a line an evaluated series, the newest counts; only where accuracy was asked for
+accuracy/      what each network named for each image (`harness.accuracy.records`)
 results.csv    a row a series, made anew from the trials after each of them (`harness.schema`)
 """
 
@@ -21,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from harness.accuracy.result import AccuracyResult
 from harness.locking import HOLDER_NAME, LOCK_NAME, RunLock
 from harness.rows import Row, RunFacts, build_row
 from harness.run_info import RUN_INFO_NAME, RunInfo, check_continues, load_run_info
@@ -39,6 +42,7 @@ from harness.trial import TrialResult
 
 SERIES_NAME = "series.json"
 TRIALS_NAME = "trials.jsonl"
+ACCURACY_NAME = "accuracy.jsonl"
 SAMPLES_NAME = "samples"
 RESULTS_NAME = "results.csv"
 
@@ -71,6 +75,9 @@ class RunDirectory:
         self._lock = lock
         self._series = _load_series(path / SERIES_NAME)
         self._trials = _trials_by_series(self._journal.entries, path / TRIALS_NAME)
+        self._accuracy_journal = Journal(path / ACCURACY_NAME) if (path / ACCURACY_NAME).is_file() else None
+        entries = self._accuracy_journal.entries if self._accuracy_journal else []
+        self._accuracy = _newest_accuracy(entries, path / ACCURACY_NAME)
         self._rows: dict[str, Row] = {}
         self._lines: dict[str, str] = {}
 
@@ -122,6 +129,8 @@ class RunDirectory:
     def close(self) -> None:
         """Give the directory back; everything is on disk already. A second call does nothing."""
         self._journal.close()
+        if self._accuracy_journal is not None:
+            self._accuracy_journal.close()
         self._lock.release()
 
     def __enter__(self) -> RunDirectory:
@@ -169,7 +178,8 @@ class RunDirectory:
             series[facts.key] = facts
         replaced = {_place(facts) for facts in series.values()}
         for key, facts in self._series.items():
-            if key not in series and (key in self._trials or _place(facts) not in replaced):
+            measured = key in self._trials or (key in self._accuracy and self._accuracy[key].measured)
+            if key not in series and (measured or _place(facts) not in replaced):
                 series[key] = facts
         replace_json(self.path / SERIES_NAME, [facts.to_json() for facts in series.values()])
         self._series = series
@@ -202,6 +212,29 @@ class RunDirectory:
         self._lines.pop(series_key, None)
         self._write_results()
 
+    def accuracy(self, series_key: str) -> AccuracyResult | None:
+        """The newest evaluation of a series; None where there was none."""
+        return self._accuracy.get(series_key)
+
+    def record_accuracy(self, series_key: str, result: AccuracyResult) -> None:
+        """Store an evaluation, unless it is the one that is stored. results.csv then shows it.
+
+        Raises:
+            ValueError: if the series is not of the run.
+            StorageError: if it cannot be stored.
+        """
+        if series_key not in self._series:
+            raise ValueError(f"no series {series_key} in this run; call set_series first")
+        if self._accuracy.get(series_key) == result:
+            return
+        if self._accuracy_journal is None:
+            self._accuracy_journal = Journal(self.path / ACCURACY_NAME)
+        self._accuracy_journal.append({"series": series_key, "result": result.to_json()})
+        self._accuracy[series_key] = result
+        self._rows.pop(series_key, None)
+        self._lines.pop(series_key, None)
+        self._write_results()
+
     def rows(self) -> list[Row]:
         """A row for every series, in the order of results.csv, with unrounded numbers."""
         return [self._row(key) for key in self._series]
@@ -214,7 +247,7 @@ class RunDirectory:
                 threads=None if self.info.environment.get("accelerator") else self.info.environment.get("threads"),
                 seed=self.info.seed,
             )
-            self._rows[key] = build_row(self._series[key], self.trials(key), run)
+            self._rows[key] = build_row(self._series[key], self.trials(key), run, self._accuracy.get(key))
         return self._rows[key]
 
     def _write_results(self) -> None:
@@ -308,3 +341,12 @@ def _trials_by_series(entries: list[dict[str, Any]], path: Path) -> dict[str, li
                 "trial measured again, or give another --output."
             ) from error
     return trials
+
+
+def _newest_accuracy(entries: list[dict[str, Any]], path: Path) -> dict[str, AccuracyResult]:
+    try:
+        return {entry["series"]: AccuracyResult.from_json(entry["result"]) for entry in entries}
+    except (KeyError, TypeError) as error:
+        raise StorageError(
+            f"{path} is damaged ({error!r}). Remove it and repeat the evaluation: what the networks named is kept."
+        ) from error

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from harness.accuracy.columns import accuracy_cells
+from harness.accuracy.result import AccuracyResult
 from harness.gpu.columns import gpu_cells
 from harness.schema import COLUMN_NAMES, SCHEMA_VERSION, number_text
 from harness.series import SeriesFacts
@@ -26,7 +28,9 @@ class RunFacts:
     seed: int
 
 
-def build_row(facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts) -> Row:
+def build_row(
+    facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
+) -> Row:
     """The row of one series.
 
     Args:
@@ -34,6 +38,7 @@ def build_row(facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts) 
         trials: its finished trials, oldest first; none where the conversion failed or nothing has
             been measured yet.
         run: what the row shares with all others of the run.
+        accuracy: its newest evaluation; None where there was none.
     """
     ok = [trial for trial in trials if trial.status == "ok"]
     failed = [trial for trial in trials if trial.status != "ok"]
@@ -43,6 +48,7 @@ def build_row(facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts) 
         **(_figures(ok, facts.batch) if ok else {}),
         **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), facts.warnings),
         **_provenance(trials, run),
+        **accuracy_cells(accuracy, facts.accuracy_published_top1_percent),
         "trials_count": len(ok),
         "trials_failed_count": len(failed),
     }

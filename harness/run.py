@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import statistics as standard_statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import backends, facts, reference
+from harness.accuracy.outcome import AccuracyOutcome
 from harness.backends.base import Backend
 from harness.build import Builder, BuildJob, BuildResult
 from harness.bundle import Bundle, check_opsets, read_bundle
 from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.exclusive import refuse_shared
+from harness.gpu.settings import GpuSettings
 from harness.launcher import run_trial
 from harness.plan import PlannedTrial, measurable, settled, trials_of_round
 from harness.progress import Progress, minutes_text
 from harness.released import with_weights
 from harness.request import RunRequest
 from harness.results import RunDirectory
+from harness.rows import Row
+from harness.run_info import RUN_INFO_NAME, load_run_info
 from harness.series import SeriesFacts
 from harness.storage import explained
 from harness.trial import TrialJob, TrialResult
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
+    from harness.accuracy.request import AccuracyRequest
 
 Say = Callable[[str], None]
 """Tells the user a line."""
@@ -42,11 +48,14 @@ class RunOutcome:
     rows_ok: int
     rows_not_ok: int
     stopped_by_budget: bool
+    accuracy: AccuracyOutcome | None = None
+    """Of the evaluation that followed, where there was one."""
 
     @property
     def exit_code(self) -> int:
         """Exit code of the command line."""
-        return EXIT_FAILED_ROWS if self.rows_not_ok else EXIT_SUCCESS
+        of_accuracy = self.accuracy.exit_code if self.accuracy else EXIT_SUCCESS
+        return EXIT_FAILED_ROWS if self.rows_not_ok else of_accuracy
 
 
 def convert_all(request: RunRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
@@ -235,20 +244,49 @@ class Run:
         return result
 
 
-def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, say: Say) -> RunOutcome:
-    """Carries a request out; what it finishes is on disk at every moment.
+@dataclasses.dataclass(frozen=True)
+class PreparedRun:
+    """A run directory with the series of a request in it, converted and built."""
+
+    directory: RunDirectory
+    series: list[SeriesFacts]
+    """Of the request; the directory may hold others, of earlier sessions."""
+    reference_path: Path
+    threads: int
+    """Threads of an inference."""
+    gpu: GpuSettings
+    cache_dir: Path
+    """Where artifacts and engines lie."""
+
+    def rows(self) -> list[Row]:
+        """The rows of the series, as they are now."""
+        wanted = {one.key for one in self.series}
+        directory = self.directory
+        return [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]
+
+
+@contextlib.contextmanager
+def prepared(
+    request: RunRequest,
+    output: Path,
+    cache_dir: Path,
+    resume: bool,
+    say: Say,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[PreparedRun]:
+    """Opens or continues the run directory of a request, and makes the artifacts and engines that are missing.
 
     Args:
-        request: what to measure and how.
+        request: which series.
         output: the run directory, new or of an earlier run to go on with.
         cache_dir: where artifacts are kept.
         resume: whether there must be an earlier run in `output`.
         say: tells the user a line.
+        settings: how the run directory is measured; by default as the request says.
 
     Raises:
         HarnessError: a bad request, an unusable backend, or a directory of another run.
     """
-    started = time.monotonic()
     request.check()
     backend = backends.usable(request.backend)
     if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
@@ -261,7 +299,7 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
     with RunDirectory.open(
         output,
         environment=environment,
-        settings=request.settings(),
+        settings=request.settings() if settings is None else settings,
         reference_sha256=reference.REFERENCE_SHA256,
         resume=resume,
     ) as directory:
@@ -269,9 +307,67 @@ def execute(request: RunRequest, output: Path, cache_dir: Path, resume: bool, sa
             series = convert_all(request, cache_dir, say)
         series = build_engines(request, series, reference_path, cache_dir, say)
         directory.set_series(series)
-        run = Run(request, directory, reference_path, cache_dir, environment.threads)
-        by_budget = run.measure(measurable(series), started)
-        wanted = {one.key for one in series}
-        rows = [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]
+        yield PreparedRun(directory, series, reference_path, environment.threads, request.gpu, cache_dir)
+
+
+def execute(
+    request: RunRequest,
+    output: Path,
+    cache_dir: Path,
+    resume: bool,
+    say: Say,
+    accuracy: AccuracyRequest | None = None,
+) -> RunOutcome:
+    """Carries a request out; what it finishes is on disk at every moment.
+
+    Args:
+        request: what to measure and how.
+        output: the run directory, new or of an earlier run to go on with.
+        cache_dir: where artifacts are kept.
+        resume: whether there must be an earlier run in `output`.
+        say: tells the user a line.
+        accuracy: images to evaluate the same series on, after their latency is measured.
+
+    Raises:
+        HarnessError: a bad request, an unusable backend, or a directory of another run.
+    """
+    started = time.monotonic()
+    images = accuracy.open() if accuracy is not None else None
+    with prepared(request, output, cache_dir, resume, say) as ready:
+        run = Run(request, ready.directory, ready.reference_path, cache_dir, ready.threads)
+        by_budget = run.measure(measurable(ready.series), started)
+        evaluated = None
+        if accuracy is not None and images is not None:
+            # Not at the top: a machine that only measures has neither the zoo nor what reads images.
+            from harness.accuracy.session import AccuracyTask
+
+            evaluated = AccuracyTask.of(accuracy, images, ready, say).evaluate(ready.series)
+        rows = ready.rows()
     ok = sum(row["status"] == "ok" for row in rows)
-    return RunOutcome(output, ok, len(rows) - ok, by_budget)
+    return RunOutcome(output, ok, len(rows) - ok, by_budget, evaluated)
+
+
+def execute_accuracy(
+    request: RunRequest, accuracy: AccuracyRequest, output: Path, cache_dir: Path, resume: bool, say: Say
+) -> AccuracyOutcome:
+    """Evaluates the series of a request, beside what was measured of their latency in the same run directory.
+
+    Args:
+        request: which series.
+        accuracy: which images, and how.
+        output: the run directory, new or of an earlier run, whose settings stay as they are.
+        cache_dir: where artifacts are kept.
+        resume: whether there must be an earlier run in `output`.
+        say: tells the user a line.
+
+    Raises:
+        HarnessError: as of `execute`, or images that cannot be evaluated on.
+    """
+    from harness.accuracy.session import AccuracyTask
+
+    request.check()
+    images = accuracy.open()
+    # They are those of the latency, which is not measured here.
+    settings = load_run_info(output).settings if (output / RUN_INFO_NAME).is_file() else None
+    with prepared(request, output, cache_dir, resume, say, settings) as ready:
+        return AccuracyTask.of(accuracy, images, ready, say).evaluate(ready.series)

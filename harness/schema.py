@@ -32,7 +32,9 @@ class Column:
 
 _NOT_OK = "status is not ok"
 _NO_ARTIFACT = "no artifact was made"
-_NOT_EVALUATED = "no images were evaluated"
+_NOT_EVALUATED = "it was not measured"
+_FEW_CLASSES = "it was not measured, or there are five classes or fewer"
+_NO_DIFFERENCE = "it was not measured, or the release states none"
 _NO_GPU = "it did not run on a GPU, or status is not ok"
 _NOT_TOLD = "it did not run on a GPU, or the device does not tell"
 _NO_ENGINE = "the runtime built none"
@@ -74,7 +76,9 @@ _ACCURACY = (
         "Top-1 accuracy of this artifact on this backend, measured with images. Never the published figure.",
         _NOT_EVALUATED,
     ),
-    Column("accuracy_measured_top1_low_percent", "number", "%", "Lower end of its 95 % interval.", _NOT_EVALUATED),
+    Column(
+        "accuracy_measured_top1_low_percent", "number", "%", "Lower end of its 95 % interval, Wilson's.", _NOT_EVALUATED
+    ),
     Column(
         "accuracy_measured_top1_high_percent",
         "number",
@@ -82,14 +86,38 @@ _ACCURACY = (
         "Upper end of its 95 % interval.",
         _NOT_EVALUATED,
     ),
-    Column("accuracy_measured_top5_percent", "number", "%", "Top-5 accuracy, measured.", _NOT_EVALUATED),
-    Column("accuracy_measured_top5_low_percent", "number", "%", "Lower end of its 95 % interval.", _NOT_EVALUATED),
+    Column("accuracy_measured_top5_percent", "number", "%", "Top-5 accuracy, measured.", _FEW_CLASSES),
+    Column("accuracy_measured_top5_low_percent", "number", "%", "Lower end of its 95 % interval.", _FEW_CLASSES),
+    Column("accuracy_measured_top5_high_percent", "number", "%", "Upper end of its 95 % interval.", _FEW_CLASSES),
     Column(
-        "accuracy_measured_top5_high_percent",
+        "accuracy_measured_reason",
+        "text",
+        "",
+        "Why there is no measured accuracy, where one was asked for.",
+        "it was measured, or nobody asked",
+    ),
+    Column("accuracy_images_count", "integer", "images", "Images behind the measured accuracy.", _NOT_EVALUATED),
+    Column(
+        "accuracy_unreadable_count",
+        "integer",
+        "images",
+        "Images that gave no input and are not among them; `accuracy/*/unreadable.csv` lists them.",
+        _NOT_EVALUATED,
+    ),
+    Column("accuracy_images_digest", "text", "", "Digest of the images' names and labels.", _NOT_EVALUATED),
+    Column(
+        "accuracy_difference_percent",
         "number",
         "%",
-        "Upper end of its 95 % interval.",
-        _NOT_EVALUATED,
+        "Measured less published top-1, in percentage points.",
+        _NO_DIFFERENCE,
+    ),
+    Column(
+        "accuracy_published_in_interval",
+        "text",
+        "",
+        "`yes` or `no`: whether the published top-1 lies within the interval of the measured one.",
+        _NO_DIFFERENCE,
     ),
     Column(
         "weights",

@@ -34,6 +34,12 @@ def cautions(group: Group) -> list[str]:
             "programs used the processor, or while the machine was slower than usual. Repeat the command with more "
             "`--rounds`: the median over trials then sheds them."
         )
+    images = set(group.comparable["accuracy_images_digest"]) - {""}
+    if len(images) > 1:
+        said.append(
+            f"The accuracy was measured on {len(images)} different sets of images, which do not compare. Evaluate all "
+            "networks on one (`python -m harness accuracy`)."
+        )
     return said
 
 

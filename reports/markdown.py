@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reports.accuracy import accuracy_section
 from reports.banner import banner
 from reports.cautions import DISTURBED_MARK, accuracy_note, cautions, is_disturbed, usual_reference_ms
 from reports.groups import Group, grouped
@@ -75,7 +76,7 @@ def _environment_section(rows: pandas.DataFrame, info: RunInfo | None) -> list[s
             *_warnings(group),
             _ranking(group),
         ]
-    return [*parts, *_failures(rows), *_partial_failures(rows)]
+    return [*parts, *accuracy_section(rows), *_failures(rows), *_partial_failures(rows)]
 
 
 def _warnings(group: Group) -> list[str]:

@@ -55,7 +55,8 @@ def load_runs(directories: Sequence[Path]) -> Runs:
     """
     unique = list(dict.fromkeys(directory.resolve() for directory in directories))
     runs = merged([_load(directory) for directory in unique])
-    if runs.rows.empty or (runs.rows["status"] == "skipped").all():
+    rows = runs.rows
+    if ((rows["status"] == "skipped") & rows["accuracy_measured_top1_percent"].isna()).all():
         raise ReportError(
             f"Nothing is measured yet in {', '.join(map(str, directories))}. Repeat the command of the run: it goes "
             "on where it stopped."

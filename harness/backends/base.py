@@ -90,11 +90,7 @@ class Session(abc.ABC):
 
     def start(self, images: npt.NDArray[np.float32]) -> float:
         """Bind `images`, run the first inference and check how it ran; return its milliseconds."""
-        if images.shape != self.input.shape or str(images.dtype) != self.input.dtype:
-            raise ValueError(
-                f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
-            )
-        self.bind_impl(np.ascontiguousarray(images))
+        self.bind_impl(self._checked(images))
         begin_ns = time.perf_counter_ns()
         self.infer()
         first_ms = (time.perf_counter_ns() - begin_ns) / NANOSECONDS_PER_MILLISECOND
@@ -107,9 +103,27 @@ class Session(abc.ABC):
             )
         return first_ms
 
+    def run(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
+        """The outputs for other images than `start` was given, which comes before; nothing of it is to be timed."""
+        self.feed_impl(self._checked(images))
+        self.infer()
+        return self.outputs()
+
+    def _checked(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The images in one piece of memory, of the network's own shape and type."""
+        if images.shape != self.input.shape or str(images.dtype) != self.input.dtype:
+            raise ValueError(
+                f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
+            )
+        return np.ascontiguousarray(images)
+
     @abc.abstractmethod
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
         """Put the input where the runtime reads it, so that `infer` copies nothing."""
+
+    def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
+        """Put other values where `bind_impl` put the first ones; for a runtime that need not bind again."""
+        self.bind_impl(images)
 
     @abc.abstractmethod
     def infer(self) -> None:

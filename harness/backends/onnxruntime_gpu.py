@@ -128,6 +128,12 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
                 bind(tensor.name, "cuda", index, tensor.host.dtype.type, tensor.host.shape, tensor.pointer)
         self._driver.synchronise(self._stream)
 
+    def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
+        """Copy other values into the memory that is reserved for the input."""
+        self._input.host[...] = images
+        self._copy_in()
+        self._driver.synchronise(self._stream)
+
     def infer(self) -> None:
         """Run once and wait for the GPU."""
         self._timer.infer()

@@ -81,3 +81,16 @@ def all_cards() -> Mapping[str, ModelCard]:
             for card in read_cards(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")):
                 cards[card.name] = card
     return cards
+
+
+def preprocessing_of(facts: Mapping[str, Any], where: str) -> Preprocessing:
+    """A card's preprocessing from a table of one's own.
+
+    Args:
+        facts: as in a catalogue file; `stated_in` may be left out.
+        where: the file, for messages.
+
+    Raises:
+        CatalogError: a key that no card has, or a fact that is missing.
+    """
+    return _record(Preprocessing, {"stated_in": where, **facts}, where)

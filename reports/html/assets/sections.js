@@ -7,13 +7,14 @@ const folded = (title, ...content) => el("details", null, el("summary", null, ti
 const exporterLabel = (name) => name.replace("torch.onnx.export ", "");
 
 function accuracySection() {
-  const rows = OK_ROWS.filter((row) => !missing(row.accuracy_measured_top1_percent) && !missing(row.accuracy_published_top1_percent));
-  if (!rows.length) {
-    if (OK_ROWS.some((row) => !missing(row.accuracy_measured_top1_percent))) return [el("p", null, "None of the networks that were measured with images has a published accuracy.")];
+  const measured = ROWS.filter((row) => !missing(row.accuracy_measured_top1_percent));
+  const reasons = reasonsTable();
+  if (!measured.length) {
     const why = OK_ROWS.some((row) => row.weights === "probe") ? " Seeded weights, which some networks have, could not be." : "";
-    return [el("p", null, `No accuracy was measured with images in these runs, so there is nothing to hold against the published figures.${why}`)];
+    return [el("p", null, `No accuracy was measured with images in these runs, so there is nothing to hold against the published figures.${why}`), reasons];
   }
-  const difference = (row) => row.accuracy_measured_top1_percent - row.accuracy_published_top1_percent;
+  const rows = measured.filter((row) => !missing(row.accuracy_published_top1_percent));
+  const difference = (row) => (missing(row.accuracy_published_top1_percent) ? null : row.accuracy_measured_top1_percent - row.accuracy_published_top1_percent);
   const inside = (row) => row.accuracy_published_top1_percent >= row.accuracy_measured_top1_low_percent && row.accuracy_published_top1_percent <= row.accuracy_measured_top1_high_percent;
   const drawn = rows.filter((row) => row.comparable);
   const chart = scatter({
@@ -28,20 +29,41 @@ function accuracySection() {
     })),
   });
   onFilter((kept) => chart.keep(new Set(kept)));
+  const percent = (value) => (missing(value) ? "" : fixed(value, 2));
   const table = dataTable({
-    id: "accuracy", caption: "Published and measured top-1, largest difference first", rows: [...rows].sort((a, b) => Math.abs(difference(b)) - Math.abs(difference(a))),
+    id: "accuracy", caption: "Published and measured accuracy, largest difference first", rows: [...measured].sort((a, b) => Math.abs(difference(b)) - Math.abs(difference(a))),
     columns: [
       { ...MODEL_COLUMN, cell: modelCell }, ...environmentColumns(), text("precision", (row) => row.precision),
-      number("published", "%", (row) => row.accuracy_published_top1_percent, (v) => fixed(v, 2)),
-      number("measured", "%", (row) => row.accuracy_measured_top1_percent, (v) => fixed(v, 2)),
+      number("published", "%", (row) => row.accuracy_published_top1_percent, percent),
+      number("measured", "%", (row) => row.accuracy_measured_top1_percent, percent),
       { label: "95 % interval", unit: "%", numeric: true, value: (row) => row.accuracy_measured_top1_low_percent,
         cell: (row) => `${fixed(row.accuracy_measured_top1_low_percent, 2)} to ${fixed(row.accuracy_measured_top1_high_percent, 2)}` },
-      number("difference", "points", difference, signed),
-      text("published figure", (row) => (inside(row) ? "inside" : "outside"), { title: "whether it lies within the interval of the measured one" }),
+      number("difference", "points", difference, (value) => (value === null ? "" : signed(value))),
+      text("published figure", (row) => (difference(row) === null ? "" : inside(row) ? "inside" : "outside"), { title: "whether it lies within the interval of the measured one" }),
+      number("top-5", "%", (row) => row.accuracy_measured_top5_percent, percent),
+      number("images", "", (row) => row.accuracy_images_count),
+      number("unreadable", "", (row) => row.accuracy_unreadable_count),
     ],
   });
-  return [el("p", null, `${rows.filter(inside).length} of ${plural(rows.length, "published figure")} lie within the 95 % interval of the measured one; the others are filled.`),
-    drawn.length ? el("figure", { class: "narrow" }, chart.element) : null, table.element];
+  const told = rows.length ? `${rows.filter(inside).length} of ${plural(rows.length, "published figure")} lie within the 95 % interval of the measured one; the others are filled.`
+    : "None of the networks that were measured with images has a published accuracy.";
+  return [el("p", null, told), drawn.length ? el("figure", { class: "narrow" }, chart.element) : null, table.element, reasons];
+}
+
+// Why accuracy that was asked for was not measured.
+function reasonsTable() {
+  const reasons = new Map();
+  for (const row of ROWS.filter((candidate) => candidate.accuracy_measured_reason)) {
+    reasons.set(row.accuracy_measured_reason, [...(reasons.get(row.accuracy_measured_reason) ?? []), row]);
+  }
+  if (!reasons.size) return null;
+  return dataTable({
+    id: "accuracy-reasons", caption: "No accuracy measured", rows: [...reasons].map(([reason, members]) => ({ reason, members })),
+    columns: [
+      text("reason", (entry) => entry.reason, { class: "text" }), number("rows", "", (entry) => entry.members.length),
+      text("models", (entry) => distinct(entry.members.map((row) => row.model)).join(", "), { class: "text" }),
+    ],
+  }).element;
 }
 
 const ROW_OF = new Map(OK_ROWS.map((row) => [`${row.environment_id}|${row.model}`, row]));

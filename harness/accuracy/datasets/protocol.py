@@ -1,0 +1,74 @@
+"""What the measurement of accuracy knows of a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledImage:
+    """One image of a data set."""
+
+    name: str
+    """Unique in its set: the file's name, or its path in the set where two files have one name."""
+    label: int
+    """The class's index, from 0."""
+
+
+class ImageSet(Protocol):
+    """Labelled images that can be read in any order, by many threads and processes at once.
+
+    It pickles, so that a child process reads what its parent opened: hand it over once, not with every image, since
+    CIFAR-10 carries its pixels.
+    """
+
+    @property
+    def name(self) -> str:
+        """`ImageNet`, `CIFAR-10`, or the name of the folder of one's own."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes the labels are of, whether or not each has an image."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, of the number of classes and of every image's name and label; not of its content."""
+
+    @property
+    def items(self) -> Sequence[LabelledImage]:
+        """The images, in the order of their names."""
+
+    @property
+    def sizes_bytes(self) -> Sequence[int]:
+        """What each image takes where it is stored, in the order of `items`: what remains to be read, for an ETA."""
+
+    def read(self, index: int) -> bytes | NDArray[np.uint8]:
+        """The image `items[index]`: an encoded file, or pixels (H, W, 3) in RGB where the data set stores pixels.
+
+        Raises:
+            AccuracyError: it cannot be read any more.
+        """
+
+    def location(self, index: int) -> str:
+        """Where the image `items[index]` is stored, for messages: a path, or an archive and its member."""
+
+
+def check_classes(images: ImageSet, model_classes: int, model: str) -> str:
+    """Why a model's outputs cannot be held against the labels; empty where they can.
+
+    Args:
+        images: the data set.
+        model_classes: how many logits the model gives.
+        model: its name.
+    """
+    if images.classes == model_classes:
+        return ""
+    return (
+        f"{images.classes:,}-class labels ({images.name}) for a {model_classes:,}-class model ({model}); "
+        "give images of the model's own classes"
+    )

@@ -1,0 +1,186 @@
+"""One pass over the images for all networks: decoded once, each chunk's results on disk before the next."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.accuracy.datasets import ImageSet
+from harness.accuracy.memory import BYTES_PER_MIB, OpenNetworks, chunk_images
+from harness.accuracy.messages import Evaluate, Load, Setup
+from harness.accuracy.process import EvaluatingProcess
+from harness.accuracy.records import ImageRecord, Predictions
+from harness.accuracy.request import AccuracyRequest
+from harness.accuracy.subjects import Subject
+from harness.gpu.settings import GpuSettings
+from harness.partner import PartnerError
+from harness.progress import Progress
+from harness.rows import one_line
+from zoo.preprocessing import Pipeline
+
+_IMAGES_OF_A_QUESTION = 32
+"""About so many images at a time, so that a network that hangs is told from one that is slow."""
+
+_SHARE_OF_IMAGES = 0.5
+"""Of the memory; the rest is the networks'."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """How networks are run."""
+
+    threads: int
+    """Threads of an inference."""
+    gpu: GpuSettings
+    cache_dir: Path
+    """Where built engines lie."""
+
+
+@dataclasses.dataclass
+class Cost:
+    """What a pass took, in seconds."""
+
+    preparing_s: float = 0.0
+    """Processor time of decoding and resizing, in threads beside the networks."""
+    inference_s: float = 0.0
+    """Time of the networks' inferences."""
+    inference_thread_s: float = 0.0
+    """Their processor time in the thread that calls: all of it where an inference has one thread."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """How a pass ended."""
+
+    failures: dict[str, str]
+    """Why a series was not evaluated to its end, by key."""
+    cost: Cost
+
+
+def evaluate(
+    predictions: Sequence[Predictions],
+    images: ImageSet,
+    record: ImageRecord,
+    request: AccuracyRequest,
+    machine: Machine,
+) -> Pass:
+    """Has every series see the images that it has not seen yet.
+
+    Args:
+        predictions: of each series; those that are complete are left alone.
+        images: what they see.
+        record: of the images that were read.
+        request: memory, decoders, cache and time.
+        machine: how networks are run.
+
+    Returns:
+        Which failed, and what it took. The predictions of the others are complete.
+
+    Raises:
+        AccuracyError: an image cannot be read any more or changed, or decoding ended the process.
+        StorageError: nothing more can be stored.
+    """
+    one_pass = _Pass(predictions, images, record, request, machine)
+    return one_pass.run()
+
+
+class _Pass:
+    def __init__(
+        self,
+        predictions: Sequence[Predictions],
+        images: ImageSet,
+        record: ImageRecord,
+        request: AccuracyRequest,
+        machine: Machine,
+    ) -> None:
+        # Networks of one pipeline follow one another, so that its inputs are made once.
+        first = {one.subject.pipeline: position for position, one in reversed(list(enumerate(predictions)))}
+        pending = [one for one in predictions if not one.complete]
+        self._pending = sorted(pending, key=lambda one: first[one.subject.pipeline])
+        self._images = images
+        self._record = record
+        self._cost = Cost()
+        self._failures: dict[str, str] = {}
+        budget_mib = request.memory_budget_mib()
+        self._image_bytes = int(_SHARE_OF_IMAGES * budget_mib * BYTES_PER_MIB)
+        setup = Setup(
+            selection=request.selection(),
+            images_digest=images.digest,
+            image_cache=str(request.cache_images.resolve()) if request.cache_images else "",
+            decoders=request.decoders or os.cpu_count() or 1,
+            threads=machine.threads,
+            gpu=machine.gpu,
+            cache_dir=str(machine.cache_dir),
+        )
+        networks = OpenNetworks((1 - _SHARE_OF_IMAGES) * budget_mib)
+        self._process = EvaluatingProcess(setup, networks, request.timeout_s)
+
+    def run(self) -> Pass:
+        count = len(self._images.items)
+        work = sum(count - one.done for one in self._pending)
+        if self._pending:
+            with self._process, Progress("accuracy", work) as progress:
+                for start, stop, next_stop in self._chunks():
+                    self._evaluate_chunk(start, stop, next_stop, progress)
+        for one in self._pending:
+            if one.done == count:
+                one.finish(self._record.digest())
+        return Pass(self._failures, self._cost)
+
+    def _chunks(self) -> list[tuple[int, int, int]]:
+        """Start and end of every chunk that a series has not seen, and the end of the one after it."""
+        subjects = [one.subject for one in self._pending]
+        batches = {subject.batch for subject in subjects}
+        length = chunk_images([subject.pipeline for subject in subjects], batches, self._image_bytes)
+        begin = min(one.done for one in self._pending)
+        begin -= begin % math.lcm(*batches)
+        count = len(self._images.items)
+        starts = range(begin, count, length)
+        return [(start, min(start + length, count), min(start + 2 * length, count)) for start in starts]
+
+    def _evaluate_chunk(self, start: int, stop: int, next_stop: int, progress: Progress) -> None:
+        alive = [one for one in self._pending if one.subject.key not in self._failures]
+        now, ahead = ([one for one in alive if one.done < end] for end in (stop, next_stop))
+        if not now:
+            return
+        loaded = self._process.load(Load(start, stop, next_stop, _one_of_each(now), _one_of_each(ahead)))
+        self._cost.preparing_s += loaded.preparing_s
+        self._record.add(start, loaded)
+        for one in now:
+            self._evaluate_network(one, max(start, one.done), stop, progress)
+        progress.tell(f"images {start + 1:,} to {stop:,} of {len(self._images.items):,}")
+
+    def _evaluate_network(self, one: Predictions, start: int, stop: int, progress: Progress) -> None:
+        subject = one.subject
+        batches = -(-_IMAGES_OF_A_QUESTION // subject.batch)
+        step = subject.batch * batches
+        top = []
+        try:
+            for first in range(start, stop, step):
+                last = min(first + step, stop)
+                found = self._process.evaluate(Evaluate(subject, first, last))
+                self._cost.inference_s += found.inference_s
+                self._cost.inference_thread_s += found.inference_thread_s
+                top.append(found.top)
+                progress.advance(last - first)
+        except PartnerError as error:
+            reason = one_line(str(error) if error.status == "failed" else f"{error.status.replace('_', ' ')}: {error}")
+            self._failures[subject.key] = reason
+            progress.tell(f"{subject.model}: {reason}", problem=True)
+            progress.shorten(len(self._images.items) - one.done - sum(map(len, top)))
+            return
+        self._process.finished(subject)
+        one.append(np.concatenate(top))
+
+
+def _one_of_each(predictions: Sequence[Predictions]) -> tuple[Subject, ...]:
+    """A subject of every pipeline."""
+    found: dict[Pipeline, Subject] = {}
+    for one in predictions:
+        found.setdefault(one.subject.pipeline, one.subject)
+    return tuple(found.values())

@@ -1,0 +1,129 @@
+"""What the run asks the evaluating process, and what that answers: JSON objects (`harness.partner`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.accuracy.subjects import Subject
+from harness.gpu.settings import GpuSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """Which images, and how networks are run; asked once, first."""
+
+    selection: dict[str, Any]
+    """Of `AccuracyRequest.selection`."""
+    images_digest: str
+    """That the images must have."""
+    image_cache: str
+    """Folder of resized images; empty for none."""
+    decoders: int
+    """Threads that decode."""
+    threads: int
+    """Threads of an inference."""
+    gpu: GpuSettings
+    cache_dir: str
+    """Where built engines lie."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The question as a JSON object."""
+        return {"ask": "setup", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Setup:
+        """The question read back."""
+        facts = {name: value for name, value in data.items() if name != "ask"}
+        return cls(**{**facts, "gpu": GpuSettings.from_json(facts["gpu"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """Prepare the images from `start` to before `stop`, and begin with those after them."""
+
+    start: int
+    stop: int
+    next_stop: int
+    """Where the chunk after this one ends; `stop` where there is none."""
+    subjects: tuple[Subject, ...]
+    """One of every pipeline that is wanted of these images."""
+    next_subjects: tuple[Subject, ...]
+    """The same of the next ones."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The question as a JSON object."""
+        return {"ask": "load", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Load:
+        """The question read back."""
+        now, ahead = (tuple(map(Subject.from_json, data[name])) for name in ("subjects", "next_subjects"))
+        return cls(data["start"], data["stop"], data["next_stop"], now, ahead)
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """The images that were prepared."""
+
+    digests: list[str]
+    """SHA-256 of each image's bytes."""
+    unreadable: dict[int, str]
+    """Why an image gives no input, to any or to one of the pipelines, by its index in the set."""
+    preparing_s: float
+    """Processor time of decoding and resizing."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Loaded:
+        """The answer read back; JSON's keys are text."""
+        unreadable = {int(index): reason for index, reason in data["unreadable"].items()}
+        return cls(data["digests"], unreadable, data["preparing_s"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Run a network on images of the chunk, from `start`, where a batch begins, to before `stop`."""
+
+    subject: Subject
+    start: int
+    stop: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The question as a JSON object."""
+        return {"ask": "evaluate", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Evaluate:
+        """The question read back."""
+        return cls(Subject.from_json(data["subject"]), data["start"], data["stop"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What the network named."""
+
+    top: NDArray[np.int32]
+    """(N, 5), see `top_classes`."""
+    inference_s: float
+    """Time of its inferences, their inputs and outputs included."""
+    inference_thread_s: float
+    """Processor time of them in the calling thread, which is all of it where an inference has one thread."""
+    memory_mib: float
+    """What the network takes, as far as the process's memory tells."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as a JSON object."""
+        return {**dataclasses.asdict(self), "top": self.top.tolist()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Evaluated:
+        """The answer read back."""
+        facts = {name: data[name] for name in ("inference_s", "inference_thread_s", "memory_mib")}
+        return cls(top=np.array(data["top"], np.int32).reshape(len(data["top"]), -1), **facts)

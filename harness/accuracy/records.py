@@ -1,0 +1,202 @@
+"""What an evaluation leaves in the run directory: `accuracy/<images>-<digest>/`, a folder a set of images.
+
+images.jsonl      the digest of every image as it was read, and why it could not be
+<series>.jsonl    the top-5 of a series as far as it has come, a line a chunk, synced
+<series>.parquet  every image's top-5, once all have been seen; the .jsonl is then gone
+unreadable.csv    the images that gave no input, where there are any
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.accuracy.datasets import ImageSet
+from harness.accuracy.errors import AccuracyError
+from harness.accuracy.messages import Loaded
+from harness.accuracy.predictions import PredictionTable, read_identity, write_predictions
+from harness.accuracy.subjects import Subject
+from harness.accuracy.top_classes import GUESSES, NONE
+from harness.storage import Journal, StorageError, explained, replace_text
+from harness.table import format_cells
+
+ACCURACY_FOLDER = "accuracy"
+IMAGES_NAME = "images.jsonl"
+UNREADABLE_NAME = "unreadable.csv"
+
+_DIGEST_CHARACTERS = 16
+"""Kept of each image's digest: 64 bits tell any two versions of a file apart."""
+
+
+def folder_of(run_directory: Path, images: ImageSet) -> Path:
+    """Where the records of a set of images go."""
+    return run_directory / ACCURACY_FOLDER / f"{_slug(images.name)}-{images.digest[:12]}"
+
+
+class ImageRecord:
+    """The content of every image that was read for this run, so that two sessions never see different ones."""
+
+    def __init__(self, folder: Path, images: ImageSet) -> None:
+        """Reads what is stored.
+
+        Raises:
+            StorageError: it is damaged, or cannot be written.
+        """
+        self._folder = folder
+        self._images = images
+        self._journal = Journal(folder / IMAGES_NAME)
+        self._digests: list[str] = []
+        self.unreadable: dict[int, str] = {}
+        """Why an image gave no input, to any or to one of the networks, by its index."""
+        for entry in self._journal.entries:
+            self._digests += entry["sha256"]
+            self.unreadable |= {int(index): reason for index, reason in entry["unreadable"].items()}
+
+    def add(self, start: int, loaded: Loaded) -> None:
+        """Stores what was read from `start` on, or holds it against what is stored.
+
+        Raises:
+            AccuracyError: an image is not what it was, or the record is not whole.
+            StorageError: it cannot be stored.
+        """
+        if start > len(self._digests):
+            raise AccuracyError(f"{self._folder / IMAGES_NAME} lost its end; remove {self._folder} to begin anew")
+        digests = [digest[:_DIGEST_CHARACTERS] for digest in loaded.digests]
+        for index, (known, found) in enumerate(zip(self._digests[start:], digests, strict=False), start=start):
+            if known != found:
+                raise AccuracyError(
+                    f"{self._images.location(index)} is not the image that was evaluated earlier in this run. Figures "
+                    f"of different images are never mixed: give another --output, or remove {self._folder}"
+                )
+        new = digests[len(self._digests) - start :]
+        reasons = {index: reason for index, reason in loaded.unreadable.items() if index not in self.unreadable}
+        if new or reasons:
+            self._journal.append({"sha256": new, "unreadable": reasons})
+        self._digests += new
+        self.unreadable |= reasons
+
+    def digest(self) -> str:
+        """Digest of the content of all images."""
+        return hashlib.sha256("".join(self._digests).encode()).hexdigest()
+
+    def list_unreadable(self) -> Path | None:
+        """Writes the list of the images that gave no input; None where there are none."""
+        if not self.unreadable:
+            return None
+        path = self._folder / UNREADABLE_NAME
+        lines = [
+            (self._images.items[index].name, self._images.location(index), reason)
+            for index, reason in sorted(self.unreadable.items())
+        ]
+        replace_text(path, "".join(map(format_cells, [("image", "location", "reason"), *lines])))
+        return path
+
+    def close(self) -> None:
+        """Closes the file; nothing is pending."""
+        self._journal.close()
+
+
+class Predictions:
+    """What one series names for the images of a set, on disk as it comes."""
+
+    def __init__(self, folder: Path, subject: Subject, images: ImageSet) -> None:
+        """Reads what is stored of the same artifact, backend and preprocessing; what is of others is removed.
+
+        Raises:
+            StorageError: it is damaged, or cannot be used.
+        """
+        self.subject = subject
+        self._images = images
+        self._identity = {**subject.identity(), "images_digest": images.digest}
+        name = f"{_slug(subject.model)}-{hashlib.sha256(subject.key.encode()).hexdigest()[:8]}"
+        self.path = folder / f"{name}.parquet"
+        self._journal_path = folder / f"{name}.jsonl"
+        self._top: list[NDArray[np.int32]] = []
+        self._journal: Journal | None = None
+        self.complete = self._is_complete()
+        if not self.complete:
+            self._journal = self._opened_journal()
+
+    @property
+    def done(self) -> int:
+        """How many images have been seen, in the order of the set."""
+        return len(self._images.items) if self.complete else sum(map(len, self._top))
+
+    def append(self, top: NDArray[np.int32]) -> None:
+        """Stores the classes named for the images after those seen, (N, 5); they are on disk when this returns.
+
+        Raises:
+            StorageError: they cannot be stored.
+        """
+        assert self._journal is not None
+        self._journal.append({"top": top.tolist()})
+        self._top.append(top)
+
+    def finish(self, content_digest: str) -> None:
+        """Every image has been seen: writes the Parquet file in place of the journal.
+
+        Args:
+            content_digest: of the images, from `ImageRecord.digest`.
+        """
+        top = np.concatenate(self._top)
+        readable = (top != NONE).any(axis=1)
+        table = PredictionTable(
+            names=[item.name for item in self._images.items],
+            labels=np.array([item.label for item in self._images.items], np.int32),
+            top=top,
+            readable=readable,
+            identity={**self._identity, "content_digest": content_digest},
+        )
+        write_predictions(self.path, table)
+        self.complete = True
+        self.close()
+        with explained(self._journal_path):
+            self._journal_path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Closes the file; nothing is pending."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _is_complete(self) -> bool:
+        if not self.path.is_file():
+            return False
+        stored = read_identity(self.path)
+        if stored is not None and _same(stored, self._identity):
+            return True
+        with explained(self.path):
+            self.path.unlink()
+        return False
+
+    def _opened_journal(self) -> Journal:
+        """The journal, begun anew where it is of something else."""
+        journal = Journal(self._journal_path)
+        if journal.entries and not _same(journal.entries[0].get("identity", {}), self._identity):
+            journal.close()
+            with explained(self._journal_path):
+                self._journal_path.unlink()
+            journal = Journal(self._journal_path)
+        if not journal.entries:
+            journal.append({"identity": self._identity})
+        try:
+            self._top = [np.array(entry["top"], np.int32).reshape(-1, GUESSES) for entry in journal.entries[1:]]
+        except (KeyError, TypeError, ValueError) as error:
+            journal.close()
+            raise StorageError(
+                f"{self._journal_path} is damaged ({error!r}). Remove it to have the series evaluated again."
+            ) from error
+        return journal
+
+
+def _same(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return {name: stored.get(name) for name in wanted} == dict(wanted)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", text)

@@ -1,0 +1,42 @@
+"""What the evaluation of one series comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class AccuracyResult:
+    """The accuracy of one series on one set of images, or why there is none."""
+
+    images: str
+    """Name of the set of images."""
+    images_digest: str
+    """Digest of its names and labels."""
+    reason: str = ""
+    """Why there is no accuracy, on one line; empty where there is one."""
+    images_count: int | None = None
+    """Images behind the accuracy: those that could be read. None without an accuracy, as is all below."""
+    unreadable_count: int | None = None
+    top1_correct_count: int | None = None
+    top5_correct_count: int | None = None
+    """None where five guesses are all that there are."""
+    predictions: str = ""
+    """The file of every image's top-5, relative to the run directory."""
+    evaluated_at: str = ""
+    """UTC, ISO 8601."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is an accuracy."""
+        return self.images_count is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> AccuracyResult:
+        """The result read back."""
+        return cls(**data)

@@ -1,0 +1,135 @@
+"""The accuracy of the series of a run: what is evaluated, what is not and why, and the rows' cells."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.accuracy.datasets import ImageSet
+from harness.accuracy.evaluation import Cost, Machine, evaluate
+from harness.accuracy.outcome import AccuracyOutcome
+from harness.accuracy.predictions import read_predictions
+from harness.accuracy.records import ImageRecord, Predictions, folder_of
+from harness.accuracy.request import AccuracyRequest
+from harness.accuracy.result import AccuracyResult
+from harness.accuracy.subjects import Subject, own_preprocessing, subject_of
+from harness.progress import minutes_text
+from harness.results import RunDirectory
+from harness.series import SeriesFacts
+from harness.storage import explained, remove_temporary_files
+
+if TYPE_CHECKING:
+    from harness.run import PreparedRun
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class AccuracyTask:
+    """What series are evaluated with, and where it is recorded."""
+
+    request: AccuracyRequest
+    images: ImageSet
+    """From `request.open`."""
+    directory: RunDirectory
+    machine: Machine
+    say: Say
+    """Tells the user a line."""
+
+    @classmethod
+    def of(cls, request: AccuracyRequest, images: ImageSet, ready: PreparedRun, say: Say) -> AccuracyTask:
+        """The task in a prepared run."""
+        machine = Machine(ready.threads, ready.gpu, ready.cache_dir)
+        return cls(request, images, ready.directory, machine, say)
+
+    def evaluate(self, series: Sequence[SeriesFacts]) -> AccuracyOutcome:
+        """Evaluates what can be evaluated, and records for every series what came of it.
+
+        Args:
+            series: of the run directory.
+
+        Raises:
+            AccuracyError: the images changed, or cannot be read any more.
+            StorageError: the run directory cannot be written.
+        """
+        own = own_preprocessing(self.request.preprocessing)
+        found = {facts.key: subject_of(facts, self.images, own) for facts in series}
+        for key, subject in found.items():
+            if isinstance(subject, str):
+                self._record_reason(key, subject)
+        subjects = [subject for subject in found.values() if isinstance(subject, Subject)]
+        if subjects:
+            self._evaluate(subjects)
+        else:
+            self.say("no accuracy: none of the series can be evaluated on these images, see accuracy_measured_reason")
+        results = [self.directory.accuracy(key) for key in found]
+        measured = sum(result is not None and result.measured for result in results)
+        return AccuracyOutcome(measured, len(results) - measured)
+
+    def _evaluate(self, subjects: Sequence[Subject]) -> None:
+        folder = folder_of(self.directory.path, self.images)
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_temporary_files(folder)
+        record = ImageRecord(folder, self.images)
+        predictions: list[Predictions] = []
+        try:
+            predictions += (Predictions(folder, subject, self.images) for subject in subjects)
+            begun = sum(0 < one.done < len(self.images.items) for one in predictions)
+            if begun:
+                self.say(f"accuracy: {begun} of {len(predictions)} series go on where they stopped")
+            ended = evaluate(predictions, self.images, record, self.request, self.machine)
+            for one in predictions:
+                failure = ended.failures.get(one.subject.key)
+                if failure:
+                    self._record_reason(one.subject.key, failure)
+                else:
+                    self.directory.record_accuracy(one.subject.key, self._result(one))
+            self._tell(record, ended.cost)
+        finally:
+            record.close()
+            for one in predictions:
+                one.close()
+
+    def _tell(self, record: ImageRecord, cost: Cost) -> None:
+        if cost.inference_s:
+            self.say(
+                f"accuracy: {minutes_text(cost.inference_s)} in the networks, "
+                f"{minutes_text(cost.preparing_s)} of decoding and resizing beside them"
+            )
+        listed = record.list_unreadable()
+        if listed:
+            self.say(
+                f"warning: {len(record.unreadable):,} of {len(self.images.items):,} images gave no input and are left "
+                f"out of the accuracy: {listed}"
+            )
+
+    def _record_reason(self, key: str, reason: str) -> None:
+        self.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
+
+    def _result(self, one: Predictions) -> AccuracyResult:
+        """What a series came to that has seen every image."""
+        table = read_predictions(one.path)
+        readable = int(table.readable.sum())
+        if not readable:
+            reason = f"none of the {len(self.images.items):,} images can be read"
+            return AccuracyResult(self.images.name, self.images.digest, reason=reason)
+        return AccuracyResult(
+            images=self.images.name,
+            images_digest=self.images.digest,
+            images_count=readable,
+            unreadable_count=len(table.readable) - readable,
+            top1_correct_count=int(table.right(1).sum()),
+            top5_correct_count=None if table.guesses_all_classes else int(table.right(5).sum()),
+            predictions=one.path.relative_to(self.directory.path).as_posix(),
+            evaluated_at=_modified(one.path),
+        )
+
+
+def _modified(path: Path) -> str:
+    """When a file was written, UTC, ISO 8601."""
+    stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.timezone.utc)
+    return stamp.isoformat(timespec="seconds")

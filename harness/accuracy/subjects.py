@@ -1,0 +1,159 @@
+"""Which series of a run are evaluated, how each takes its images, and why the others are not."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.accuracy.datasets import ImageSet, check_classes
+from harness.accuracy.errors import AccuracyError
+from harness.rows import one_line
+from harness.series import SeriesFacts
+from zoo.card import Preprocessing, json_sha256
+from zoo.catalog.reader import preprocessing_of
+from zoo.errors import ZooError
+from zoo.preprocessing import Pipeline, pipeline
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NOT_THE_WEIGHTS = (
+    "probe weights know nothing: evaluate the released ones (--weights released), or a checkpoint of your own "
+    "(--weights FILE)"
+)
+NOT_RECALIBRATED = (
+    "the statistics of the released supernet belong to none of its subnets: recalibrate them on training images "
+    "(--calibration-images DIR) as the release does"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A series to evaluate."""
+
+    key: str
+    """Of the series."""
+    model: str
+    artifact: str
+    artifact_sha256: str
+    backend: str
+    precision: str
+    batch: int
+    classes: int
+    """That the network must tell apart: those of the labels."""
+    preprocessing: Preprocessing
+    resolution: int
+
+    @functools.cached_property
+    def pipeline(self) -> Pipeline:
+        """How it takes its images."""
+        return pipeline(self.preprocessing, self.resolution)
+
+    def to_json(self) -> dict[str, Any]:
+        """The subject as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Subject:
+        """The subject read back."""
+        return cls(**{**data, "preprocessing": preprocessing_of(data["preprocessing"], "")})
+
+    def identity(self) -> dict[str, Any]:
+        """What its predictions follow from, beside the images: those of another identity are never mixed with them."""
+        steps = {name: value for name, value in dataclasses.asdict(self.preprocessing).items() if name != "stated_in"}
+        facts = {**dataclasses.asdict(self), "preprocessing": json_sha256(steps)}
+        return {name: value for name, value in facts.items() if name != "artifact"}
+
+
+def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) -> Subject | str:
+    """The series as it is evaluated, or why it is not.
+
+    Args:
+        facts: the series.
+        images: what it would be evaluated on.
+        own: how networks take their images of which the zoo has no card; None for what is assumed of one's own.
+    """
+    if facts.status != "ok":
+        return one_line(f"there is no artifact: {facts.reason}")
+    if facts.weights == "probe":
+        return NOT_THE_WEIGHTS
+    if facts.resolution is None:
+        return "its input is not a square image of three channels in float32"
+    if facts.classes and (wrong := check_classes(images, facts.classes, facts.model)):
+        return wrong
+    if lacks_recalibration(facts):
+        return NOT_RECALIBRATED
+    try:
+        subject = Subject(
+            key=facts.key,
+            model=facts.model,
+            artifact=facts.artifact_path,
+            artifact_sha256=facts.artifact_sha256,
+            backend=facts.backend,
+            precision=facts.precision,
+            batch=facts.batch,
+            classes=images.classes,
+            preprocessing=_preprocessing(facts, own),
+            resolution=facts.resolution,
+        )
+        _ = subject.pipeline
+    except ZooError as error:
+        return one_line(f"its preprocessing cannot be done: {error}")
+    return subject
+
+
+def _preprocessing(facts: SeriesFacts, own: Preprocessing | None) -> Preprocessing:
+    import zoo
+    from zoo.own import SOURCE, card
+
+    if facts.source not in (SOURCE, "onnx"):
+        return zoo.card(facts.model).preprocessing
+    return own or card(facts.variant, facts.resolution).preprocessing
+
+
+def own_preprocessing(text: str) -> Preprocessing | None:
+    """What `--preprocessing` says.
+
+    Args:
+        text: the name of a model of the zoo, or a TOML file with a card's facts of preprocessing; empty for None.
+
+    Raises:
+        AccuracyError: neither, or facts that describe no preprocessing.
+    """
+    import zoo
+
+    if not text:
+        return None
+    path = Path(text)
+    try:
+        if path.suffix != ".toml":
+            return zoo.card(text).preprocessing
+        return preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
+    except OSError as error:
+        raise AccuracyError(f"--preprocessing {text}: {error.strerror}") from error
+    except (ZooError, ValueError) as error:
+        raise AccuracyError(
+            f"--preprocessing {text}: {error}. Give the name of a model of the zoo, or a TOML file (docs/accuracy.md)"
+        ) from error
+
+
+def lacks_recalibration(facts: SeriesFacts) -> bool:
+    """Whether the artifact holds a supernet's statistics where its release has a subnet's recalibrated.
+
+    Its provenance tells, which lies beside it.
+    """
+    path = Path(facts.artifact_path)
+    # A bundle names it after the model, the store does not.
+    for beside in (path.with_name("provenance.json"), path.with_suffix(".json")):
+        try:
+            weights = json.loads(beside.read_text(encoding="utf-8"))["weights"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        return "recalibrated" in weights and weights["recalibrated"] is None
+    return False

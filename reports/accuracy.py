@@ -1,0 +1,75 @@
+"""The accuracy measured with images, beside what was published, as markdown; and why there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reports.records import records
+from reports.text import cell, code, table
+
+if TYPE_CHECKING:
+    import pandas
+
+_NAMED_MAX = 5
+"""Models that a reason names; their number tells the rest."""
+
+
+def accuracy_section(rows: pandas.DataFrame) -> list[str]:
+    """Parts of the report; none where nobody asked for accuracy.
+
+    Args:
+        rows: of one environment, whatever their status.
+    """
+    return [*_measured(rows[rows["accuracy_measured_top1_percent"].notna()]), *_reasons(rows)]
+
+
+def _measured(rows: pandas.DataFrame) -> list[str]:
+    if rows.empty:
+        return []
+    header = (
+        "model", "backend", "precision", "top-1 %", "95 % interval", "top-5 %", "published %", "difference",
+        "published lies", "images", "unreadable",
+    )  # fmt: skip
+    by_accuracy = rows.sort_values(["accuracy_measured_top1_percent", "model"], ascending=[False, True])
+    lines = [
+        (
+            code(row["model"]),
+            cell(row["backend"]),
+            cell(row["precision"]),
+            _percent(row["accuracy_measured_top1_percent"]),
+            _interval(row["accuracy_measured_top1_low_percent"], row["accuracy_measured_top1_high_percent"]),
+            _percent(row["accuracy_measured_top5_percent"]),
+            _percent(row["accuracy_published_top1_percent"]),
+            _percent(row["accuracy_difference_percent"], "+"),
+            {"yes": "inside", "no": "outside"}.get(row["accuracy_published_in_interval"], ""),
+            _count(row["accuracy_images_count"]),
+            _count(row["accuracy_unreadable_count"]),
+        )
+        for row in records(by_accuracy)
+    ]
+    return ["### Accuracy measured with images\n", table(header, lines, align="lllrrrrrlrr")]
+
+
+def _reasons(rows: pandas.DataFrame) -> list[str]:
+    without = rows[rows["accuracy_measured_reason"] != ""]
+    if without.empty:
+        return []
+    lines = []
+    for reason, members in without.groupby("accuracy_measured_reason", sort=False):
+        names = list(dict.fromkeys(members["model"]))
+        more = len(names) - _NAMED_MAX
+        told = ", ".join(map(code, names[:_NAMED_MAX])) + (f" and {more} more" if more > 0 else "")
+        lines.append((cell(reason), told))
+    return ["### No accuracy measured\n", table(("reason", "models"), lines)]
+
+
+def _percent(value: float | None, sign: str = "") -> str:
+    return "" if value is None else f"{value:{sign}.2f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def _count(value: Any) -> str:
+    return "" if value is None else f"{value:,}"
