@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -23,6 +23,9 @@ from converters.artifact import Artifact, ArtifactStore
 from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
 from zoo.releases import RELEASE
+
+if TYPE_CHECKING:
+    from zoo.native import NativeModel
 
 _POLL_S = 0.5
 _LOG_TAIL_CHARACTERS = 600
@@ -77,7 +80,12 @@ def _die_first() -> None:
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _load(request: ConversionRequest, store: ArtifactStore) -> Any:
+def load_native(request: ConversionRequest, store: ArtifactStore) -> NativeModel:
+    """The network that a request converts, with its weights.
+
+    Raises:
+        ZooError: it cannot be built, or its weights cannot be had or do not fit.
+    """
     import zoo
     from zoo import own
 
@@ -100,7 +108,7 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
         from converters.convert import convert_native
 
         servers.use_one_thread(_server(base))
-        source = convert_native(_load(base, store), base, store, _key(base))
+        source = convert_native(load_native(base, store), base, store, _key(base))
     return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
 
 

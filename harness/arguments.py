@@ -290,6 +290,27 @@ def _add_accuracy(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.set_defaults(weights=None)
 
 
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="hold networks and artifacts against the original releases",
+        description="Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
+        "logits with what the original code computes, and the converted artifact's logits too. With --images, holds "
+        "each artifact against the network that it was made from, on images as the release takes them.",
+        epilog=_MODELS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
+    group = parser.add_argument_group("images", "docs/accuracy.md")
+    group.add_argument("--images", type=Path, metavar="DIR", help="compare logits and top-1 on these")
+    group.add_argument(
+        "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
+    )
+    group.add_argument("--limit", type=int, metavar="N", help="how many images, evenly over the classes (64)")
+    _add_weights_options(parser)
+    _add_conversion_options(parser)
+
+
 def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     settings = ProfileSettings()
     parser = commands.add_parser(
@@ -381,16 +402,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_accuracy(commands)
     _add_profile(commands)
-    verify = commands.add_parser(
-        "verify",
-        help="hold networks and artifacts against the original releases",
-        description="Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
-        "logits with what the original code computes, and the converted artifact's logits too.",
-        epilog=_MODELS_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verify.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
-    _add_conversion_options(verify)
+    _add_verify(commands)
     add_compare(commands)
     add_accuracy_compare(commands)
     add_gate(commands)

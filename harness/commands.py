@@ -25,6 +25,7 @@ from harness.request import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RELEASED, RunReq
 from harness.trial import TimingSettings
 
 if TYPE_CHECKING:
+    from converters.pool import Conversion
     from zoo.card import ModelCard
 
 
@@ -180,20 +181,25 @@ def convert(arguments: argparse.Namespace) -> int:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Holds models and their artifacts against the original releases, and prints a line each."""
-    from converters.pool import PoolSettings, convert_many
-    from harness.progress import Progress
+    """Holds models and their artifacts against the original releases, or on images; prints a line each."""
+    from harness.agreement import agree_on_images, images_from
     from harness.verification import largest_errors, line, verify_model
 
     request = request_from(arguments)
     request.check()
-    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
-    wanted = request.conversions()
-    conversions = {}
-    with Progress("convert", len(wanted)) as progress:
-        for conversion in convert_many(wanted, _cache_dir(arguments), limits):
-            conversions[conversion.request.model] = conversion
-            progress.step(f"{conversion.request.model}: {conversion.status} {conversion.reason}".rstrip())
+    images = images_from(arguments)
+    if images is None and request.weights != PROBE:
+        raise HarnessError(
+            f"--weights {request.weights}: what the releases compute is recorded for the probe's weights; add --images "
+            "DIR to hold artifacts with other weights against their networks"
+        )
+    conversions = _converted(request, _cache_dir(arguments))
+    if images is not None:
+        agreements = []
+        for card in request.cards():
+            agreements.append(agree_on_images(conversions[card.name], images, _cache_dir(arguments)))
+            print(agreements[-1].line(), flush=True)
+        return EXIT_SUCCESS if all(one.status == "ok" for one in agreements) else EXIT_FAILED_ROWS
     found = []
     for card in request.cards():
         found.append(verify_model(conversions[card.name]))
@@ -202,6 +208,22 @@ def verify(arguments: argparse.Namespace) -> int:
     for summary in largest_errors(found):
         print(summary)
     return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
+
+
+def _converted(request: RunRequest, cache_dir: Path) -> dict[str, Conversion]:
+    """The conversion of each model of a request, by its name."""
+    from converters.pool import PoolSettings, convert_many
+    from harness.progress import Progress
+    from harness.released import with_weights
+
+    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
+    resolved = with_weights(request, cache_dir, say)
+    conversions = {conversion.request.model: conversion for conversion in resolved.failed}
+    with Progress("convert", len(resolved.conversions)) as progress:
+        for conversion in convert_many(resolved.conversions, cache_dir, limits):
+            conversions[conversion.request.model] = conversion
+            progress.step(f"{conversion.request.model}: {conversion.status} {conversion.reason}".rstrip())
+    return conversions
 
 
 def print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
