@@ -101,5 +101,6 @@ def _for_any_size(preprocessing: Preprocessing) -> Preprocessing:
     """Where a release takes its data set's images as they are, a folder of others gives its centre squares, resized."""
     if preprocessing.rule != "none":
         return preprocessing
-    changes = {"rule": "crop_then_resize", "crop_fraction": 1.0, "library": "pil", "interpolation": "bicubic"}
-    return dataclasses.replace(preprocessing, **changes)
+    return dataclasses.replace(
+        preprocessing, rule="crop_then_resize", crop_fraction=1.0, library="pil", interpolation="bicubic"
+    )

@@ -66,7 +66,8 @@ class Decoded:
     @functools.cached_property
     def image(self) -> Image:
         """The same pixels as a Pillow image."""
-        return pillow_image().fromarray(self.pixels)
+        image: Image = pillow_image().fromarray(self.pixels)
+        return image
 
 
 def pillow_image() -> types.ModuleType:

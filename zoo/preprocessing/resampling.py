@@ -45,7 +45,7 @@ class Resampling:
         if rule == "resize_then_crop" and resize_px < preprocessing.crop_px:
             raise PreprocessingError(f"{rule}: resize_px is {resize_px}, less than crop_px, {preprocessing.crop_px}")
         if rule == "crop_then_resize" and not 0 < crop_fraction <= 1:
-            raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}, where more than 0 and at most 1 is meant")
+            raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}, not more than 0 and at most 1")
         return cls(rule, library, interpolation, preprocessing.crop_px, resize_px, crop_fraction)
 
     def apply(self, decoded: Decoded) -> NDArray[Any]:

@@ -34,7 +34,7 @@ class Taps:
             np.multiply(values.take(indices, axis), weights.reshape(shape), dtype=np.float32)
             for indices, weights in zip(self.indices, self.weights, strict=True)
         )
-        total = next(terms)
+        total: NDArray[np.float32] = next(terms)
         for term in terms:
             total += term
         return total
@@ -75,12 +75,14 @@ def linear_taps(size: int, outputs: int, start: int, stop: int) -> Taps:
 
 def cubic_near(distance: NDArray[Any]) -> NDArray[Any]:
     """Weight of a tap at a distance of 0 to 1 pixel."""
-    return ((CUBIC_A + 2) * distance - (CUBIC_A + 3)) * distance * distance + 1
+    weight: NDArray[Any] = ((CUBIC_A + 2) * distance - (CUBIC_A + 3)) * distance * distance + 1
+    return weight
 
 
 def cubic_far(distance: NDArray[Any]) -> NDArray[Any]:
     """Weight of a tap at a distance of 1 to 2 pixels."""
-    return ((CUBIC_A * distance - 5 * CUBIC_A) * distance + 8 * CUBIC_A) * distance - 4 * CUBIC_A
+    weight: NDArray[Any] = ((CUBIC_A * distance - 5 * CUBIC_A) * distance + 8 * CUBIC_A) * distance - 4 * CUBIC_A
+    return weight
 
 
 def cubic_indices(first: NDArray[np.intp], size: int) -> NDArray[np.intp]:

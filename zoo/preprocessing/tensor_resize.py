@@ -24,7 +24,8 @@ def bicubic(image: NDArray[np.float32], side_px: int) -> NDArray[np.float32]:
 @functools.cache
 def _taps(size: int, outputs: int) -> Taps:
     scale = np.float32(size) / np.float32(outputs)
-    position = scale * (np.arange(outputs, dtype=np.float32) + np.float32(0.5)) - np.float32(0.5)
+    # PyTorch multiplies and subtracts in one rounding; at 288 pixels two make ten times the difference.
+    position = (np.float64(scale) * (np.arange(outputs) + 0.5) - 0.5).astype(np.float32)
     first = np.floor(position)
     fraction = position - first
     rest = np.float32(1) - fraction

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import sys
@@ -83,10 +84,8 @@ def test_a_damaged_file_decodes_or_is_unreadable(kind, encoded):
         damaged = bytearray(encoded[kind])
         for _ in range(rng.randint(1, 6)):
             damaged[min(int(rng.expovariate(1 / 60)), len(damaged) - 1)] = rng.randrange(256)
-        try:
+        with contextlib.suppress(UnreadableImageError):
             assert decode(bytes(damaged)).pixels.shape[2] == 3
-        except UnreadableImageError as error:
-            assert str(error)
 
 
 def test_without_pillow_the_message_says_how_to_install_it(monkeypatch):

@@ -19,7 +19,7 @@ IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 # Shorter side and crop, as each release's evaluation has them.
 RULES = {
     "fbnet/fbnet_a": (256, 224, "bilinear"),
-    "fbnet/FBNetV3_A": (272, 248, "bilinear"),
+    "fbnet/FBNetV3_C": (272, 248, "bilinear"),
     "ofa/flops-595M_top1-80.0_finetune-75": (270, 236, "bilinear"),
     "alphanet/a1": (256, 224, "bicubic"),
     "gpunet/GPUNet-0": (320, 320, "bicubic"),
@@ -90,7 +90,7 @@ def test_alphanets_input_is_the_crop_as_its_model_resizes_it(card, picture):
         tensor = torch.nn.functional.interpolate(tensor, size=card.resolution, mode="bicubic")
     found = made(card, decoded)
     assert found.shape == (3, card.resolution, card.resolution)
-    np.testing.assert_allclose(found, tensor[0].numpy(), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(found, tensor[0].numpy(), rtol=0, atol=5e-6)
 
 
 def test_alphanets_subnets_share_one_crop():
@@ -109,7 +109,7 @@ def test_lanet_takes_cifars_images_as_they_are(picture):
         ]
     )
     np.testing.assert_array_equal(made(card, decoded), to_tensor(decoded.image).numpy())
-    with pytest.raises(UnreadableImageError, match="33 x 32 pixels, where the release takes .* 32 x 32 as they are"):
+    with pytest.raises(UnreadableImageError, match=r"33 x 32 pixels, where the release takes .* 32 x 32 as they are"):
         made(card, picture(33, 32))
 
 

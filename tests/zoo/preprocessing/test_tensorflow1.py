@@ -21,8 +21,10 @@ def tensorflow():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_input_is_tensorflows_bit_by_bit(name, size, tensorflow, picture):
     card, decoded = zoo.card(f"efficientnet_x/{name}"), picture(*size)
-    constants = [tensorflow.constant(np.asarray(values) * 255, tensorflow.float32) for values in
-                 (card.preprocessing.mean, card.preprocessing.std)]
+    constants = [
+        tensorflow.constant(np.asarray(values) * 255, tensorflow.float32)
+        for values in (card.preprocessing.mean, card.preprocessing.std)
+    ]
     # The release's fraction is a Python float that meets a float32 tensor.
     padding = round(card.resolution * (1 / 0.875 - 1))
     shorter = tensorflow.cast(min(size), tensorflow.float32)
