@@ -30,7 +30,9 @@ class Resolved:
     """Those whose released weights cannot be had, with status and reason."""
 
 
-def with_weights(request: RunRequest, cache_dir: Path, say: Callable[[str], None], *, offline: bool = False) -> Resolved:
+def with_weights(
+    request: RunRequest, cache_dir: Path, say: Callable[[str], None], *, offline: bool = False
+) -> Resolved:
     """What has to be converted, released weights fetched where they are asked for.
 
     Args:

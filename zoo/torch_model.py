@@ -123,9 +123,11 @@ class TorchModel:
             {name: tuple(tensor.shape) for name, tensor in given.items()},
             may_lack={name for name in own if "num_batches" in name},
         )
-        kinds = [n for n, t in given.items() if n in own and t.is_floating_point() != own[n].is_floating_point()]
-        if kinds and not problems:
-            problems = f"other types of numbers in {shortened(kinds)}"
+        integers = [
+            n for n, t in own.items() if t.is_floating_point() and n in given and not given[n].is_floating_point()
+        ]
+        if integers and not problems:
+            problems = f"other types of numbers in {shortened(integers)}"
         if problems:
             raise WeightsError(f"{path} does not fit {self.card.name}: {problems}; {_mend(state, self.card)}")
         self.module.load_state_dict(given, strict=False)
@@ -195,4 +197,3 @@ def misfits(
         if name in given and given[name] != own[name]
     ]
     return shortened(problems)
-

@@ -103,7 +103,9 @@ class TrainingImages:
             chosen = self.files[index * self.batch_size : (index + 1) * self.batch_size]
             with _seeded(self.seed + index):
                 pixels = np.stack([np.asarray(augment(_opened(path))) for path in chosen])
-            yield (pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255 - mean) / std
+            values = pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+            batch: NDArray[np.float32] = (values - mean) / std
+            yield batch
 
 
 # A folder may hold a million images, and is asked for by every model that is recalibrated.

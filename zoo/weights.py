@@ -24,7 +24,9 @@ Weights = str | os.PathLike[str] | FetchedCheckpoint
 """`probe`, `released`, `auto`, the path of a checkpoint, or a released one that was fetched already."""
 
 
-def at_hand(card: ModelCard, weights: Weights, settings: FetchSettings | None = None) -> FetchedCheckpoint | Path | None:
+def at_hand(
+    card: ModelCard, weights: Weights, settings: FetchSettings | None = None
+) -> FetchedCheckpoint | Path | None:
     """The checkpoint that weights mean, fetched where it has to be; None for the probe's.
 
     Args:

@@ -48,7 +48,10 @@ def test_bytes_decide_the_artifact_however_they_came(checkpoint):
     released = ConversionRequest(NAME, released=fetched(checkpoint))
     assert stored_under(released, card) == by_path
     assert by_path != stored_under(ConversionRequest(NAME), card)
-    assert (released.weights_kind, ConversionRequest(NAME, weights=str(checkpoint)).weights_kind) == ("released", "file")
+    assert (released.weights_kind, ConversionRequest(NAME, weights=str(checkpoint)).weights_kind) == (
+        "released",
+        "file",
+    )
 
 
 def test_images_decide_the_artifact_of_what_is_recalibrated(checkpoint, images):

@@ -94,7 +94,10 @@ def test_bad_files_are_rows_with_reasons_beside_good_ones(tiny_onnx, places, tmp
         (["--models", "resnest50", "--weights", "gone.pth"], "--weights gone.pth: no such file"),
         (["--models", "resnest", "--weights", __file__], "belongs to one model, but 11 are selected"),
         (["--models", "resnest", "--weights", "relaesed"], "give probe, released, auto, or a checkpoint's path"),
-        (["--models", "resnest", "--mirror", "/mnt"], "--mirror /mnt: nothing is fetched; add --weights released, or auto"),
+        (
+            ["--models", "resnest", "--mirror", "/mnt"],
+            "--mirror /mnt: nothing is fetched; add --weights released, or auto",
+        ),
         (["--models", "smoke", "--weights-lock", "a.toml"], "--weights-lock a.toml: nothing is fetched"),
         (
             ["--models", "alphanet", "--weights", "released", "--calibration-images", "gone"],

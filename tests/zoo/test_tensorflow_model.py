@@ -128,6 +128,9 @@ def test_what_is_no_checkpoint_is_said(model, tmp_path):
         model.load_file(tmp_path / "none.index")
     page = tmp_path / "page.index"
     page.write_bytes(b"<html>Not Found</html>")
+    with pytest.raises(WeightsError, match=f"page.index is an HTML page, and no index of .* of {CARD.name}"):
+        model.load_file(page)
+    page.write_bytes(bytes(8))
     with pytest.raises(
         WeightsError, match=f"page.index cannot be read as a checkpoint of {CARD.name}: file is too short"
     ):

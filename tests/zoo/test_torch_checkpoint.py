@@ -103,12 +103,15 @@ def test_the_exploits_work_where_nobody_is_careful(tmp_path):
 
 
 @pytest.mark.parametrize("new_format", [True, False])
-@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: {"model_state": e}, lambda e: {"model_state": STATE, "cfg": e}])
+@pytest.mark.parametrize(
+    "wrap", [lambda e: e, lambda e: {"model_state": e}, lambda e: {"model_state": STATE, "cfg": e}]
+)
 def test_a_malicious_checkpoint_does_nothing_and_says_so(wrap, new_format, evil, tmp_path):
     path = tmp_path / "evil.pth"
     torch.save(wrap(evil), path, _use_new_zipfile_serialization=new_format)
     with pytest.raises(
-        WeightsError, match=r"evil.pth cannot be opened .*it holds (posix|nt)\.\w+, which is no data: .*nothing in it was"
+        WeightsError,
+        match=r"evil.pth cannot be opened .*it holds (posix|nt)\.\w+, which is no data: .*nothing in it was",
     ):
         read_state_dict(path, card_of("model_state"))
 
@@ -169,7 +172,11 @@ def test_a_truncated_checkpoint_is_said(share, new_format, tmp_path):
 
 @pytest.mark.parametrize(
     "tensor",
-    [torch.eye(3).to_sparse(), torch.zeros(2, device="meta"), torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)],
+    [
+        torch.eye(3).to_sparse(),
+        torch.zeros(2, device="meta"),
+        torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+    ],
 )
 def test_only_dense_tensors_are_taken(tensor, tmp_path):
     path = tmp_path / "odd.pth"
@@ -195,7 +202,10 @@ def test_a_model_without_a_released_checkpoint_has_another_next_step(tmp_path):
 def test_numbers_of_half_precision_load_as_they_are(tmp_path):
     model = zoo.load(CARD)
     path = tmp_path / "half.pth"
-    torch.save({"model_state": {n: t.half() if t.is_floating_point() else t for n, t in model.module.state_dict().items()}}, path)
+    torch.save(
+        {"model_state": {n: t.half() if t.is_floating_point() else t for n, t in model.module.state_dict().items()}},
+        path,
+    )
     loaded = zoo.load(CARD, path)
     name = "head.fc.weight"
     np.testing.assert_array_equal(

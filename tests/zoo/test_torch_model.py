@@ -58,7 +58,7 @@ def test_a_checkpoint_of_another_model_lists_what_does_not_fit(tmp_path):
     torch.save(zoo.load("ofa/cpu_lat-10ms_top1-71.1_finetune-25").module.state_dict(), path)
     with pytest.raises(
         WeightsError,
-        match=r"does not fit ofa/LG.*missing blocks.3.conv.depth_conv.se.*and \d+ more; it is a checkpoint of ofa/cpu_lat",
+        match=r"does not fit ofa/LG.*missing blocks.3.conv.depth_conv.se.*more; it is a checkpoint of ofa/cpu_lat",
     ):
         zoo.load(NAME, weights=path)
 
@@ -130,7 +130,7 @@ def test_a_state_that_does_not_fit_changes_nothing(model, tmp_path):
     state["classifier.linear.bias"] = torch.zeros(1000, dtype=torch.int64)
     path = tmp_path / "integers.pth"
     torch.save(state, path)
-    with pytest.raises(WeightsError, match="other types of numbers in classifier.linear.bias"):
+    with pytest.raises(WeightsError, match=r"other types of numbers in classifier\.linear\.bias"):
         own.load_file(path)
     assert own.weights_sha256() == model.weights_sha256()
     assert own.weights == "probe"

@@ -268,5 +268,5 @@ def _written(source: IO[bytes], size: int, target: Path) -> Path:
                 written += file.write(chunk)
         if written != size:
             raise EOFError(f"{target.name} has {written} bytes instead of {size}")
-        os.replace(partial, target)
+        partial.replace(target)
     return target

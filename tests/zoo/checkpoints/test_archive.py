@@ -64,7 +64,9 @@ def test_the_member_alone_is_taken_out(kind, tmp_path, folder):
     if kind in ("zip", "deflated"):
         zip_of(path, entries, zipfile.ZIP_DEFLATED if kind == "deflated" else zipfile.ZIP_STORED)
     else:
-        listed = [(tar_entry(n.rstrip("/"), tarfile.DIRTYPE if n.endswith("/") else tarfile.REGTYPE), c) for n, c in entries]
+        listed = [
+            (tar_entry(n.rstrip("/"), tarfile.DIRTYPE if n.endswith("/") else tarfile.REGTYPE), c) for n, c in entries
+        ]
         tar_of(path, listed, "w:gz" if kind == "tgz" else "w")
     assert extract_member(path, MEMBER, folder) == folder / "top1.pt"
     assert [entry.name for entry in folder.iterdir()] == ["top1.pt"]
@@ -215,7 +217,7 @@ def test_a_disk_without_room_is_said(tmp_path, folder, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zoo.checkpoints.archive.os.replace", full)
+    monkeypatch.setattr("zoo.checkpoints.archive.Path.replace", full)
     refused(archive, folder, "cannot be unpacked into .*No space left")
 
 

@@ -66,7 +66,9 @@ def gpunet_plain(state, card):
 
 
 def fbnet_averaged(state, card):
-    return saved({"model_ema": {f"module.{n}": t for n, t in state.items()}, "state_dict": untrained(state), "epoch": 1})
+    return saved(
+        {"model_ema": {f"module.{n}": t for n, t in state.items()}, "state_dict": untrained(state), "epoch": 1}
+    )
 
 
 def fbnet_old(state, card):
@@ -74,7 +76,12 @@ def fbnet_old(state, card):
 
 
 def pycls(state, card):
-    content = {"epoch": 99, "model_state": state, "optimizer_state": {"param_groups": []}, "cfg": "MODEL:\n  TYPE: anynet"}
+    content = {
+        "epoch": 99,
+        "model_state": state,
+        "optimizer_state": {"param_groups": []},
+        "cfg": "MODEL:\n  TYPE: anynet",
+    }
     return saved(content, legacy=True)
 
 
@@ -96,6 +103,12 @@ def lanet(state, card):
     return archived(**{card.checkpoint.archive_member: saved(content), "lanas_128_99.03/log.txt": b"best_acc"})
 
 
+@pytest.fixture
+def settings(tmp_path, notes):
+    """With the usual patience: these files are of the releases' own sizes."""
+    return FetchSettings(tmp_path / "cache", listener=notes)
+
+
 CASES = {
     "gpunet/GPUNet-0": gpunet,
     "gpunet/GPUNet-P0": gpunet_plain,
@@ -108,7 +121,7 @@ CASES = {
     "resnest/resnest50_fast_4s2x40d": plain,
     "lanet/LaNet_CIFAR10_128": lanet,
 }
-SLOW = {"lanet/LaNet_CIFAR10_128", "gpunet/GPUNet-P0", "resnest/resnest50_fast_4s2x40d"}
+SLOW = {"lanet/LaNet_CIFAR10_128", "gpunet/GPUNet-P0"}
 
 
 def served(server, card, data):
@@ -125,9 +138,7 @@ def assert_is_the_original(model, expected):
     assert logits.argmax(axis=1).tolist() == expected["argmax"]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in CASES]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in CASES])
 def test_a_fetched_checkpoint_computes_what_the_original_does(name, server, settings, tmp_path):
     built = zoo.load(name)
     card = served(server, built.card, CASES[name](built.module.state_dict(), built.card))
@@ -151,9 +162,10 @@ def test_the_supernet_is_fetched_once_and_cut_for_every_subnet(server, settings,
     model = zoo.load(card, weights="released", settings=settings)
     assert (model.weights, model.needs_recalibration) == ("released", True)
     assert_is_the_original(model, recorded("alphanet")["a0"]["from_supernet"])
+    asked = len(server.requests)
     other = dataclasses.replace(zoo.card("alphanet/a1"), checkpoint=card.checkpoint)
     assert zoo.load(other, weights="released", settings=settings).checkpoint == model.checkpoint
-    assert len(server.asked(f"/{card.source}/file.pth")) == 1
+    assert len(server.requests) == asked
 
 
 def test_a_checkpoint_of_another_variant_is_refused_and_named(server, settings):
@@ -170,10 +182,10 @@ def test_a_checkpoint_of_another_variant_is_refused_and_named(server, settings):
 @pytest.mark.slow
 def test_averages_of_a_tensorflow_training_compute_what_the_original_does(tmp_path):
     """EfficientNet-X published none, so its container comes as a file of one's own alone."""
-    import tensorflow as tf
-
     name = "efficientnet_x/efficientnet-x-b0"
     built = zoo.load(name)
+    import tensorflow as tf
+
     state = built.parameters()
     tensors = {f"{path}/ExponentialMovingAverage": array for path, array in state.items()}
     tensors |= {path: array * 0 for path, array in state.items()} | {"global_step": 7}
