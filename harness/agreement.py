@@ -17,13 +17,11 @@ from converters.verify import Agreement, artifact_logits, compare, padded
 from converters.weights import with_finite_statistics
 from harness.accuracy.datasets import ImageSet, open_images
 from harness.errors import HarnessError
+from harness.request import VERIFIED_IMAGES
 from zoo.card import ModelCard
 from zoo.native import NativeModel
 from zoo.preprocessing import Decoded, UnreadableImageError, decode, pipeline
 from zoo.probe import RUNTIME_TOLERANCE
-
-DEFAULT_LIMIT = 64
-"""Images, where no number is given: seconds to a minute a model."""
 
 _CHUNK_IMAGES = 64
 """Images in memory at once."""
@@ -66,7 +64,7 @@ def images_from(arguments: argparse.Namespace) -> ImageSet | None:
         if arguments.ground_truth is not None or arguments.limit is not None:
             raise HarnessError("--ground-truth and --limit are of images: add --images DIR")
         return None
-    limit = DEFAULT_LIMIT if arguments.limit is None else arguments.limit
+    limit = VERIFIED_IMAGES if arguments.limit is None else arguments.limit
     return open_images(arguments.images, ground_truth=arguments.ground_truth, limit=limit)
 
 
@@ -89,7 +87,7 @@ def agree_on_images(conversion: Conversion, images: ImageSet, cache_dir: Path) -
         batches = padded(inputs, conversion.request.batch)
         actual.append(artifact_logits(conversion.artifact.path, batches)[: len(inputs)])
     if not expected:
-        return ImageAgreement(name, "failed", "no image can be read", unreadable=tuple(unreadable))
+        return ImageAgreement(name, "failed", "none of the images can be used", unreadable=tuple(unreadable))
     try:
         found = compare("given", np.concatenate(expected), np.concatenate(actual), RUNTIME_TOLERANCE)
     except VerificationError as error:

@@ -28,6 +28,7 @@ from harness.request import (
     PRECISIONS,
     PROBE,
     RELEASED,
+    VERIFIED_IMAGES,
     RunRequest,
 )
 from harness.trial import TimingSettings
@@ -306,7 +307,9 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     group.add_argument(
         "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
     )
-    group.add_argument("--limit", type=int, metavar="N", help="how many images, evenly over the classes (64)")
+    group.add_argument(
+        "--limit", type=int, metavar="N", help=f"how many images, evenly over the classes ({VERIFIED_IMAGES})"
+    )
     _add_weights_options(parser)
     _add_conversion_options(parser)
 

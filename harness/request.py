@@ -28,6 +28,8 @@ AUTO = "auto"
 
 DEFAULT_ROUNDS = 5
 DEFAULT_BUDGET_S = 600.0
+VERIFIED_IMAGES = 64
+"""Of given images, how many an artifact is held against its network on where no number is given."""
 
 
 @dataclasses.dataclass(frozen=True)

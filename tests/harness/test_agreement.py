@@ -79,11 +79,11 @@ def test_a_conversion_that_failed_is_told(folder, cache_dir):
     assert found.line() == f"{NAME}  timeout: too slow"
 
 
-def test_a_set_without_a_readable_image_fails(conversion, cache_dir, tmp_path):
+def test_a_set_without_a_usable_image_fails(conversion, cache_dir, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.jpg").write_bytes(b"no image")
     found = agree_on_images(conversion, open_images(tmp_path), cache_dir)
-    assert found.line().startswith(f"{NAME}  failed: no image can be read  1 unreadable, the first: ")
+    assert found.line().startswith(f"{NAME}  failed: none of the images can be used  1 unreadable, the first: ")
 
 
 def test_the_command_compares_on_images(conversion, cache_dir: Path, folder: Path, capsys):
