@@ -19,7 +19,7 @@ def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]
     """Shorter side to `resize_px`, then the centre; only the centre is computed.
 
     pycls (0.1.1: `scale`, `center_crop`) hands float32 pixels of 0..255 to `cv2.resize` with `INTER_LINEAR`. This is
-    bit by bit OpenCV's own code; Intel's library, which it uses on some processors, differs by up to 0.004 of 255.
+    bit by bit OpenCV's own code; Intel's library, which it uses on some processors, differs by up to 0.02 of 255.
     """
     width, height = resized_size(decoded.width_px, decoded.height_px, facts.resize_px)
     left, top = (math.ceil((length - facts.crop_px) / 2) for length in (width, height))

@@ -42,13 +42,13 @@ def optimised(request):
 
 @pytest.mark.parametrize("size", [*SIZES, (4000, 3000)], ids=str)
 def test_the_input_is_that_of_pycls(size, prepared, optimised, picture):
-    """Bit by bit where OpenCV runs its own code; 1e-4 is 0.006 of 255 levels."""
+    """Bit by bit where OpenCV runs its own code; 5e-4 is 0.03 of 255 levels."""
     decoded = picture(*size)
     steps = pipeline(CARD.preprocessing, CARD.resolution)
     crop = steps.resampled(decoded)
     assert (crop.shape, crop.dtype) == ((224, 224, 3), np.float32)
     found, expected = steps.normalised(crop), prepared(decoded)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 if optimised else 0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-4 if optimised else 0)
 
 
 def test_an_image_of_the_right_size_is_cropped_and_no_more(prepared, picture):
