@@ -110,7 +110,7 @@ def _source_texts(*packages: str) -> str:
 
 
 def implementation_versions(card: ModelCard, implementation: str) -> dict[str, str]:
-    """What builds the network, and in which version: the original code, the release's package, or this project's own definition."""
+    """What builds the network, and in which version: original code, the release's package, or this project's own."""
     if implementation == RELEASE:
         commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
         return {**commits, "drivers": _source_texts("zoo.releases.drivers")}

@@ -191,3 +191,10 @@ def test_a_process_imports_one_framework(framework, name, expected):
     code = NEITHER_IS_NEEDED_BY_THE_OTHER.format(framework=framework, name=name)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == expected
+
+
+def test_original_code_that_is_not_here_is_answered_with_the_command_that_fetches_it(tmp_path):
+    request = ConversionRequest("gpunet/GPUNet-P0", implementation="release")
+    (conversion,) = convert_many([request], tmp_path, PoolSettings(workers=1))
+    assert conversion.status == "unsupported"
+    assert conversion.reason.endswith("fetch it with: python -m zoo fetch --sources gpunet")

@@ -98,3 +98,18 @@ def test_networks_that_differ_in_their_scope_alone_are_not_one():
 
 def test_an_absent_package_has_a_version_too():
     assert requests.installed_versions(("surely-not-installed",)) == {"surely-not-installed": "absent"}
+
+
+def test_original_code_is_known_by_its_commits_and_drivers(tmp_path, monkeypatch):
+    name = "fbnet/fbnet_a"
+    own, release = key(name), key(name, implementation="release")
+    assert own != release
+    pins = requests.release_source("fbnet").pins
+    moved = dataclasses.replace(requests.release_source("fbnet"), pins=(pins[0],))
+    with monkeypatch.context() as patch:
+        patch.setattr(requests, "release_source", lambda _: moved)
+        assert key(name, implementation="release") not in (own, release)
+    shutil.copytree(str(resources.files("zoo.releases.drivers")), tmp_path / "zoo.releases.drivers")
+    (tmp_path / "zoo.releases.drivers" / "fbnet.py").write_text("# changed", "utf-8")
+    monkeypatch.setattr(requests.resources, "files", lambda package: tmp_path / package)
+    assert key(name, implementation="release") not in (own, release)

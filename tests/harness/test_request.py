@@ -10,11 +10,12 @@ from converters import int8, pytorch
 from converters import request as conversion
 from harness import request
 from harness.errors import HarnessError
-from zoo import weights
+from zoo import releases, weights
 
 
 def test_the_defaults_are_the_converters_own() -> None:
     assert tuple(pytorch.EXPORTERS) == request.EXPORTERS
+    assert releases.IMPLEMENTATIONS == request.IMPLEMENTATIONS
     assert request.DEFAULT_EXPORTER == conversion.DEFAULT_EXPORTER
     assert request.DEFAULT_OPSET == conversion.DEFAULT_OPSET
     assert request.PRECISIONS == conversion.PRECISIONS

@@ -125,17 +125,14 @@ class _Fetch:
 
     def _recognised(self, path: Path, aside: Path) -> Path | None:
         """Refuses a download that is no checkpoint; an archive's member is unpacked into `aside` and returned."""
-        if self._member:
-            found = content.unlike_archive(path, self._member)
-        else:
-            found = content.unlike_torch_checkpoint(path)
-        if found:
+        member = self._member
+        if found := content.unlike_archive(path, member) if member else content.unlike_torch_checkpoint(path):
             origin = self.settings.chosen_mirror or "the server"
             raise FetchError(
                 f"{self._url}: what {origin} sent for {self._target} is {found}. It was not kept: look at the URL in a "
                 "browser, or give a --mirror that holds the file"
             )
-        return self._unpacked(path, aside) if self._member else None
+        return self._unpacked(path, aside) if member else None
 
     def _unpack_again(self) -> None:
         """Unpacks the member of a cached archive, as where the cache is a copy without it."""

@@ -47,7 +47,9 @@ def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
     Raises:
         MissingSourcesError: a checkout is not there; names the command that fetches it.
         ReleaseError: a checkout is not the pinned commit, or its code has no such model.
+        MissingPackageError: its code needs a package that is not installed.
     """
+    from zoo.errors import MissingPackageError
     from zoo.releases.checkout import find
     from zoo.releases.drivers import driver
     from zoo.releases.isolation import isolate
@@ -56,6 +58,12 @@ def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
     source = release_source(card.source)
     checkouts = {pin.name: find(pin, cache_dir) for pin in source.pins}
     isolate(source, tuple(checkouts.values()))
-    native = driver(card.source).build(card, checkouts)
+    try:
+        native = driver(card.source).build(card, checkouts)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"the original code of {card.name} needs a package that does not import here ({error}); "
+            "install what the releases need with: pip install 'baseline-zoo[releases]'"
+        ) from error
     native.implementation = RELEASE
     return native

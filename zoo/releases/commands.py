@@ -127,9 +127,11 @@ def verify(arguments: argparse.Namespace) -> int:
     cards = zoo.cards(arguments.against_release or "all")
     for path in arguments.output:
         check_output(path)
-    for option, value in (("--workers", arguments.workers), ("--timeout", arguments.timeout)):
+    for option, value in (("--workers", arguments.workers), ("--memory", arguments.memory)):
         if value < 0:
             raise ZooError(f"{option} {value}: give a number of at least 0")
+    if arguments.timeout <= 0:
+        raise ZooError(f"--timeout {arguments.timeout:g}: give a number of seconds above 0")
     settings = VerificationSettings(
         cache_dir=arguments.cache_dir,
         operators_by="" if arguments.no_export else OPERATORS_BY,
@@ -137,14 +139,17 @@ def verify(arguments: argparse.Namespace) -> int:
         limits=Limits(timeout_s=arguments.timeout, memory_mib=arguments.memory),
     )
     rows: dict[str, ReleaseComparison] = {}
-    for row in hold_all(cards, settings):
-        rows[row.model] = row
-        say(_line(row, len(rows), len(cards)))
-    ordered = [rows[card.name] for card in cards]
-    print(plain_text(ordered), end="")
-    for path in arguments.output:
-        write(ordered, path)
-        say(f"written: {path}")
+    try:
+        for row in hold_all(cards, settings):
+            rows[row.model] = row
+            say(_line(row, len(rows), len(cards)))
+    finally:
+        # What is finished is told and kept, also where the command is interrupted.
+        ordered = [rows[card.name] for card in cards if card.name in rows]
+        print(plain_text(ordered), end="", flush=True)
+        for path in arguments.output:
+            write(ordered, path)
+            say(f"written: {path}")
     equal = sum(row.status == "equal" for row in ordered)
     say(f"{equal} of {len(ordered)} models equal their release")
     return 0 if equal == len(ordered) else 1

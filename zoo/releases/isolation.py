@@ -27,6 +27,8 @@ _CHANGES = (
     "os.rmdir",
     "os.symlink",
     "os.truncate",
+    # What it does within the folder has no whole path.
+    "shutil.rmtree",
 )
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 

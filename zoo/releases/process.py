@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import psutil
 
 from zoo.releases.facts import NetworkFacts
 from zoo.releases.worker import JOB_FILE, RESULT_FILE, Job
+
+WORKER = (sys.executable, "-m", "zoo.releases.worker")
 
 _POLL_S = 0.2
 # The return code of a process that the system killed, where there are signals.
@@ -71,13 +74,19 @@ def _environment(limits: Limits) -> dict[str, str]:
     }
 
 
-def run(job: Job, limits: Limits, stop: threading.Event | None = None) -> Outcome:
+def run(
+    job: Job,
+    limits: Limits,
+    stop: threading.Event | None = None,
+    command: Sequence[str] = WORKER,
+) -> Outcome:
     """Does a job in a fresh interpreter, whose current directory is an empty one.
 
     Args:
         job: what to do.
         limits: over which the worker is ended.
         stop: once set, the worker is ended.
+        command: starts a worker; the folder of the job is added.
     """
     stop = stop or threading.Event()
     with tempfile.TemporaryDirectory(prefix="baseline-zoo-", ignore_cleanup_errors=True) as folder:
@@ -86,7 +95,7 @@ def run(job: Job, limits: Limits, stop: threading.Event | None = None) -> Outcom
         log = place / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "zoo.releases.worker", folder],
+                [*command, folder],
                 cwd=folder,
                 env=_environment(limits),
                 stdin=subprocess.PIPE,

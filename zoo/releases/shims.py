@@ -10,8 +10,9 @@ import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 
@@ -26,6 +27,18 @@ class Shim:
     because: str
     contents: Callable[[], Mapping[str, Any]]
     """What it holds in its stead."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MovedName:
+    """A name that a module no longer has."""
+
+    module: str
+    name: str
+    now_in: str
+    """The module that has it now."""
+    needed_by: str
+    because: str
 
 
 def _unused(name: str, purpose: str) -> type:
@@ -51,6 +64,21 @@ def _pkg_resources() -> dict[str, Any]:
 def _iopath() -> dict[str, Any]:
     purpose = "only opens remote files"
     return {name: _unused(name, purpose) for name in ("HTTPURLHandler", "PathManager")}
+
+
+def _iopath_factory() -> dict[str, Any]:
+    manager = SimpleNamespace(open=open)
+    return {"PathManagerFactory": SimpleNamespace(get=lambda: manager)}
+
+
+def _registry() -> dict[str, Any]:
+    """A registry that keeps nothing: what is registered in it stays as it is."""
+    return {"Registry": lambda _name: SimpleNamespace(register=lambda: lambda registered: registered)}
+
+
+def _submitit() -> dict[str, Any]:
+    job = _unused("submitit.helpers.Checkpointable", "only sends training to a cluster")
+    return {"helpers": SimpleNamespace(Checkpointable=job)}
 
 
 def _tabulate() -> dict[str, Any]:
@@ -87,6 +115,41 @@ SHIMS: dict[str, tuple[Shim, ...]] = {
             dict,
         ),
     ),
+    "regnet": (
+        Shim(
+            "iopath.common.file_io",
+            "pycls/core/io.py",
+            "a package of its own that opens remote files too; here it opens a configuration",
+            _iopath_factory,
+        ),
+        Shim(
+            "submitit",
+            "pycls/core/distributed.py",
+            "a package of its own that sends training to a cluster",
+            _submitit,
+        ),
+    ),
+    "resnest": (
+        Shim(
+            "fvcore.common.registry",
+            "resnest/torch/models/build.py",
+            "a package of its own; it keeps the networks by name, which nothing here looks up",
+            _registry,
+        ),
+    ),
+}
+"""By source."""
+
+MOVED: dict[str, tuple[MovedName, ...]] = {
+    "fbnet": (
+        MovedName(
+            "collections",
+            "Mapping",
+            "collections.abc",
+            "mobile_cv/arch/utils/helper.py",
+            "Python 3.10 has dropped it; the commit of 2021 asks whether a value is one",
+        ),
+    ),
 }
 """By source."""
 
@@ -106,6 +169,8 @@ def _put(name: str, contents: Mapping[str, Any]) -> None:
         path = ".".join(parts[:depth])
         if path not in sys.modules:
             module = ModuleType(path, "A stand-in of zoo.releases.shims.")
+            # Whoever asks whether the module is there looks at this.
+            module.__spec__ = ModuleSpec(path, None, is_package=depth < len(parts))
             if depth < len(parts):
                 module.__path__ = []
             sys.modules[path] = module
@@ -115,8 +180,18 @@ def _put(name: str, contents: Mapping[str, Any]) -> None:
 
 
 def install(source: str) -> list[str]:
-    """Puts the shims of a source into this process, and returns the names of the modules that were missing."""
+    """Puts the shims of a source into this process.
+
+    Returns:
+        The modules that were missing, and the names that modules lacked.
+    """
     missing = [shim for shim in SHIMS.get(source, ()) if not _is_there(shim.module)]
     for shim in missing:
         _put(shim.module, shim.contents())
-    return [shim.module for shim in missing]
+    lacking = [
+        moved for moved in MOVED.get(source, ()) if not hasattr(importlib.import_module(moved.module), moved.name)
+    ]
+    for moved in lacking:
+        value = getattr(importlib.import_module(moved.now_in), moved.name)
+        setattr(importlib.import_module(moved.module), moved.name, value)
+    return [shim.module for shim in missing] + [f"{moved.module}.{moved.name}" for moved in lacking]

@@ -31,7 +31,7 @@ class VerificationSettings:
     """See `zoo.releases.facts.gather`."""
     workers: int = 0
     """Models at a time; as many as physical cores where 0."""
-    limits: Limits = Limits()
+    limits: Limits = dataclasses.field(default_factory=Limits)
     """Of each worker."""
 
 

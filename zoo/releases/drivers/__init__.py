@@ -69,7 +69,9 @@ def import_original(module: str, folder: Path) -> ModuleType:
     # A folder without an __init__.py has no file.
     places = [imported.__file__] if imported.__file__ else list(imported.__path__)
     if not all(place and Path(place).resolve().is_relative_to(folder.resolve()) for place in places):
-        raise ReleaseError(f"{module} was to come from the checkout {folder}, but came from {', '.join(map(str, places))}")
+        raise ReleaseError(
+            f"{module} was to come from the checkout {folder}, but came from {', '.join(map(str, places))}"
+        )
     return imported
 
 

@@ -1,0 +1,81 @@
+"""`zoo.releases.worker` where the zoo has one more source, `toy`: run as a script, with the folder of a job.
+
+The toy's own definition is `Network` below, its original code what the checkout `toy` holds. The environment names the
+repository's commit (TOY_COMMIT).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import zoo
+from tests.fakes.releases import URL
+from zoo import adapters
+from zoo.card import ModelCard
+from zoo.releases import pins, worker
+from zoo.releases.drivers import answering, import_original
+from zoo.torch_model import TorchModel
+
+SOURCES = """
+[checkouts.toy]
+repository = "{url}"
+commit = "{commit}"
+folders = ["toy"]
+[sources.toy]
+checkouts = ["toy"]
+environment = {{ TOY_SETTING = "7" }}
+"""
+
+NETWORK = """
+from torch import nn
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+"""
+
+
+def toy_card() -> ModelCard:
+    """A small network's; only what building and probing look at is true of it."""
+    real = zoo.card("regnet/RegNetX-200MF")
+    release = dataclasses.replace(real.release, source="toy", package="")
+    return dataclasses.replace(real, release=release, variant="toy", resolution=16, classes=5)
+
+
+def own_definition(card: ModelCard) -> TorchModel:
+    names: dict[str, Any] = {}
+    exec(NETWORK, names)
+    return TorchModel(card, names["Network"]())
+
+
+def original_code(card: ModelCard, checkouts: Mapping[str, Path]) -> TorchModel:
+    network = import_original("toy.network", checkouts["toy"])
+    return TorchModel(card, answering(network.build(), lambda both: both[0]))
+
+
+def main() -> int:
+    sources = pins.read_sources(SOURCES.format(url=URL, commit=os.environ["TOY_COMMIT"]))
+    card = toy_card()
+    pins.all_sources = lambda: sources  # type: ignore[assignment]
+    zoo.card = lambda _name: card  # type: ignore[assignment]
+    for name, build in (("toy_own", own_definition), ("zoo.releases.drivers.toy", original_code)):
+        module = types.ModuleType(name)
+        vars(module).update(build=build, EXTRA="torch")
+        sys.modules[name] = module
+    adapters._BUILT_IN["toy"] = "toy_own"
+    return worker.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A release of the tests' own, from its repository to its comparison: nothing in between is a fake."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import pytest
+
+from tests.fakes.releases import commit
+from tests.fakes.toy_worker import NETWORK, toy_card
+from zoo.releases.checkout import check_out
+from zoo.releases.comparison import compare
+from zoo.releases.process import Limits, run
+from zoo.releases.worker import Job
+
+RELEASED = (
+    NETWORK
+    + """
+class Released(Network):
+    def forward(self, x):
+        return super().forward(x), None
+
+def build():
+    import os
+    assert os.environ["TOY_SETTING"] == "7"
+    return Released()
+"""
+)
+COMMAND = (sys.executable, "-m", "tests.fakes.toy_worker")
+LIMITS = Limits(timeout_s=120)
+
+
+@pytest.fixture
+def release(upstream, tmp_path, monkeypatch):
+    """Commits original code, checks it out, and has a worker build it; the checkout and how the worker ended."""
+
+    def built(code: str, operators_by: str = ""):
+        pin = upstream.pin("toy", commit=commit(upstream.folder, {"toy/network.py": code}))
+        folder = check_out(pin, tmp_path / "cache")
+        monkeypatch.setenv("TOY_COMMIT", pin.commit)
+        job = Job("toy/toy", "release", str(tmp_path / "cache"), operators_by)
+        return folder, run(job, LIMITS, command=COMMAND)
+
+    return built
+
+
+@pytest.fixture(scope="module")
+def own():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOY_COMMIT", "0" * 40)
+        return run(Job("toy/toy", "own", operators_by="converters.operators:count"), LIMITS, command=COMMAND)
+
+
+def without_operators(outcome):
+    return dataclasses.replace(outcome, facts=dataclasses.replace(outcome.facts, operators=None))
+
+
+def test_a_release_that_computes_the_same_is_equal_graph_included(own, release):
+    folder, original = release(RELEASED, "converters.operators:count")
+    row = compare(toy_card(), own, original)
+    assert (row.status, row.reason) == ("equal", "")
+    assert row.signature_equal
+    assert row.logits_error == 0.0
+    assert row.parameters_own == row.parameters_release == 3 * 4 * 9 + 4 + 4 * 5 + 5
+    assert row.macs_own == row.macs_release == 14 * 14 * 4 * 27 + 20
+    assert row.operators_equal
+    assert row.operators_own["Conv"] == 1
+    assert list(folder.rglob("*.pyc")) == []
+
+
+def test_a_release_that_computes_something_else_is_not(own, release):
+    _, original = release(RELEASED.replace("relu()", "tanh()"))
+    row = compare(toy_card(), without_operators(own), original)
+    assert row.status == "different"
+    assert row.reason.startswith("logits differ by ")
+    assert row.signature_equal
+
+
+def test_a_release_with_another_tensor_is_told_by_its_name(own, release):
+    _, original = release(RELEASED.replace("nn.Conv2d(3, 4, 3)", "nn.Conv2d(3, 4, 3, bias=False)"))
+    row = compare(toy_card(), without_operators(own), original)
+    assert "only the own definition has conv.bias" in row.reason
+    assert "numbers of parameters differ" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("deed", "status", "reason"),
+    [
+        ("__import__('urllib.request').request.urlopen('http://127.0.0.1:9/')", "failed", "may not reach the network"),
+        ("open(__file__, 'a')", "failed", "may not write into its own checkout"),
+        ("raise ValueError('no such\\nmodel')", "failed", "ValueError: no such"),
+        ("import a_package_of_2019", "unsupported", "No module named 'a_package_of_2019'"),
+        ("import os; os._exit(5)", "failed", "ended with code 5"),
+    ],
+)
+def test_a_release_that_does_not_run_is_told_why(release, deed, status, reason):
+    _, original = release(f"{deed}\n")
+    assert original.status == status
+    assert reason in original.reason
