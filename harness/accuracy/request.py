@@ -55,7 +55,10 @@ class AccuracyRequest:
         Raises:
             AccuracyError: they are no data set that is known, or none at all, or an option is wrong.
         """
+        from harness.accuracy.subjects import own_preprocessing
+
         self._check()
+        own_preprocessing(self.preprocessing)
         images = open_images(self.images, ground_truth=self.ground_truth, limit=self.limit, seed=self.seed)
         if not images.items:
             raise AccuracyError(f"{self.images} holds no images; give a folder, an archive or a tar of labelled ones")

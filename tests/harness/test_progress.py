@@ -51,3 +51,35 @@ def test_nothing_to_do_draws_nothing():
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (83, "1:23"), (3723, "1:02:03")])
 def test_durations_read_as_a_clock(seconds, text):
     assert minutes_text(seconds) == text
+
+
+def test_small_steps_are_told_together_with_what_is_left():
+    stream = io.StringIO()
+    with Progress("accuracy", 100, stream) as progress:
+        progress.advance(20)
+        progress.advance(30)
+        progress.tell("images 1 to 50 of 100")
+        progress.tell("a: failed", problem=True)
+        progress.shorten(40)
+        progress.advance(10)
+        progress.tell("images 51 to 60 of 100")
+    assert stream.getvalue() == (
+        "[accuracy 50/100] images 1 to 50 of 100, 0:00 gone, about 0:00 left\n"
+        "[accuracy 50/100] a: failed\n"
+        "[accuracy 60/60] images 51 to 60 of 100, 0:00 gone, about 0:00 left\n"
+    )
+
+
+def test_small_steps_move_the_bar_of_a_terminal():
+    stream = Terminal()
+    with Progress("accuracy", 100, stream) as progress:
+        progress.advance(50)
+        progress.tell("images 1 to 50 of 100")
+        progress.tell("a: [why]", problem=True)
+        progress.shorten(50)
+    text = stream.getvalue()
+    assert "50/100" in text
+    assert "50/50" in text
+    assert "gone, about 0:00 left" in text
+    assert "a: [why]" in text
+    assert "images 1 to 50" not in text

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
+from harness.accuracy.result import AccuracyResult
 from harness.errors import HarnessError
 from harness.locking import RunLockedError
-from harness.results import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
+from harness.results import ACCURACY_NAME, RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
 from harness.run_info import RUN_INFO_NAME, DifferentRunError
 from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
 from harness.series import SeriesFacts
@@ -378,3 +379,55 @@ def test_damaged_series_are_an_error_that_says_how_to_mend_it(open_run: Open) ->
     with open_run() as run:
         run.set_series([X])
         assert [row["status"] for row in table(run)] == ["ok"]
+
+
+MEASURED = AccuracyResult(
+    "i", "d", images_count=200, unreadable_count=0, top1_correct_count=150, top5_correct_count=190
+)
+
+
+def test_an_evaluation_is_in_the_table_at_once_and_in_later_sessions(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.record_accuracy(X.key, AccuracyResult("i", "d", reason="why"))
+        assert table(run)[0]["accuracy_measured_reason"] == "why"
+        run.record_accuracy(X.key, MEASURED)
+        assert (table(run)[0]["accuracy_measured_top1_percent"], table(run)[0]["status"]) == ("75", "skipped")
+    with open_run(resume=True) as run:
+        assert run.accuracy(X.key) == MEASURED
+        assert run.accuracy(Y.key) is None
+        assert table(run)[0]["accuracy_measured_top1_percent"] == "75"
+        run.append(X.key, 0, ok())
+        assert (table(run)[0]["status"], table(run)[0]["accuracy_measured_top5_percent"]) == ("ok", "95")
+        before = (run.path / ACCURACY_NAME).read_bytes()
+        run.record_accuracy(X.key, MEASURED)
+        assert (run.path / ACCURACY_NAME).read_bytes() == before
+
+
+def test_a_run_without_images_has_no_file_of_accuracy(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        assert not (run.path / ACCURACY_NAME).exists()
+
+
+def test_an_evaluated_series_is_not_replaced(open_run: Open) -> None:
+    other = series("x", artifact_sha256="o" * 64)
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.record_accuracy(X.key, MEASURED)
+        run.record_accuracy(Y.key, AccuracyResult("i", "d", reason="why"))
+        run.set_series([other, series("y", artifact_sha256="o" * 64)])
+        assert [one.key for one in run.series()] == [other.key, series("y", artifact_sha256="o" * 64).key, X.key]
+
+
+def test_an_evaluation_of_a_strange_series_is_a_mistake(open_run: Open) -> None:
+    with open_run() as run, pytest.raises(ValueError, match="call set_series first"):
+        run.record_accuracy(X.key, MEASURED)
+
+
+def test_a_damaged_file_of_accuracy_names_itself(open_run: Open, tmp_path: Path) -> None:
+    with open_run():
+        pass
+    (tmp_path / "run" / ACCURACY_NAME).write_text('{"series": "x", "result": {"top": 1}}\n')
+    with pytest.raises(StorageError, match=r"accuracy\.jsonl is damaged"):
+        open_run(resume=True)

@@ -188,15 +188,16 @@ def test_no_images_are_refused_before_anything_is_converted(files, tmp_path, pla
 def test_a_label_file_of_the_wrong_length(make_images, write_classifier, places, tmp_path, capsys):
     folder = tmp_path / "flat"
     folder.mkdir()
-    for path in make_images(classes=1).rglob("*.png"):
-        path.rename(folder / path.name)
+    for number, path in enumerate(make_images(classes=1).rglob("*.png"), start=1):
+        path.rename(folder / f"ILSVRC2012_val_{number:08d}.JPEG")
     truth = tmp_path / "labels.txt"
     truth.write_text("n01440764\n" * 5)
     command = accuracy(folder, "--ground-truth", str(truth), "--onnx", str(write_classifier()), *places)
     assert main(command) == 2
     said = capsys.readouterr().err
-    assert "5" in said
-    assert "6" in said
+    assert str(truth) in said
+    assert "5 labels" in said
+    assert "6 images" in said
 
 
 def test_options_of_images_without_images(write_classifier, places, capsys):

@@ -132,6 +132,17 @@ def test_start_binds_and_runs_once() -> None:
     assert session.bound is images
 
 
+def test_run_takes_other_images() -> None:
+    session = FakeSession()
+    first, second = np.ones((2, 3, 4, 4), np.float32), np.zeros((2, 3, 4, 4), np.float32)
+    session.start(first)
+    assert session.run(second) == {}
+    assert session.bound is second
+    assert session.runs == 2
+    with pytest.raises(ValueError, match="takes float32"):
+        session.run(second[:1])
+
+
 @pytest.mark.parametrize("images", [np.ones((1, 3, 4, 4), np.float32), np.ones((2, 3, 4, 4), np.float64)])
 def test_start_refuses_images_that_do_not_fit(images: npt.NDArray[Any]) -> None:
     with pytest.raises(ValueError, match="takes float32"):

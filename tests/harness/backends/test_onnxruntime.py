@@ -32,6 +32,20 @@ def test_a_session_computes_what_a_plain_session_computes(write_network: WriteNe
     np.testing.assert_array_equal(outputs["logits"], expected)
 
 
+def test_a_started_session_runs_on_other_images(write_network: WriteNetwork) -> None:
+    path = write_network()
+    plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    first = IMAGES.copy()
+    with prepare(path) as session:
+        session.start(first)
+
+        for scale in (2, -3):
+            images = scale * IMAGES
+            (outputs,) = session.run(images).values()
+            np.testing.assert_array_equal(outputs, plain.run(None, {"input": images})[0])
+    np.testing.assert_array_equal(first, IMAGES)
+
+
 def test_a_session_says_what_it_is(write_network: WriteNetwork) -> None:
     with prepare(write_network()) as session:
         session.start(IMAGES)

@@ -90,6 +90,21 @@ def test_a_session_computes_in_device_memory(machine: Script, write_network: Wri
     np.testing.assert_array_equal(outputs["logits"], on_processor(path))
 
 
+@pytest.mark.parametrize("gpu", [GpuSettings(), GRAPH])
+def test_a_started_session_runs_on_other_images_in_the_same_memory(
+    machine: Script, write_network: WriteNetwork, gpu: GpuSettings
+) -> None:
+    path = write_network()
+    plain = onnxruntime.InferenceSession(str(path))
+    with prepare(path, gpu=gpu) as session:
+        session.start(IMAGES)
+        taken = machine.drivers[-1].allocated_bytes
+        for scale in (2, -3, 1):
+            (outputs,) = session.run(scale * IMAGES).values()
+            np.testing.assert_array_equal(outputs, plain.run(None, {"input": scale * IMAGES})[0])
+        assert machine.drivers[-1].allocated_bytes == taken
+
+
 def test_a_session_says_what_it_is(machine: Script, write_network: WriteNetwork) -> None:
     with prepare(write_network()) as session:
         session.start(IMAGES)

@@ -63,6 +63,21 @@ def test_outputs_are_copies(script: TensorRtScript, write_model: Any, tmp_path: 
 
 
 @pytest.mark.parametrize("cuda_graph", [False, True])
+def test_a_started_session_runs_on_other_images_in_the_same_memory(
+    script: TensorRtScript, write_model: Any, tmp_path: Path, cuda_graph: bool
+) -> None:
+    path = write_model()
+    plain = onnxruntime.InferenceSession(str(path))
+    with prepare(path, tmp_path, settings=GpuSettings(cuda_graph=cuda_graph)) as session:
+        session.start(IMAGES)
+        taken = script.driver.allocated_bytes
+        for scale in (2, -3, 1):
+            (outputs,) = session.run(scale * IMAGES).values()
+            np.testing.assert_allclose(outputs, plain.run(None, {"input": scale * IMAGES})[0], rtol=1e-6)
+        assert script.driver.allocated_bytes == taken
+
+
+@pytest.mark.parametrize("cuda_graph", [False, True])
 def test_blocks_hold_the_device_times(
     script: TensorRtScript, write_model: Any, tmp_path: Path, cuda_graph: bool
 ) -> None:

@@ -1,0 +1,215 @@
+"""Measuring accuracy: one model against a plain DataLoader loop, and many models in one pass against a pass each.
+
+    python benchmarks/accuracy.py --cache-dir DIR
+    python benchmarks/accuracy.py --models 'mobile' --count 20 --images 512 --repeats 3 --output accuracy.csv
+
+Every measurement is a process of its own, in turn with the others; an inference has one thread, so that its processor
+time is known. Images are drawn (dead leaves, 500 x 375 pixels, JPEG), weights are the probe's: what the networks name
+means nothing here, what it costs does. Printed are medians over the repeats:
+
+    images per second       of the first model, in the harness and in a loop of torchvision's ImageFolder and
+                            transforms, torch's DataLoader with as many workers as processors, and ONNX Runtime
+    processor time outside  of the models' inferences: one pass for all models, and a pass each
+    wall over models        wall time of the one pass over the models' own inference times and one decode
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+import zoo
+from converters.images import dead_leaves
+from converters.pool import PoolSettings, convert_many
+from converters.request import ConversionRequest
+from harness.accuracy.datasets import open_images
+from harness.accuracy.evaluation import Machine, evaluate
+from harness.accuracy.records import ImageRecord, Predictions
+from harness.accuracy.request import AccuracyRequest
+from harness.accuracy.subjects import Subject
+from harness.gpu.settings import GpuSettings
+
+# Folders named so make the labels ImageNet's, which these models have.
+WNIDS = ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475", "n01496331", "n01498041", "n01514668")
+SIZE = (500, 375)
+LEAVES = 24
+
+
+def draw_images(root: Path, count: int) -> None:
+    """Crops of a few large drawings, as large as ImageNet's photographs are on average."""
+    generator = np.random.default_rng(0)
+    leaves = (dead_leaves(640, LEAVES).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+    for number in range(count):
+        folder = root / WNIDS[number % len(WNIDS)]
+        folder.mkdir(parents=True, exist_ok=True)
+        left, top = (int(generator.integers(0, 640 - length)) for length in SIZE)
+        crop = Image.fromarray(leaves[number % LEAVES]).crop((left, top, left + SIZE[0], top + SIZE[1]))
+        crop.save(folder / f"{number:05d}.JPEG", quality=90)
+
+
+def subjects_of(names: list[str], cache_dir: Path) -> list[Subject]:
+    """The models' artifacts, converted where the cache lacks them."""
+    found = {}
+    for conversion in convert_many([ConversionRequest(name) for name in names], cache_dir, PoolSettings()):
+        if conversion.artifact is None:
+            raise SystemExit(f"{conversion.request.model}: {conversion.reason}")
+        found[conversion.request.model] = conversion.artifact
+    return [
+        Subject(
+            key=name,
+            model=name,
+            artifact=str(found[name].path),
+            artifact_sha256=found[name].sha256,
+            backend="onnxruntime",
+            precision="fp32",
+            batch=1,
+            classes=1000,
+            preprocessing=zoo.card(name).preprocessing,
+            resolution=zoo.card(name).resolution,
+        )
+        for name in names
+    ]
+
+
+def one_pass(folder: Path, subjects: list[Subject]) -> dict[str, float]:
+    """The harness over all images for these models."""
+    request = AccuracyRequest(folder)
+    images = request.open()
+    with tempfile.TemporaryDirectory() as records:
+        record = ImageRecord(Path(records), images)
+        predictions = [Predictions(Path(records), subject, images) for subject in subjects]
+        cost = evaluate(predictions, images, record, request, Machine(1, GpuSettings(), Path(records))).cost
+        record.close()
+    return {
+        "inference_s": cost.inference_s,
+        "inference_cpu_s": cost.inference_thread_s,
+        "preparing_cpu_s": cost.preparing_s,
+    }
+
+
+def plain_loop(folder: Path, subject: Subject) -> dict[str, float]:
+    """What one would write for one model: the same steps from the usual parts."""
+    import onnxruntime
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    steps = subject.preprocessing
+    if (steps.rule, steps.library) != ("resize_then_crop", "pil"):
+        raise SystemExit(f"{subject.model}: the loop knows resize_then_crop by Pillow alone; name another model first")
+    transform = transforms.Compose(
+        [
+            transforms.Resize(steps.resize_px, transforms.InterpolationMode(steps.interpolation)),
+            transforms.CenterCrop(steps.crop_px),
+            transforms.ToTensor(),
+            transforms.Normalize(steps.mean, steps.std),
+        ]
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(subject.artifact, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    loader = DataLoader(datasets.ImageFolder(str(folder), transform), batch_size=1, num_workers=os.cpu_count() or 1)
+    inference_s = inference_cpu_s = 0.0
+    for images, _ in loader:
+        batch = images.numpy()
+        began_s, began_cpu_s = time.perf_counter(), time.thread_time()
+        (logits,) = session.run(None, {name: batch})
+        inference_s += time.perf_counter() - began_s
+        inference_cpu_s += time.thread_time() - began_cpu_s
+        np.argsort(-logits, axis=1, kind="stable")[:, :5]
+    return {"inference_s": inference_s, "inference_cpu_s": inference_cpu_s, "preparing_cpu_s": 0.0}
+
+
+def measured(kind: str, folder: Path, subjects: list[Subject]) -> dict[str, float]:
+    """One measurement in a new process: wall and processor time of it and its children, its start included."""
+    asked = {"kind": kind, "folder": str(folder), "subjects": [subject.to_json() for subject in subjects]}
+    command = [sys.executable, __file__, "--measure"]
+    before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    ended = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
+    wall_s, after = time.perf_counter() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    found: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+    return {**found, "wall_s": wall_s, "cpu_s": cpu_s, "outside_cpu_s": cpu_s - found["inference_cpu_s"]}
+
+
+def measure(asked: dict[str, Any]) -> None:
+    """The new process's part."""
+    subjects = [Subject.from_json(entry) for entry in asked["subjects"]]
+    folder = Path(asked["folder"])
+    found = plain_loop(folder, subjects[0]) if asked["kind"] == "loop" else one_pass(folder, subjects)
+    print(json.dumps(found))
+
+
+def repeat(folder: Path, subjects: list[Subject], repeats: int) -> pd.DataFrame:
+    """Every measurement, as often as asked, in turn."""
+    rows = []
+    for number in range(repeats):
+        rows.append({"what": "loop", **measured("loop", folder, subjects[:1])})
+        rows.append({"what": "one model", **measured("pass", folder, subjects[:1])})
+        rows.append({"what": "one pass", **measured("pass", folder, subjects)})
+        each = [measured("pass", folder, [subject]) for subject in subjects]
+        rows.append({"what": "a pass each", **{name: sum(one[name] for one in each) for name in each[0]}})
+        print(f"repeat {number + 1} of {repeats}", file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
+
+
+def report(rows: pd.DataFrame, images: int, models: int) -> None:
+    """Prints the medians."""
+    median = rows.groupby("what", sort=False).median(numeric_only=True)
+    print(median.round(2).to_string())
+    loop, one = (images / median.loc[what, "wall_s"] for what in ("loop", "one model"))
+    print(f"\none model: {one:.1f} images/s, the plain loop {loop:.1f}: {one / loop:.2f} times")
+    outside = median["outside_cpu_s"]
+    ratio = outside["a pass each"] / outside["one pass"]
+    print(f"{models} models: processor time outside them {ratio:.1f} times less in one pass than in a pass each")
+    whole = median.loc["one pass"]
+    ideal_s = whole["inference_s"] + whole["preparing_cpu_s"]
+    more = 100 * (whole["wall_s"] / ideal_s - 1)
+    print(f"one pass: {whole['wall_s']:.1f} s, {more:+.1f} % against {ideal_s:.1f} s of inferences and one decode")
+    spread = [statistics.pstdev(group["wall_s"]) / group["wall_s"].mean() for _, group in rows.groupby("what")]
+    print(f"wall times spread by up to {100 * max(spread):.1f} % between repeats")
+
+
+def main() -> None:
+    """Draws, measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="efficientnet/efficientnet_b0,mobile", help="the first is the plain loop's")
+    parser.add_argument("--count", type=int, default=20, help="models at most (%(default)s)")
+    parser.add_argument("--images", type=int, default=512, help="images to draw (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cache-dir", type=Path, help="where artifacts are kept; a new one by default")
+    parser.add_argument("--output", type=Path, default=Path("accuracy.csv"))
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(json.load(sys.stdin))
+        return
+    names = [
+        card.name for pattern in arguments.models.split(",") for card in zoo.cards(pattern) if card.classes == 1000
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "images")
+        draw_images(folder, arguments.images)
+        assert len(open_images(folder).items) == arguments.images
+        cache_dir = arguments.cache_dir or Path(place, "cache")
+        subjects = subjects_of(list(dict.fromkeys(names))[: arguments.count], cache_dir)
+        rows = repeat(folder, subjects, arguments.repeats)
+    rows.to_csv(arguments.output, index=False)
+    report(rows, arguments.images, len(subjects))
+
+
+if __name__ == "__main__":
+    main()

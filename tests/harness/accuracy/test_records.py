@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from harness.accuracy.datasets import open_images
+from harness.accuracy.errors import AccuracyError
+from harness.accuracy.messages import Loaded
+from harness.accuracy.predictions import read_identity, read_predictions
+from harness.accuracy.records import IMAGES_NAME, ImageRecord, Predictions
+from harness.accuracy.subjects import Subject, subject_of
+from harness.storage import StorageError
+from tests.fakes.classifiers import series_of
+
+TOP = np.arange(60).reshape(12, 5).astype(np.int32) % 7
+
+
+def loaded(*digests: str, unreadable: dict[int, str] | None = None) -> Loaded:
+    return Loaded([digest * 64 for digest in digests], unreadable or {}, 0.0)
+
+
+@pytest.fixture
+def images(make_images):
+    return open_images(make_images(per_class=2, classes=6))
+
+
+@pytest.fixture
+def subject(images, write_classifier) -> Subject:
+    found = subject_of(series_of(write_classifier()), images, None)
+    assert isinstance(found, Subject)
+    return found
+
+
+def test_what_was_read_is_known_in_the_next_session(images, tmp_path):
+    record = ImageRecord(tmp_path, images)
+    record.add(0, loaded("a", "b", unreadable={1: "cut off"}))
+    record.close()
+    again = ImageRecord(tmp_path, images)
+    # A chunk of another size begins before the end of what is known.
+    again.add(1, loaded("b", "c", unreadable={1: "cut off", 2: "no image"}))
+    assert again.unreadable == {1: "cut off", 2: "no image"}
+    with pytest.raises(AccuracyError, match="is not the image that was evaluated earlier"):
+        again.add(2, loaded("x"))
+    again.close()
+
+
+def test_a_record_that_lost_its_end_is_not_gone_on_with(images, tmp_path):
+    record = ImageRecord(tmp_path, images)
+    with pytest.raises(AccuracyError, match=r"images\.jsonl lost its end; remove"):
+        record.add(4, loaded("a"))
+    record.close()
+
+
+def test_a_torn_line_is_read_again(images, tmp_path):
+    record = ImageRecord(tmp_path, images)
+    record.add(0, loaded("a", "b"))
+    record.add(2, loaded("c", "d"))
+    record.close()
+    path = tmp_path / IMAGES_NAME
+    path.write_bytes(path.read_bytes()[:-5])
+    again = ImageRecord(tmp_path, images)
+    again.add(2, loaded("c", "d"))
+    again.close()
+
+
+def test_predictions_come_chunk_by_chunk_and_end_as_a_table(images, subject, tmp_path):
+    first = Predictions(tmp_path, subject, images)
+    first.append(TOP[:5])
+    first.close()
+    second = Predictions(tmp_path, subject, images)
+    assert second.done == 5
+    second.append(TOP[5:])
+    assert not second.complete
+    second.finish("content")
+    table = read_predictions(second.path)
+    assert (table.top == TOP).all()
+    assert list(table.names) == [item.name for item in images.items]
+    assert table.identity["content_digest"] == "content"
+    assert [path.suffix for path in tmp_path.glob("onnx_*")] == [".parquet"]
+    assert Predictions(tmp_path, subject, images).complete
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_predictions_of_something_else_are_begun_anew(complete, images, subject, tmp_path):
+    old = Predictions(tmp_path, subject, images)
+    old.append(TOP)
+    if complete:
+        old.finish("content")
+    old.close()
+    # The same series, whose card now says how its images are to be taken.
+    steps = dataclasses.replace(subject.preprocessing, resize_px=20)
+    new = Predictions(tmp_path, dataclasses.replace(subject, preprocessing=steps), images)
+    assert (new.done, new.complete) == (0, False)
+    new.close()
+
+
+def test_a_table_that_is_none_is_begun_anew(images, subject, tmp_path):
+    one = Predictions(tmp_path, subject, images)
+    one.append(TOP)
+    one.finish("content")
+    one.path.write_bytes(one.path.read_bytes()[:100])
+    assert read_identity(one.path) is None
+    again = Predictions(tmp_path, subject, images)
+    assert again.done == 0
+    again.close()
+
+
+def test_a_damaged_journal_names_itself(images, subject, tmp_path):
+    one = Predictions(tmp_path, subject, images)
+    one.append(TOP[:5])
+    one.close()
+    (journal,) = tmp_path.glob("onnx_*.jsonl")
+    journal.write_text(journal.read_text().replace('"top"', '"tip"'))
+    with pytest.raises(StorageError, match=r"jsonl is damaged .* Remove it"):
+        Predictions(tmp_path, subject, images)

@@ -1,0 +1,49 @@
+"""The evaluating process's work on an engine, here in one process with TensorRT's fake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from harness.accuracy.datasets import open_images
+from harness.accuracy.messages import Evaluate, Load, Setup
+from harness.accuracy.request import AccuracyRequest
+from harness.accuracy.subjects import Subject, subject_of
+from harness.accuracy.worker import Evaluator
+from harness.backends.tensorrt.backend import TensorRtBackend
+from harness.gpu.settings import GpuSettings
+from tests.fakes.classifiers import CLASSES, RESOLUTION, classifier, picture, series_of
+from tests.fakes.tensorrt import TensorRtScript
+
+
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_an_engine_names_the_classes_that_the_processor_names(
+    script: TensorRtScript, tmp_path: Path, cuda_graph: bool
+) -> None:
+    folder = tmp_path / "images"
+    for number in range(CLASSES):
+        (folder / f"{number}").mkdir(parents=True)
+        Image.fromarray(picture(number, 18, 18)).save(folder / f"{number}" / f"{number}.png")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(classifier(CLASSES, 2, RESOLUTION, 0, 1.0).SerializeToString())
+    gpu, request = GpuSettings(cuda_graph=cuda_graph), AccuracyRequest(folder)
+    TensorRtBackend().build(path, precision="fp32", gpu=gpu, cache_dir=tmp_path)
+
+    images = open_images(folder)
+    subject = subject_of(series_of(path, backend="tensorrt"), images, None)
+    assert isinstance(subject, Subject)
+    evaluator = Evaluator(Setup(request.selection(), images.digest, "", 1, 1, gpu, str(tmp_path)))
+    evaluator.load(Load(0, CLASSES, CLASSES, (subject,), ()))
+    found = evaluator.evaluate(Evaluate(subject, 0, CLASSES)).top
+    evaluator.close(subject.key)
+
+    session = onnxruntime.InferenceSession(path)
+    for number in range(CLASSES):
+        crop = Image.open(folder / f"{number}" / f"{number}.png").crop((1, 1, 17, 17))
+        inputs = subject.pipeline.normalised(np.asarray(crop))
+        (logits,) = session.run(None, {"input": np.stack([inputs, inputs])})
+        assert found[number].tolist() == np.argsort(-logits[0], kind="stable")[:5].tolist()
