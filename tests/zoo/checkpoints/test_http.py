@@ -120,6 +120,14 @@ def test_progress_counts_as_no_failure(server, card_of, settings):
     assert len(server.requests) == 5
 
 
+def test_beginning_anew_is_no_progress(server, card_of, settings):
+    server.files[PATH] = checkpoint_bytes(values=1_000_000)
+    # Megabytes in each attempt, none of which can be continued.
+    server.script(PATH, *[replies.announced(lambda length: length + 10)] * 6, replies.well)
+    refused(card_of(server.url(PATH)), settings, "tried 3 times")
+    assert len(server.requests) == 3
+
+
 def test_a_file_that_changes_between_two_attempts_is_fetched_anew(released, settings, server):
     server.script(PATH, replies.cut(0.5))
     refused(released, settings, "tried 3 times")
