@@ -19,7 +19,6 @@ METADATA_PREFIX = "baseline_zoo."
 """Prefix of this project's keys among an ONNX file's `metadata_props`."""
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Artifact:
     """One ONNX file and what is known of its making."""
@@ -31,8 +30,6 @@ class Artifact:
     def sha256(self) -> str:
         """SHA-256 of the ONNX file."""
         return str(self.provenance["sha256"])
-
-
 
 
 class ArtifactStore:

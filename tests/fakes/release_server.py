@@ -195,16 +195,14 @@ class _Handler(BaseHTTPRequestHandler):
     body_share = 1.0
     more_headers: Mapping[str, str] = {}
 
-    def do_GET(self) -> None:  # noqa: N802, http.server's own name
+    def do_GET(self) -> None:
         owner: ReleaseServer = self.server.release_server  # type: ignore[attr-defined]
         reply = owner.reply_to(self.command, self.path, dict(self.headers))
         reply(self, owner.files.get(self.path, b""))
 
     do_HEAD = do_GET  # noqa: N815
 
-    def answer(
-        self, code: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = -1
-    ) -> None:
+    def answer(self, code: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = -1) -> None:
         """Sends an answer. `length` is the Content-Length; -1 for that of the body, None for no such header."""
         self.send_response(code)
         for name, value in {**(headers or {}), **self.more_headers}.items():

@@ -158,7 +158,7 @@ def _summary(outcomes: list[Outcome]) -> str:
         f"{size_text(sum(path.stat().st_size for path in files))}; {new} fetched now)"
     ]
     if unpublished := sum(not one.published for one in outcomes):
-        parts.append(f"{unpublished} were never published")
+        parts.append(f"{unpublished} had none published")
     if missing := [one.card.name for one in outcomes if one.published and one.fetched is None]:
         named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         parts.append(f"{len(missing)} could not be had: {named}")

@@ -15,6 +15,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _XML_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 # What Google Drive says in its page instead of the file: support.google.com/a/answer/2423534.
 _QUOTA = re.compile(r"quota exceeded|too many users have viewed or downloaded", re.IGNORECASE)
+_ZIP_BEGIN = b"PK"
 _ZIP_MAGIC = b"PK\x03\x04"
 _SAFETENSORS_HEADER_LIMIT_BYTES = 100_000_000
 """Largest header that the safetensors format allows."""
@@ -47,7 +48,7 @@ def unlike_archive(path: Path, member: str) -> str:
     """
     with path.open("rb") as file:
         head = file.read(len(_ZIP_MAGIC))
-    if head == _ZIP_MAGIC and zipfile.is_zipfile(path):
+    if head.startswith(_ZIP_BEGIN) and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.checkpoints.content import is_quota_page
-from zoo.checkpoints.errors import FetchError, UnreachableError
+from zoo.checkpoints.errors import FetchError, UnreachableError, innermost
 from zoo.checkpoints.location import Location
 from zoo.checkpoints.partial import PartialFile
 from zoo.checkpoints.settings import FetchSettings, Patience
@@ -100,7 +100,7 @@ def _failure(location: Location, error: Exception, by_hand: str) -> FetchError:
     inner = error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
     if isinstance(inner, requests.ConnectionError) and not isinstance(inner, requests.exceptions.ChunkedEncodingError):
         return UnreachableError(
-            f"{location.url} cannot be reached ({first_line(inner)}): check the network and its proxy, or {by_hand}"
+            f"{location.url} cannot be reached ({innermost(inner)}): check the network and its proxy, or {by_hand}"
         )
     return FetchError(f"{location.url} could not be fetched ({first_line(error)}): run the same again, or {by_hand}")
 

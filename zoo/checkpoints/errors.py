@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.errors import WeightsError
+from zoo.errors import WeightsError, first_line
 
 
 class FetchError(WeightsError):
@@ -24,3 +24,12 @@ class TransientError(FetchError):
 
 class NoConnectionError(TransientError):
     """No connection came about: the name is unknown, the host silent, or the port closed."""
+
+
+def innermost(error: BaseException) -> str:
+    """What the innermost of nested errors says: the HTTP libraries wrap theirs several times."""
+    while True:
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if not isinstance(inner, BaseException):
+            return first_line(error)
+        error = inner

@@ -91,8 +91,9 @@ class _Fetch:
         path, key = target, self._url
         if self._member:
             path, key = self._member_path, f"{self._url}#{self._member}"
-            if not path.is_file():
-                self._unpack_again()
+            # One that no digest vouches for is taken out of the archive, which was verified just now.
+            if key not in pinned or not path.is_file():
+                self._unpack()
             found[key] = self._verified(path, key, pinned)
         lock.pin(found)
         return FetchedCheckpoint(path, found[key], self._url, self.card.checkpoint.tag, found[self._url])
@@ -107,7 +108,7 @@ class _Fetch:
         stated_sha256 = bring(self.location, part, self.settings)
         with explained(part.path), tempfile.TemporaryDirectory(prefix=".unpacking-", dir=part.path.parent) as aside:
             try:
-                member = self._recognised(part.path, Path(aside))
+                self._recognise(part.path, Path(aside))
                 digests.hold_against(
                     file_sha256(part.path),
                     f"what came from {self._url} for {self._target}",
@@ -120,32 +121,35 @@ class _Fetch:
                 raise
             part.path.replace(self._target)
             part.discard()
-            if member is not None:
-                self._keep_member(member)
 
-    def _recognised(self, path: Path, aside: Path) -> Path | None:
-        """Refuses a download that is no checkpoint; an archive's member is unpacked into `aside` and returned."""
-        if self._member:
-            found = content.unlike_archive(path, self._member)
-        else:
-            found = content.unlike_torch_checkpoint(path)
-        if found:
+    def _recognise(self, path: Path, aside: Path) -> None:
+        """Refuses a download that is no checkpoint, or no archive out of which one can be unpacked into `aside`."""
+        if found := self._unlike(path, self._url):
             origin = self.settings.chosen_mirror or "the server"
             raise FetchError(
                 f"{self._url}: what {origin} sent for {self._target} is {found}. It was not kept: look at the URL in a "
                 "browser, or give a --mirror that holds the file"
             )
-        return self._unpacked(path, aside) if self._member else None
+        if self._member:
+            self._unpacked(path, aside)
 
-    def _unpack_again(self) -> None:
-        """Unpacks the member of a cached archive, as where the cache is a copy without it."""
+    def _unlike(self, path: Path, key: str) -> str:
+        """What a file is instead of what it should be, in words; empty where it may be that."""
+        if self._member and key == self._url:
+            return content.unlike_archive(path, self._member)
+        return content.unlike_torch_checkpoint(path)
+
+    def _unpack(self) -> None:
+        """Puts the member of the cached archive beside it."""
         target = self._target
         with (
             alone(target, self.settings.listener),
             explained(target.parent),
             tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as aside,
         ):
-            self._keep_member(self._unpacked(target, Path(aside)))
+            member = self._unpacked(target, Path(aside))
+            self._member_path.parent.mkdir(parents=True, exist_ok=True)
+            member.replace(self._member_path)
 
     def _unpacked(self, archive: Path, aside: Path) -> Path:
         """Takes the member out of the archive, and refuses what is no checkpoint."""
@@ -160,10 +164,6 @@ class _Fetch:
             )
         return member
 
-    def _keep_member(self, member: Path) -> None:
-        self._member_path.parent.mkdir(parents=True, exist_ok=True)
-        member.replace(self._member_path)
-
     def _expected(self, key: str, pinned: Mapping[str, str]) -> list[digests.Expectation]:
         expected = [digests.by_lock(pinned.get(key, ""), str(self.settings.lock_path))]
         if key == self._url:
@@ -174,10 +174,13 @@ class _Fetch:
         """SHA-256 of a file of the cache.
 
         Raises:
-            FetchError: it is not the expected one, or the file cannot be read.
+            FetchError: it is not the expected one, or the file cannot be read or is no checkpoint.
         """
+        what, remedy = f"{path}, fetched from {key},", "Remove the file and fetch again"
         with explained(path):
             sha256 = file_sha256(path)
-        what, remedy = f"{path}, fetched from {key},", "Remove the file and fetch again"
+            # A file may have been put there by hand.
+            if key not in pinned and (found := self._unlike(path, key)):
+                raise FetchError(f"{what} is {found}. {remedy}")
         digests.hold_against(sha256, what, self._expected(key, pinned), remedy)
         return sha256

@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError
+from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError, innermost
 from zoo.checkpoints.partial import PartialFile
 from zoo.checkpoints.retry import persist
 from zoo.checkpoints.settings import FetchListener, Patience
 from zoo.checkpoints.storage import explained
-from zoo.errors import first_line
 
 if TYPE_CHECKING:
     import requests
@@ -53,16 +52,14 @@ def _attempt(
         return
     with _answer(session, url, wanted, patience) as response:
         _check_status(response, url, part)
-        with part.open(url, response.status_code, response.headers) as file:
+        # Around the file's closing too, which writes what is still buffered.
+        with explained(part.path), part.open(url, response.status_code, response.headers) as file:
             done_bytes = file.tell()
             listener.started(part.target.name, done_bytes, part.total_bytes)
             for chunk in _chunks(response, patience):
-                with explained(part.path):
-                    file.write(chunk)
+                file.write(chunk)
                 done_bytes += len(chunk)
                 listener.advanced(done_bytes)
-            with explained(part.path):
-                file.flush()
     if not part.complete():
         raise TransientError(f"the connection ended after {part.size} of {part.total_bytes} bytes")
 
@@ -77,7 +74,7 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], patien
         raise FetchError(f"{url} leads from one redirect to the next without end: give a --mirror") from error
     except requests.exceptions.SSLError as error:
         raise FetchError(
-            f"{url} cannot be trusted ({_cause(error)}): check the clock, the proxy, and the certificates that "
+            f"{url} cannot be trusted ({innermost(error)}): check the clock, the proxy, and the certificates that "
             "REQUESTS_CA_BUNDLE names"
         ) from error
     except requests.ReadTimeout as error:
@@ -85,18 +82,9 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], patien
     except requests.ConnectionError as error:
         broken = bool(error.args) and isinstance(error.args[0], ProtocolError)
         kind = TransientError if broken else NoConnectionError
-        raise kind(_cause(error)) from error
+        raise kind(innermost(error)) from error
     except requests.RequestException as error:
-        raise FetchError(f"{url} cannot be asked for ({_cause(error)}): check the URL") from error
-
-
-def _cause(error: BaseException) -> str:
-    """What the innermost error says; libraries wrap theirs several times."""
-    while True:
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-        if not isinstance(inner, BaseException):
-            return first_line(error)
-        error = inner
+        raise FetchError(f"{url} cannot be asked for ({innermost(error)}): check the URL") from error
 
 
 def _check_status(response: requests.Response, url: str, part: PartialFile) -> None:
@@ -147,7 +135,7 @@ def _chunks(response: requests.Response, patience: Patience) -> Iterator[bytes]:
         except ReadTimeoutError as error:
             raise TransientError(f"nothing came for {patience.silence_s:g} s") from error
         except (HTTPError, OSError) as error:
-            raise TransientError(f"the connection broke ({_cause(error)})") from error
+            raise TransientError(f"the connection broke ({innermost(error)})") from error
         if not chunk:
             return
         yield chunk

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pickletools
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The first pickle: the number 0x1950a86a20f9469cfc6c."""
@@ -66,17 +66,17 @@ def _storage_kinds(file: BinaryIO) -> dict[str, str]:
     A persistent id is the tuple ('storage', class, key, device, elements, view).
     """
     kinds: dict[str, str] = {}
-    memory: dict[int, str] = {}
+    memory: dict[Any, str] = {}
     latest, since_mark = "", list[str]()
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name in _MEMORISE:
-            memory[int(argument)] = latest
+            memory[argument] = latest
             continue
         latest = ""
         if opcode.name in _STRINGS:
             latest = str(argument)
         elif opcode.name in _RECALL:
-            latest = memory.get(int(argument), "")
+            latest = memory.get(argument, "")
         elif opcode.name == "MARK":
             since_mark = []
         elif opcode.name == "BINPERSID" and since_mark[:1] == ["storage"] and len(since_mark) > 2:

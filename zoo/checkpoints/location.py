@@ -50,7 +50,10 @@ def locate(card: ModelCard) -> Location:
     url = card.checkpoint.url
     if not url:
         raise FetchError(f"no checkpoint of {card.name} was ever published: use weights='probe', or your own file")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise FetchError(f"the card of {card.name} states {url!r}, which is no URL ({error}); mend the card") from error
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise FetchError(f"the card of {card.name} states {url!r}, which is no URL of a file; mend the card")
     if parts.hostname == _DRIVE_HOST and (found := _DRIVE_FILE.match(parts.path)):

@@ -14,8 +14,15 @@ _CHUNK_BYTES = 1 << 22
 
 
 def mirror_folder(mirror: str) -> Path | None:
-    """The folder that a mirror is; None where it is a URL."""
-    parts = urlsplit(mirror)
+    """The folder that a mirror is; None where it is a URL.
+
+    Raises:
+        FetchError: it is neither.
+    """
+    try:
+        parts = urlsplit(mirror)
+    except ValueError as error:
+        raise FetchError(f"the mirror {mirror!r} is no URL ({error}): give a folder or a URL") from error
     if parts.scheme in ("http", "https"):
         return None
     return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()
@@ -51,9 +58,11 @@ def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, listene
     with explained(part.path):
         part.path.parent.mkdir(parents=True, exist_ok=True)
         done_bytes = 0
-        with source.open("rb") as opened, part.path.open("wb") as file:
-            listener.started(part.target.name, 0, source.stat().st_size)
-            while chunk := opened.read(_CHUNK_BYTES):
-                done_bytes += file.write(chunk)
-                listener.advanced(done_bytes)
-    listener.finished()
+        try:
+            with source.open("rb") as opened, part.path.open("wb") as file:
+                listener.started(part.target.name, 0, source.stat().st_size)
+                while chunk := opened.read(_CHUNK_BYTES):
+                    done_bytes += file.write(chunk)
+                    listener.advanced(done_bytes)
+        finally:
+            listener.finished()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -11,9 +12,13 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
+import zoo
 from tests.fakes import release_server as replies
 from tests.fakes.checkpoints import checkpoint_bytes, files_under
+from zoo.checkpoints.location import locate
 from zoo.cli import main
 
 MODEL = "regnet/RegNetX-200MF"
@@ -52,7 +57,7 @@ def test_what_can_be_had_is_had(server, tmp_path, capsys):
     assert said.out.startswith(f"{MODEL}  ")
     assert "regnet/RegNetX-400MF: http://127.0.0.1" in said.err
     summary = said.err.splitlines()[-1]
-    assert summary.endswith("; 1 were never published; 1 could not be had: regnet/RegNetX-400MF")
+    assert summary.endswith("; 1 had none published; 1 could not be had: regnet/RegNetX-400MF")
     assert PLACE in lock.read_text()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.suffix == ".toml") == []
 
@@ -143,17 +148,41 @@ def test_two_processes_fetch_the_same_file_once(server, tmp_path):
     assert files_under(tmp_path / "checkpoints") == [PLACE, "lock.toml"]
 
 
+def test_whoever_waits_goes_on_where_the_first_was_killed(server, tmp_path):
+    server.files[f"/{PLACE}"] = LARGE
+    server.script(f"/{PLACE}", replies.stops(0.5), rest_of_one)
+    arguments = ["fetch", MODEL, "--mirror", server.address, "--cache-dir", str(tmp_path)]
+    first = start(*arguments)
+    wait_for_part(first, tmp_path)
+    second = start(*arguments)
+    for line in second.stderr:
+        if "another process works on" in line:
+            break
+    first.kill()
+    said, problems = second.communicate(timeout=60)
+    first.communicate()
+    assert second.returncode == 0, problems
+    assert PLACE in said
+    assert len(server.requests) == 2
+    assert (tmp_path / "checkpoints" / PLACE).read_bytes() == LARGE
+
+
+def wait_for_part(process, cache):
+    """Until a good part of the file is there."""
+    part = cache / "checkpoints" / f"{PLACE}.part"
+    pause = threading.Event()
+    while not part.exists() or part.stat().st_size < len(LARGE) // 4:
+        assert process.poll() is None
+        pause.wait(0.02)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_was_begun_is_gone_on_with(server, tmp_path, number):
     server.files[f"/{PLACE}"] = LARGE
     server.script(f"/{PLACE}", replies.stops(0.5))
     arguments = ["fetch", MODEL, "--mirror", server.address, "--cache-dir", str(tmp_path)]
     process = start(*arguments)
-    part = tmp_path / "checkpoints" / f"{PLACE}.part"
-    pause = threading.Event()
-    while not part.exists() or part.stat().st_size < len(LARGE) // 4:
-        assert process.poll() is None
-        pause.wait(0.02)
+    wait_for_part(process, tmp_path)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == (-number if number == signal.SIGKILL else 130)
@@ -176,6 +205,7 @@ def rest_of_one(handler, data):
 
 _SMALL_DISK = """
 import resource, sys
+from zoo.checkpoints.location import locate
 from zoo.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 sys.exit(main(sys.argv[1:]))
@@ -194,13 +224,6 @@ def test_a_disk_that_fills_up(server, tmp_path):
 
 def test_the_hub_of_the_environment(server, tmp_path):
     """HF_ENDPOINT names another Hub, as for everything else that uses it."""
-    from safetensors.torch import save
-
-    from zoo.checkpoints.location import locate
-    import hashlib
-    import torch
-    import zoo
-
     data = save({"a": torch.ones(3)})
     repository = locate(zoo.card("efficientnet_b1")).identifier
     facts = {"X-Repo-Commit": "c" * 40, "X-Linked-Etag": f'"{hashlib.sha256(data).hexdigest()}"'}

@@ -29,7 +29,7 @@ def url(server):
 
 
 def test_a_model_that_was_never_published(settings):
-    with pytest.raises(FetchError, match="no checkpoint of efficientnet_x/.* was ever published"):
+    with pytest.raises(FetchError, match=r"no checkpoint of efficientnet_x/.* was ever published"):
         fetch(zoo.card("efficientnet_x/efficientnet-x-b0"), settings)
 
 
@@ -38,7 +38,7 @@ def test_the_digest_in_the_files_name_holds(url, card_of, settings):
 
 
 def test_another_digest_than_the_release_states(url, card_of, settings):
-    with pytest.raises(FetchError, match="the release states a SHA-256 that begins 528c19ca.*not kept") as caught:
+    with pytest.raises(FetchError, match=r"the release states a SHA-256 that begins 528c19ca.*not kept") as caught:
         fetch(card_of(url, sha256_prefix="528c19ca"), settings)
     assert SHA256 in str(caught.value)
     assert url in str(caught.value)
@@ -48,7 +48,7 @@ def test_another_digest_than_the_release_states(url, card_of, settings):
 def test_a_cached_file_that_was_damaged_is_told(url, card_of, settings):
     path = fetch(card_of(url), settings).path
     path.write_bytes(DATA[:-1] + b"x")
-    with pytest.raises(FetchError, match="Remove the file and fetch again") as caught:
+    with pytest.raises(FetchError, match=r"Remove the file and fetch again") as caught:
         fetch(card_of(url), settings)
     for named in (str(path), url, SHA256, hashlib.sha256(path.read_bytes()).hexdigest(), "lock.toml"):
         assert named in str(caught.value)
@@ -61,7 +61,7 @@ def test_a_release_that_changed_since_it_was_locked(url, card_of, settings, serv
     fetch(card_of(url), dataclasses.replace(settings, lock=lock))
     server.files[PATH] = checkpoint_bytes(seed=1)
     elsewhere = dataclasses.replace(settings, cache_dir=tmp_path / "elsewhere", lock=lock)
-    with pytest.raises(FetchError, match="remove its line from that lock file") as caught:
+    with pytest.raises(FetchError, match=r"remove its line from that lock file") as caught:
         fetch(card_of(url), elsewhere)
     for named in (str(lock), url, SHA256, hashlib.sha256(server.files[PATH]).hexdigest()):
         assert named in str(caught.value)
@@ -72,7 +72,7 @@ def test_a_file_of_the_cache_is_held_against_a_teams_lock(url, card_of, settings
     fetch(card_of(url), settings)
     lock = tmp_path / "team.toml"
     lock.write_text(f'version = 1\n[sha256]\n"{url}" = "{"0" * 64}"\n')
-    with pytest.raises(FetchError, match=f"team.toml states the SHA-256 {'0' * 64}"):
+    with pytest.raises(FetchError, match=rf"team.toml states the SHA-256 {'0' * 64}"):
         fetch(card_of(url), dataclasses.replace(settings, lock=lock))
 
 
@@ -106,8 +106,15 @@ def test_a_member_that_was_removed_is_unpacked_again(archive, settings, server):
 def test_a_member_that_was_damaged_is_told(archive, settings):
     path = fetch(archive, settings).path
     path.write_bytes(b"damaged")
-    with pytest.raises(FetchError, match=f"#{MEMBER},.*Remove the file"):
+    with pytest.raises(FetchError, match=rf"#{MEMBER},.*Remove the file"):
         fetch(archive, settings)
+
+
+def test_a_member_that_no_digest_vouches_for_is_unpacked_anew(archive, settings, tmp_path):
+    path = fetch(archive, settings).path
+    path.write_bytes(checkpoint_bytes(seed=1))
+    found = fetch(archive, dataclasses.replace(settings, lock=tmp_path / "team.toml"))
+    assert (found.path.read_bytes(), found.sha256) == (DATA, SHA256)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +140,14 @@ def test_an_archive_whose_member_was_damaged_on_the_way(archive, settings, serve
     data = bytearray(server.files["/lanet/zip"])
     data[len(data) // 2] ^= 0xFF
     server.files["/lanet/zip"] = bytes(data)
-    with pytest.raises(FetchError, match="damaged archive"):
+    with pytest.raises(FetchError, match=r"damaged archive"):
         fetch(archive, settings)
     assert files_under(settings.folder) == []
 
 
 def test_without_a_network_the_cache_still_serves(url, card_of, settings, server):
     offline = dataclasses.replace(settings, offline=True)
-    with pytest.raises(FetchError, match="not in the cache.*no network.*--mirror") as caught:
+    with pytest.raises(FetchError, match=r"not in the cache.*no network.*--mirror") as caught:
         fetch(card_of(url), offline)
     assert str(settings.folder) in str(caught.value)
     assert server.requests == []
@@ -152,6 +159,17 @@ def test_what_is_cached(url, card_of, settings):
     assert cached_path(card_of(url), settings) is None
     path = fetch(card_of(url), settings).path
     assert cached_path(card_of(url), settings) == path
+
+
+def test_what_was_put_into_the_cache_by_hand_is_looked_at(url, card_of, settings):
+    path = fetch(card_of(url), settings).path
+    settings.lock_path.unlink()
+    assert fetch(card_of(url), settings).sha256 == SHA256
+    settings.lock_path.unlink()
+    path.write_bytes(b"<html><title>Sign in</title></html>")
+    with pytest.raises(FetchError, match=r"is an HTML page that says 'Sign in'. Remove the file and fetch again"):
+        fetch(card_of(url), settings)
+    assert not settings.lock_path.exists()
 
 
 def test_a_full_disk_is_told_and_gone_on_from(url, card_of, settings, server, monkeypatch):
@@ -179,7 +197,7 @@ def test_a_full_disk_is_told_and_gone_on_from(url, card_of, settings, server, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(PartialFile, "open", lambda self, *arguments: Full(opened(self, *arguments)))
-        with pytest.raises(FetchError, match="no space left to write .*free some and run the same again"):
+        with pytest.raises(FetchError, match=r"no space left to write .*free some and run the same again"):
             fetch(card_of(url), settings)
     assert fetch(card_of(url), settings).sha256 == SHA256
     assert server.asked(PATH)[-1]["Range"] == "bytes=1000-"
@@ -187,7 +205,7 @@ def test_a_full_disk_is_told_and_gone_on_from(url, card_of, settings, server, mo
 
 def test_a_cache_that_cannot_be_made(url, card_of, settings, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FetchError, match="cannot use .*file.*--cache-dir"):
+    with pytest.raises(FetchError, match=r"cannot use .*file.*--cache-dir"):
         fetch(card_of(url), dataclasses.replace(settings, cache_dir=tmp_path / "file" / "cache"))
 
 

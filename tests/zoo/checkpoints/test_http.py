@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import socket
 
 import pytest
@@ -97,8 +98,8 @@ def test_a_part_that_is_whole_already_is_not_asked_for_again(released, settings,
     # Killed after the last byte, before the file was moved into place.
     found = fetch(released, settings)
     found.path.rename(found.path.with_name("regnet.pyth.part"))
-    note = '{"url": "%s", "etag": "x", "last_modified": "", "total_bytes": %d}' % (found.url, len(DATA))
-    found.path.with_name("regnet.pyth.part.json").write_text(note)
+    note = {"url": found.url, "etag": "x", "last_modified": "", "total_bytes": len(DATA)}
+    found.path.with_name("regnet.pyth.part.json").write_text(json.dumps(note))
     assert fetch(released, settings).path.read_bytes() == DATA
     assert len(server.requests) == 1
 
@@ -109,7 +110,7 @@ def test_a_server_that_cuts_every_answer_is_given_up(released, settings, server)
 
 
 def test_progress_counts_as_no_failure(server, card_of, settings):
-    data = checkpoint_bytes(values=2_000_000)
+    data = checkpoint_bytes(values=4_000_000)
     server.files[PATH] = data
     # Each answer brings a sixth of what is left: more attempts than patience has, and each brings a megabyte.
     server.script(PATH, *[replies.cut_rest(0.17)] * 4, replies.well)
@@ -117,6 +118,14 @@ def test_progress_counts_as_no_failure(server, card_of, settings):
     found = fetch(card_of(server.url(PATH)), dataclasses.replace(settings, patience=patient))
     assert found.path.read_bytes() == data
     assert len(server.requests) == 5
+
+
+def test_beginning_anew_is_no_progress(server, card_of, settings):
+    server.files[PATH] = checkpoint_bytes(values=1_000_000)
+    # Megabytes in each attempt, none of which can be continued.
+    server.script(PATH, *[replies.announced(lambda length: length + 10)] * 6, replies.well)
+    refused(card_of(server.url(PATH)), settings, "tried 3 times")
+    assert len(server.requests) == 3
 
 
 def test_a_file_that_changes_between_two_attempts_is_fetched_anew(released, settings, server):
@@ -256,6 +265,12 @@ def test_nobody_at_home(card_of, settings):
 def test_no_such_host(card_of, settings):
     card = card_of("http://no-such-host.invalid/model.pth")
     assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
+
+
+def test_a_server_that_cannot_be_trusted(server, card_of, settings):
+    # Speaks no TLS, where TLS is asked for.
+    card = card_of(server.url(PATH).replace("http://", "https://"))
+    refused(card, settings, "cannot be trusted.*REQUESTS_CA_BUNDLE")
 
 
 def test_the_servers_wait_is_kept_within_limits(released, settings, server):

@@ -77,7 +77,7 @@ def test_paths_stay_below_their_folder(at, url, path):
     assert str(found.path) == (path or url.removeprefix("https://"))
 
 
-@pytest.mark.parametrize("url", ["ftp://h/a", "h/a", "https:///a", "https://h", "https://h/"])
+@pytest.mark.parametrize("url", ["ftp://h/a", "h/a", "https:///a", "https://h", "https://h/", "https://[h/a"])
 def test_what_is_no_url_of_a_file(at, url):
-    with pytest.raises(FetchError, match="regnet/RegNetX-200MF.*mend the card"):
+    with pytest.raises(FetchError, match=r"regnet/RegNetX-200MF.*mend the card"):
         locate(at(url))

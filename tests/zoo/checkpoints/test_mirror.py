@@ -84,37 +84,37 @@ def test_a_copied_cache_serves_every_kind_of_release(card_of, settings, server, 
 
 def test_a_file_that_the_folder_lacks(card, settings, tmp_path):
     (tmp_path / "mirror").mkdir()
-    with pytest.raises(FetchError, match="holds no dl.fbaipublicfiles.com") as caught:
+    with pytest.raises(FetchError, match=r"holds no dl.fbaipublicfiles.com") as caught:
         fetch(card, dataclasses.replace(settings, mirror=str(tmp_path / "mirror")))
     assert URL in str(caught.value)
     assert files_under(settings.folder) == []
 
 
 def test_a_folder_that_is_not_there(card, settings, tmp_path):
-    with pytest.raises(FetchError, match="no folder.*`checkpoints`"):
+    with pytest.raises(FetchError, match=r"no folder.*`checkpoints`"):
         fetch(card, dataclasses.replace(settings, mirror=str(tmp_path / "mirror")))
 
 
 def test_a_file_that_the_url_lacks(card, settings, server):
-    with pytest.raises(FetchError, match="404"):
+    with pytest.raises(FetchError, match=r"404"):
         fetch(card, dataclasses.replace(settings, mirror=server.address))
 
 
 def test_a_url_without_a_network(card, settings, server):
-    with pytest.raises(FetchError, match="no network is to be used"):
+    with pytest.raises(FetchError, match=r"no network is to be used"):
         fetch(card, dataclasses.replace(settings, mirror=server.address, offline=True))
     assert server.requests == []
 
 
 def test_a_mirror_is_held_against_the_releases_digest(card_of, settings, folder):
     card = card_of(URL, sha256_prefix="528c19ca")
-    with pytest.raises(FetchError, match="the release states a SHA-256 that begins 528c19ca"):
+    with pytest.raises(FetchError, match=r"the release states a SHA-256 that begins 528c19ca"):
         fetch(card, dataclasses.replace(settings, mirror=str(folder)))
 
 
 def test_a_mirror_with_a_pointer_instead_of_the_file(card, settings, folder):
     (folder / PLACE).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")
-    with pytest.raises(FetchError, match="what .*mirror sent for .* is a Git LFS pointer"):
+    with pytest.raises(FetchError, match=r"what .*mirror sent for .* is a Git LFS pointer"):
         fetch(card, dataclasses.replace(settings, mirror=str(folder)))
     assert files_under(settings.folder) == []
 
@@ -124,3 +124,9 @@ def test_a_mirror_is_held_against_the_lock_file(card, settings, folder, tmp_path
     lock.write_text(f'version = 1\n[sha256]\n"{URL}" = "{"0" * 64}"\n')
     with pytest.raises(FetchError, match=hashlib.sha256(DATA).hexdigest()):
         fetch(card, dataclasses.replace(settings, mirror=str(folder), lock=lock))
+
+
+@pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a"])
+def test_what_is_no_mirror(card, settings, mirror):
+    with pytest.raises(FetchError, match="URL"):
+        fetch(card, dataclasses.replace(settings, mirror=mirror))
