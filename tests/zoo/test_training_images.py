@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo.errors import WeightsError
-from zoo.training_images import TrainingImages
+from zoo.training_images import TrainingImages, _augmentation
 
 PREPROCESSING = zoo.card("alphanet/a0").preprocessing
 
@@ -119,3 +119,19 @@ def test_the_probe_needs_no_images(folder):
     model = zoo.load("alphanet/a0", calibration_images=folder)
     assert model.recalibrated is None
     assert model.weights_sha256() == zoo.load("alphanet/a0").weights_sha256()
+
+
+def test_the_augmentation_is_the_releases_variant():
+    """Facts of AttentiveNAS data/auto_augment_tf.py, where they are not those of timm's own v0."""
+    crop, flip, automatic = _augmentation().transforms
+    assert (crop.size, crop.scale, crop.interpolation.value) == ((224, 224), (0.08, 1.0), "bicubic")
+    assert flip.p == 0.5
+    steps = [step for pair in automatic.policy for step in pair]
+    assert len(automatic.policy) == 25
+    assert {step.magnitude_std for step in steps} == {0.5}
+    assert {step.kwargs["fillcolor"] for step in steps} == {(124, 116, 104)}
+    assert {len(step.kwargs["resample"]) for step in steps} == {3}
+    posterising = [step for step in steps if step.name.startswith("Posterize")]
+    assert {step.name for step in posterising} == {"PosterizeOriginal"}
+    assert {step.level_fn(0, {})[0] for step in posterising} == {4}
+    assert {step.level_fn(10, {})[0] for step in posterising} == {8}
