@@ -52,3 +52,18 @@ def test_a_folder_without_images_to_recalibrate_on_is_refused(tmp_path: Path) ->
 def test_settings_can_be_written_as_json() -> None:
     asked = request.RunRequest(models=("a",), weights=request.RELEASED, weights_lock=Path("checkpoints.lock.toml"))
     assert json.loads(json.dumps(asked.settings()))["weights_lock"] == "checkpoints.lock.toml"
+
+
+def test_original_code_is_asked_of_every_model() -> None:
+    wanted = request.RunRequest(models=("gpunet",), implementation="release")
+    wanted.check()
+    assert {one.implementation for one in wanted.conversions()} == {"release"}
+    assert {one.implementation for one in request.RunRequest(models=("gpunet",)).conversions()} == {"own"}
+
+
+def test_original_code_of_what_has_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HarnessError, match="--implementation release: mine:build has no release"):
+        request.RunRequest(own_models=("mine:build",), implementation="release").check()
+    monkeypatch.setattr(releases.pins, "all_sources", dict)
+    with pytest.raises(HarnessError, match="--implementation release: no original code is known of source 'gpunet'"):
+        request.RunRequest(models=("gpunet",), implementation="release").check()
