@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zoo.preprocessing.decoding import Decoded
 from zoo.preprocessing.separable import interpolate, linear_taps
+from zoo.preprocessing.sizes import resized_size
 
 if TYPE_CHECKING:
     from zoo.preprocessing.resampling import Resampling
@@ -26,13 +27,3 @@ def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]
     columns = linear_taps(decoded.width_px, width, left, left + facts.crop_px)
     rows = linear_taps(decoded.height_px, height, top, top + facts.crop_px)
     return interpolate(decoded.pixels, first=(1, columns), then=(0, rows))
-
-
-def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
-    """Width and height once the shorter side is `shorter` pixels; the longer one is rounded down.
-
-    Not always torchvision's: the ratio is rounded to float64 before it is multiplied.
-    """
-    if width < height:
-        return shorter, math.floor(height / width * shorter)
-    return math.floor(width / height * shorter), shorter

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from zoo.preprocessing.decoding import Decoded, pillow_image
 from zoo.preprocessing.errors import UnreadableImageError
+from zoo.preprocessing.sizes import resized_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,13 +35,6 @@ def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
     # Python's round, as torchvision's: halves go to the even number.
     left, top = round((width - facts.crop_px) / 2), round((height - facts.crop_px) / 2)
     return _pixels(resized.crop((left, top, left + facts.crop_px, top + facts.crop_px)))
-
-
-def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
-    """Width and height once the shorter side is `shorter` pixels; the longer one is rounded down."""
-    if width <= height:
-        return shorter, shorter * height // width
-    return shorter * width // height, shorter
 
 
 def crop_then_resize(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.preprocessing import UnreadableImageError, pipeline
-from zoo.preprocessing.pillow import resized_size
+from zoo.preprocessing import Decoded, UnreadableImageError, pipeline
+from zoo.preprocessing.sizes import resized_size
 
 torch = pytest.importorskip("torch")
 transforms = pytest.importorskip("torchvision.transforms")
@@ -114,13 +114,7 @@ def test_lanet_takes_cifars_images_as_they_are(picture):
 
 def test_an_image_too_narrow_to_resize_is_told():
     with pytest.raises(UnreadableImageError, match=r"1 x 3000 pixels would be resized to 256 x 768000"):
-        made(zoo.card("fbnet/fbnet_a"), _line(3000))
-
-
-def _line(height):
-    from zoo.preprocessing import Decoded
-
-    return Decoded(np.zeros((height, 1, 3), np.uint8))
+        made(zoo.card("fbnet/fbnet_a"), Decoded(np.zeros((3000, 1, 3), np.uint8)))
 
 
 def test_the_longer_side_is_rounded_as_torchvision_rounds_it():

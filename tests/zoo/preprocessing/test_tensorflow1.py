@@ -61,3 +61,13 @@ def test_tensorflow_decodes_jpegs_to_nearly_the_same_pixels(kind, encoded, tenso
     exact = tensorflow.io.decode_jpeg(encoded[kind], channels=3, dct_method="INTEGER_ACCURATE").numpy()
     np.testing.assert_array_equal(ours, exact)
     assert 0 < np.abs(ours - default).max() <= 24
+
+
+@pytest.mark.parametrize("kind", ["JPEG, chroma whole", "JPEG, chroma in quarters"])
+def test_tensorflow_decodes_a_crop_as_it_decodes_the_whole_but_for_the_edge(kind, encoded, tensorflow):
+    """The release decodes the crop only; halved chroma is interpolated from pixels that then are not there."""
+    exact = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
+    whole = decode(encoded[kind]).pixels[4:56, 19:72]
+    part = tensorflow.io.decode_and_crop_jpeg(encoded[kind], [4, 19, 52, 53], **exact).numpy()
+    np.testing.assert_array_equal(whole[:, :-1], part[:, :-1])
+    assert np.array_equal(whole, part) == (kind == "JPEG, chroma whole")
