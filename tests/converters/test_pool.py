@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import subprocess
 import sys
+import time
+import types
 
 import pytest
 
 import zoo
 from converters import servers
-from converters.pool import PoolSettings, convert_many
+from converters.pool import PoolSettings, _Job, convert_many
 from converters.request import ConversionRequest
 
 SOURCE = """
@@ -198,3 +201,14 @@ def test_original_code_that_is_not_here_is_answered_with_the_command_that_fetche
     (conversion,) = convert_many([request], tmp_path, PoolSettings(workers=1))
     assert conversion.status == "unsupported"
     assert conversion.reason.endswith("fetch it with: python -m zoo fetch --sources gpunet")
+
+
+def test_a_recalibration_has_time_of_its_own(tmp_path):
+    process = types.SimpleNamespace(pid=os.getpid())
+    settings = PoolSettings(timeout_s=10.0, recalibration_timeout_s=100.0, memory_limit_mib=1 << 20)
+    plain = ConversionRequest("alphanet/a0")
+    recalibrated = dataclasses.replace(plain, recalibration_images=tmp_path)
+    started = time.monotonic() - 50.0
+    verdicts = [_Job(one, None, process, started).over_limits(settings) for one in (plain, recalibrated)]
+    assert verdicts == [("timeout", "not converted within 10 s (--conversion-timeout)"), None]
+    assert _Job(recalibrated, None, process, started - 100.0).over_limits(settings)[0] == "timeout"

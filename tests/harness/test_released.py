@@ -95,3 +95,21 @@ def test_a_missing_package_is_named(mirror: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("zoo.checkpoints.batch.fetch_many", without)
     with pytest.raises(HarnessError, match=r"--weights auto needs filelock, .*pip install 'baseline-zoo\[weights\]'"):
         with_weights(asked("auto", mirror), tmp_path / "cache", lambda _: None)
+
+
+def test_a_conversion_goes_on_with_the_models_that_can_be_had(
+    mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli import main
+
+    models = f"{PUBLISHED},efficientnet_x/efficientnet-x-b0"
+    places = ["--mirror", str(mirror), "--cache-dir", str(tmp_path / "cache")]
+    asked = ["convert", "--models", models, "--weights", "released", "--exporter", "torchscript", *places]
+    assert main(asked) == 1
+    printed = capsys.readouterr()
+    ends = dict(line.split("\t") for line in printed.out.splitlines())
+    assert ends["efficientnet_x/efficientnet-x-b0"] == "unsupported"
+    assert Path(ends[PUBLISHED]).is_file()
+    assert "1 of 2 models have no weights: 1 were never published" in printed.err
+    assert main([*asked, "--models", "regnet/RegNetY-200MF"]) == 1
+    assert "from the cache" in capsys.readouterr().err

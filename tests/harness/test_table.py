@@ -102,3 +102,13 @@ def test_rows_of_another_schema_version_are_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"results\.csv"):
         load_rows(tmp_path / "results.csv")
+
+
+def test_a_file_of_an_earlier_version_is_told_by_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("model,weights,schema_version\nregnet/RegNetX-200MF,probe,2\n", encoding="utf-8")
+    with pytest.raises(
+        StorageError,
+        match=rf"columns of schema version {SCHEMA_VERSION} \(it has those of 2\): missing .*checkpoint_sha256",
+    ):
+        load_rows(path)
