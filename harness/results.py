@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from harness.accuracy.journal import AccuracyJournal
 from harness.accuracy.result import AccuracyResult
 from harness.locking import HOLDER_NAME, LOCK_NAME, RunLock
 from harness.rows import Row, RunFacts, build_row
@@ -42,7 +43,6 @@ from harness.trial import TrialResult
 
 SERIES_NAME = "series.json"
 TRIALS_NAME = "trials.jsonl"
-ACCURACY_NAME = "accuracy.jsonl"
 SAMPLES_NAME = "samples"
 RESULTS_NAME = "results.csv"
 
@@ -75,9 +75,7 @@ class RunDirectory:
         self._lock = lock
         self._series = _load_series(path / SERIES_NAME)
         self._trials = _trials_by_series(self._journal.entries, path / TRIALS_NAME)
-        self._accuracy_journal = Journal(path / ACCURACY_NAME) if (path / ACCURACY_NAME).is_file() else None
-        entries = self._accuracy_journal.entries if self._accuracy_journal else []
-        self._accuracy = _newest_accuracy(entries, path / ACCURACY_NAME)
+        self._accuracy = AccuracyJournal(path)
         self._rows: dict[str, Row] = {}
         self._lines: dict[str, str] = {}
 
@@ -129,8 +127,7 @@ class RunDirectory:
     def close(self) -> None:
         """Give the directory back; everything is on disk already. A second call does nothing."""
         self._journal.close()
-        if self._accuracy_journal is not None:
-            self._accuracy_journal.close()
+        self._accuracy.close()
         self._lock.release()
 
     def __enter__(self) -> RunDirectory:
@@ -178,7 +175,8 @@ class RunDirectory:
             series[facts.key] = facts
         replaced = {_place(facts) for facts in series.values()}
         for key, facts in self._series.items():
-            measured = key in self._trials or (key in self._accuracy and self._accuracy[key].measured)
+            evaluated = self._accuracy.newest(key)
+            measured = key in self._trials or (evaluated is not None and evaluated.measured)
             if key not in series and (measured or _place(facts) not in replaced):
                 series[key] = facts
         replace_json(self.path / SERIES_NAME, [facts.to_json() for facts in series.values()])
@@ -214,7 +212,7 @@ class RunDirectory:
 
     def accuracy(self, series_key: str) -> AccuracyResult | None:
         """The newest evaluation of a series; None where there was none."""
-        return self._accuracy.get(series_key)
+        return self._accuracy.newest(series_key)
 
     def record_accuracy(self, series_key: str, result: AccuracyResult) -> None:
         """Store an evaluation, unless it is the one that is stored. results.csv then shows it.
@@ -225,12 +223,8 @@ class RunDirectory:
         """
         if series_key not in self._series:
             raise ValueError(f"no series {series_key} in this run; call set_series first")
-        if self._accuracy.get(series_key) == result:
+        if not self._accuracy.record(series_key, result):
             return
-        if self._accuracy_journal is None:
-            self._accuracy_journal = Journal(self.path / ACCURACY_NAME)
-        self._accuracy_journal.append({"series": series_key, "result": result.to_json()})
-        self._accuracy[series_key] = result
         self._rows.pop(series_key, None)
         self._lines.pop(series_key, None)
         self._write_results()
@@ -247,7 +241,7 @@ class RunDirectory:
                 threads=None if self.info.environment.get("accelerator") else self.info.environment.get("threads"),
                 seed=self.info.seed,
             )
-            self._rows[key] = build_row(self._series[key], self.trials(key), run, self._accuracy.get(key))
+            self._rows[key] = build_row(self._series[key], self.trials(key), run, self._accuracy.newest(key))
         return self._rows[key]
 
     def _write_results(self) -> None:
@@ -341,12 +335,3 @@ def _trials_by_series(entries: list[dict[str, Any]], path: Path) -> dict[str, li
                 "trial measured again, or give another --output."
             ) from error
     return trials
-
-
-def _newest_accuracy(entries: list[dict[str, Any]], path: Path) -> dict[str, AccuracyResult]:
-    try:
-        return {entry["series"]: AccuracyResult.from_json(entry["result"]) for entry in entries}
-    except (KeyError, TypeError) as error:
-        raise StorageError(
-            f"{path} is damaged ({error!r}). Remove it and repeat the evaluation: what the networks named is kept."
-        ) from error

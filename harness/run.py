@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import statistics as standard_statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,17 +19,15 @@ from harness.environment import collect
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.settings import GpuSettings
-from harness.launcher import run_trial
-from harness.plan import PlannedTrial, measurable, settled, trials_of_round
+from harness.plan import measurable
 from harness.progress import Progress, minutes_text
 from harness.released import with_weights
 from harness.request import RunRequest
 from harness.results import RunDirectory
+from harness.rounds import Rounds
 from harness.rows import Row
 from harness.run_info import RUN_INFO_NAME, load_run_info
 from harness.series import SeriesFacts
-from harness.storage import explained
-from harness.trial import TrialJob, TrialResult
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
@@ -128,13 +125,6 @@ def _conversion_line(conversion: Conversion) -> str:
     return f"{name}: {conversion.seconds:.1f} s, agrees with the {whom} to {error:.0e}"
 
 
-def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
-    name = trial.series.model
-    if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
-        return f"{name}: {result.status}: {result.reason}"
-    return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"
-
-
 def build_engines(
     request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, say: Say
 ) -> list[SeriesFacts]:
@@ -171,77 +161,6 @@ def _build_line(model: str, built: BuildResult) -> str:
     if built.status != "ok" or built.build_s is None:
         return f"{model}: {built.status}: {built.reason}"
     return f"{model}: in the cache" if built.cached else f"{model}: {built.build_s:.1f} s"
-
-
-class Run:
-    """The measuring part of a run over one run directory."""
-
-    def __init__(
-        self, request: RunRequest, directory: RunDirectory, reference_path: Path, cache_dir: Path, threads: int
-    ) -> None:
-        self._request = request
-        self._directory = directory
-        self._reference = reference_path
-        self._cache_dir = cache_dir
-        self._threads = threads
-        self._started = time.monotonic()
-        self._trial_seconds: list[float] = []
-
-    def measure(self, series: list[SeriesFacts], started: float) -> bool:
-        """Rounds until every series is settled, the rounds are made, or the budget is spent.
-
-        Args:
-            series: what to measure.
-            started: `time.monotonic()` when the budget began.
-
-        Returns:
-            Whether the budget ended it.
-        """
-        for round_ in range(self._request.rounds):
-            pending = [
-                trial
-                for trial in trials_of_round(series, self._directory.trials_done(), self._directory.seed, round_)
-                if round_ == 0 or not self._settled(trial.series)
-            ]
-            if not pending:
-                continue
-            with Progress(f"round {round_ + 1}", len(pending)) as progress:
-                for trial in pending:
-                    if round_ > 0 and self._over_budget(started):
-                        return True
-                    result = self._trial(trial)
-                    progress.step(_trial_line(trial, result), problem=result.status != "ok")
-        return False
-
-    def _settled(self, series: SeriesFacts) -> bool:
-        return settled(self._directory.trials(series.key), self._request.half_width_percent)
-
-    def _over_budget(self, started: float) -> bool:
-        typical = standard_statistics.median(self._trial_seconds) if self._trial_seconds else 0.0
-        return time.monotonic() - started + typical > self._request.budget_s
-
-    def _trial(self, trial: PlannedTrial) -> TrialResult:
-        began = time.monotonic()
-        series = trial.series
-        job = TrialJob(
-            artifact=series.artifact_path,
-            artifact_sha256=series.artifact_sha256,
-            reference=str(self._reference),
-            backend=series.backend,
-            precision=series.precision,
-            batch=series.batch,
-            threads=self._threads,
-            timing=self._request.timing,
-            seed=self._directory.seed,
-            samples=str(self._directory.samples_path(series.key, trial.round)),
-            cache_dir=str(self._cache_dir),
-            gpu=self._request.gpu,
-        )
-        with explained(self._directory.path):
-            result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
-        self._directory.append(series.key, trial.round, result)
-        self._trial_seconds.append(time.monotonic() - began)
-        return result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -334,8 +253,8 @@ def execute(
     started = time.monotonic()
     images = accuracy.open() if accuracy is not None else None
     with prepared(request, output, cache_dir, resume, say) as ready:
-        run = Run(request, ready.directory, ready.reference_path, cache_dir, ready.threads)
-        by_budget = run.measure(measurable(ready.series), started)
+        rounds = Rounds(request, ready.directory, ready.reference_path, cache_dir, ready.threads)
+        by_budget = rounds.measure(measurable(ready.series), started)
         evaluated = None
         if accuracy is not None and images is not None:
             # Not at the top: a machine that only measures has neither the zoo nor what reads images.

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from harness.accuracy.errors import AccuracyError
+from harness.accuracy.journal import ACCURACY_NAME, read_results
 from harness.accuracy.predictions import PredictionTable, read_predictions
 from harness.accuracy.result import AccuracyResult
 from harness.accuracy.statistics import PairedDifference, paired_difference
 from harness.comparison.multiplicity import holm
-from harness.results import ACCURACY_NAME, SERIES_NAME
+from harness.results import SERIES_NAME
 from harness.series import SeriesFacts
-from harness.storage import explained, parse_journal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,19 +69,17 @@ def read_evaluated(run_directory: Path) -> list[EvaluatedSeries]:
         AccuracyError: it is no run directory, or nothing was evaluated there.
         StorageError: a file is damaged.
     """
-    journal, planned = run_directory / ACCURACY_NAME, run_directory / SERIES_NAME
-    if not (journal.is_file() and planned.is_file()):
+    planned = run_directory / SERIES_NAME
+    if not ((run_directory / ACCURACY_NAME).is_file() and planned.is_file()):
         raise AccuracyError(
             f"{run_directory}: no accuracy was measured there. Run: python -m harness accuracy --images DIR --models "
             f"MODELS --output {run_directory}"
         )
-    with explained(journal):
-        entries, _ = parse_journal(journal.read_bytes(), journal)
+    results = read_results(run_directory)
     try:
         series = [SeriesFacts.from_json(entry) for entry in json.loads(planned.read_text(encoding="utf-8"))]
-        results = {entry["series"]: AccuracyResult.from_json(entry["result"]) for entry in entries}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AccuracyError(f"{run_directory} was written by another version, or is damaged ({error!r})") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise AccuracyError(f"{planned} was written by another version, or is damaged ({error!r})") from error
     found = [(facts, results[facts.key]) for facts in series if facts.key in results]
     measured = [
         EvaluatedSeries(facts, result, run_directory / result.predictions) for facts, result in found if result.measured

@@ -51,9 +51,7 @@ def write_predictions(path: Path, table: PredictionTable) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    import pyarrow
-    from pyarrow import parquet
-
+    pyarrow, parquet = _pyarrow()
     columns = {
         "image": pyarrow.array(table.names, pyarrow.string()),
         "label": pyarrow.array(table.labels),
@@ -79,9 +77,7 @@ def write_predictions(path: Path, table: PredictionTable) -> None:
 
 def read_identity(path: Path) -> dict[str, Any] | None:
     """What the predictions of a file are of; None where it cannot be read as such a file."""
-    import pyarrow
-    from pyarrow import parquet
-
+    pyarrow, parquet = _pyarrow()
     try:
         metadata = parquet.read_schema(path).metadata or {}
         identity: dict[str, Any] = json.loads(metadata[_IDENTITY_KEY])
@@ -96,9 +92,7 @@ def read_predictions(path: Path) -> PredictionTable:
     Raises:
         AccuracyError: it is not there, or no such file.
     """
-    import pyarrow
-    from pyarrow import parquet
-
+    pyarrow, parquet = _pyarrow()
     identity = read_identity(path)
     if identity is None:
         raise AccuracyError(f"{path} holds no predictions, or is damaged; repeat the evaluation that wrote it")
@@ -114,3 +108,20 @@ def read_predictions(path: Path) -> PredictionTable:
         )
     except (OSError, pyarrow.ArrowException, KeyError) as error:
         raise AccuracyError(f"{path} is damaged ({error}); repeat the evaluation that wrote it") from error
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    """The library and its part for Parquet.
+
+    Raises:
+        AccuracyError: it is not installed.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise AccuracyError(
+            f"predictions are Parquet files, and pyarrow does not import here ({error}): "
+            "pip install 'baseline-zoo[accuracy]'"
+        ) from error
+    return pyarrow, parquet

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
+from harness.accuracy.journal import ACCURACY_NAME
 from harness.accuracy.result import AccuracyResult
 from harness.errors import HarnessError
 from harness.locking import RunLockedError
-from harness.results import ACCURACY_NAME, RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
+from harness.results import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
 from harness.run_info import RUN_INFO_NAME, DifferentRunError
 from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
 from harness.series import SeriesFacts

@@ -67,3 +67,18 @@ def test_an_image_that_is_gone_ends_the_evaluation(folder, pool):
     chunk = Chunk(images, 0, 6, [OWN], pool)
     with pytest.raises(AccuracyError, match=r"00_002\.png"):
         chunk.wait()
+
+
+class Pixels:
+    """A data set that stores pixels, as CIFAR-10 does."""
+
+    def read(self, index: int) -> np.ndarray:
+        return np.full((32, 32, 3), index, np.uint8).transpose(1, 0, 2)
+
+
+def test_pixels_are_taken_as_they_are(pool):
+    chunk = Chunk(Pixels(), 0, 2, [CIFAR], pool)  # type: ignore[arg-type]
+    chunk.wait()
+    assert (chunk.inputs(CIFAR, 1, 2)[0] == CIFAR.normalised(np.full((32, 32, 3), 1, np.uint8))).all()
+    assert chunk.digests[1] == hashlib.sha256(bytes([1]) * 3072).hexdigest()
+    assert chunk.unreadable == {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,10 @@ def test_predictions_that_are_gone(evaluated, capsys):
     one.predictions.write_bytes(b"PAR1")
     assert main(["accuracy-compare", str(base), str(new)]) == 2
     assert "holds no predictions, or is damaged" in capsys.readouterr().err
+
+
+def test_without_pyarrow_it_says_so(evaluated, monkeypatch, capsys):
+    base, new = evaluated("base"), evaluated("new")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["accuracy-compare", str(base), str(new)]) == 2
+    assert "pyarrow does not import here" in capsys.readouterr().err

@@ -281,8 +281,9 @@ def test_resized_images_come_from_the_cache(run, make_images, write_classifier, 
 COMMAND = [sys.executable, "-m", "harness", "accuracy", "--decoders", "1", "--threads", "1"]
 
 
-def test_killed_in_the_middle_and_resumed(make_images, write_classifier, tmp_path):
-    """kill -9 of the whole run, the same command again: the figures of an undisturbed run."""
+@pytest.mark.parametrize(("end", "exit_code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)])
+def test_ended_in_the_middle_and_resumed(end, exit_code, make_images, write_classifier, tmp_path):
+    """kill -9 of the whole run, or a scheduler's polite end; the same command again: the figures of an undisturbed run."""
     folder = make_images(per_class=60)
     # Batches of 64 images of 192 pixels: chunks of 64, and some work for each.
     networks = [write_classifier(f"net{seed}.onnx", seed=seed, batch=64, resolution=192) for seed in range(2)]
@@ -301,8 +302,8 @@ def test_killed_in_the_middle_and_resumed(make_images, write_classifier, tmp_pat
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(end)
+    assert process.wait() == exit_code
     assert not list(killed.glob("accuracy/*/*.parquet"))
     resumed = subprocess.run(command(killed), env=environment, check=True, capture_output=True, text=True, timeout=300)
     assert "go on where they stopped" in resumed.stderr

@@ -340,6 +340,29 @@ def test_measured_accuracy_stands_beside_the_published_one(page: webdriver.Chrom
     assert set(_column(page, "published figure", "accuracy")) == {"inside"}
 
 
+def test_accuracy_without_latency_and_why_there_is_none(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    skipped = {"status": "skipped", "reason": "not measured yet", "latency_kind": "", "measured_at": None}
+    figures = {
+        "accuracy_measured_top1_percent": 75.0, "accuracy_measured_top1_low_percent": 74.0,
+        "accuracy_measured_top1_high_percent": 76.0, "accuracy_measured_top5_percent": 92.5,
+        "accuracy_images_count": 1000, "accuracy_unreadable_count": 1, "accuracy_published_top1_percent": 77.5,
+    }  # fmt: skip
+    rows = [
+        {"model": "a/x", **skipped, **figures},
+        {"model": "onnx/mine", **skipped, **figures, "accuracy_published_top1_percent": None},
+        *({"model": f"a/{name}", **skipped, "accuracy_measured_reason": "knows <nothing>"} for name in "yz"),
+    ]
+    _open_run(page, make_run("small", rows), tmp_path / "small.html")
+    assert _column(page, "published figure", "accuracy") == ["outside", ""]
+    assert _column(page, "difference", "accuracy") == ["\N{MINUS SIGN}2.50", ""]
+    assert _column(page, "top-5", "accuracy") == ["92.50", "92.50"]
+    assert _column(page, "unreadable", "accuracy") == ["1", "1"]
+    assert _column(page, "reason", "accuracy-reasons") == ["knows <nothing>"]
+    assert _column(page, "models", "accuracy-reasons") == ["a/y, a/z"]
+
+
 def _overflow_px(page: webdriver.Chrome) -> float:
     script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     pixels: float = page.execute_script(script)
