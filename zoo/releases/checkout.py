@@ -122,18 +122,19 @@ def _make(pin: Pin, folder: Path) -> None:
     # The whole history is asked for only where a server gives no single commit by its id.
     ways = [("--depth=1", "--filter=blob:none")] if pin.folders else []
     for options in [*ways, ("--depth=1",), ()]:
-        staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=folder.parent))
-        try:
-            _clone(pin, staged, options)
-            staged.replace(folder)
-        except GitError as error:
-            if told := _hopeless(pin, str(error), folder.parent):
-                raise ReleaseError(told) from error
-            failure = error
-        else:
-            return
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=folder.parent, ignore_cleanup_errors=True) as aside:
+            # Unlike the folder around it, this one is for whoever may read the cache.
+            staged = Path(aside, "tree")
+            staged.mkdir()
+            try:
+                _clone(pin, staged, options)
+                staged.replace(folder)
+            except GitError as error:
+                if told := _hopeless(pin, str(error), folder.parent):
+                    raise ReleaseError(told) from error
+                failure = error
+            else:
+                return
     raise ReleaseError(
         f"{pin.repository} gives no commit {pin.commit}: {_last_line(str(failure))}; "
         "check that `git config url.<base>.insteadOf` leads to a complete mirror of it, "

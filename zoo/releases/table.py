@@ -105,7 +105,9 @@ def _notes(rows: Sequence[ReleaseComparison]) -> list[str]:
     """What is to be said in words, models of the same note together."""
     notes: dict[str, list[str]] = {}
     for row in rows:
-        for text in filter(None, (" ".join(row.reason.split()), row.operators_note)):
+        reason = " ".join(row.reason.split())
+        note = "" if row.operators_note in reason else row.operators_note
+        for text in filter(None, (reason, note)):
             notes.setdefault(text, []).append(row.model)
     return [f"{', '.join(models)}: {text}" for text, models in notes.items()]
 

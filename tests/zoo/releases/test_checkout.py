@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -166,6 +167,17 @@ def test_a_call_from_within_another_repository_does_not_touch_it(upstream, tmp_p
     folder = check_out(upstream.pin(), tmp_path)
     assert (folder / ".git" / "HEAD").read_text().strip() == upstream.commit
     assert (upstream.folder / ".git" / "HEAD").read_text().strip() == "ref: refs/heads/main"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+def test_a_checkout_is_for_everyone_whom_the_umask_allows(upstream, tmp_path):
+    before = os.umask(0o022)
+    try:
+        folder = check_out(upstream.pin(), tmp_path)
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert not list(folder.parent.glob(".staging-*"))
 
 
 def test_two_processes_at_once_get_one_clone(upstream, tmp_path):
