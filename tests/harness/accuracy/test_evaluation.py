@@ -283,7 +283,7 @@ COMMAND = [sys.executable, "-m", "harness", "accuracy", "--decoders", "1", "--th
 
 @pytest.mark.parametrize(("end", "exit_code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)])
 def test_ended_in_the_middle_and_resumed(end, exit_code, make_images, write_classifier, tmp_path):
-    """kill -9 of the whole run, or a scheduler's polite end; the same command again: the figures of an undisturbed run."""
+    """kill -9 of the whole run, or a polite end; the same command again: the figures of an undisturbed run."""
     folder = make_images(per_class=60)
     # Batches of 64 images of 192 pixels: chunks of 64, and some work for each.
     networks = [write_classifier(f"net{seed}.onnx", seed=seed, batch=64, resolution=192) for seed in range(2)]

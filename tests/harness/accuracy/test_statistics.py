@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from harness.accuracy.statistics import (
     Z_95,
@@ -36,9 +36,28 @@ def test_wilson_refuses_what_is_no_proportion(counts):
         wilson_interval(*counts)
 
 
-def test_tango_on_published_data():
-    """Bentur et al. 2009 as in Fagerland, Lydersen and Laake, Statistical Analysis of Contingency Tables, table 8.3."""
-    assert tango_interval(gained=1, lost=7, images=21) == pytest.approx((-0.517, -0.026), abs=5e-4)
+def restricted_score(gained: int, lost: int, images: int, difference: float) -> float:
+    """The score statistic with its nuisance parameter found by maximising the likelihood numerically."""
+    least, most = max(0.0, -difference), (1 - difference) / 2
+
+    def minus_log_likelihood(lost_probability: float) -> float:
+        both = 1 - 2 * lost_probability - difference
+        parts = ((gained, lost_probability + difference), (lost, lost_probability), (images - gained - lost, both))
+        return -sum(count * np.log(max(probability, 1e-300)) for count, probability in parts)
+
+    found = optimize.minimize_scalar(
+        minus_log_likelihood, bounds=(least, most), method="bounded", options={"xatol": 1e-12}
+    )
+    variance = images * (2 * found.x + difference * (1 - difference))
+    return (gained - lost - images * difference) / np.sqrt(variance)
+
+
+@pytest.mark.parametrize("counts", [(1, 7, 21), (40, 20, 160), (6, 16, 161), (3, 1, 500)])
+def test_the_ends_of_tangos_interval_are_where_the_score_reaches_its_limit(counts):
+    """The counts are examples of the R packages contingencytables and PropCIs, and few discordant images of many."""
+    low, high = tango_interval(*counts)
+    assert restricted_score(*counts, low) == pytest.approx(Z_95, abs=1e-4)
+    assert restricted_score(*counts, high) == pytest.approx(-Z_95, abs=1e-4)
 
 
 def test_tango_excludes_zero_where_mcnemars_score_test_rejects():
