@@ -43,5 +43,5 @@ class Branching(nn.Module):
 
 
 def test_a_network_that_cannot_be_exported_is_told():
-    with pytest.raises(ConversionError, match="the dynamo exporter failed: .*--exporter"):
+    with pytest.raises(ConversionError, match=r"the dynamo exporter failed: .*--exporter"):
         count(native(Branching()))
