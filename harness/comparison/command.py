@@ -14,8 +14,10 @@ from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import GateRules
 from harness.comparison.render import Line, Report, junit, markdown, rule_text, text
 from harness.comparison.results_file import read_run
-from harness.comparison.verdict import Rules, SeriesComparison, compare_runs, exit_code
+from harness.comparison.verdict import Rules, RunsComparison, SeriesComparison, compare_runs, exit_code
 from harness.option_types import percent, rate
+
+_NEGLIGIBLE_PERCENT = 0.5
 
 _DESCRIPTION = """\
 Compares two runs, series by series, by the latency over that of the reference network, which moves far less
@@ -91,10 +93,24 @@ def compare(arguments: argparse.Namespace) -> int:
     rules = Rules(arguments.margin, arguments.threshold, arguments.error_rate, arguments.across_environments)
     found = compare_runs(read_run(arguments.base), read_run(arguments.new), rules)
     title = f"Latency: {arguments.new} against {arguments.base}"
-    report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
-    data = {"rules": dataclasses.asdict(rules), "series": [dataclasses.asdict(one) for one in found]}
+    rule = rule_text(rules.margin_percent, rules.error_rate)
+    report = Report(title, rule, [line_of(one) for one in found.series], note_of(found))
+    data = {"rules": dataclasses.asdict(rules), **dataclasses.asdict(found)}
     publish(report, arguments, json.dumps(data, indent=1) + "\n")
-    return exit_code([one.verdict for one in found])
+    return exit_code([one.verdict for one in found.series])
+
+
+def note_of(found: RunsComparison) -> str:
+    """What the machine alone may have changed between the runs; empty where that is next to nothing."""
+    if found.run_effect_percent < _NEGLIGIBLE_PERCENT:
+        return ""
+    shift_percent = found.reference_shift_percent
+    return (
+        f"The machine changed: the reference network was {abs(shift_percent):.1f} % "
+        f"{'slower' if shift_percent > 0 else 'faster'} in the second run. Equals then differ by "
+        f"+-{found.run_effect_percent:.1f} % (standard deviation), which widens every interval. Let the runs take "
+        "turns (docs/ci.md), or use `gate`, to see less than that."
+    )
 
 
 def line_of(one: SeriesComparison) -> Line:

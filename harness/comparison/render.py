@@ -56,6 +56,8 @@ class Report:
     rule: str
     """When a series is called slower."""
     lines: Sequence[Line]
+    note: str = ""
+    """What to beware of in all of them."""
 
     def summary(self) -> str:
         """One sentence: how many series came out how, and by which rule."""
@@ -81,7 +83,7 @@ def text(report: Report) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
     rendered = ["  ".join(line).rstrip() for line in padded]
-    return "\n".join([*rendered, "", report.summary()]) + "\n"
+    return "\n".join([*rendered, "", report.summary(), *([report.note] if report.note else [])]) + "\n"
 
 
 def markdown(report: Report) -> str:
@@ -90,6 +92,8 @@ def markdown(report: Report) -> str:
     calm = [line for line in ordered if line.verdict in ("same", "improved") and not line.remark]
     urgent = [line for line in ordered if line not in calm]
     parts = [f"## {report.title}\n", f"{report.summary()}.\n"]
+    if report.note:
+        parts.append(f"{report.note}\n")
     if urgent:
         parts.append(_markdown_table(urgent))
     if calm:

@@ -20,6 +20,8 @@ LEAST_TRIALS = 2
 _BOOTSTRAP_TRIALS = 8
 _RESAMPLES = 4000
 _POWER = 0.9
+_NORMAL_975 = 1.96
+"""Quantile of the normal distribution, for an interval of 95 %."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Samples:
         return math.sqrt(squares / self.degrees_of_freedom)
 
     def standard_error(self, typical_sd: float) -> float:
-        """Of the difference of the means.
+        """Of the difference of the means, as far as the trials show it.
 
         The spread of a few trials is small by luck now and then, and calls a change where there is none. It is
         taken no smaller than the typical spread of the series of the same two runs.
@@ -75,26 +77,32 @@ def typical_sd(samples: Sequence[Samples]) -> float:
     return float(np.median([one.pooled_sd for one in samples])) if samples else 0.0
 
 
-def change(samples: Samples, typical: float, margin_percent: float) -> Change:
+def change(samples: Samples, typical: float, margin_percent: float, run_effect_sd: float = 0.0) -> Change:
     """The change, its interval and whether it exceeds the margin.
 
-    The interval is Student's below eight trials a side, and from eight a bootstrap over trials
-    (`harness.statistics.interval_over_trials` says why); it is never narrower than the typical spread allows.
+    The trials' part of the interval is Student's below eight trials a side, and from eight a bootstrap over trials
+    (`harness.statistics.interval_over_trials` says why); what the runs add widens it.
 
     Args:
         samples: both sides.
         typical: spread of the series of these runs, `typical_sd`.
         margin_percent: change that is tolerated.
+        run_effect_sd: of the change between two runs of equals, beyond what the trials show (`run_effect`).
     """
     from scipy import stats
 
     difference = float(samples.new.mean() - samples.base.mean())
-    error = samples.standard_error(typical)
+    error = math.hypot(samples.standard_error(typical), run_effect_sd)
     student = stats.t(samples.degrees_of_freedom)
     half_width = float(student.ppf(0.975)) * error
     low, high = difference - half_width, difference + half_width
     if min(len(samples.base), len(samples.new)) >= _BOOTSTRAP_TRIALS:
-        low, high = _bootstrap_interval(samples)
+        ends = _bootstrap_interval(samples)
+        widening = _NORMAL_975 * run_effect_sd
+        low, high = (
+            difference - math.hypot(difference - ends[0], widening),
+            difference + math.hypot(ends[1] - difference, widening),
+        )
     margin = math.log1p(margin_percent / 100)
     return Change(
         _percent(difference),
@@ -112,7 +120,9 @@ def _bootstrap_interval(samples: Samples) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def smallest_detectable_percent(samples: Samples, typical: float, *, margin_percent: float, error_rate: float) -> float:
+def smallest_detectable_percent(
+    samples: Samples, typical: float, *, margin_percent: float, error_rate: float, run_effect_sd: float = 0.0
+) -> float:
     """The slow-down that this comparison would have called in nine of ten cases.
 
     Args:
@@ -120,12 +130,14 @@ def smallest_detectable_percent(samples: Samples, typical: float, *, margin_perc
         typical: as for `change`.
         margin_percent: change that is tolerated.
         error_rate: what the p-value of this series has to reach, the correction for many series included.
+        run_effect_sd: as for `change`.
     """
     from scipy import stats
 
     student = stats.t(samples.degrees_of_freedom)
     quantiles = float(student.isf(error_rate)) + float(student.ppf(_POWER))
-    return _percent(math.log1p(margin_percent / 100) + quantiles * samples.standard_error(typical))
+    error = math.hypot(samples.standard_error(typical), run_effect_sd)
+    return _percent(math.log1p(margin_percent / 100) + quantiles * error)
 
 
 def _percent(log_change: float) -> float:

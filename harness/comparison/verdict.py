@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Collection, Mapping
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ from typing import Literal, get_args
 from harness.comparison.errors import ComparisonError
 from harness.comparison.multiplicity import benjamini_hochberg, holm
 from harness.comparison.results_file import MeasuredSeries, SeriesKey
+from harness.comparison.run_effect import run_effect_sd
 from harness.comparison.unpaired import Change, Samples, change, samples_of, smallest_detectable_percent, typical_sd
 from harness.statistics import median
 
@@ -59,10 +61,22 @@ class SeriesComparison:
     """Whether it is on the advisory list of slow-downs, on which one in a hundred at most is a false alarm."""
 
 
+@dataclasses.dataclass(frozen=True)
+class RunsComparison:
+    """What became of two runs."""
+
+    series: list[SeriesComparison]
+    """Every series of either run, in the candidate's order and then those that only the baseline has."""
+    reference_shift_percent: float
+    """By how much the reference network was slower in the candidate's run."""
+    run_effect_percent: float
+    """Standard deviation of what that alone changes in a series, which its trials do not show."""
+
+
 def compare_runs(
     base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], rules: Rules
-) -> list[SeriesComparison]:
-    """Every series of either run, in the candidate's order and then those that only the baseline has.
+) -> RunsComparison:
+    """Compares all series that two runs have in common.
 
     Raises:
         ComparisonError: the runs have no series in common, or were measured in different environments.
@@ -76,7 +90,10 @@ def compare_runs(
     caution = _environments(base, new, common, rules)
     samples = _samples(base, new, common)
     typical = typical_sd(list(samples.values()))
-    changes = {key: change(one, typical, rules.margin_percent) for key, one in samples.items()}
+    # Another environment is another speed: what it changes is not the machine's mood, and every line says so.
+    shift = 0.0 if caution else _reference_shift(base, new)
+    effect = run_effect_sd(shift)
+    changes = {key: change(one, typical, rules.margin_percent, effect) for key, one in samples.items()}
     slower = holm([one.p_slower for one in changes.values()])
     faster = holm([one.p_faster for one in changes.values()])
     suspects = benjamini_hochberg([one.p_slower for one in changes.values()]) <= rules.error_rate
@@ -95,11 +112,13 @@ def compare_runs(
                 typical,
                 margin_percent=rules.margin_percent,
                 error_rate=rules.error_rate / len(changes),
+                run_effect_sd=effect,
             ),
             bool(suspects[position]),
         )
     keys = [*new, *(key for key in base if key not in new)]
-    return [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
+    series = [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
+    return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(effect))
 
 
 def exit_code(verdicts: Collection[Verdict]) -> int:
@@ -133,6 +152,18 @@ def _typical_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
     """The run's faster half tells the speed to which the machine returns."""
     times = [time for series in run.values() for time in series.references_ms]
     return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
+
+
+def _reference_shift(base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries]) -> float:
+    """Logarithm of the reference network's usual time in the candidate's run over the baseline's."""
+    base_ms, new_ms = (_steady_references_ms(run) for run in (base, new))
+    return math.log(median(new_ms) / median(base_ms)) if base_ms and new_ms else 0.0
+
+
+def _steady_references_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> list[float]:
+    """The reference network's times outside slow phases of the machine."""
+    slowest_ms = SLOW_PHASE * _typical_reference_ms(run)
+    return [time for series in run.values() for time in series.references_ms if time <= slowest_ms]
 
 
 def _verdict(one: Change, slower: float, faster: float, rules: Rules) -> Verdict:

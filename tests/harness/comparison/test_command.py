@@ -67,6 +67,18 @@ def test_the_files_say_the_same(runs: list[str], tmp_path: Path, monkeypatch: py
     assert [one["verdict"] for one in series] == ["same", "regressed", "not measured"]
 
 
+def test_a_machine_that_changed_is_told(
+    write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_run("base", make_row("ofa/a", [1.0, 1.01, 0.99]))
+    new = write_run("new", make_row("ofa/a", [1.05, 1.06, 1.04], reference_trials_ms="4.4 4.4 4.4"))
+    markdown = tmp_path / "summary.md"
+    assert main(["compare", str(base), str(new), "--markdown", str(markdown)]) == 3
+    told = "the reference network was 10.0 % slower in the second run. Equals then differ by +-4.9 %"
+    assert told in capsys.readouterr().out
+    assert told in markdown.read_text()
+
+
 @pytest.mark.parametrize("option", [["--margin", "-1"], ["--error-rate", "0"], ["--threshold", "three"]])
 def test_a_rule_that_cannot_be_is_refused(runs: list[str], option: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
