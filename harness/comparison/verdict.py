@@ -68,9 +68,9 @@ class RunsComparison:
     series: list[SeriesComparison]
     """Every series of either run, in the candidate's order and then those that only the baseline has."""
     reference_shift_percent: float
-    """By how much the reference network was slower in the candidate's run."""
+    """By how much the reference network was slower in the candidate's trials; of the typical series."""
     run_effect_percent: float
-    """Standard deviation of what that alone changes in a series, which its trials do not show."""
+    """Standard deviation of what that alone changes in such a series, which its trials do not show."""
 
 
 def compare_runs(
@@ -89,11 +89,12 @@ def compare_runs(
         )
     caution = _environments(base, new, common, rules)
     samples = _samples(base, new, common)
-    typical = typical_sd(list(samples.values()))
+    typical = typical_sd([one for one, _ in samples.values()])
     # Another environment is another speed: what it changes is not the machine's mood, and every line says so.
-    shift = 0.0 if caution else _reference_shift(base, new)
-    effect = run_effect_sd(shift)
-    changes = {key: change(one, typical, rules.margin_percent, effect) for key, one in samples.items()}
+    shifts = {key: 0.0 if caution else shift for key, (_, shift) in samples.items()}
+    changes = {
+        key: change(one, typical, rules.margin_percent, run_effect_sd(shifts[key])) for key, (one, _) in samples.items()
+    }
     slower = holm([one.p_slower for one in changes.values()])
     faster = holm([one.p_faster for one in changes.values()])
     suspects = benjamini_hochberg([one.p_slower for one in changes.values()]) <= rules.error_rate
@@ -108,17 +109,18 @@ def compare_runs(
             median(base[key].latencies_ms),
             median(new[key].latencies_ms),
             smallest_detectable_percent(
-                samples[key],
+                samples[key][0],
                 typical,
                 margin_percent=rules.margin_percent,
                 error_rate=rules.error_rate / len(changes),
-                run_effect_sd=effect,
+                run_effect_sd=run_effect_sd(shifts[key]),
             ),
             bool(suspects[position]),
         )
     keys = [*new, *(key for key in base if key not in new)]
     series = [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
-    return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(effect))
+    shift = median(list(shifts.values())) if shifts else 0.0
+    return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(run_effect_sd(shift)))
 
 
 def exit_code(verdicts: Collection[Verdict]) -> int:
@@ -128,42 +130,37 @@ def exit_code(verdicts: Collection[Verdict]) -> int:
     return EXIT_INCONCLUSIVE if {"inconclusive", "not measured"} & set(verdicts) else EXIT_CLEAN
 
 
-def steady_ratios(series: MeasuredSeries, typical_reference_ms: float) -> tuple[float, ...]:
-    """The ratios of the trials outside slow phases of the machine; all where too few are left."""
-    pairs = zip(series.ratios, series.references_ms, strict=True)
-    steady = tuple(ratio for ratio, reference in pairs if reference <= SLOW_PHASE * typical_reference_ms)
-    return steady if len(steady) >= min(3, len(series.ratios)) else series.ratios
+def steady_trials(series: MeasuredSeries, fast_reference_ms: float) -> list[int]:
+    """Which trials lie outside slow phases of the machine; all where too few are left."""
+    found = [index for index, time_ms in enumerate(series.references_ms) if time_ms <= SLOW_PHASE * fast_reference_ms]
+    return found if len(found) >= min(3, len(series.ratios)) else list(range(len(series.ratios)))
 
 
 def _samples(
     base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], common: list[SeriesKey]
-) -> dict[SeriesKey, Samples]:
+) -> dict[SeriesKey, tuple[Samples, float]]:
+    """Of each series the trials that count, and by how much the reference network was slower in the candidate's.
+
+    What is a slow phase is judged by the faster one of the runs: the other may have been in one throughout.
+    """
+    fast_ms = min(_fast_reference_ms(run) for run in (base, new))
     found = {}
-    references = [_typical_reference_ms(run) for run in (base, new)]
     for key in common:
-        sides = [steady_ratios(run[key], reference) for run, reference in zip((base, new), references, strict=True)]
-        one = samples_of(*sides)
+        chosen = [steady_trials(run[key], fast_ms) for run in (base, new)]
+        ratios, references = (
+            [[getattr(run[key], name)[index] for index in kept] for run, kept in zip((base, new), chosen, strict=True)]
+            for name in ("ratios", "references_ms")
+        )
+        one = samples_of(*ratios)
         if one is not None:
-            found[key] = one
+            found[key] = one, math.log(median(references[1]) / median(references[0]))
     return found
 
 
-def _typical_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
+def _fast_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
     """The run's faster half tells the speed to which the machine returns."""
     times = [time for series in run.values() for time in series.references_ms]
     return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
-
-
-def _reference_shift(base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries]) -> float:
-    """Logarithm of the reference network's usual time in the candidate's run over the baseline's."""
-    base_ms, new_ms = (_steady_references_ms(run) for run in (base, new))
-    return math.log(median(new_ms) / median(base_ms)) if base_ms and new_ms else 0.0
-
-
-def _steady_references_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> list[float]:
-    """The reference network's times outside slow phases of the machine."""
-    slowest_ms = SLOW_PHASE * _typical_reference_ms(run)
-    return [time for series in run.values() for time in series.references_ms if time <= slowest_ms]
 
 
 def _verdict(one: Change, slower: float, faster: float, rules: Rules) -> Verdict:
