@@ -43,11 +43,12 @@ class Normalisation:
         Args:
             pixels: uint8 or float32 (H, W, 3), RGB of 0..255.
         """
-        planes = pixels.transpose(2, 0, 1)
+        image = self._in_order(pixels.transpose(2, 0, 1))
         if not self.of_bytes:
-            return self.unit_range(np.divide(planes, _WHITE, out=np.empty(planes.shape, np.float32), dtype=np.float32))
+            image /= np.float32(_WHITE)
+            return self._standardised(image, self.mean, self.std)
         mean, std = (tuple(value * _WHITE for value in values) for values in (self.mean, self.std))
-        return self._standardised(planes, mean, std)
+        return self._standardised(image, mean, std)
 
     def unit_range(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Float32 (..., 3, H, W) in the network's channel order.
@@ -55,12 +56,19 @@ class Normalisation:
         Args:
             images: float32 (..., 3, H, W), RGB of 0..1.
         """
-        return self._standardised(images, self.mean, self.std)
+        return self._standardised(self._in_order(images), self.mean, self.std)
 
+    def _in_order(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """A float32 copy in one piece, on which numpy computes several times faster than while it casts."""
+        result = np.empty(images.shape, np.float32)
+        np.copyto(result, images[..., ::-1, :, :] if self.channel_order == "BGR" else images)
+        return result
+
+    @staticmethod
     def _standardised(
-        self, images: NDArray[Any], mean: tuple[float, ...], std: tuple[float, ...]
+        images: NDArray[np.float32], mean: tuple[float, ...], std: tuple[float, ...]
     ) -> NDArray[np.float32]:
-        ordered = images[..., ::-1, :, :] if self.channel_order == "BGR" else images
-        result = np.empty(ordered.shape, np.float32)
-        np.subtract(ordered, np.asarray(mean, np.float32)[:, None, None], out=result, dtype=np.float32)
-        return np.divide(result, np.asarray(std, np.float32)[:, None, None], out=result)
+        """The same images, in place."""
+        images -= np.asarray(mean, np.float32)[:, None, None]
+        images /= np.asarray(std, np.float32)[:, None, None]
+        return images
