@@ -59,7 +59,7 @@ def supernet_file(supernet: dict[str, Any], tmp_path_factory: pytest.TempPathFac
     content = {"epoch": 360, "args": arguments, "state_dict": state, "optimizer": {"state": {}}, "lr_scheduler": {}}
     with pytest.MonkeyPatch.context() as patch:
         utils, configuration = types.ModuleType("utils"), types.ModuleType("utils.config")
-        configuration.Config = config  # type: ignore[attr-defined]
+        vars(configuration)["Config"] = config
         patch.setitem(sys.modules, "utils", utils)
         patch.setitem(sys.modules, "utils.config", configuration)
         torch.save(content, path, _use_new_zipfile_serialization=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -47,20 +49,19 @@ def classifier(classes: int, batch: int, resolution: int, seed: int, scale: floa
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def series_of(path: Path, **facts: object) -> SeriesFacts:
+def series_of(path: Path, **facts: Any) -> SeriesFacts:
     """The series of a classifier's file."""
     shape = [dim.dim_value for dim in onnx.load(path).graph.input[0].type.tensor_type.shape.dim]
-    known: dict[str, object] = {
-        "model": f"onnx/{path.stem}",
-        "source": "onnx",
-        "variant": path.stem,
-        "backend": "onnxruntime",
-        "precision": "fp32",
-        "weights": "own",
-        "artifact_path": str(path),
-        "artifact_sha256": file_sha256(path),
-        "batch": shape[0],
-        "resolution": shape[2],
-        **facts,
-    }
-    return SeriesFacts(**known)  # type: ignore[arg-type]
+    series = SeriesFacts(
+        model=f"onnx/{path.stem}",
+        source="onnx",
+        variant=path.stem,
+        backend="onnxruntime",
+        precision="fp32",
+        weights="own",
+        artifact_path=str(path),
+        artifact_sha256=file_sha256(path),
+        batch=shape[0],
+        resolution=shape[2],
+    )
+    return dataclasses.replace(series, **facts)

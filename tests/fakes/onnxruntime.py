@@ -9,9 +9,9 @@ an old driver, or with a driver that has no device. Names that the real module l
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -273,11 +273,7 @@ class FakeOnnxRuntime:
         self._script = script
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(real, name)
-
-    @property
-    def InferenceSession(self) -> Callable[..., FakeSession]:  # noqa: N802
-        return lambda *arguments, **named: FakeSession(self._script, *arguments, **named)
+        return functools.partial(FakeSession, self._script) if name == "InferenceSession" else getattr(real, name)
 
     def get_available_providers(self) -> list[str]:
         return list(self._script.providers)

@@ -103,7 +103,7 @@ def trickle(handler: _Handler, data: bytes) -> None:
     """The file, a byte at a time, until the client goes away or the server ends."""
     handler.answer(200, b"", length=len(data))
     for byte in data:
-        if handler.server.ending.wait(0.01):  # type: ignore[attr-defined]
+        if handler.server.ending.wait(0.01):
             return
         try:
             handler.wfile.write(bytes([byte]))
@@ -114,7 +114,7 @@ def trickle(handler: _Handler, data: bytes) -> None:
 
 def silence(handler: _Handler, data: bytes) -> None:
     """Nothing at all, until the server ends."""
-    handler.server.ending.wait()  # type: ignore[attr-defined]
+    handler.server.ending.wait()
 
 
 def stops(share: float) -> Reply:
@@ -123,7 +123,7 @@ def stops(share: float) -> Reply:
     def reply(handler: _Handler, data: bytes) -> None:
         handler.answer(200, data[: int(len(data) * share)], {"ETag": '"one"'}, length=len(data))
         handler.wfile.flush()
-        handler.server.ending.wait()  # type: ignore[attr-defined]
+        handler.server.ending.wait()
 
     return reply
 
@@ -147,10 +147,7 @@ class ReleaseServer:
         """Method, path and headers of every request."""
         self._scripts: dict[str, list[Reply]] = defaultdict(list)
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
-        self._server.release_server = self  # type: ignore[attr-defined]
-        self._server.ending = threading.Event()  # type: ignore[attr-defined]
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> ReleaseServer:
@@ -158,7 +155,7 @@ class ReleaseServer:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._server.ending.set()  # type: ignore[attr-defined]
+        self._server.ending.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -191,16 +188,27 @@ class ReleaseServer:
         return well if path in self.files else status(404, b"<html><title>Not Found</title></html>")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, owner: ReleaseServer) -> None:
+        self.owner = owner
+        self.ending = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     body_share = 1.0
     more_headers: Mapping[str, str] = {}
 
     def do_GET(self) -> None:
-        owner: ReleaseServer = self.server.release_server  # type: ignore[attr-defined]
+        owner = self.server.owner
         reply = owner.reply_to(self.command, self.path, dict(self.headers))
         reply(self, owner.files.get(self.path, b""))
 
-    do_HEAD = do_GET  # noqa: N815
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def answer(self, code: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = -1) -> None:
         """Sends an answer. `length` is the Content-Length; -1 for that of the body, None for no such header."""

@@ -67,8 +67,8 @@ def original_code(card: ModelCard, checkouts: Mapping[str, Path]) -> TorchModel:
 def main() -> int:
     sources = pins.read_sources(SOURCES.format(url=URL, commit=os.environ["TOY_COMMIT"]))
     card = toy_card()
-    pins.all_sources = lambda: sources  # type: ignore[assignment]
-    zoo.card = lambda _name: card  # type: ignore[assignment]
+    pins.all_sources = lambda: sources
+    zoo.card = lambda _name: card
     for name, build in (("toy_own", own_definition), ("zoo.releases.drivers.toy", original_code)):
         module = types.ModuleType(name)
         vars(module).update(build=build, EXTRA="torch")

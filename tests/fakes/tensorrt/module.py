@@ -59,10 +59,10 @@ def make_module(script: TensorRtScript) -> Any:
         types[name] = guard(name, behaviour, script.version, types, script.calls, constants)
     module = python_types.ModuleType("tensorrt")
     module.__spec__ = importlib.machinery.ModuleSpec("tensorrt", None)
-    module.__version__ = script.version  # type: ignore[attr-defined]
+    vars(module)["__version__"] = script.version
     for name, kind in types.items():
         if "." not in name:
             setattr(module, name, kind)
     if "init_libnvinfer_plugins" in data["functions"]:
-        module.init_libnvinfer_plugins = lambda logger, namespace: True  # type: ignore[attr-defined]
+        vars(module)["init_libnvinfer_plugins"] = lambda logger, namespace: True
     return module

@@ -102,7 +102,7 @@ def test_a_classifier_trained_here_has_the_accuracy_that_torchvision_measures(tm
     monkeypatch.chdir(tmp_path)
     Path("trained_here.py").write_text(NETWORK)
     monkeypatch.syspath_prepend(str(tmp_path))
-    import trained_here  # type: ignore[import-not-found]
+    import trained_here
 
     network = trained_here.untrained()
     train(network, draw_folder(tmp_path / "train", 30, seed=1))

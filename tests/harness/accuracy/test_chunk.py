@@ -77,7 +77,7 @@ class Pixels:
 
 
 def test_pixels_are_taken_as_they_are(pool):
-    chunk = Chunk(Pixels(), 0, 2, [CIFAR], pool)  # type: ignore[arg-type]
+    chunk = Chunk(Pixels(), 0, 2, [CIFAR], pool)
     chunk.wait()
     assert (chunk.inputs(CIFAR, 1, 2)[0] == CIFAR.normalised(np.full((32, 32, 3), 1, np.uint8))).all()
     assert chunk.digests[1] == hashlib.sha256(bytes([1]) * 3072).hexdigest()

@@ -16,7 +16,7 @@ from harness.gpu.driver import CudaDriver, NoGpuError
 def install_bindings(monkeypatch: pytest.MonkeyPatch, driver: object) -> None:
     """Make `from cuda.bindings import driver` give this."""
     bindings = types.ModuleType("cuda.bindings")
-    bindings.driver = driver  # type: ignore[attr-defined]
+    bindings.driver = driver
     monkeypatch.setitem(sys.modules, "cuda", types.ModuleType("cuda"))
     monkeypatch.setitem(sys.modules, "cuda.bindings", bindings)
 

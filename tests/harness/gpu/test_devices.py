@@ -59,7 +59,7 @@ def test_a_uuid_with_zero_bytes_comes_whole_from_a_library() -> None:
         ctypes.memmove(place, b"0000:07:00.0\0", 13)
         return 0 if length == 256 else 1
 
-    caller = CtypesCaller({"cuDeviceGetUuid_v2": get_uuid, "cuDeviceGetPCIBusId": get_bus_id})  # type: ignore[arg-type]
+    caller = CtypesCaller({"cuDeviceGetUuid_v2": get_uuid, "cuDeviceGetPCIBusId": get_bus_id})
     assert caller.bind(_UUID)(0) == (0, octets)
     assert caller.bind(_BUS_ID)(256, 0) == (0, b"0000:07:00.0")
     assert dashed(octets) == "00112200-0000-0000-0000-00000000ff00"

@@ -156,7 +156,7 @@ def test_the_timer_agrees_with_events_around_the_same_work(driver: CudaDriver, c
     copies = Copies(driver)
     copies.elapsed_ms(3)
     expected_ms = copies.elapsed_ms(20) / 20
-    settings = GpuSettings(cuda_graph=cuda_graph, wait=wait)  # type: ignore[arg-type]
+    settings = GpuSettings(cuda_graph=cuda_graph, wait=wait)
     timer = GpuTimer(driver, copies.stream, copies.copy_in, settings)
     timer.infer()
     latencies_ns = np.zeros(20, dtype=np.int64)

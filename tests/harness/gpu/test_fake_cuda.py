@@ -18,7 +18,7 @@ def test_the_fake_has_every_public_method_of_the_real_driver_with_its_signature(
 
 
 def test_the_fake_has_every_public_attribute_of_the_real_driver(open_driver: object) -> None:
-    with open_driver() as driver, FakeCudaDriver() as fake:  # type: ignore[operator]
+    with open_driver() as driver, FakeCudaDriver() as fake:
         for name, value in vars(driver).items():
             if not name.startswith("_"):
                 assert type(getattr(fake, name)) is type(value), name

@@ -157,6 +157,6 @@ def test_the_newest_opset_is_told_where_the_parser_does_not(install: Any, versio
 
 def test_a_tensorrt_before_8_5_is_refused(install: Any, write_model: Any, tmp_path: Path) -> None:
     install("8.5.3.1")
-    sys.modules["tensorrt"].__version__ = "8.4.1.5"  # type: ignore[attr-defined]
+    sys.modules["tensorrt"].__version__ = "8.4.1.5"
     with pytest.raises(UnsupportedError, match=r"TensorRT 8\.4\.1\.5 is older than 8\.5"):
         TensorRtBackend().build(write_model(), precision="fp32", gpu=GpuSettings(), cache_dir=tmp_path)

@@ -13,7 +13,7 @@ OLD, TEN, ELEVEN = VERSIONS
 
 class Log:
     def __init__(self, trt: Any) -> None:
-        class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
+        class Logger(trt.ILogger):
             def __init__(self) -> None:
                 trt.ILogger.__init__(self)
 
@@ -90,7 +90,7 @@ def test_unknown_attributes_cannot_be_set(version: str) -> None:
 def test_a_logger_must_call_its_base() -> None:
     trt, _ = module(TEN)
 
-    class Silent(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Silent(trt.ILogger):
         def __init__(self) -> None:
             pass
 
