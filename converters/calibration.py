@@ -17,6 +17,7 @@ from converters.errors import ConversionError
 from converters.images import dead_leaves
 from zoo.card import Preprocessing
 from zoo.preprocessing import Normalisation, UnreadableImageError, decode, pipeline
+from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
 
 GENERATED_COUNT = 16
 GIVEN_COUNT = 128
@@ -25,7 +26,6 @@ GIVEN_COUNT = 128
 _GENERATED_SEED = 1
 """Not the seed of the images that an artifact is verified on."""
 _DRAW_SEED = 0
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 
 NOT_CALIBRATED = (
     "int8 ranges come from {count} generated images (dead leaves), not from photographs: latency is that of any "
@@ -49,13 +49,13 @@ class Calibration:
         """
         if folder is None:
             return cls()
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+        found = images_below(folder)
         if not found:
-            kinds = ", ".join(sorted(_SUFFIXES))
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise ConversionError(f"{folder} holds no image ({kinds}) to calibrate on; give a folder that does")
         if len(found) > GIVEN_COUNT:
-            found = sorted(random.Random(_DRAW_SEED).sample(found, GIVEN_COUNT))
-        return cls(tuple(found))
+            found = tuple(sorted(random.Random(_DRAW_SEED).sample(found, GIVEN_COUNT)))
+        return cls(found)
 
     @property
     def count(self) -> int:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from zoo.card import Preprocessing
 from zoo.errors import MissingPackageError, WeightsError
 from zoo.files import file_sha256
+from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
 
 RELEASED_BATCHES = 64
 RELEASED_BATCH_SIZE = 256
@@ -36,7 +37,6 @@ CROP_PX = 224
 
 _MAGNITUDE_DEVIATION = 0.5
 _MEAN_COLOUR = (124, 116, 104)
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 _PACKAGES = ("pillow", "timm", "torch", "torchvision")
 
 
@@ -65,7 +65,7 @@ class TrainingImages:
         """
         found = _listed(folder)
         if not found:
-            kinds = ", ".join(sorted(_SUFFIXES))
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise WeightsError(f"{folder} holds no image ({kinds}) to recalibrate on; give a folder that does")
         size = min(batch_size, len(found))
         count = min(batches, len(found) // size) * size
@@ -109,9 +109,7 @@ class TrainingImages:
 
 
 # A folder may hold a million images, and is asked for by every model that is recalibrated.
-@functools.lru_cache(maxsize=4)
-def _listed(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES))
+_listed = functools.lru_cache(maxsize=4)(images_below)
 
 
 @functools.lru_cache(maxsize=4)
