@@ -1,4 +1,4 @@
-"""A few of the images in memory: decoded once, cropped once by each rule, normalised once for each pipeline."""
+"""A few of the images in memory: decoded once, cropped once by each rule."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class Chunk:
         """Why an image cannot be read, or a rule makes nothing of it, by its index in the set."""
         self.preparing_s = 0.0
         """Processor time of the threads that prepared it."""
+        self.written_bytes = 0
+        """Of crops so far."""
         self._images = images
         self._cache = cache
         self._guard = threading.Lock()
@@ -46,7 +48,6 @@ class Chunk:
         self._usable = {
             rule: np.zeros(stop - start, np.bool_) for rule in {pipeline.resampling for pipeline in pipelines}
         }
-        self._inputs: tuple[Pipeline, NDArray[np.float32]] | None = None
         self._waiting: list[Future[None]] = [pool.submit(self._prepare, index) for index in range(start, stop)]
 
     def covers(self, start: int, stop: int, pipelines: Iterable[Pipeline]) -> bool:
@@ -77,23 +78,10 @@ class Chunk:
         """Which of these images the pipeline makes an input of."""
         return self._usable[pipeline.resampling][start - self.start : stop - self.start]
 
-    def inputs(self, pipeline: Pipeline, start: int, stop: int) -> NDArray[np.float32]:
-        """The input of the images from `start` to before `stop`, float32 (N, 3, R, R); zeros where there is none.
-
-        The inputs of one pipeline are kept until another's are asked for.
-        """
-        if self._inputs is None or self._inputs[0] != pipeline:
-            self._inputs = None
-            self._inputs = (pipeline, self._normalised(pipeline))
-        return self._inputs[1][start - self.start : stop - self.start]
-
-    def _normalised(self, pipeline: Pipeline) -> NDArray[np.float32]:
-        usable = self._usable[pipeline.resampling]
-        side_px = pipeline.resolution_px
-        inputs = np.zeros((len(usable), 3, side_px, side_px), np.float32)
-        for position in np.flatnonzero(usable):
-            inputs[position] = pipeline.normalised(self._crops[pipeline.resampling][position])
-        return inputs
+    def crop(self, pipeline: Pipeline, position: int) -> NDArray[Any] | None:
+        """The crop of the image so far behind the first one, or None where the pipeline makes no input of it."""
+        rule = pipeline.resampling
+        return self._crops[rule][position] if self._usable[rule][position] else None
 
     def _prepare(self, index: int) -> None:
         began_s = time.thread_time()
@@ -102,6 +90,7 @@ class Chunk:
         digest = hashlib.sha256(stored if isinstance(stored, bytes) else stored.tobytes()).hexdigest()
         self.digests[position] = digest
         decoded: Decoded | None = None
+        written_bytes = 0
         for rule, usable in self._usable.items():
             crop = self._cache.find(rule, index, digest) if self._cache else None
             try:
@@ -117,7 +106,9 @@ class Chunk:
                 continue
             self._room(rule, crop)[position] = crop
             usable[position] = True
+            written_bytes += crop.nbytes
         with self._guard:
+            self.written_bytes += written_bytes
             self.preparing_s += time.thread_time() - began_s
 
     def _room(self, rule: Resampling, example: NDArray[Any]) -> NDArray[Any]:

@@ -116,7 +116,7 @@ class Evaluated:
     inference_thread_s: float
     """Processor time of them in the calling thread, which is all of it where an inference has one thread."""
     memory_mib: float
-    """What the network takes, as far as the process's memory tells."""
+    """What opening the network took, as far as the process's memory tells; 0 where it was open already."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer as a JSON object."""

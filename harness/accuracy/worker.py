@@ -20,6 +20,7 @@ from harness.accuracy.chunk import Chunk
 from harness.accuracy.datasets import ImageSet, check_classes
 from harness.accuracy.errors import AccuracyError
 from harness.accuracy.image_cache import ImageCache
+from harness.accuracy.inputs import Inputs
 from harness.accuracy.memory import BYTES_PER_MIB
 from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, Setup
 from harness.accuracy.request import open_selection
@@ -49,6 +50,7 @@ class Evaluator:
             else None
         )
         self._pool = ThreadPoolExecutor(setup.decoders)
+        self._inputs = Inputs(setup.decoders)
         self._chunk: Chunk | None = None
         self._next: Chunk | None = None
         self._sessions: dict[str, Session] = {}
@@ -60,6 +62,7 @@ class Evaluator:
         )
         chunk = self._next
         self._chunk = self._next = None
+        self._inputs.end()
         if chunk is None or not chunk.covers(asked.start, asked.stop, pipelines):
             if chunk is not None:
                 chunk.abandon()
@@ -74,22 +77,24 @@ class Evaluator:
         """Runs a network, which is opened where it is not."""
         subject = asked.subject
         assert self._chunk is not None
-        inputs = self._chunk.inputs(subject.pipeline, asked.start, asked.stop)
-        before_mib = resident_mib()
+        inputs = self._inputs.of(self._chunk, subject.pipeline, asked.start, asked.stop)
+        batches = [batch_of(inputs, first, subject.batch) for first in range(0, len(inputs), subject.batch)]
+        taken_mib = 0.0
         try:
-            session = self._sessions.get(subject.key) or self._open(subject, batch_of(inputs, 0, subject.batch))
+            session = self._sessions.get(subject.key)
+            if session is None:
+                before_mib = self._beside_images_mib()
+                session = self._open(subject, batches[0])
+                taken_mib = self._beside_images_mib() - before_mib
             began_s, began_thread_s = time.perf_counter(), time.thread_time()
-            top = [
-                self._named(session, batch_of(inputs, first, subject.batch), subject)
-                for first in range(0, len(inputs), subject.batch)
-            ]
+            outputs = [session.run(batch) for batch in batches]
             inference_s, thread_s = time.perf_counter() - began_s, time.thread_time() - began_thread_s
+            top = self._named(outputs, subject)[: len(inputs)]
         except Exception:
             self.close(subject.key)
             raise
-        found = np.concatenate(top)[: len(inputs)]
-        found[~self._chunk.usable(subject.pipeline, asked.start, asked.stop)] = NONE
-        return Evaluated(found, inference_s, thread_s, resident_mib() - before_mib)
+        top[~self._chunk.usable(subject.pipeline, asked.start, asked.stop)] = NONE
+        return Evaluated(top, inference_s, thread_s, taken_mib)
 
     def close(self, key: str) -> None:
         """Frees a network, if it is open."""
@@ -97,20 +102,26 @@ class Evaluator:
         if session is not None:
             session.close()
 
-    def _named(self, session: Session, batch: NDArray[np.float32], subject: Subject) -> NDArray[np.int32]:
-        """The classes that a network names first for each image of a batch, (batch, 5).
+    def _beside_images_mib(self) -> float:
+        """What this process has in memory now, but for the images, which threads add to meanwhile."""
+        images = sum(part.written_bytes for part in (self._inputs, self._chunk, self._next) if part is not None)
+        return resident_mib() - images / BYTES_PER_MIB
+
+    def _named(self, outputs: list[dict[str, NDArray[Any]]], subject: Subject) -> NDArray[np.int32]:
+        """The classes that a network names first for each image of some batches, (batches * batch, 5).
 
         Raises:
             ArtifactError: its first output is not a number for every class of the labels, or not finite.
         """
-        name, logits = next(iter(session.run(batch).items()))
-        if logits.ndim != 2 or len(logits) != subject.batch or not np.issubdtype(logits.dtype, np.floating):
+        name, example = next(iter(outputs[0].items()))
+        if example.ndim != 2 or len(example) != subject.batch or not np.issubdtype(example.dtype, np.floating):
             raise ArtifactError(
-                f"{subject.artifact}: the output {name!r} is {logits.dtype} {list(logits.shape)}, where a number for "
+                f"{subject.artifact}: the output {name!r} is {example.dtype} {list(example.shape)}, where a number for "
                 f"each image and class is wanted, [{subject.batch}, {subject.classes}]. Export the classifier whole."
             )
-        if wrong := check_classes(self._images, logits.shape[1], subject.model):
+        if wrong := check_classes(self._images, example.shape[1], subject.model):
             raise ArtifactError(wrong)
+        logits = np.concatenate([output[name] for output in outputs])
         check_finite({name: logits})
         return top_classes(logits)
 

@@ -32,7 +32,7 @@ def folder(make_images):
     return root
 
 
-def test_every_pipeline_gets_what_it_makes_of_each_image(folder, pool):
+def test_every_pipeline_finds_its_crop_of_each_image(folder, pool):
     images = open_images(folder)
     chunk = Chunk(images, 1, 5, [OWN, CIFAR], pool)
     chunk.wait()
@@ -40,17 +40,15 @@ def test_every_pipeline_gets_what_it_makes_of_each_image(folder, pool):
     assert chunk.digests == [hashlib.sha256(one).hexdigest() for one in data]
     assert chunk.usable(OWN, 1, 5).tolist() == [True, True, True, False]
     assert chunk.usable(CIFAR, 1, 5).tolist() == [True, False, False, False]
-    inputs = chunk.inputs(OWN, 2, 5)
-    assert inputs.shape == (3, 3, 16, 16)
-    assert (inputs[0] == OWN.normalised(OWN.resampled(decode(data[1])))).all()
-    assert (inputs[2] == 0).all()
-    assert (
-        chunk.inputs(CIFAR, 1, 2)[0] == CIFAR.normalised(np.asarray(Image.open(folder / "class00/00_001.png")))
-    ).all()
+    assert (chunk.crop(OWN, 1) == OWN.resampled(decode(data[1]))).all()
+    assert chunk.crop(OWN, 3) is None
+    assert (chunk.crop(CIFAR, 0) == np.asarray(Image.open(folder / "class00/00_001.png"))).all()
+    assert chunk.crop(CIFAR, 1) is None
     assert set(chunk.unreadable) == {2, 3, 4}
     assert "where the release takes its data set's images of 32 x 32 as they are" in chunk.unreadable[2]
     assert "not an image in any known format" in chunk.unreadable[4]
     assert chunk.preparing_s > 0
+    assert chunk.written_bytes == 3 * (3 * 16 * 16) + 3 * 32 * 32
 
 
 def test_a_chunk_covers_its_own_images_and_rules(folder, pool):
@@ -79,6 +77,6 @@ class Pixels:
 def test_pixels_are_taken_as_they_are(pool):
     chunk = Chunk(Pixels(), 0, 2, [CIFAR], pool)
     chunk.wait()
-    assert (chunk.inputs(CIFAR, 1, 2)[0] == CIFAR.normalised(np.full((32, 32, 3), 1, np.uint8))).all()
+    assert (chunk.crop(CIFAR, 1) == np.full((32, 32, 3), 1, np.uint8)).all()
     assert chunk.digests[1] == hashlib.sha256(bytes([1]) * 3072).hexdigest()
     assert chunk.unreadable == {}
