@@ -5,7 +5,7 @@
 #
 # For changes of models, exporters and their versions, of which both sides' artifacts are the whole difference. The
 # arguments, PYTHON, MODELS, MARGIN, THRESHOLD, ERROR_RATE, CACHE_DIR and the exit codes are as in compare.sh; PAIRS
-# and CONFIRM_PAIRS as of `harness gate`.
+# and CONFIRM_PAIRS as of `harness gate`. Finished pairs are in OUT/pairs, and the same call goes on from there.
 set -euo pipefail
 
 [ $# = 3 ] || { echo "usage: $0 BASE HEAD OUT" >&2; exit 2; }
@@ -27,5 +27,5 @@ convert "$head" head_artifacts
 cd "$head"
 PYTHONPATH=$head "$python" -m harness gate "$out/base_artifacts" "$out/head_artifacts" --margin "${MARGIN:-0.5}" \
     --threshold "${THRESHOLD:-3}" --error-rate "${ERROR_RATE:-0.01}" \
-    --pairs "${PAIRS:-6}" --confirm-pairs "${CONFIRM_PAIRS:-20}" \
+    --pairs "${PAIRS:-6}" --confirm-pairs "${CONFIRM_PAIRS:-20}" --output "$out/pairs" \
     --markdown "$out/gate.md" --junit "$out/gate.xml" --json "$out/gate.json" ${CACHE_DIR:+--cache-dir "$CACHE_DIR"}

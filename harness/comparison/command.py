@@ -60,12 +60,13 @@ def add_rules(parser: argparse.ArgumentParser, rules: Rules | GateRules) -> argp
     return group
 
 
-def add_outputs(parser: argparse.ArgumentParser) -> None:
+def add_outputs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """The options that say what is written."""
     group = parser.add_argument_group("what is written")
     group.add_argument("--markdown", type=Path, metavar="FILE", help="a summary; GITHUB_STEP_SUMMARY gets one anyway")
     group.add_argument("--junit", type=Path, metavar="FILE", help="JUnit's XML, for a CI server")
     group.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
+    return group
 
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -5,33 +5,55 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import io
 import json
-import secrets
-import tempfile
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from harness import backends
 from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.command import write
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules
-from harness.comparison.gate_command import PairProgress, add_measuring, check_rules, conditions_of, measurer
+from harness.comparison.gate_command import (
+    PairProgress,
+    add_measuring,
+    check_rules,
+    conditions_of,
+    measurer,
+    say_finished,
+    shared_facts,
+)
+from harness.comparison.pair_journal import PairJournal
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, repeated_gates, spreads
 from harness.comparison.sides import pairings, read_side
 from harness.option_types import rate
 
-PAIRS_NAME = "selfcheck_pairs.csv"
+CSV_NAME = "selfcheck_pairs.csv"
 REPORT_NAME = "selfcheck.md"
 DATA_NAME = "selfcheck.json"
+
+_COLUMNS = (
+    "check",
+    "comparison",
+    "model",
+    "swapped",
+    "status",
+    "log_ratio",
+    "base_median_ms",
+    "new_median_ms",
+    "within_percent",
+    "contaminated",
+)
 
 _DESCRIPTION = """\
 Compares artifacts with themselves by the gate, many times: every alarm is false, and their rate is printed with its
 bound. Then makes one side slower by a known share: how often is it found? And where does the noise come from, and
 which change could a gate see? Leave the machine alone meanwhile.
 
-The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives an impression.
+The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives an impression. A finished pair is
+on disk at once, and the same command goes on.
 """
 
 
@@ -91,14 +113,16 @@ def selfcheck(arguments: argparse.Namespace) -> int:
     side = read_side(arguments.artifacts)
     found = pairings(side, side, arguments.models)
     conditions = conditions_of(arguments)
-    seed = secrets.randbelow(2**30) if arguments.seed is None else arguments.seed
+    facts = {
+        "measurement": "selfcheck",
+        "rules": dataclasses.asdict(rules),
+        "comparisons": arguments.comparisons,
+        "gates": arguments.gates,
+        "slowdown_percent": arguments.slowdown,
+        **shared_facts(conditions, arguments.builds, found),
+    }
     pairs: list[RecordedPair] = []
-    progress = PairProgress()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="selfcheck-") as folder,
-        (arguments.output / PAIRS_NAME).open("w", newline="", encoding="utf-8") as file,
-    ):
+    with PairJournal.open(arguments.output, facts, arguments.seed) as journal:
         folders = build_folders(Path(conditions.cache_dir), arguments.builds)
         if backends.get(conditions.backend).builds_engines:
             build_sides(
@@ -108,28 +132,38 @@ def selfcheck(arguments: argparse.Namespace) -> int:
                 baseline_python=None,
                 timeout_s=arguments.build_timeout,
             )
-        writer = PairWriter(file, pairs)
-        equal = repeated_gates(
-            "equal",
-            found,
-            arguments.comparisons,
-            measurer(conditions, Path(folder), None, folders),
-            rules,
-            seed=seed,
-            listener=progress,
-            record=writer.write,
-        )
-        slowed = repeated_gates(
-            "slowed",
-            found,
-            arguments.gates,
-            measurer(conditions, Path(folder), None, folders, arguments.slowdown),
-            rules,
-            seed=seed + 2 * arguments.comparisons,
-            listener=progress,
-            record=writer.write,
-        )
-        progress.end()
+        progress = PairProgress(journal)
+
+        def gates(check: str, count: int, seed: int, slowdown_percent: float) -> list[Gated]:
+            measure = measurer(conditions, journal.path, None, folders, slowdown_percent)
+            return repeated_gates(
+                check,
+                found,
+                count,
+                journal.recording(measure),
+                rules,
+                seed=seed,
+                listener=progress,
+                record=pairs.append,
+            )
+
+        try:
+            equal = gates("equal", arguments.comparisons, journal.seed, 0.0)
+            slowed = gates("slowed", arguments.gates, journal.seed + 2 * arguments.comparisons, arguments.slowdown)
+        except KeyboardInterrupt:
+            progress.end()
+            write(journal.path / CSV_NAME, pairs_csv(pairs))
+            print(
+                f"interrupted after {len(pairs)} pairs; they are in {journal.path}, and the same command goes on from "
+                "there",
+                file=sys.stderr,
+            )
+            raise
+        finally:
+            progress.end()
+    write(journal.path / CSV_NAME, pairs_csv(pairs))
+    if not journal.new_count:
+        say_finished(journal)
     findings = Findings(
         rules,
         arguments.slowdown,
@@ -151,34 +185,15 @@ def rate_of(found: Sequence[Gated], verdict: str) -> Rate:
     return Rate(sum(one.verdict == verdict for one in measured), len(measured))
 
 
-class PairWriter:
-    """Writes each pair as soon as it is measured, so that an end in the middle costs nothing."""
-
-    _COLUMNS = (
-        "check",
-        "comparison",
-        "model",
-        "swapped",
-        "status",
-        "log_ratio",
-        "base_median_ms",
-        "new_median_ms",
-        "within_percent",
-        "contaminated",
-    )
-
-    def __init__(self, file: TextIO, kept: list[RecordedPair]) -> None:
-        self._file = file
-        self._kept = kept
-        self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(self._COLUMNS)
-
-    def write(self, pair: RecordedPair) -> None:
-        """One line."""
+def pairs_csv(pairs: Sequence[RecordedPair]) -> str:
+    """Every pair as a line, for other programs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for pair in pairs:
         facts = {**dataclasses.asdict(pair), **dataclasses.asdict(pair.result)}
-        self._writer.writerow("" if facts[name] is None else facts[name] for name in self._COLUMNS)
-        self._file.flush()
-        self._kept.append(pair)
+        writer.writerow("" if facts[name] is None else facts[name] for name in _COLUMNS)
+    return buffer.getvalue()
 
 
 def report(findings: Findings) -> str:

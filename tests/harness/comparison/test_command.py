@@ -96,7 +96,8 @@ QUICK = ["--pairs", "2", "--block-ms", "2", "--block-groups", "1", "--threads", 
 
 def test_a_gate_of_a_file_against_itself(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "gate.json"
-    code = main(["gate", network, network, *QUICK, "--confirm-pairs", "7", "--json", str(data)])
+    output = ["--output", str(tmp_path / "gate")]
+    code = main(["gate", network, network, *QUICK, "--confirm-pairs", "7", "--json", str(data), *output])
     assert code in (0, 3)
     (series,) = json.loads(data.read_text())["series"]
     assert len(series["screen_log_ratios"]) == 2
@@ -106,6 +107,48 @@ def test_a_gate_of_a_file_against_itself(network: str, tmp_path: Path, capsys: p
 def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, network, "--confirm-pairs", "6"]) == 2
     assert "it takes 7 or more" in capsys.readouterr().err
+
+
+def test_a_gate_that_is_interrupted_says_so_and_goes_on(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
+) -> None:
+    output = tmp_path / "the pairs"
+    command = ["gate", network, network, "--pairs", "6", "--threads", "1", "--output", str(output)]
+    seeds = stop_at(4)
+    assert main(command) == 130
+    told = capsys.readouterr().err
+    assert f"interrupted after 3 of 6 pairs to screen; they are in {output}, and the same command goes on" in told
+    assert "onnx (fp32): screen +0." in told
+    assert "(3 pairs)" in told
+    stop_at(None)
+    assert main(command) == 0
+    whole = capsys.readouterr()
+    assert "[screen 1/3]" in whole.err
+    assert len(seeds) == len(set(seeds)) == 6
+    # A verdict that could not be written costs no pair.
+    assert main([*command, "--json", f"{output}/pairs.jsonl/gate.json"]) == 2
+    assert main(command) == 0
+    again = capsys.readouterr()
+    assert again.out.endswith(whole.out)
+    assert "had all 6 pairs already and nothing was measured" in again.err
+    assert len(seeds) == 6
+    assert main([*command, "--margin", "1"]) == 2
+    assert "rules.margin_percent was 0.5, is 1.0" in capsys.readouterr().err
+
+
+def test_a_gate_is_not_continued_with_another_network(
+    network: str,
+    write_network: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    stop_at: Callable[[int | None], list[int]],
+) -> None:
+    rest = ["--threads", "1", "--output", str(tmp_path / "gate")]
+    stop_at(2)
+    assert main(["gate", network, network, *rest]) == 130
+    other = str(write_network(shape=[1, 3, 64, 64], name="other.onnx"))
+    assert main(["gate", network, other, *rest]) == 2
+    assert "new_sha256 was" in capsys.readouterr().err
 
 
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
