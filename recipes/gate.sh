@@ -11,13 +11,16 @@ set -euo pipefail
 [ $# = 3 ] || { echo "usage: $0 BASE HEAD OUT" >&2; exit 2; }
 base=$(realpath "$1") head=$(realpath "$2") out=$(realpath -m "$3")
 python=${PYTHON:-python}
+# Of the directory that this was called in. A virtual environment's interpreter is a link, which has to stay one.
+case $python in */*) python=$(realpath -s "$python") ;; esac
+cache=${CACHE_DIR:+$(realpath -m "$CACHE_DIR")}
 mkdir -p "$out"
 
 convert() {
     (
         cd "$1"
         PYTHONPATH=$1 "$python" -m harness convert --models "${MODELS:-smoke}" --export "$out/$2" \
-            ${CACHE_DIR:+--cache-dir "$CACHE_DIR"}
+            ${cache:+--cache-dir "$cache"}
     )
 }
 
@@ -28,4 +31,4 @@ cd "$head"
 PYTHONPATH=$head "$python" -m harness gate "$out/base_artifacts" "$out/head_artifacts" --margin "${MARGIN:-0.5}" \
     --threshold "${THRESHOLD:-3}" --error-rate "${ERROR_RATE:-0.01}" \
     --pairs "${PAIRS:-6}" --confirm-pairs "${CONFIRM_PAIRS:-20}" --output "$out/pairs" \
-    --markdown "$out/gate.md" --junit "$out/gate.xml" --json "$out/gate.json" ${CACHE_DIR:+--cache-dir "$CACHE_DIR"}
+    --markdown "$out/gate.md" --junit "$out/gate.xml" --json "$out/gate.json" ${cache:+--cache-dir "$cache"}
