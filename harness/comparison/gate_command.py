@@ -21,7 +21,7 @@ from harness.comparison.gate import Gated, GateRules, gate, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
 from harness.comparison.pair_journal import PairJournal, series_facts
 from harness.comparison.render import Line, Report, rule_text
-from harness.comparison.sides import pairings, read_side
+from harness.comparison.sides import pairings, read_side, unpaired
 from harness.comparison.verdict import exit_code
 from harness.environment import collect, default_threads
 from harness.gpu.exclusive import refuse_shared
@@ -132,7 +132,8 @@ def run_gate(arguments: argparse.Namespace) -> int:
         screen_pairs=arguments.pairs,
         confirm_pairs=arguments.confirm_pairs,
     )
-    found_pairs = pairings(read_side(arguments.base), read_side(arguments.new), arguments.models)
+    sides = read_side(arguments.base), read_side(arguments.new)
+    found_pairs = pairings(*sides, arguments.models)
     check_rules(rules, len(found_pairs))
     conditions = conditions_of(arguments)
     facts = {
@@ -165,6 +166,7 @@ def run_gate(arguments: argparse.Namespace) -> int:
             progress.end()
     if not journal.new_count:
         say_finished(journal)
+    found += [Gated(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, found_pairs)]
     title = f"Latency: {arguments.new} against {arguments.base}"
     report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
     publish(report, arguments, gate_json(found, rules, journal.seed))

@@ -120,6 +120,7 @@ case "$3" in
         echo "$*" | sed "s/.*--output \\([^ ]*\\).*/\\1/" | xargs mkdir -p
         exit "${RUN_CODE:-0}"
         ;;
+    convert) exit "${CONVERT_CODE:-0}" ;;
     compare | gate) exit "${VERDICT_CODE:-0}" ;;
 esac
 """
@@ -167,6 +168,13 @@ def test_the_verdict_is_the_exit_code(call, script: str, code: int) -> None:
 def test_rows_that_are_not_ok_are_left_to_the_comparison(call) -> None:
     code, calls = call("compare.sh", "base", "head", "out", ROUNDS="1", RUN_CODE="1")
     assert (code, len(calls)) == (0, 3)
+
+
+def test_a_conversion_that_failed_is_no_regression(call) -> None:
+    code, calls = call("gate.sh", "base", "head", "out", CONVERT_CODE="1")
+    assert (code, len(calls)) == (0, 3)
+    code, calls = call("gate.sh", "base", "head", "out", CONVERT_CODE="2")
+    assert (code, len(calls)) == (2, 1)
 
 
 @pytest.mark.parametrize("script", ["compare.sh", "history.sh"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.arguments import build_parser
 from harness.cli import main
 from harness.comparison.gate_command import conditions_of
 from harness.gpu.settings import GpuSettings
+from harness.series import SeriesFacts
 
 MakeRow = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
@@ -149,6 +151,26 @@ def test_a_gate_is_not_continued_with_another_network(
     other = str(write_network(shape=[1, 3, 64, 64], name="other.onnx"))
     assert main(["gate", network, other, *rest]) == 2
     assert "new_sha256 was" in capsys.readouterr().err
+
+
+def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
+) -> None:
+    """One of two conversions of the candidate failed: nothing is known of it, and the exit code says so."""
+    stop_at(None)
+    sides = []
+    for side, status in (("base", "ok"), ("new", "failed")):
+        (tmp_path / side).mkdir()
+        good = SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=network, artifact_sha256="d")
+        other = dataclasses.replace(good, model="ofa/b", status=status, reason="" if status == "ok" else "no operator")
+        (tmp_path / side / "series.json").write_text(json.dumps([good.to_json(), other.to_json()]))
+        sides.append(str(tmp_path / side))
+    junit = tmp_path / "gate.xml"
+    assert main(["gate", *sides, "--threads", "1", "--output", str(tmp_path / "pairs"), "--junit", str(junit)]) == 3
+    told = capsys.readouterr().out
+    assert "candidate: failed: no operator" in told
+    assert "1 not measured, 1 same of 2 series" in told
+    assert ElementTree.fromstring(junit.read_text()).get("skipped") == "1"
 
 
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
