@@ -69,6 +69,27 @@ def test_the_files_say_the_same(runs: list[str], tmp_path: Path, monkeypatch: py
     assert [one["verdict"] for one in series] == ["same", "regressed", "not measured"]
 
 
+def test_odd_names_and_a_crashs_last_words_break_no_file(
+    write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime colours its messages, which XML cannot hold, and a crash's reason has many lines."""
+    name = 'onnx/a|b <i>é</i> "q" & `c`\nd'
+    reason = "crashed. It said: \x1b[0;93m[W:onnxruntime]\x1b[m first | one\nsecond </details>\x00"
+    base = write_run("base", make_row(name, STEADY), make_row("ofa/c", STEADY))
+    new = write_run("ne\udcff|w", make_row(name, STEADY), make_row("ofa/c", [], status="failed", reason=reason))
+    files = {kind: tmp_path / kind for kind in ("markdown", "junit")}
+    assert main(["compare", str(base), str(new), *(f"--{kind}={path}" for kind, path in files.items())]) == 3
+    told = capsys.readouterr().out
+    assert "crashed. It said: [W:onnxruntime] first | one second </details>\n" in told
+    cases = ElementTree.fromstring(files["junit"].read_text()).findall("testcase")
+    assert [case.get("name", "").split(" (onnx")[0] for case in cases] == [name.replace("\n", " "), "ofa/c"]
+    lines = files["markdown"].read_text().splitlines()
+    assert lines[0] == f"## Latency: {tmp_path}/ne\\|w against {tmp_path}/base"
+    assert lines.count("</details>") == 1
+    rows = [line for line in lines if line.startswith("| ") and "---" not in line]
+    assert [row.replace("\\|", "").count("|") for row in rows] == [8] * 4
+
+
 def test_a_machine_that_changed_is_told(
     write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
