@@ -160,5 +160,5 @@ def one_line(text: str) -> str:
 
     What no table, terminal or XML shows is left out: the colours of a runtime's messages and other control characters.
     """
-    plain = " ".join(_COLOUR.sub("", text).split())
-    return "".join(character for character in plain if character.isprintable())
+    words = ("".join(filter(str.isprintable, word)) for word in _COLOUR.sub("", text).split())
+    return " ".join(filter(None, words))

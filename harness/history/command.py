@@ -135,10 +135,12 @@ def _show(arguments: argparse.Namespace) -> None:
 def _add(arguments: argparse.Namespace) -> None:
     from harness.history.record import read_record
     from harness.history.store import HistoryStore
+    from harness.rows import one_line
 
     record = read_record(arguments.run)
+    label = None if arguments.label is None else one_line(arguments.label)
     with HistoryStore.open(arguments.store, create=True) as store:
-        told = store.add(record, arguments.label)
+        told = store.add(record, label)
         count = len(store.runs())
     what = {
         "added": f"added as run {record.run_id}",

@@ -100,7 +100,7 @@ def _line(point: Point, change: ChangePoint | None, before: Point | None) -> lis
     has_interval = point.ratio_low is not None and point.ratio_high is not None
     return [
         _date(point),
-        one_line(point.label),
+        point.label,
         "" if point.latency_ms is None else f"{point.latency_ms:.4g}",
         "" if point.ratio is None else f"{point.ratio:.4g}",
         f"{point.ratio_low:.4g} to {point.ratio_high:.4g}" if has_interval else "",
@@ -115,7 +115,7 @@ def runs_table(runs: Sequence[StoredRun]) -> str:
     lines = [
         [
             _minute(run.created_at),
-            one_line(run.label),
+            run.label,
             run.environment_id,
             run.device,
             f"{run.series_ok_count} of {run.series_count}",
