@@ -22,11 +22,12 @@ from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pai
 from harness.comparison.pair_journal import PairJournal, series_facts
 from harness.comparison.render import Line, Report, rule_text
 from harness.comparison.sides import pairings, read_side, unpaired
+from harness.comparison.sign_flip import EXACT_PAIRS, least_p_value
 from harness.comparison.verdict import exit_code
 from harness.environment import collect, default_threads
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.options import add_gpu_options, gpu_settings
-from harness.option_types import duration_s
+from harness.option_types import count, duration_s
 from harness.progress import Progress
 from harness.statistics import median
 from harness.storage import explained
@@ -69,8 +70,8 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
     rules = GateRules()
     group = add_rules(parser, rules)
-    group.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
-    group.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    group.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    group.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
     add_measuring(parser)
     add_outputs(parser).add_argument(
         "--output",
@@ -86,16 +87,16 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     timing = TimingSettings()
     group = parser.add_argument_group("measuring")
     group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
-    group.add_argument("--threads", type=int, help="threads of an inference (physical cores)")
+    group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
     group.add_argument("--block-ms", type=float, default=timing.block_ms, help="length of a timed block (%(default)s)")
     group.add_argument(
-        "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a pair (%(default)s)"
+        "--block-groups", type=count, default=timing.block_pairs, help="ABBA groups of blocks in a pair (%(default)s)"
     )
     group.add_argument("--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one pair (5m)")
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
     group.add_argument(
         "--builds",
-        type=int,
+        type=count,
         default=1,
         metavar="N",
         help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
@@ -200,14 +201,20 @@ def check_rules(rules: GateRules, series: int) -> None:
     Raises:
         ComparisonError: saying how many pairs it takes.
     """
-    if rules.screen_pairs < 1:
-        raise ComparisonError("--pairs: give at least 1")
+    if least_p_value(rules.confirm_pairs) <= rules.error_rate / series:
+        return
     needed = pairs_needed(series, rules.error_rate)
-    if rules.confirm_pairs < needed:
-        raise ComparisonError(
-            f"--confirm-pairs {rules.confirm_pairs} can call nothing among {series} series at an error rate of "
-            f"{rules.error_rate:g}: it takes {needed} or more"
-        )
+    if needed is None:
+        what_to_do = "no number of pairs can; give a larger --error-rate, or fewer --models"
+    elif rules.confirm_pairs < needed:
+        what_to_do = f"it takes {needed} or more"
+    else:
+        enough = f"{needed} to {EXACT_PAIRS}" if needed < EXACT_PAIRS else str(needed)
+        what_to_do = f"give {enough}, of which every pattern of signs is counted"
+    raise ComparisonError(
+        f"--confirm-pairs {rules.confirm_pairs} can call nothing among {series} series at an error rate of "
+        f"{rules.error_rate:g}: {what_to_do}"
+    )
 
 
 def measurer(

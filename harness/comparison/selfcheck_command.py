@@ -28,7 +28,9 @@ from harness.comparison.gate_command import (
 from harness.comparison.pair_journal import PairJournal
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, repeated_gates, spreads
 from harness.comparison.sides import pairings, read_side
-from harness.option_types import rate
+from harness.comparison.verdict import EXIT_CLEAN, EXIT_INCONCLUSIVE, EXIT_REGRESSED
+from harness.option_types import count, rate
+from harness.rows import one_line
 
 CSV_NAME = "selfcheck_pairs.csv"
 REPORT_NAME = "selfcheck.md"
@@ -68,12 +70,12 @@ def add_selfcheck(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     parser.add_argument("artifacts", type=Path, metavar="ARTIFACTS", help="a run directory or exported folder")
     parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
-    parser.add_argument("--comparisons", type=int, default=300, metavar="N", help="of equals (%(default)s)")
+    parser.add_argument("--comparisons", type=count, default=300, metavar="N", help="of equals (%(default)s)")
     parser.add_argument("--gates", type=int, default=50, metavar="N", help="with a slow-down (%(default)s)")
     parser.add_argument("--slowdown", type=float, default=3.0, metavar="PERCENT", help="put in (%(default)s)")
     parser.add_argument("--error-rate", type=rate, default=rules.error_rate, help="to be kept (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
-    parser.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    parser.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    parser.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
     parser.add_argument(
         "--output", type=Path, default=Path("selfcheck"), metavar="DIR", help="report and raw data (%(default)s)"
     )
@@ -92,6 +94,8 @@ class Findings:
     found: Rate
     """Of gates with the slow-down."""
     spreads: Sequence[Spread]
+    not_measured: Sequence[str]
+    """The series and reason of each comparison and gate that was not measured, which the rates leave out."""
 
     def to_json(self) -> str:
         """Everything but the raw pairs."""
@@ -108,8 +112,8 @@ def selfcheck(arguments: argparse.Namespace) -> int:
         error_rate=arguments.error_rate, screen_pairs=arguments.pairs, confirm_pairs=arguments.confirm_pairs
     )
     check_rules(rules, 1)
-    if arguments.comparisons < 1 or arguments.gates < 0:
-        raise ComparisonError("--comparisons: give at least 1; --gates: 0 or more")
+    if arguments.gates < 0:
+        raise ComparisonError(f"--gates {arguments.gates}: give 0 or more")
     side = read_side(arguments.artifacts)
     found = pairings(side, side, arguments.models)
     conditions = conditions_of(arguments)
@@ -134,12 +138,12 @@ def selfcheck(arguments: argparse.Namespace) -> int:
             )
         progress = PairProgress(journal)
 
-        def gates(check: str, count: int, seed: int, slowdown_percent: float) -> list[Gated]:
+        def gates(check: str, times: int, seed: int, slowdown_percent: float) -> list[Gated]:
             measure = measurer(conditions, journal.path, None, folders, slowdown_percent)
             return repeated_gates(
                 check,
                 found,
-                count,
+                times,
                 journal.recording(measure),
                 rules,
                 seed=seed,
@@ -171,12 +175,15 @@ def selfcheck(arguments: argparse.Namespace) -> int:
         rate_of(equal, "improved"),
         rate_of(slowed, "regressed"),
         spreads(pairs, rules),
+        [f"{one.pairing.model}: {one.reason}" for one in (*equal, *slowed) if one.verdict == "not measured"],
     )
     text = report(findings)
     print(text, end="")
     write(arguments.output / REPORT_NAME, text)
     write(arguments.output / DATA_NAME, findings.to_json())
-    return 0 if findings.false_alarms.lower <= rules.error_rate else 1
+    if findings.false_alarms.lower > rules.error_rate:
+        return EXIT_REGRESSED
+    return EXIT_INCONCLUSIVE if findings.not_measured else EXIT_CLEAN
 
 
 def rate_of(found: Sequence[Gated], verdict: str) -> Rate:
@@ -210,6 +217,11 @@ def report(findings: Findings) -> str:
         lines.append(
             f"- A slow-down of {findings.slowdown_percent:g} % found: {findings.found.count} of "
             f"{findings.found.total}; the rate is above {100 * findings.found.lower:.0f} % with 95 % confidence."
+        )
+    if findings.not_measured:
+        lines.append(
+            f"- Not measured, and in none of these rates: {len(findings.not_measured)}; the first: "
+            f"{one_line(findings.not_measured[0])}"
         )
     lines += [
         "",

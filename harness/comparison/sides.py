@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.bundle import BUNDLE_NAME, read_bundle
 from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Pairing, Side
-from harness.digests import file_sha256
+from harness.facts import facts_of_file
 from harness.results import SERIES_NAME
 from harness.series import SeriesFacts
 
@@ -46,9 +46,12 @@ def read_side(path: Path) -> list[SideSeries]:
     Raises:
         ComparisonError: it is none of them, holds no artifact, or two of the same series.
     """
-    if path.is_file() and path.suffix == ".onnx":
+    if path.suffix == ".onnx" and not path.is_dir():
+        if not path.is_file():
+            raise ComparisonError(f"{path}: no such file.")
         # Two files of different names are to be compared: what they share is that there is one on each side.
-        return [SideSeries("onnx", "fp32", 1, str(path.resolve()), file_sha256(path))]
+        facts = facts_of_file(path, backend="", precision="fp32", batch=1)
+        return [SideSeries("onnx", facts.precision, facts.batch, facts.artifact_path, facts.artifact_sha256)]
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)

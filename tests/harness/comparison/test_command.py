@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,6 +175,50 @@ def test_a_gate_is_not_continued_with_another_network(
     other = str(write_network(shape=[1, 3, 64, 64], name="other.onnx"))
     assert main(["gate", network, other, *rest]) == 2
     assert "new_sha256 was" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (["--error-rate", "4e-6", "--confirm-pairs", "17"], "it takes 18 or more"),
+        # More pairs than are counted in full are resampled, whose smallest p-value is 1e-5.
+        (["--error-rate", "4e-6", "--confirm-pairs", "20"], "give 18, of which every pattern of signs"),
+        (["--error-rate", "1e-7", "--confirm-pairs", "500"], "no number of pairs can; give a larger --error-rate"),
+    ],
+)
+def test_a_gate_that_could_call_nothing_says_what_to_do(
+    network: str, rules: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gate", network, network, *rules]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--pairs", "--confirm-pairs", "--threads", "--block-groups", "--builds"])
+@pytest.mark.parametrize("command", ["gate", "selfcheck"])
+def test_a_count_of_none_is_refused(network: str, command: str, option: str) -> None:
+    words = [network] * (2 if command == "gate" else 1)
+    for value in ("0", "-3", "some"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, *words, option, value])
+        assert ended.value.code == 2
+
+
+def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
+    """Python ends with 1 after a traceback, which in CI would read as a series that regressed."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import harness.commands\ndef fault(arguments): raise RuntimeError('a fault')\n"
+        "harness.commands.COMMANDS['compare'] = fault\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "harness", "compare", "a", "b"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 70
+    assert "RuntimeError: a fault" in ended.stderr
 
 
 def test_a_network_that_could_not_be_converted_leaves_a_gate_open(

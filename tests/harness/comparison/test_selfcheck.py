@@ -109,3 +109,15 @@ def test_a_selfcheck_that_is_interrupted_says_so_and_goes_on(
     assert "nothing was measured" in capsys.readouterr().err
     assert (len(seeds), (output / "selfcheck.json").read_text()) == (9, first)
     assert main([*command, "--slowdown", "4"]) == 2
+
+
+def test_a_selfcheck_that_measured_nothing_is_not_clean(
+    write_network: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+    amount = ["--comparisons", "2", "--gates", "0", "--threads", "1", "--output", str(tmp_path / "check")]
+    assert main(["selfcheck", str(broken), *amount]) == 3
+    told = capsys.readouterr().out
+    assert "- Not measured, and in none of these rates: 2; the first: onnx: failed: " in told
+    assert "broken.onnx" in told

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,13 @@ def test_two_files_are_one_series(tmp_path: Path) -> None:
     (found,) = pairings(*sides, [])
     assert found.base.artifact.endswith("old.onnx")
     assert found.new.artifact.endswith("new.onnx")
+
+
+def test_a_file_has_its_own_batch(write_network: Callable[..., Path], tmp_path: Path) -> None:
+    (found,) = read_side(write_network(shape=[8, 3, 32, 32]))
+    assert str(found) == "onnx (fp32, batch 8)"
+    with pytest.raises(ComparisonError, match=r"gone\.onnx: no such file"):
+        read_side(tmp_path / "gone.onnx")
 
 
 @pytest.mark.parametrize("content", [None, "[", '[{"model": "a"}]', "[]"])
