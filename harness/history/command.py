@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.comparison.command import append_to_step_summary, write
+from harness.comparison.command import append_to_step_summary, writable, write
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
 from harness.option_types import count, percent, rate
@@ -129,6 +129,8 @@ def _show(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         from reports.history import draw_history
 
+        with writable(arguments.plot):
+            arguments.plot.parent.mkdir(parents=True, exist_ok=True)
         draw_history(found, [arguments.plot])
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from harness.arguments import build_parser
 from harness.cli import main
+from harness.comparison.command import append_to_step_summary
 from harness.comparison.gate_command import conditions_of
 from harness.gpu.settings import GpuSettings
 from harness.series import SeriesFacts
@@ -244,6 +245,21 @@ def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, str(tmp_path)]) == 2
     assert "no run directory" in capsys.readouterr().err
+
+
+def test_a_summary_that_is_too_long_for_the_page_does_not_cost_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "step-summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    append_to_step_summary("first")
+    append_to_step_summary("é" * 2**19)
+    append_to_step_summary("last")
+    assert summary.read_text().splitlines() == [
+        "first",
+        "A summary of 1024 KiB is too long for this page; --markdown FILE keeps it.",
+        "last",
+    ]
 
 
 def test_a_summary_that_cannot_be_written_is_said(

@@ -113,7 +113,7 @@ def test_every_row_is_exported(filled: History, tmp_path: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
 def test_the_picture_is_the_same_for_the_same_history(filled: History, tmp_path: Path, suffix: str) -> None:
-    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    paths = [tmp_path / "new" / f"{name}{suffix}" for name in "ab"]
     for path in paths:
         assert filled("all", "--plot", str(path)) == 0
     assert paths[0].read_bytes() == paths[1].read_bytes()
