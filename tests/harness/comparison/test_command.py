@@ -78,7 +78,7 @@ def test_odd_names_and_a_crashs_last_words_break_no_file(
 ) -> None:
     """ONNX Runtime colours its messages, which XML cannot hold, and a crash's reason has many lines."""
     name = 'onnx/a|b <i>é</i> "q" & `c`\nd'
-    reason = "crashed. It said: \x1b[0;93m[W:onnxruntime]\x1b[m first | one\nsecond </details>\x00"
+    reason = "crashed. It said: \x1b[0;93m[W:onnxruntime]\x1b[m first | one\nsecond </details>\x07"
     base = write_run("base", make_row(name, STEADY), make_row("ofa/c", STEADY))
     new = write_run("ne\udcff|w", make_row(name, STEADY), make_row("ofa/c", [], status="failed", reason=reason))
     files = {kind: tmp_path / kind for kind in ("markdown", "junit")}
