@@ -31,6 +31,9 @@ _PADDING_MAX_BYTES = 4096
 _OUTPUT_TAIL_LINES = 20
 _OUTPUT_LINE_MAX_CHARACTERS = 500
 
+# More than a result takes.
+_PROBE_BYTES = 2**16
+
 # A process that closed its output has this long to end before it is killed.
 _GRACE_S = 10.0
 
@@ -40,6 +43,9 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
 
     Job and result files live in `work_dir` for the while. A KeyboardInterrupt ends the process and is
     raised again.
+
+    Raises:
+        OSError: nothing can be written to `work_dir`.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
@@ -49,6 +55,8 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
         ended = run_process(command, timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
             return TrialResult.from_json(json.loads(result_path.read_text()))
+        # A disk that filled up is no fault of the network, whose trial is not to be recorded as failed.
+        Path(directory, "probe").write_bytes(bytes(_PROBE_BYTES))
     status, reason = end_of(ended, timeout_s, "measurement")
     return TrialResult(status, reason, started_at=started_at)
 

@@ -39,6 +39,27 @@ def test_a_failed_trial_has_the_workers_reason(quick_job: TrialJob, tmp_path: Pa
     assert "batch 5 was asked" in result.reason
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
+def test_a_disk_that_filled_up_is_not_the_networks_failure(
+    quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    def fails(command: list[str], *, timeout_s: float) -> EndedProcess:
+        return EndedProcess(1, False, "OSError: [Errno 28] No space left on device")
+
+    monkeypatch.setattr(launcher, "run_process", fails)
+    assert run_trial(quick_job, timeout_s=60, work_dir=tmp_path).status == "failed"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            run_trial(quick_job, timeout_s=60, work_dir=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.glob("trial-*")) == []
+
+
 def test_a_trial_that_takes_too_long_times_out(quick_job: TrialJob, tmp_path: Path) -> None:
     endless = dataclasses.replace(quick_job, timing=dataclasses.replace(quick_job.timing, warmup_s=1000.0))
     result = run_trial(endless, timeout_s=1.0, work_dir=tmp_path)
