@@ -46,7 +46,7 @@ def image_bytes(pipelines: Iterable[Pipeline]) -> int:
     """
     distinct = set(pipelines)
     crops = {pipeline.resampling for pipeline in distinct}
-    resampled = sum(3 * crop.crop_px**2 * (_FLOAT_BYTES if crop.library == "tensorflow1" else 1) for crop in crops)
+    resampled = sum(3 * crop.crop_px**2 * crop.dtype.itemsize for crop in crops)
     normalised = max((3 * _FLOAT_BYTES * pipeline.resolution_px**2 for pipeline in distinct), default=0)
     return 2 * resampled + normalised
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from zoo.card import Preprocessing
@@ -48,6 +49,11 @@ class Resampling:
             raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}, not more than 0 and at most 1")
         return cls(rule, library, interpolation, preprocessing.crop_px, resize_px, crop_fraction)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the crop."""
+        return np.dtype(np.float32 if self.library in _FLOAT_LIBRARIES else np.uint8)
+
     def apply(self, decoded: Decoded) -> NDArray[Any]:
         """The crop, (crop_px, crop_px, 3), RGB: uint8 where the release's resize gives that, else float32 of 0..255.
 
@@ -81,5 +87,7 @@ _RESIZES: dict[tuple[str, str], _Resize] = {
     ("none", ""): _as_it_is,
 }
 """By rule and library."""
+_FLOAT_LIBRARIES = ("opencv", "tensorflow1")
+"""Which resize in float32, and so does the crop; the others give bytes."""
 _INTERPOLATIONS = {"pil": ("bilinear", "bicubic"), "opencv": ("bilinear",), "tensorflow1": ("bicubic",), "": ("",)}
 """By library."""

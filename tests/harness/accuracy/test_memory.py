@@ -3,8 +3,8 @@ from __future__ import annotations
 import psutil
 import pytest
 
+import zoo
 from harness.accuracy.memory import OpenNetworks, chunk_images, free_memory_mib, image_bytes
-from zoo.card import Preprocessing
 from zoo.own import card
 from zoo.preprocessing import Pipeline, pipeline
 
@@ -18,12 +18,11 @@ def test_an_image_takes_its_crops_twice_and_one_input():
     assert image_bytes([steps(10), steps(10), steps(20)]) == 2 * 3 * (100 + 400) + 12 * 400
 
 
-def test_crops_of_tensorflow_are_floats():
-    facts = Preprocessing(
-        rule="crop_then_resize", crop_px=10, crop_fraction=0.5, interpolation="bicubic", library="tensorflow1",
-        channel_order="RGB", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), stated_in="",
-    )  # fmt: skip
-    assert image_bytes([pipeline(facts, 10)]) == 2 * 12 * 100 + 12 * 100
+@pytest.mark.parametrize("model", ["efficientnet_x/EfficientNet-X-b0", "regnet/RegNetX-200MF"])
+def test_crops_of_tensorflow_and_opencv_are_floats(model):
+    facts = zoo.card(model)
+    steps = pipeline(facts.preprocessing, facts.resolution)
+    assert image_bytes([steps]) == 2 * 12 * facts.resolution**2 + 12 * facts.resolution**2
 
 
 def test_a_chunk_fits_in_whole_batches_of_every_network():

@@ -19,7 +19,9 @@ def test_every_card_has_steps_that_make_its_input(encoded):
     for steps in {pipeline(card.preprocessing, card.resolution) for card in CARDS}:
         if steps.resampling.rule == "none":
             continue
-        image = steps.normalised(steps.resampled(decoded))
+        crop = steps.resampled(decoded)
+        assert crop.dtype == steps.resampling.dtype
+        image = steps.normalised(crop)
         assert image.shape == (3, steps.resolution_px, steps.resolution_px)
         assert image.dtype == np.float32
         assert image.flags.c_contiguous
