@@ -22,6 +22,7 @@ from harness.accuracy.datasets import ImageSet, open_images
 from harness.accuracy.errors import AccuracyError
 from harness.accuracy.evaluation import Machine, Pass, evaluate
 from harness.accuracy.predictions import PredictionTable, read_predictions
+from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject, subject_of
@@ -115,6 +116,20 @@ def test_no_result_depends_on_what_runs_beside_it(run, make_images, write_classi
     for position, network in enumerate([large, *networks]):
         (alone,) = run(folder, network, into=f"alone{position}").tables()
         assert (alone.top == together[position].top).all()
+
+
+def test_batches_of_any_sizes_stay_within_the_memory(run, make_images, write_classifier, monkeypatch):
+    """Whole batches of 5, 7 and 9 images are 315 images; a chunk holds what fits."""
+    folder = make_images()
+    networks = [write_classifier(f"net{batch}.onnx", seed=batch, batch=batch) for batch in (5, 9, 1, 7)]
+    asked = []
+    load = EvaluatingProcess.load
+    monkeypatch.setattr(EvaluatingProcess, "load", lambda self, one: asked.append(one) or load(self, one))
+    monkeypatch.setattr("harness.accuracy.memory._MOST_IMAGES", 10)
+    for table, network in zip(run(folder, *networks).tables(), networks, strict=True):
+        expected = plain_loop(folder, write_classifier("one.onnx", seed=int(network.stem[3:])))
+        assert (table.top == expected).all()
+    assert max(one.stop - one.start for one in asked) == 10
 
 
 def test_batches_are_filled_up(run, make_images, write_classifier):

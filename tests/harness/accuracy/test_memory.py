@@ -4,7 +4,14 @@ import psutil
 import pytest
 
 import zoo
-from harness.accuracy.memory import OpenNetworks, chunk_images, free_memory_mib, image_bytes
+from harness.accuracy.memory import (
+    OpenNetworks,
+    batches_together,
+    chunk_images,
+    fitting_images,
+    free_memory_mib,
+    image_bytes,
+)
 from zoo.own import card
 from zoo.preprocessing import Pipeline, pipeline
 
@@ -27,10 +34,18 @@ def test_crops_of_tensorflow_and_opencv_are_floats(model):
 
 def test_a_chunk_fits_in_whole_batches_of_every_network():
     of_one = image_bytes([steps(10)])
-    assert chunk_images([steps(10)], [1], 100 * of_one) == 100
-    assert chunk_images([steps(10)], [8, 1, 6], 100 * of_one) == 96
-    assert chunk_images([steps(10)], [64], 10 * of_one) == 64
-    assert chunk_images([steps(10)], [1], 10**12) == 1024
+    assert fitting_images([steps(10)], 100 * of_one) == 100
+    assert fitting_images([steps(10)], 10**12) == 1024
+    assert chunk_images([1], 100) == 100
+    assert chunk_images([8, 1, 6], 100) == 96
+    assert chunk_images([64], 10) == 64
+
+
+def test_batches_without_a_common_multiple_that_fits_have_chunks_of_their_own():
+    assert batches_together([1, 8, 6, 8], 100) == [(8, 6, 1)]
+    assert batches_together([1, 8, 6, 4], 10) == [(8, 4, 1), (6,)]
+    assert batches_together([64, 32, 1], 10) == [(64, 32, 1)]
+    assert batches_together([37, 50, 64], 1024) == [(64,), (50,), (37,)]
 
 
 def test_the_first_networks_stay_open_as_far_as_they_fit():
