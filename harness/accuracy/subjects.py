@@ -84,7 +84,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     if facts.weights == "probe":
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
-        return "its input is not a square image of three channels in float32"
+        return "its input has no fixed shape of square images, (batch, 3, R, R): export it with one"
     if facts.classes and (wrong := check_classes(images, facts.classes, facts.model)):
         return wrong
     if lacks_recalibration(facts):

@@ -72,7 +72,7 @@ def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
     [
         ({"weights": "probe"}, NOT_THE_WEIGHTS),
         ({"status": "timeout", "reason": "not converted\nin time"}, "there is no artifact: not converted in time"),
-        ({"resolution": None}, "its input is not a square image"),
+        ({"resolution": None}, "its input has no fixed shape of square images"),
         ({"classes": 10}, "7-class labels (images) for a 10-class model (onnx/net)"),
         ({"source": "vgg", "model": "vgg/16"}, "its preprocessing cannot be done: unknown model 'vgg/16'"),
     ],
