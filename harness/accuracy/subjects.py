@@ -134,10 +134,13 @@ def own_preprocessing(text: str) -> Preprocessing | None:
     try:
         if path.suffix != ".toml":
             return zoo.card(text).preprocessing
-        return preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
+        found = preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
+        # What fits no resolution at all; whether it fits a network's is the row's matter.
+        pipeline(found, found.crop_px)
+        return found
     except OSError as error:
         raise AccuracyError(f"--preprocessing {text}: {error.strerror}") from error
-    except (ZooError, ValueError) as error:
+    except (ZooError, ValueError, TypeError) as error:
         raise AccuracyError(
             f"--preprocessing {text}: {error}. Give the name of a model of the zoo, or a TOML file (docs/accuracy.md)"
         ) from error

@@ -42,6 +42,11 @@ class Resampling:
             raise PreprocessingError(
                 f"no resize is known for rule {rule!r}, library {library!r} and interpolation {interpolation!r}"
             )
+        for name, side_px in (("crop_px", preprocessing.crop_px), ("resize_px", preprocessing.resize_px)):
+            if side_px is not None and (type(side_px) is not int or side_px < 1):
+                raise PreprocessingError(f"{name} is a whole number of pixels, not {side_px!r}")
+        if not isinstance(preprocessing.crop_fraction, int | float | None):
+            raise PreprocessingError(f"crop_fraction is a number, not {preprocessing.crop_fraction!r}")
         resize_px, crop_fraction = preprocessing.resize_px or 0, preprocessing.crop_fraction or 0.0
         if rule == "resize_then_crop" and resize_px < preprocessing.crop_px:
             raise PreprocessingError(f"{rule}: resize_px is {resize_px}, less than crop_px, {preprocessing.crop_px}")

@@ -123,6 +123,8 @@ def test_predictions_of_another_artifact_or_preprocessing_are_of_another_identit
         ("own.toml", 'rule = "squash"\n', "missing keys"),
         ("own.toml", TOML + "size = 3\n", "unknown keys ['size']"),
         ("own.toml", "rule = ", "Give the name of a model"),
+        ("own.toml", TOML.replace("0.5", "127.5"), "divide that of 0..255 by 255"),
+        ("own.toml", TOML.replace("[", "{a = [").replace("]", "]}"), "three numbers"),
         ("resnest51", None, "nearest: resnest/resnest50"),
         ("resnest", None, "selects 11 models"),
     ],
