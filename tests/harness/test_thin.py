@@ -130,7 +130,12 @@ def lacking(package: str):
 def test_what_needs_more_says_what(monkeypatch, capsys) -> None:
     monkeypatch.setitem(COMMANDS, "list", lacking("tomli"))
     assert main(["list"]) == 2
-    assert "list needs tomli, which is not installed here" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "list needs tomli, which is not installed here" in said
+    assert said.endswith("what another machine converted: run --artifacts DIR\n")
+    monkeypatch.setitem(COMMANDS, "accuracy", lacking("onnx"))
+    assert main(["accuracy", "--images", "val", "--onnx", "mine.onnx"]) == 2
+    assert capsys.readouterr().err.endswith("what another machine converted: accuracy --artifacts DIR\n")
 
 
 def test_a_module_that_is_missing_for_another_reason_is_no_bad_request(monkeypatch) -> None:
