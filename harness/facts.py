@@ -10,6 +10,8 @@ from harness.digests import file_sha256
 from harness.series import SeriesFacts
 
 if TYPE_CHECKING:
+    import onnx
+
     from converters.pool import Conversion
     from converters.request import ConversionRequest
 
@@ -62,7 +64,8 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     made = conversion.artifact.provenance
     return {
         "resolution": made["resolution"],
-        "classes": made["classes"] or None,
+        # The card of one's own network cannot know; the graph does.
+        "classes": made["classes"] or _onnx_description(conversion.artifact.path).get("classes"),
         "parameters": made["parameters"],
         "macs": made["macs"],
         **_weights_facts(conversion.request, made["weights"]),
@@ -93,21 +96,30 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """What a file's graph says of its input; empty where it cannot be read or is not fixed, or without onnx."""
+    """What a file's graph says of its input and output; without what is not fixed, and empty where it cannot be read.
+
+    Rows of networks are ranked by accuracy among those with as many classes, so a network without them never is.
+    """
     try:
         import onnx
     except ImportError:
         return {}
     try:
         model = onnx.load(path, load_external_data=False)
-        dims = model.graph.input[0].type.tensor_type.shape.dim
+        shape, logits = (_shape(end[0]) for end in (model.graph.input, model.graph.output))
     except Exception:
         # The measuring process opens the file with the runtime itself and says what is wrong with it.
         return {}
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), None)
-    shape = [dim.dim_value for dim in dims]
     known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
+    if len(logits) == 2 and logits[1]:
+        known["classes"] = logits[1]
     return {"opset": opset, **known}
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int]:
+    """The dimensions of an input or output, 0 for one that is not fixed."""
+    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
