@@ -10,8 +10,6 @@ from harness.digests import file_sha256
 from harness.series import SeriesFacts
 
 if TYPE_CHECKING:
-    import onnx
-
     from converters.pool import Conversion
     from converters.request import ConversionRequest
 
@@ -65,7 +63,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     return {
         "resolution": made["resolution"],
         # The card of one's own network cannot know; the graph does.
-        "classes": made["classes"] or _onnx_description(conversion.artifact.path).get("classes"),
+        "classes": made["classes"] or _classes(conversion.artifact.path),
         "parameters": made["parameters"],
         "macs": made["macs"],
         **_weights_facts(conversion.request, made["weights"]),
@@ -96,30 +94,21 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """What a file's graph says of its input and output; without what is not fixed, and empty where it cannot be read.
-
-    Rows of networks are ranked by accuracy among those with as many classes, so a network without them never is.
-    """
+    """What a file's graph says of its input; empty where it cannot be read or is not fixed, or without onnx."""
     try:
         import onnx
     except ImportError:
         return {}
     try:
         model = onnx.load(path, load_external_data=False)
-        shape, logits = (_shape(end[0]) for end in (model.graph.input, model.graph.output))
+        dims = model.graph.input[0].type.tensor_type.shape.dim
     except Exception:
         # The measuring process opens the file with the runtime itself and says what is wrong with it.
         return {}
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), None)
+    shape = [dim.dim_value for dim in dims]
     known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
-    if len(logits) == 2 and logits[1]:
-        known["classes"] = logits[1]
     return {"opset": opset, **known}
-
-
-def _shape(value: onnx.ValueInfoProto) -> list[int]:
-    """The dimensions of an input or output, 0 for one that is not fixed."""
-    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
@@ -135,5 +124,23 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
         artifact_path=str(path.resolve()),
         artifact_sha256=file_sha256(path),
         artifact_mib=path.stat().st_size / _BYTES_PER_MIB,
+        classes=_classes(path),
         **described,
     )
+
+
+def _classes(path: Path) -> int | None:
+    """The classes of a graph whose output is [N, classes]; None where it has another, or without onnx.
+
+    Networks are ranked by accuracy among those with as many classes, so one without them never is.
+    """
+    try:
+        import onnx
+    except ImportError:
+        return None
+    try:
+        dims = onnx.load(path, load_external_data=False).graph.output[0].type.tensor_type.shape.dim
+    except Exception:
+        # As above: the runtime says what is wrong with the file.
+        return None
+    return dims[1].dim_value or None if len(dims) == 2 else None
