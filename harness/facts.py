@@ -113,7 +113,7 @@ def _onnx_description(path: Path) -> dict[str, Any]:
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
     """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
-    described = {"batch": batch, **_onnx_description(path)}
+    described = {"batch": batch, "classes": _classes(path), **_onnx_description(path)}
     return SeriesFacts(
         model=f"onnx/{path.stem}",
         source="onnx",
@@ -124,7 +124,6 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
         artifact_path=str(path.resolve()),
         artifact_sha256=file_sha256(path),
         artifact_mib=path.stat().st_size / _BYTES_PER_MIB,
-        classes=_classes(path),
         **described,
     )
 
