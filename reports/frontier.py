@@ -195,6 +195,10 @@ def _set_scales(axes: Axes, group: Group) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
+    times_ms = group.comparable[["latency_median_ms", "latency_low_ms", "latency_high_ms"]]
+    if times_ms["latency_median_ms"].nunique() == 1:
+        # Rounding can leave no room at all around a single latency; matplotlib then warns whoever waits for the picture.
+        axes.set_xlim(float(times_ms.min().min()) / 2, float(times_ms.max().max()) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -109,6 +109,17 @@ def test_an_interval_of_two_trials_is_not_drawn(make_rows: MakeRows) -> None:
     assert (0.1, 9.0) in _whisker_ends(three)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("latency_ms", [0.00023437, 3.5, 50_000.0])
+@pytest.mark.parametrize("interval", [{}, {"latency_low_ms": 0.0001, "latency_high_ms": 90_000.0}])
+def test_a_single_network_has_room_and_no_warning(
+    make_rows: MakeRows, latency_ms: float, interval: dict[str, float]
+) -> None:
+    axes = make_figure(grouped(make_rows([_row("a/x", latency_ms, 75.0, **interval)]))[0], "").axes[0]
+    low, high = axes.get_xlim()
+    assert low < min(latency_ms, *interval.values(), 1e9) <= max(latency_ms, *interval.values(), 0) < high
+
+
 @pytest.mark.parametrize(
     ("measured", "label"),
     [
