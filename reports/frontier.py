@@ -197,7 +197,7 @@ def _set_scales(axes: Axes, group: Group) -> None:
     axes.set_xscale("log")
     times_ms = group.comparable[["latency_median_ms", "latency_low_ms", "latency_high_ms"]]
     if times_ms["latency_median_ms"].nunique() == 1:
-        # Rounding can leave no room at all around a single latency; matplotlib then warns whoever waits for the picture.
+        # Rounding can leave no room at all around a single latency, of which matplotlib warns the user.
         axes.set_xlim(float(times_ms.min().min()) / 2, float(times_ms.max().max()) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
