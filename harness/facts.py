@@ -64,7 +64,8 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     made = conversion.artifact.provenance
     return {
         "resolution": made["resolution"],
-        "classes": made["classes"] or None,
+        # The card of one's own network cannot know; the graph does.
+        "classes": made["classes"] or _classes(conversion.artifact.path),
         "parameters": made["parameters"],
         "macs": made["macs"],
         **_weights_facts(conversion.request, made["weights"]),
@@ -108,7 +109,7 @@ def _onnx_description(path: Path) -> dict[str, Any]:
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
     """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
-    described = {"batch": batch, **_onnx_description(path)}
+    described = {"batch": batch, "classes": _classes(path), **_onnx_description(path)}
     return SeriesFacts(
         model=f"onnx/{path.stem}",
         source="onnx",
@@ -121,3 +122,20 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
         artifact_mib=path.stat().st_size / _BYTES_PER_MIB,
         **described,
     )
+
+
+def _classes(path: Path) -> int | None:
+    """The classes of a graph whose output is [N, classes]; None where it has another, or without onnx.
+
+    Networks are ranked by accuracy among those with as many classes, so one without them never is.
+    """
+    try:
+        import onnx
+    except ImportError:
+        return None
+    try:
+        dims = onnx.load(path, load_external_data=False).graph.output[0].type.tensor_type.shape.dim
+    except Exception:
+        # As above: the runtime says what is wrong with the file.
+        return None
+    return dims[1].dim_value or None if len(dims) == 2 else None

@@ -281,7 +281,7 @@ _GPU = (
 
 _NETWORK = (
     Column("resolution", "integer", "pixels", "Height and width of the input.", "the input is not square"),
-    Column("classes", "integer", "", "Classes of the output.", _UNKNOWN),
+    Column("classes", "integer", "", "Classes of the output.", "not known, as where the output is not [N, classes]"),
     Column("parameters", "integer", "", "Trainable parameters of the network.", _UNKNOWN),
     Column("macs", "integer", "", "Multiply-adds of one image, convolutions and linear layers.", _UNKNOWN),
 )

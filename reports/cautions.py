@@ -41,9 +41,10 @@ def cautions(group: Group) -> list[str]:
 def accuracy_note(group: Group) -> str:
     """Whose accuracy the frontier of a group rests on; empty where all of it is measured."""
     if not group.accuracy_kinds:
-        return "No row has an accuracy, so there is no frontier."
+        known = "" if group.rows["accuracy_percent"].isna().all() else " on a known number of classes"
+        return f"No row has an accuracy{known}, so there is no frontier."
     if group.accuracy_kinds == {"published"}:
-        return "The frontier rests on published accuracy only: nothing was measured with images."
+        return "The frontier rests on published accuracy only: none of its networks was measured with images."
     if group.accuracy_kinds == {"measured", "published"}:
         return "The frontier takes published accuracy where none was measured."
     return ""

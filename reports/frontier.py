@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from reports.groups import Group
 from reports.labels import place_labels
-from reports.names import short_names
+from reports.names import is_own, short_names
 from reports.pictures import DARK_GREY, PictureError, drawing, save, style
+from reports.variants import column_texts, telling_columns
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 SIZE_INCHES = (7.6, 5.0)
 _CAPTION_CHARACTERS = 115
+_LEFT_OUT_CHARACTERS = 110
+_MARKER_POINTS = 3.0
 
 LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
 
@@ -85,33 +89,57 @@ def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -
     for source, members in rows.groupby("source"):
         _draw_source(axes, members, str(source), sources.index(str(source)))
     _set_titles(axes, group, rows["model"].nunique(), caption)
-    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
+    _legend(axes, loc="lower right")
+
+
+def _legend(axes: Axes, **place: Any) -> Legend:
+    return axes.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8, **place)
+
+
+def _uncover(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Moves the legend beside the picture, where it would hide a point: a slow network of low accuracy."""
+    figure.draw_without_rendering()
+    box = _legend(axes, loc="lower right").get_window_extent().padded(_MARKER_POINTS * figure.dpi / 72)
+    if any(box.contains(*axes.transData.transform(point)) for point in points):
+        _legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
 
 
 def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
-    """Names of the networks on the frontier, where there is room; the figure's layout is settled by it."""
+    """Names of one's own networks and of those on the frontier, where there is room; it settles the figure's layout."""
     rows = group.comparable
-    frontier = rows[rows["frontier"]]
+    _uncover(figure, axes, _points(rows))
+    labels = labels_of(group)
     left_out = place_labels(
         figure,
         axes,
-        _points(frontier),
-        _label_names(frontier),
+        _points(rows.loc[list(labels)]),
+        list(labels.values()),
         markers=_points(rows),
-        line=_steps(_points(frontier)),
+        line=_steps(_points(rows[rows["frontier"]])),
     )
     if left_out:
-        axes.annotate(
-            f"no room to label: {', '.join(left_out)}", (0.01, 0.01), xycoords="axes fraction", fontsize=6,
-            in_layout=False,
-        )  # fmt: skip
+        text = textwrap.shorten(f"no room to label: {', '.join(left_out)}", _LEFT_OUT_CHARACTERS, placeholder=" ...")
+        # Above a frontier that rises to the right is empty paper.
+        axes.annotate(text, (0.01, 0.99), xycoords="axes fraction", fontsize=6, va="top", in_layout=False)
+
+
+def labels_of(group: Group) -> dict[int, str]:
+    """Labels of the points of one's own networks and of the frontier, by the index of `group.rows`.
+
+    One's own come first: they are what the picture is made for.
+    """
+    rows = group.comparable
+    own = rows["model"].map(is_own).astype(bool)
+    named = rows[own | rows["frontier"]].assign(own=own).sort_values("own", ascending=False, kind="stable")
+    return dict(zip(named.index.to_list(), _label_names(named), strict=True))
 
 
 def _label_names(rows: pandas.DataFrame) -> list[str]:
     names = short_names(rows["model"].to_list())
-    if rows["precision"].nunique() == 1:
-        return names
-    return [f"{name} {precision}" for name, precision in zip(names, rows["precision"], strict=True)]
+    telling = ["precision"] if rows["precision"].nunique() > 1 else []
+    for column in [*telling, *telling_columns(rows)]:
+        names = [f"{name} {text}" for name, text in zip(names, column_texts(rows, column), strict=True)]
+    return names
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -167,6 +195,10 @@ def _set_scales(axes: Axes, group: Group) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
+    times_ms = group.comparable[["latency_median_ms", "latency_low_ms", "latency_high_ms"]]
+    if times_ms["latency_median_ms"].nunique() == 1:
+        # Rounding can leave no room at all around a single latency, of which matplotlib warns the user.
+        axes.set_xlim(float(times_ms.min().min()) / 2, float(times_ms.max().max()) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

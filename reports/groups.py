@@ -40,8 +40,8 @@ class Group:
 
     @property
     def accuracy_kinds(self) -> set[str]:
-        """Kinds of accuracy that occur."""
-        return {kind for kind in self.rows["accuracy_kind"] if kind}
+        """Kinds of accuracy that the frontier is drawn among."""
+        return set(self.comparable["accuracy_kind"])
 
 
 def grouped(rows: pandas.DataFrame) -> list[Group]:

@@ -11,6 +11,7 @@ from reports.cautions import DISTURBED_MARK, accuracy_note, cautions, is_disturb
 from reports.groups import Group, grouped
 from reports.records import records
 from reports.text import cell, code, interval, significant, table
+from reports.variants import column_texts, column_title, telling_columns
 
 if TYPE_CHECKING:
     import pandas
@@ -89,9 +90,10 @@ def _ranking(group: Group) -> str:
     usual_ms = usual_reference_ms(rows)
     # A column that says the same in every row is noise; the banner has it.
     varying = [name for name in ("backend", "precision") if rows[name].nunique() > 1]
+    telling = {name: column_texts(rows, name) for name in telling_columns(rows)}
     header = (
-        "#", "", "model", *varying, "latency ms", "95 % interval", "x reference", "95 % interval",
-        "top-1 %", "params M", "MACs G", "trials",
+        "#", "", "model", *varying, *map(column_title, telling), "latency ms", "95 % interval", "x reference",
+        "95 % interval", "top-1 %", "params M", "MACs G", "trials",
     )  # fmt: skip
     lines = [
         (
@@ -99,6 +101,7 @@ def _ranking(group: Group) -> str:
             FRONTIER_MARK if row["frontier"] else "",
             code(row["model"]),
             *(cell(row[name]) for name in varying),
+            *(cell(texts[rank - 1]) for texts in telling.values()),
             significant(row["latency_median_ms"]),
             interval(row["latency_low_ms"], row["latency_high_ms"]),
             significant(row["ratio_to_reference"]),
@@ -110,7 +113,7 @@ def _ranking(group: Group) -> str:
         )
         for rank, row in enumerate(records(rows), start=1)
     ]
-    return table(header, lines, align="rll" + "l" * len(varying) + "rrrrrrrr")
+    return table(header, lines, align="rll" + "l" * (len(varying) + len(telling)) + "rrrrrrrr")
 
 
 def _accuracy(row: dict[str, Any], usual_classes: int | None) -> str:

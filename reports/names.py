@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_OWN_SOURCES = ("own", "onnx")
+_LONGEST = 32
 # What some releases put into a name and the picture's axes already say.
 _SAID_BY_THE_AXES = re.compile(r"[-_](top1|finetune)[-@][0-9.]+")
 
@@ -12,11 +14,29 @@ _SAID_BY_THE_AXES = re.compile(r"[-_](top1|finetune)[-@][0-9.]+")
 def short_names(models: Sequence[str]) -> list[str]:
     """A short name for each model, different for different models.
 
-    The source goes, and the accuracy in the name; both stay where two models would share a name.
+    The source goes, the module of `module:function`, and the accuracy in the name; all stay where two models would
+    share a name. Of a very long name both ends are left.
     """
-    short = [_SAID_BY_THE_AXES.sub("", model.partition("/")[2] or model) for model in models]
+    short = [_SAID_BY_THE_AXES.sub("", _last(model)) for model in models]
     shared = {name for model, name in zip(models, short, strict=True) if _others(model, name, models, short)}
-    return [model if name in shared else name for model, name in zip(models, short, strict=True)]
+    whole = [model if name in shared else name for model, name in zip(models, short, strict=True)]
+    cut = [_cut(name) for name in whole]
+    return [w if _others(m, c, models, cut) else c for m, w, c in zip(models, whole, cut, strict=True)]
+
+
+def is_own(model: str) -> bool:
+    """Whether a model is the user's own, of `--model` or `--onnx`."""
+    return model.partition("/")[0] in _OWN_SOURCES
+
+
+def _last(model: str) -> str:
+    name = model.partition("/")[2] or model
+    return name.rpartition(":")[2] or name
+
+
+def _cut(name: str) -> str:
+    kept = _LONGEST // 2
+    return name if len(name) <= _LONGEST else f"{name[: kept - 1]}…{name[-kept:]}"
 
 
 def _others(model: str, name: str, models: Sequence[str], short: Sequence[str]) -> bool:

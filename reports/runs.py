@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.results import RESULTS_NAME
 from harness.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
+from harness.schema import COLUMN_NAMES
 from harness.table import load_rows
 from reports.errors import ReportError
 from reports.records import records
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # What makes two rows the same series, as `harness.series` has it.
 _SERIES = ["environment_id", "model", "artifact_sha256", "backend", "precision", "batch"]
+_TOP1 = "accuracy_measured_top1_percent"
+_STATED = ("accuracy_published_top1_percent", "accuracy_published_top5_percent", "accuracy_published_source")
+_MEASURED = [name for name in COLUMN_NAMES if name.startswith("accuracy_") and name not in _STATED]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Runs:
 
     members: tuple[Run, ...]
     rows: pandas.DataFrame
-    """One row a series and environment, in order of the directories: the newest where several have it."""
+    """One row a series and environment, in order of the directories: the newest where several have it, with the
+    accuracy that another measured where it has none."""
     notes: tuple[str, ...]
     """What was merged; for the reader of the report."""
 
@@ -56,7 +61,7 @@ def load_runs(directories: Sequence[Path]) -> Runs:
     unique = list(dict.fromkeys(directory.resolve() for directory in directories))
     runs = merged([_load(directory) for directory in unique])
     rows = runs.rows
-    if ((rows["status"] == "skipped") & rows["accuracy_measured_top1_percent"].isna()).all():
+    if ((rows["status"] == "skipped") & rows[_TOP1].isna()).all():
         raise ReportError(
             f"Nothing is measured yet in {', '.join(map(str, directories))}. Repeat the command of the run: it goes "
             "on where it stopped."
@@ -98,7 +103,22 @@ def merged(members: Sequence[Run]) -> Runs:
         return Runs(tuple(members), members[0].rows, ())
     rows = pandas.concat(frames, ignore_index=True)
     newest = rows.sort_values("measured_at", na_position="first", kind="stable").drop_duplicates(_SERIES, keep="last")
-    return Runs(tuple(members), rows.loc[newest.index.sort_values()].reset_index(drop=True), tuple(_notes(members)))
+    kept = rows.loc[newest.index.sort_values()].reset_index(drop=True)
+    return Runs(tuple(members), _with_measured_accuracy(kept, rows), tuple(_notes(members)))
+
+
+def _with_measured_accuracy(kept: pandas.DataFrame, rows: pandas.DataFrame) -> pandas.DataFrame:
+    """The kept rows, with the accuracy that was measured of the same artifact in another run of `rows`."""
+    import pandas
+
+    measured = rows[rows[_TOP1].notna()].drop_duplicates(_SERIES, keep="last").set_index(_SERIES)
+    series = pandas.MultiIndex.from_frame(kept[_SERIES])
+    lacking = kept[_TOP1].isna().to_numpy() & series.isin(measured.index)
+    found = measured.loc[series[lacking]]
+    filled = kept.copy()
+    for name in _MEASURED:
+        filled.loc[lacking, name] = found[name].to_numpy()
+    return filled
 
 
 def _notes(members: Sequence[Run]) -> list[str]:
@@ -110,7 +130,10 @@ def _notes(members: Sequence[Run]) -> list[str]:
         if len(runs) == 1:
             continue
         names = ", ".join(run.directory.name for run in runs)
-        note = f"{names} are of one environment ({environment_id}) and shown as one; of a series the newest row counts."
+        note = (
+            f"{names} are of one environment ({environment_id}) and shown as one; of a series the newest row counts, "
+            "with the accuracy that another measured where it has none."
+        )
         settings = [run.info.settings for run in runs]
         differing = [name for name in FIXED_SETTINGS if any(s.get(name) != settings[0].get(name) for s in settings)]
         if differing:

@@ -12,7 +12,7 @@ from reports.audit import conversions, differences, operator_totals
 from reports.banner import all_facts, main_facts
 from reports.cautions import accuracy_note, cautions, is_disturbed, usual_reference_ms
 from reports.effects import effects, summarised
-from reports.frontier import LATENCY_AXIS, accuracy_axis, sources_of
+from reports.frontier import LATENCY_AXIS, accuracy_axis, labels_of, sources_of
 from reports.groups import Group, grouped
 from reports.names import short_names
 from reports.pairs import Varying, exporter_name
@@ -20,12 +20,16 @@ from reports.pictures import style
 from reports.ranks import rank_changes
 from reports.records import records
 from reports.runs import Runs
+from reports.variants import telling_columns
 
 if TYPE_CHECKING:
     import pandas
 
 _BOTH: tuple[Varying, ...] = ("precision", "exporter")
-_ADDED = ("frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank", "exporter_name")
+_ADDED = (
+    "frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank",
+    "exporter_name", "label",
+)  # fmt: skip
 
 
 def payload(runs: Runs) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def payload(runs: Runs) -> dict[str, Any]:
         "sources": _sources(groups),
         "rows": _table([*rows, *failed]),
         "short": dict(_short_names(runs.rows)),
+        "telling": telling_columns(runs.rows[runs.rows["status"] == "ok"]),
         "ranks": [dataclasses.asdict(change) for change in rank_changes(runs.rows)],
         "effects": {varying: _dicts(found[varying]) for varying in _BOTH},
         "summaries": {varying: _dicts(summarised(found[varying])) for varying in _BOTH},
@@ -62,6 +67,7 @@ def payload(runs: Runs) -> dict[str, Any]:
 def _ranked_rows(group: Group, position: int) -> list[dict[str, Any]]:
     usual_ms = usual_reference_ms(group.rows)
     comparable = set(group.comparable.index)
+    labels = labels_of(group)
     return [
         {
             **row,
@@ -69,6 +75,7 @@ def _ranked_rows(group: Group, position: int) -> list[dict[str, Any]]:
             "disturbed": is_disturbed(row, usual_ms),
             "group": position,
             "rank": index + 1,
+            "label": labels.get(index, ""),
             "exporter_name": exporter_name(row["exporter"]),
         }
         for index, row in enumerate(records(group.rows))

@@ -56,6 +56,18 @@ def test_an_own_model_that_failed_has_a_row_too():
     assert (facts.model, facts.source, facts.accuracy_published_top1_percent) == ("own/mine:net", "own", None)
 
 
+def test_an_own_model_has_the_classes_of_its_graph(tiny_onnx):
+    made = {**PROVENANCE, "classes": 0, "implementation": "own", "weights": {"kind": "own", "sha256": "w"}}
+    artifact = Artifact(tiny_onnx((1, 7)), made)
+    facts = facts_of_conversion(Conversion(ConversionRequest("mine:net"), "ok", artifact=artifact), "onnxruntime")
+    assert facts.classes == 7
+
+
+def test_a_file_brings_its_own_classes_where_they_are_fixed(tiny_onnx):
+    assert facts_of_file(tiny_onnx((1, 7)), "onnxruntime", "fp32", batch=1).classes == 7
+    assert facts_of_file(tiny_onnx((1, "classes")), "onnxruntime", "fp32", batch=1).classes is None
+
+
 def test_a_file_brings_its_own_batch_and_resolution(tiny_onnx):
     facts = facts_of_file(tiny_onnx((4, 3, 16, 16)), "onnxruntime", "fp32", batch=1)
     assert (facts.model, facts.batch, facts.resolution, facts.opset) == ("onnx/tiny", 4, 16, 17)

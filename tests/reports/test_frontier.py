@@ -7,10 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas
 import pytest
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `report`")
+
+from matplotlib.transforms import Bbox
 
 from reports.frontier import draw, drawable, make_figure
 from reports.groups import Group, grouped
@@ -105,6 +109,17 @@ def test_an_interval_of_two_trials_is_not_drawn(make_rows: MakeRows) -> None:
     assert (0.1, 9.0) in _whisker_ends(three)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("latency_ms", [0.00023437, 3.5, 50_000.0])
+@pytest.mark.parametrize("interval", [{}, {"latency_low_ms": 0.0001, "latency_high_ms": 90_000.0}])
+def test_a_single_network_has_room_and_no_warning(
+    make_rows: MakeRows, latency_ms: float, interval: dict[str, float]
+) -> None:
+    axes = make_figure(grouped(make_rows([_row("a/x", latency_ms, 75.0, **interval)]))[0], "").axes[0]
+    low, high = axes.get_xlim()
+    assert low < min(latency_ms, *interval.values(), 1e9) <= max(latency_ms, *interval.values(), 0) < high
+
+
 @pytest.mark.parametrize(
     ("measured", "label"),
     [
@@ -123,6 +138,47 @@ def test_the_axis_says_which_accuracy_it_is(make_rows: MakeRows, measured: list[
 def test_one_model_in_two_precisions_is_told_apart(make_rows: MakeRows) -> None:
     rows = [_row("a/x", 4.0, 75.0), _row("a/x", 2.0, accuracy_measured_top1_percent=74.5, precision="fp16")]
     assert {"x fp32", "x fp16"} <= set(_texts(grouped(make_rows(rows))[0]))
+
+
+def test_two_artifacts_of_one_model_are_told_apart(make_rows: MakeRows) -> None:
+    exporters = ("torch.onnx.export dynamo 2.14.1", "torch.onnx.export torchscript 2.14.1")
+    rows = [_row("a/x", 4.0 - i, 75.0 - i, exporter=name, artifact_sha256=name) for i, name in enumerate(exporters)]
+    assert {"x dynamo 2.14.1", "x torchscript 2.14.1"} <= set(_texts(grouped(make_rows(rows))[0]))
+
+
+def test_ones_own_network_is_named_though_others_dominate_it(make_rows: MakeRows) -> None:
+    rows = [_row("a/good", 2.0, 80.0), _row("a/beaten", 3.0, 70.0)]
+    own = [_row("own/pkg.nets:build", 4.0, accuracy_measured_top1_percent=75.0, weights="own")]
+    texts = _texts(grouped(make_rows([*rows, *own]))[0])
+    assert {"good", "build"} <= set(texts)
+    assert "beaten" not in texts
+
+
+def _legend_and_points(rows: pandas.DataFrame) -> tuple[Bbox, npt.NDArray[np.float64]]:
+    (group,) = grouped(rows)
+    figure = make_figure(group, "")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend
+    points = group.comparable[["latency_median_ms", "accuracy_percent"]].to_numpy()
+    return legend.get_window_extent(), axes.transData.transform(points)
+
+
+def test_the_legend_hides_no_point(make_rows: MakeRows) -> None:
+    rows = [_row("a/good", 2.0, 80.0), _row("b/slow_and_poor", 90.0, 60.0), _row("b/slower_and_poor", 99.0, 60.5)]
+    box, points = _legend_and_points(make_rows(rows))
+    assert not any(box.contains(*point) for point in points)
+
+
+def test_what_has_no_room_is_told_within_the_picture(make_rows: MakeRows) -> None:
+    names = [f"a/{'x' * 60}{i}{'y' * 60}" for i in range(40)]
+    rows = [_row(name, 2.0 + 0.001 * i, 70.0 + 0.001 * i) for i, name in enumerate(names)]
+    figure = make_figure(grouped(make_rows(rows))[0], "")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (told,) = [text for text in axes.texts if text.get_text().startswith("no room to label")]
+    assert told.get_window_extent().x1 <= axes.get_window_extent().x1
 
 
 def test_without_matplotlib_the_error_names_the_extra(

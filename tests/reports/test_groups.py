@@ -72,6 +72,12 @@ def test_a_row_without_accuracy_is_listed_and_never_on_the_frontier(make_rows: M
     assert group.rows["frontier"].to_list() == [False, True]
 
 
+def test_an_accuracy_that_is_not_ranked_is_no_kind_of_the_frontier(make_rows: MakeRows) -> None:
+    ten = _row("lanet/x", 1.0, accuracy_measured_top1_percent=98.0, classes=10)
+    group = grouped(make_rows([_row("a/x", 5.0, 75.0), _row("a/y", 6.0, 76.0), ten]))[0]
+    assert group.accuracy_kinds == {"published"}
+
+
 def test_rows_with_other_classes_are_listed_and_never_on_the_frontier(make_rows: MakeRows) -> None:
     rows = make_rows([_row("a/x", 5.0, 75.0), _row("a/y", 6.0, 76.0), _row("lanet/x", 1.0, 98.0, classes=10)])
     group = grouped(rows)[0]

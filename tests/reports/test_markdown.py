@@ -81,6 +81,15 @@ def test_each_batch_size_has_a_table(make_rows: MakeRows, run_info: RunInfo) -> 
     assert "### Batch 8: host time" in report
 
 
+def test_two_artifacts_of_one_model_are_told_apart(make_rows: MakeRows, run_info: RunInfo) -> None:
+    exporters = ("torch.onnx.export dynamo 2.14.1", "torch.onnx.export torchscript 2.14.1")
+    report = render(
+        make_rows([_row("a/x", 5.0, exporter=name, artifact_sha256=name) for name in exporters]), [run_info]
+    )
+    assert "| model | exporter | latency ms |" in report
+    assert "| `a/x` | torchscript 2.14.1 | 5.000 |" in report
+
+
 def test_precision_is_a_column_only_where_it_varies(make_rows: MakeRows, run_info: RunInfo) -> None:
     assert "| model | precision |" not in render(make_rows([_row("a/x", 5.0), _row("a/y", 6.0)]), [run_info])
     report = render(make_rows([_row("a/x", 5.0), _row("a/x", 3.0, precision="fp16")]), [run_info])

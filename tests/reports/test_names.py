@@ -14,6 +14,8 @@ from reports.names import short_names
         ("ofa/pixel1_lat-143ms_top1-80.1_finetune-75", "pixel1_lat-143ms"),
         ("ofa/flops-595M_top1-80.0_finetune-75", "flops-595M"),
         ("mine", "mine"),
+        ("own/my.package.nets:build", "build"),
+        ("own/nets:a_function_whose_name_says_everything_about_it", "a_function_whos…rything_about_it"),
     ],
 )
 def test_the_source_and_what_the_axes_say_go(model: str, short: str) -> None:
@@ -27,3 +29,12 @@ def test_names_that_would_be_one_stay_whole() -> None:
 
 def test_one_model_in_two_precisions_keeps_its_short_name() -> None:
     assert short_names(["a/b0", "a/b0"]) == ["b0", "b0"]
+
+
+def test_long_names_that_would_be_cut_to_one_stay_whole() -> None:
+    models = [f"onnx/the_same_beginning_of_a_name_{i}_and_the_same_end_of_it" for i in (1, 2)]
+    assert short_names(models) == [model.removeprefix("onnx/") for model in models]
+
+
+def test_one_function_of_two_modules_is_told_apart() -> None:
+    assert short_names(["own/a:net", "own/b:net"]) == ["own/a:net", "own/b:net"]

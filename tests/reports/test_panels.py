@@ -36,6 +36,14 @@ def test_the_same_rows_give_the_same_pdf(two_runs: list[Path], tmp_path: Path) -
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
+def test_a_pdf_embeds_its_fonts_as_papers_must(two_runs: list[Path], tmp_path: Path) -> None:
+    path = tmp_path / "figure.pdf"
+    draw_panels(load_runs(two_runs), path)
+    written = path.read_bytes()
+    assert b"/FontFile2" in written
+    assert b"/Type3" not in written
+
+
 def test_each_environment_has_a_panel_and_each_source_one_colour(make_run: MakeRun) -> None:
     def rows(*models: str) -> list[dict[str, object]]:
         return [{"model": name, "latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0} for name in models]

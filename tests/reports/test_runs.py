@@ -48,6 +48,32 @@ def test_a_row_that_was_not_measured_yet_hides_none_that_was(make_run: MakeRun) 
     assert runs.rows["status"].to_list() == ["ok"]
 
 
+@pytest.mark.parametrize("accuracy_first", [False, True])
+def test_accuracy_measured_in_another_run_joins_the_latency(make_run: MakeRun, accuracy_first: bool) -> None:
+    figures = {
+        "accuracy_measured_top1_percent": 75.0, "accuracy_images_count": 100, "accuracy_images_digest": "d",
+        "accuracy_published_in_interval": "yes",
+    }  # fmt: skip
+    latency = make_run("latency", [_row("a/x", 5.0), _row("a/y", 6.0, accuracy_measured_reason="why")])
+    unmeasured = {"status": "skipped", "latency_median_ms": None, "measured_at": None}
+    accuracy = make_run("accuracy", [{**_row(name, 0.0), **unmeasured, **figures} for name in ("a/x", "a/y")])
+    (first, second) = load_runs([accuracy, latency] if accuracy_first else [latency, accuracy]).rows.to_dict("records")
+    for row, latency_ms in ((first, 5.0), (second, 6.0)):
+        assert (row["status"], row["latency_median_ms"]) == ("ok", latency_ms)
+        assert {name: row[name] for name in figures} == figures
+        assert row["accuracy_measured_reason"] == ""
+
+
+def test_the_newest_row_keeps_its_own_accuracy_and_another_artifact_lends_none(make_run: MakeRun) -> None:
+    older = make_run("older", [_row("a/x", 5.0, accuracy_measured_top1_percent=70.0)])
+    newer = [
+        _row("a/x", 4.0, "2026-02-02T12:00:00+00:00", accuracy_measured_top1_percent=71.0),
+        _row("a/x", 4.0, artifact_sha256="b" * 64),
+    ]
+    accuracies = load_runs([older, make_run("newer", newer)]).rows["accuracy_measured_top1_percent"]
+    assert accuracies.fillna(0).to_list() == [71.0, 0]
+
+
 @pytest.mark.parametrize(
     "change", [{"artifact_sha256": "b" * 64}, {"precision": "fp16"}, {"batch": 8}, {"backend": "other"}]
 )

@@ -1,15 +1,16 @@
 // Latency against accuracy, a picture for each environment and batch size, and the table of all rows.
 
 const LEAST_TRIALS = 3; // Student's interval of two trials would hide everything else.
+const OWN_SOURCES = new Set(["own", "onnx"]);
 
-function frontierPoint(row, severalPrecisions) {
+function frontierPoint(row) {
   const source = SOURCES.get(row.source);
   const telling = row.trials_count >= LEAST_TRIALS;
   return {
     row, x: row.latency_median_ms, y: row.accuracy_percent, strong: row.frontier, colour: source.colour, marker: source.marker,
     xLow: telling ? row.latency_low_ms : null, xHigh: telling ? row.latency_high_ms : null,
     yLow: row.accuracy_measured_top1_low_percent, yHigh: row.accuracy_measured_top1_high_percent,
-    label: row.frontier ? `${short(row.model)}${severalPrecisions ? ` ${row.precision}` : ""}` : "",
+    label: row.label, first: OWN_SOURCES.has(row.source),
   };
 }
 
@@ -46,11 +47,10 @@ const cautionNotes = (group) => [
 function panel(group, position) {
   const rows = OK_ROWS.filter((row) => row.group === position);
   const ranked = rows.filter((row) => row.comparable);
-  const severalPrecisions = varies("precision", rows);
-  const points = ranked.map((row) => frontierPoint(row, severalPrecisions));
+  const points = ranked.map((row) => frontierPoint(row));
   const heading = el("figcaption", null,
     el("h3", null, groupTitle(group)),
-    el("p", { class: "muted" }, `${drawnText(ranked)}: ${groupCaption(group, rows)}`));
+    el("p", { class: "muted" }, `${drawnText(ranked.length ? ranked : rows)}: ${groupCaption(group, rows)}`));
   if (!points.length) return el("figure", null, heading, cautionNotes(group));
   const chart = scatter({
     id: `frontier-${position}`, name: `Latency against accuracy on ${groupTitle(group)}`, points, line: steps(points), xLog: true,
@@ -81,6 +81,12 @@ function legend() {
 const trialsText = (row) =>
   `${row.trials_count}${row.trials_failed_count ? ` (${row.trials_failed_count} failed)` : ""}${row.disturbed ? " ⚠" : ""}`;
 
+// What alone tells several rows of one model apart.
+const tellingColumn = (name) => {
+  const label = name.replace("_sha256", "");
+  return { label, numeric: name === "opset", value: (row) => row[name], cell: (row) => `${row[name] ?? ""}`.slice(0, label === name ? undefined : 8) };
+};
+
 function mainTable() {
   const varying = (names) => names.filter(([name]) => varies(name))
     .map(([name, label]) => ({ label, numeric: name === "batch", value: (row) => row[name], cell: (row) => `${row[name] ?? ""}`.replaceAll("_", " ").replace("torch.onnx.export ", "") }));
@@ -103,7 +109,9 @@ function mainTable() {
     number("MACs", "G", "macs", (value) => scaled(value, 1e9)),
     ...energy,
     { label: "trials", numeric: true, value: (row) => row.trials_count, cell: (row) => (row.status === "ok" ? trialsText(row) : "") },
-    ...varying([["backend", "backend"], ["exporter_name", "exporter"], ["status", "status"]]),
+    ...varying([["backend", "backend"], [DATA.telling.includes("exporter") ? "exporter" : "exporter_name", "exporter"]]),
+    ...DATA.telling.filter((name) => name !== "exporter").map(tellingColumn),
+    ...(OK_ROWS.length < ROWS.length ? [{ label: "status", value: (row) => row.status, cell: (row) => row.status.replaceAll("_", " ") }] : []),
   ];
   const table = dataTable({
     id: "results", caption: SEVERAL_ENVIRONMENTS ? "All rows; each environment is kept together" : "All rows", columns, rows: ROWS, sorted: "latency",

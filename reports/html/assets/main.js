@@ -14,7 +14,8 @@ const counts = [
 ];
 document.getElementById("summary").textContent = `${counts.join(", ")}.`;
 
-section("frontier", "Frontier", [filterForm(), legend(), el("div", { class: "panels" }, DATA.groups.map(panel))]);
+const nothing = el("p", null, "No row has a latency, so there is no picture. The failures below say why.");
+section("frontier", "Frontier", [filterForm(), legend(), OK_ROWS.length ? el("div", { class: "panels" }, DATA.groups.map(panel)) : nothing]);
 section("table", "Table", [mainTable()]);
 section("ranks", "Rank changes", ranksSection());
 section("accuracy-section", "Published and measured", accuracySection());

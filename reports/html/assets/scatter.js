@@ -71,7 +71,7 @@ function ringModel(model) {
   for (const chart of charts) chart.ring(model);
 }
 
-// points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, label, row}; line: corners in data units; yAlso: values that the
+// points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, label, first (its label before others'), row}; line: corners in data units; yAlso: values that the
 // upright axis must reach, as where pictures side by side share it.
 function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
   const root = svg("svg", { id, role: "group", tabindex: "0", "aria-label":
@@ -98,7 +98,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
     });
     const order = [...marks].sort((a, b) => a.point.strong - b.point.strong);
     const labels = placeLabels(
-      byX.filter((p) => p.label).map((p) => ({ text: p.label, x: p.px, y: p.py })),
+      byX.filter((p) => p.label).sort((a, b) => Boolean(b.first) - Boolean(a.first)).map((p) => ({ text: p.label, x: p.px, y: p.py })),
       points.map((p) => [p.px, p.py, p.strong ? 7 : 5]),
       corners.slice(1).map((corner, i) => [corners[i], corner]),
       frame,

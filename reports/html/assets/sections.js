@@ -144,7 +144,10 @@ function operatorTables(varying) {
 
 function auditSection() {
   const found = DATA.conversions;
-  if (!found.length) return [el("p", null, "Nothing in these runs was converted: the networks came as ONNX files.")];
+  if (!found.length) {
+    const failed = ROWS.some((row) => row.source !== "onnx");
+    return [el("p", null, failed ? "No artifact was made in these runs: see the failures." : "Nothing in these runs was converted: the networks came as ONNX files.")];
+  }
   const known = found.filter((conversion) => nodes(conversion)).length;
   return [
     el("p", null, known ? `The provenance beside the artifacts lists the operators of ${known} of ${plural(found.length, "artifact")}.`

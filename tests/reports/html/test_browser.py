@@ -184,6 +184,9 @@ def test_the_frontier_alone_and_a_filter_that_leaves_nothing(page: webdriver.Chr
     ("row", "says"),
     [
         ({"status": "failed", "reason": "no memory", "latency_kind": ""}, "no memory"),
+        ({"status": "failed", "latency_kind": ""}, "No row has a latency, so there is no picture."),
+        ({"model": "a/x", "status": "failed", "latency_kind": ""}, "No artifact was made in these runs"),
+        ({"model": "a/x", "latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0}, "1 network: onnx"),
         ({"latency_median_ms": 5.0}, "No row has an accuracy, so there is no frontier."),
         ({"latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0}, "1 network: onnxruntime 1.30.0"),
         (
@@ -199,6 +202,39 @@ def test_a_run_of_one_row(
     assert page.find_element(By.ID, "filter-count").text == "1 of 1 row shown"
     assert len(_column(page, "model")) == 1
     assert says in page.find_element(By.ID, "main").text
+
+
+def test_a_table_of_failures_says_that_they_are(page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path) -> None:
+    rows = [{"model": f"a/{name}", "status": "out_of_memory", "latency_kind": ""} for name in "xy"]
+    _open_run(page, make_run("failures", rows), tmp_path / "failures.html")
+    assert _column(page, "status") == ["out of memory"] * 2
+
+
+def test_two_artifacts_of_one_model_are_told_apart(page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path) -> None:
+    rows = [
+        {
+            "model": "a/x",
+            "latency_median_ms": 5.0,
+            "weights": weights,
+            "exporter": f"tf2onnx 1.{minor}",
+            "artifact_sha256": weights,
+        }
+        for minor, weights in enumerate(("probe", "released"))
+    ]
+    _open_run(page, make_run("artifacts", rows), tmp_path / "artifacts.html")
+    assert sorted(_column(page, "weights")) == ["probe", "released"]
+    assert sorted(_column(page, "exporter")) == ["tf2onnx 1.0", "tf2onnx 1.1"]
+
+
+def test_ones_own_network_is_named_though_others_dominate_it(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    own = {"model": "own/a.long.package:build", "accuracy_measured_top1_percent": 70.0, "latency_median_ms": 9.0}
+    better = {"model": "a/good", "accuracy_published_top1_percent": 80.0, "latency_median_ms": 5.0}
+    _open_run(page, make_run("own", [own, better]), tmp_path / "own.html")
+    WebDriverWait(page, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, "#frontier-0 .label"))
+    labels = page.find_elements(By.CSS_SELECTOR, "#frontier-0 .label")
+    assert {label.text for label in labels} == {"build", "good"}
 
 
 def test_pictures_as_large_as_the_whole_zoo_are_drawn(

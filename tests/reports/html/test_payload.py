@@ -27,6 +27,7 @@ def test_it_is_json_and_has_every_row(facts: dict[str, Any]) -> None:
     assert len(facts["rows"]["values"]) == 34 + 1 + 2 * 33 + 1
     assert set(facts["rows"]["names"]) - set(COLUMN_NAMES) == {
         "frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank", "exporter_name",
+        "label",
     }  # fmt: skip
 
 

@@ -1,0 +1,34 @@
+"""What tells the rows of one model apart, where a table or a picture has several of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas
+
+_SAME = ["environment_id", "model", "backend", "precision", "batch"]
+_CANDIDATES = ("implementation", "weights", "exporter", "opset")
+_ARTIFACT = "artifact_sha256"
+_DIGEST_CHARACTERS = 8
+
+
+def telling_columns(rows: pandas.DataFrame) -> list[str]:
+    """The columns in which rows of the same model, backend, precision and batch differ; usually none.
+
+    The artifact's digest is one of them only where nothing else tells two such rows apart.
+    """
+    differing = rows.groupby(_SAME, sort=False)[list(_CANDIDATES)].nunique(dropna=False).gt(1).any()
+    columns = [name for name in _CANDIDATES if differing[name]]
+    return [*columns, _ARTIFACT] if rows.duplicated([*_SAME, *columns]).any() else columns
+
+
+def column_texts(rows: pandas.DataFrame, column: str) -> list[str]:
+    """The values of one of these columns, or of the precision, as short texts; empty for missing ones."""
+    texts = rows[column].astype("string").fillna("").str.removeprefix("torch.onnx.export ")
+    return [str(text) for text in (texts.str[:_DIGEST_CHARACTERS] if column == _ARTIFACT else texts)]
+
+
+def column_title(column: str) -> str:
+    """The heading of one of these columns."""
+    return "artifact" if column == _ARTIFACT else column
