@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.base import ArtifactError, Availability, Backend, BuiltEngine, Session, TensorSpec
+from harness.backends.base import (
+    ArtifactError,
+    Availability,
+    Backend,
+    BuiltEngine,
+    Session,
+    TensorSpec,
+    UnsupportedError,
+)
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
 from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
@@ -45,6 +53,10 @@ class TensorRtBackend(Backend):
             return versions.not_installed(cuda_version)
         try:
             import tensorrt
+
+            Dialect.of(tensorrt)
+        except UnsupportedError as error:
+            return Availability(False, str(error))
         except Exception as error:  # Its own loader raises what it likes where a library is missing.
             return versions.not_loadable(error)
         too_old = versions.driver_too_old(tensorrt.__version__, cuda_version)

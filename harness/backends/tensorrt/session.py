@@ -18,6 +18,7 @@ from harness.backends.tensorrt.builder import check_precision, describe, read_de
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import StoredEngine
 from harness.backends.tensorrt.logs import LogTail, make_logger
+from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaDriver, CudaOutOfMemoryError
 from harness.gpu.figures import GpuFigures
@@ -180,7 +181,9 @@ class TensorRtSession(Session):
 
     def _load(self) -> None:
         # The logger outlives the runtime, that the engine, and that its contexts: the bindings see to it.
-        self._runtime = self._trt.Runtime(make_logger(self._trt, self._log))
+        logger = make_logger(self._trt, self._log)
+        register_plugins(self._trt, logger)
+        self._runtime = self._trt.Runtime(logger)
         self._engine = self._runtime.deserialize_cuda_engine(self._stored.plan)
         if self._engine is None:
             raise self._load_error("cannot load")
