@@ -56,8 +56,9 @@ class OnnxGraph:
 def read_graph(path: Path) -> OnnxGraph:
     """Versions and nodes of the file; an ArtifactError where it cannot be read as ONNX."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _parse_model(memoryview(content).toreadonly())
+        with path.open("rb") as file:
+            # Not closed: an error still holds parts of it, and closing would then raise another. It goes with them.
+            return _parse_model(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise ArtifactError(
             f"{path} is not a readable ONNX file; it may be truncated or something else. "
@@ -68,20 +69,19 @@ def read_graph(path: Path) -> OnnxGraph:
 
 
 def _parse_model(data: memoryview) -> OnnxGraph:
-    with data:
-        ir_version, opset, nodes = 0, 0, None
-        for number, value in _fields(data):
-            if number == _MODEL_IR_VERSION and isinstance(value, int):
-                ir_version = value
-            elif number == _MODEL_OPSETS and isinstance(value, memoryview):
-                imported = dict(_fields(value))
-                if _text(imported.get(_OPSET_DOMAIN)) in _STANDARD_DOMAINS:
-                    opset = int(imported.get(_OPSET_VERSION, 0))
-            elif number == _MODEL_GRAPH and isinstance(value, memoryview):
-                nodes = tuple(_node(part) for field, part in _fields(value) if field == _GRAPH_NODE)
-        if nodes is None or not ir_version:
-            raise ValueError("no graph or no version")
-        return OnnxGraph(ir_version, opset, nodes)
+    ir_version, opset, nodes = 0, 0, None
+    for number, value in _fields(data):
+        if number == _MODEL_IR_VERSION and isinstance(value, int):
+            ir_version = value
+        elif number == _MODEL_OPSETS and isinstance(value, memoryview):
+            imported = dict(_fields(value))
+            if _text(imported.get(_OPSET_DOMAIN)) in _STANDARD_DOMAINS:
+                opset = int(imported.get(_OPSET_VERSION, 0))
+        elif number == _MODEL_GRAPH and isinstance(value, memoryview):
+            nodes = tuple(_node(part) for field, part in _fields(value) if field == _GRAPH_NODE)
+    if nodes is None or not ir_version:
+        raise ValueError("no graph or no version")
+    return OnnxGraph(ir_version, opset, nodes)
 
 
 def _node(part: int | memoryview) -> OnnxNode:
