@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import backends, statistics, timing
+from harness.artifact_digest import artifact_sha256
 from harness.backends.base import ArtifactError, Session, UnsupportedError
-from harness.digests import file_sha256
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.slowdown import Slowed
@@ -48,10 +48,10 @@ class Device(TypedDict):
 
 def measure_job(job: TrialJob) -> TrialResult:
     """Load the artifact and the reference network, measure both, and summarise."""
-    artifact_sha256 = sha256_file(Path(job.artifact))
-    if job.artifact_sha256 and artifact_sha256 != job.artifact_sha256:
+    sha256 = sha256_file(Path(job.artifact))
+    if job.artifact_sha256 and sha256 != job.artifact_sha256:
         raise ArtifactError(
-            f"{job.artifact} has SHA-256 {artifact_sha256[:16]}, not {job.artifact_sha256[:16]} as planned: "
+            f"{job.artifact} has SHA-256 {sha256[:16]}, not {job.artifact_sha256[:16]} as planned: "
             "it changed since, or is truncated. Convert the model again."
         )
     backend = backends.get(job.backend)
@@ -178,9 +178,9 @@ def memory_peak_mib() -> float | None:
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal digest of a file; an ArtifactError where it cannot be read."""
+    """Hexadecimal digest of an artifact; an ArtifactError where it cannot be read."""
     try:
-        return file_sha256(path)
+        return artifact_sha256(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
 

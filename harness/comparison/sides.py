@@ -6,10 +6,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+from harness.artifact_digest import artifact_sha256
 from harness.bundle import BUNDLE_NAME, read_bundle
 from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Pairing, Side
-from harness.digests import file_sha256
 from harness.results import SERIES_NAME
 from harness.series import SeriesFacts
 
@@ -36,7 +36,7 @@ def read_side(path: Path) -> list[SideSeries]:
     """
     if path.is_file() and path.suffix == ".onnx":
         # Two files of different names are to be compared: what they share is that there is one on each side.
-        return [SideSeries("onnx", "fp32", 1, str(path.resolve()), file_sha256(path))]
+        return [SideSeries("onnx", "fp32", 1, str(path.resolve()), artifact_sha256(path))]
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
