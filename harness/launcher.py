@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import IO
 
-from harness.storage import TRIAL_FOLDER_PREFIX
-from harness.trial import Status, TrialJob, TrialResult
+from harness.storage import TRIAL_FOLDER_PREFIX, StorageError
+from harness.trial import EXIT_NOT_STORED, Status, TrialJob, TrialResult
 
 # The size of the environment shifts the stack and with it alignments, which biases timings; a random
 # size for each process turns the bias into noise that repetition averages out. Mytkowicz, Diwan,
@@ -40,6 +40,9 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
 
     Job and result files live in `work_dir` for the while. A KeyboardInterrupt ends the process and is
     raised again.
+
+    Raises:
+        StorageError: the process could not write its samples or its result, as on a full disk.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
@@ -49,6 +52,8 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
         ended = run_process(command, timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
             return TrialResult.from_json(json.loads(result_path.read_text()))
+    if ended.exit_code == EXIT_NOT_STORED:
+        raise StorageError(ended.output_tail)
     status, reason = end_of(ended, timeout_s, "measurement")
     return TrialResult(status, reason, started_at=started_at)
 
