@@ -18,6 +18,33 @@ def duration_s(text: str) -> float:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
+def count(text: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    value = int(text) if re.fullmatch(r"\s*\+?\d+\s*", text) else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return value
+
+
+def milliseconds(text: str) -> float:
+    """A time of more than 0 ms, a number alone.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds above 0")
+    return value
+
+
 def percent(text: str) -> float:
     """A number of percent, 0 or more.
 

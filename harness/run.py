@@ -211,6 +211,11 @@ def prepared(
     if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
         say(f"warning: {caution}")
     environment = collect(request.threads, backend.accelerator(request.gpu))
+    if environment.threads > environment.logical_cores and not backend.on_gpu:
+        say(
+            f"warning: {environment.threads} threads on {environment.logical_cores} processors wait for each other; "
+            "fewer --threads are faster"
+        )
     # Refused before there is a run directory.
     bundle = read_bundle(request.artifacts) if request.artifacts else None
     series = bundled_series(request, bundle, backend) if bundle else None
