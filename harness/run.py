@@ -15,7 +15,7 @@ from harness.accuracy.outcome import AccuracyOutcome
 from harness.backends.base import Backend
 from harness.build import Builder, BuildJob, BuildResult
 from harness.bundle import Bundle, check_opsets, read_bundle
-from harness.environment import collect
+from harness.environment import collect, crowded_threads
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.settings import GpuSettings
@@ -211,11 +211,8 @@ def prepared(
     if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
         say(f"warning: {caution}")
     environment = collect(request.threads, backend.accelerator(request.gpu))
-    if environment.threads > environment.logical_cores and not backend.on_gpu:
-        say(
-            f"warning: {environment.threads} threads on {environment.logical_cores} processors wait for each other; "
-            "fewer --threads are faster"
-        )
+    if not backend.on_gpu and (caution := crowded_threads(environment)):
+        say(f"warning: {caution}")
     # Refused before there is a run directory.
     bundle = read_bundle(request.artifacts) if request.artifacts else None
     series = bundled_series(request, bundle, backend) if bundle else None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.backends.base import Session, TensorSpec, UnsupportedError
+from harness.backends.base import ArtifactError, Session, TensorSpec, UnsupportedError
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.builder import check_precision, describe, read_description
 from harness.backends.tensorrt.dialect import Dialect
@@ -241,6 +241,11 @@ class TensorRtSession(Session):
                 "float32 inputs and outputs."
             )
         shape = tuple(self._engine.get_tensor_shape(name))
+        if any(size < 0 for size in shape):
+            raise ArtifactError(
+                f"{self._artifact}: tensor {name!r} has the shape {list(shape)}, which depends on what is computed, so "
+                "that no memory can be reserved for it. Export the network with fixed shapes."
+            )
         host = self._driver.pinned(shape, _DTYPES[kind])
         return IoTensor(
             spec=TensorSpec(name, shape, _DTYPES[kind]),

@@ -71,7 +71,9 @@ def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
             return types["TensorIOMode"].__members__["INPUT" if is_input else "OUTPUT"]
 
         def get_tensor_shape(self, name: str) -> Any:
-            return types["Dims"]([size.dim_value for size in self._values()[name].shape.dim])
+            # A dimension that only computing tells is -1.
+            dims = self._values()[name].shape.dim
+            return types["Dims"]([size.dim_value if size.HasField("dim_value") else -1 for size in dims])
 
         def get_tensor_dtype(self, name: str) -> Any:
             return types["DataType"].__members__[_DTYPES[self._values()[name].elem_type]]

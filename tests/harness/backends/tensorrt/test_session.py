@@ -71,6 +71,20 @@ def test_an_engine_with_a_plugin_loads_in_a_process_that_did_not_build_it(
         np.testing.assert_allclose(session.outputs()["logits"], expected(path), rtol=1e-5)
 
 
+def test_an_output_whose_shape_is_computed_is_refused(script: TensorRtScript, tmp_path: Path) -> None:
+    model = small_model()
+    kept = onnx.helper.make_tensor("kept", onnx.TensorProto.BOOL, [5], [1, 0, 1, 0, 1])
+    model.graph.initializer.append(kept)
+    model.graph.node.append(onnx.helper.make_node("Compress", ["logits", "kept"], ["chosen"], name="choose", axis=1))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("chosen", onnx.TensorProto.FLOAT, [1, "found"]))
+    path = tmp_path / "computed.onnx"
+    onnx.save(model, path)
+    backend = TensorRtBackend()
+    backend.build(path, precision="fp32", gpu=GpuSettings(), cache_dir=tmp_path)
+    with pytest.raises(ArtifactError, match=r"'chosen' has the shape \[1, -1\]"):
+        backend.prepare(path, precision="fp32", batch=1, threads=1, cache_dir=tmp_path)
+
+
 def test_outputs_are_copies(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
     with prepare(write_model(), tmp_path) as session:
         session.start(IMAGES)
