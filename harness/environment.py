@@ -176,8 +176,8 @@ def crowded_threads(environment: Environment) -> str:
         return f"{threads} threads on {environment.logical_cores} processors wait for each other; use fewer --threads"
     if limit is not None and threads > limit:
         return (
-            f"{threads} thread{'s' * (threads > 1)} in a control group of {limit:g} cores: when the quota is spent, the "
-            "kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
+            f"{threads} thread{'s' * (threads > 1)} in a control group of {limit:g} cores: when the quota is spent, "
+            "the kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
         )
     return ""
 

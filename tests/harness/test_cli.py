@@ -154,6 +154,22 @@ def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(plac
     assert "agrees with the fp32 artifact to" in told
 
 
+def test_a_damaged_reference_network_is_written_anew(tiny_onnx, places, tmp_path):
+    command = run("--rounds", "1", onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    (reference,) = (places["cache"] / "reference").iterdir()
+    whole = reference.read_bytes()
+    reference.write_bytes(whole[:5000])
+    assert main(run("--rounds", "1", onnx=[tiny_onnx()], output=tmp_path / "again", cache=places["cache"])) == 0
+    assert reference.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_used_is_named(tiny_onnx, places, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(run(onnx=[tiny_onnx()], output=places["output"], cache=tmp_path / "file")) == 2
+    assert "file cannot be used (Not a directory)" in capsys.readouterr().err
+
+
 def test_a_directory_that_holds_no_run_cannot_be_resumed(tiny_onnx, places, capsys):
     assert main(run("--resume", onnx=[tiny_onnx()], **places)) == 2
     assert "no run to resume" in capsys.readouterr().err
