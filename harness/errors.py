@@ -5,6 +5,8 @@ from __future__ import annotations
 EXIT_SUCCESS = 0
 EXIT_FAILED_ROWS = 1
 EXIT_BAD_REQUEST = 2
+EXIT_FAULT = 70
+"""A fault of this program, with a traceback; sysexits.h calls it EX_SOFTWARE."""
 EXIT_INTERRUPTED = 130
 
 

@@ -42,7 +42,9 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
     raised again.
 
     Raises:
-        StorageError: the process could not write its samples or its result, as on a full disk.
+        OSError: nothing can be written to `work_dir`.
+        StorageError: the process could not write its samples or its result, as on a full disk. That is no fault of the
+            network, whose trial is not to be recorded as failed.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:

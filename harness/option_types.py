@@ -19,15 +19,14 @@ def duration_s(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number of at least 1.
+    """A whole number of 1 or more.
 
     Raises:
         argparse.ArgumentTypeError: anything else.
     """
-    value = int(text) if re.fullmatch(r"\s*\+?\d+\s*", text) else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
 
 
 def milliseconds(text: str) -> float:

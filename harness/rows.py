@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from harness.schema import COLUMN_NAMES, SCHEMA_VERSION, number_text
 from harness.series import SeriesFacts
 from harness.statistics import interval_over_trials, median
 from harness.trial import TrialResult
+
+# ONNX Runtime's messages have them wherever they go (ECMA-48, "select graphic rendition").
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Row = dict[str, Any]
 """A value or None for every column of `harness.schema.COLUMNS`, in that order."""
@@ -152,5 +156,9 @@ def _sum(trials: Sequence[TrialResult], name: str) -> int:
 
 
 def one_line(text: str) -> str:
-    """`text` with its line breaks and runs of blanks made single blanks, for a cell of a table."""
-    return " ".join(text.split())
+    """`text` with its line breaks and runs of blanks made single blanks, for a cell of a table.
+
+    What no table, terminal or XML shows is left out: the colours of a runtime's messages and other control characters.
+    """
+    words = ("".join(filter(str.isprintable, word)) for word in _COLOUR.sub("", text).split())
+    return " ".join(filter(None, words))

@@ -12,6 +12,7 @@
 #   ROUNDS       fresh processes a series and side (6); the more, the smaller a change is seen
 #   MARGIN, THRESHOLD, ERROR_RATE   as of `harness compare`
 #   CACHE_DIR    where artifacts are kept (the user's cache directory); both sides may share it
+#   RESUME       1 goes on with what an interrupted call of the same checkouts left in OUT
 #
 # Exit codes are those of `harness compare`: 0 nothing regressed; 1 a series regressed; 2 a bad request; 3 nothing
 # regressed, but a series is inconclusive or was not measured.
@@ -20,6 +21,17 @@ set -euo pipefail
 [ $# = 3 ] || { echo "usage: $0 BASE HEAD OUT" >&2; exit 2; }
 base=$(realpath "$1") head=$(realpath "$2") out=$(realpath -m "$3")
 python=${PYTHON:-python} rounds=${ROUNDS:-6}
+# Of the directory that this was called in. A virtual environment's interpreter is a link, which has to stay one.
+case $python in */*) python=$(realpath -s "$python") ;; esac
+cache=${CACHE_DIR:+$(realpath -m "$CACHE_DIR")}
+
+# Runs that are there would be gone on with, and yesterday's times called those of these checkouts.
+for side in base head; do
+    if [ -e "$out/$side" ] && [ "${RESUME:-}" != 1 ]; then
+        echo "$out/$side is there from an earlier call. Remove it, give another OUT, or go on with it: RESUME=1" >&2
+        exit 2
+    fi
+done
 mkdir -p "$out"
 
 # Rounds up to the number of round $2 with the checkout $1, into $OUT/$3; a run goes on where it stopped.
@@ -29,7 +41,7 @@ measure() {
     (
         cd "$1"
         PYTHONPATH=$1 "$python" -m harness run --models "${MODELS:-smoke}" --rounds "$2" --half-width 0 --budget 24h \
-            --output "$out/$3" ${CACHE_DIR:+--cache-dir "$CACHE_DIR"}
+            --output "$out/$3" ${cache:+--cache-dir "$cache"}
     ) || code=$?
     # 1 says that a row is not ok, and the comparison says of which side.
     [ "$code" -le 1 ] || exit "$code"

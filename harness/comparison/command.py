@@ -19,6 +19,9 @@ from harness.option_types import percent, rate
 
 _NEGLIGIBLE_PERCENT = 0.5
 
+# GitHub leaves out all that a step wrote if it is more (its documentation of job summaries).
+_STEP_SUMMARY_MAX_BYTES = 2**20
+
 _DESCRIPTION = """\
 Compares two runs, series by series, by the latency over that of the reference network, which moves far less
 than the latency itself on a shared machine. Run both with several rounds (--rounds 5 and more, --half-width 0).
@@ -60,12 +63,13 @@ def add_rules(parser: argparse.ArgumentParser, rules: Rules | GateRules) -> argp
     return group
 
 
-def add_outputs(parser: argparse.ArgumentParser) -> None:
+def add_outputs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """The options that say what is written."""
     group = parser.add_argument_group("what is written")
     group.add_argument("--markdown", type=Path, metavar="FILE", help="a summary; GITHUB_STEP_SUMMARY gets one anyway")
     group.add_argument("--junit", type=Path, metavar="FILE", help="JUnit's XML, for a CI server")
     group.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
+    return group
 
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -156,11 +160,16 @@ def write(path: Path | None, content: str) -> None:
 
 
 def append_to_step_summary(content: str) -> None:
-    """Shows the content on the page of a GitHub Actions job, where there is one."""
+    """Shows the content on the page of a GitHub Actions job, where there is one and it is not too long for it."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with writable(Path(path)), Path(path).open("a", encoding="utf-8") as file:
-            file.write(content + "\n")
+    if not path:
+        return
+    with writable(Path(path)), Path(path).open("ab") as file:
+        data = f"{content}\n".encode()
+        if file.tell() + len(data) > _STEP_SUMMARY_MAX_BYTES:
+            size_kib = len(data) // 1024
+            data = f"A summary of {size_kib} KiB is too long for this page; --markdown FILE keeps it.\n".encode()
+        file.write(data)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,9 @@ from harness.trial import TrialResult
 from harness.worker import summarise
 
 _PACKAGES = Path(__file__).parents[2]
-_IMPORTS = "import harness.duet_worker"
+_RUNTIME = (
+    "import sys, harness.duet_worker; from harness import backends; print(backends.usable(sys.argv[1]).runtime())"
+)
 _CHECK_TIMEOUT_S = 60.0
 
 
@@ -105,24 +107,31 @@ def measure_duet(
     return pair_result(TrialResult("ok", **summarise(blocks, pairing.batch)), swapped)
 
 
-def check_python(python: Path) -> None:
-    """Refuses an interpreter that cannot measure.
+def check_python(python: Path, backend: str) -> str:
+    """The runtime that an interpreter would measure with, as in `onnxruntime 1.30.0`.
 
     Raises:
         ComparisonError: saying what it lacks.
     """
     try:
         ended = subprocess.run(
-            [str(python), "-c", _IMPORTS], env=environment(), capture_output=True, text=True, timeout=_CHECK_TIMEOUT_S
+            [str(python), "-c", _RUNTIME, backend],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_CHECK_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ComparisonError(f"--baseline-python {python} cannot be run: {error}") from error
     if ended.returncode:
         said = ended.stderr.strip().splitlines()
+        why = said[-1].removeprefix("harness.errors.HarnessError: ") if said else "it said nothing"
         raise ComparisonError(
-            f"--baseline-python {python} cannot measure: {said[-1] if said else 'it said nothing'}. Install "
-            "numpy and the runtime there; the harness itself is lent to it."
+            f"--baseline-python {python} cannot measure: {why.rstrip('.')}. Install numpy and the runtime there; the "
+            "harness itself is lent to it."
         )
+    return ended.stdout.strip().splitlines()[-1]
 
 
 def environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.comparison.multiplicity import holm
 from harness.comparison.pair import Pairing, PairResult
-from harness.comparison.sign_flip import faster_p_value, least_p_value, slower_p_value
+from harness.comparison.sign_flip import EXACT_PAIRS, faster_p_value, least_p_value, slower_p_value
 from harness.comparison.verdict import Verdict
 from harness.statistics import interval_over_trials, median
 
@@ -103,9 +103,9 @@ def gate(
     ]
 
 
-def pairs_needed(series: int, error_rate: float) -> int:
-    """The fewest confirming pairs with which a gate of as many series can call anything at all."""
-    return next(pairs for pairs in range(1, 65) if least_p_value(pairs) <= error_rate / series)
+def pairs_needed(series: int, error_rate: float) -> int | None:
+    """The fewest confirming pairs with which a gate of as many series can call anything; None where none can."""
+    return next((pairs for pairs in range(1, EXACT_PAIRS + 1) if least_p_value(pairs) <= error_rate / series), None)
 
 
 def _measure_all(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import secrets
+import math
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,18 @@ from harness.comparison.duet import check_python, measure_duet
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules, gate, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
+from harness.comparison.pair_journal import PairJournal, series_facts
 from harness.comparison.render import Line, Report, rule_text
-from harness.comparison.sides import pairings, read_side
+from harness.comparison.sides import pairings, read_side, unpaired
+from harness.comparison.sign_flip import EXACT_PAIRS, least_p_value
 from harness.comparison.verdict import exit_code
-from harness.environment import default_threads
+from harness.environment import collect, default_threads
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.options import add_gpu_options, gpu_settings
 from harness.option_types import count, duration_s, milliseconds
 from harness.progress import Progress
+from harness.statistics import median
+from harness.storage import explained
 from harness.trial import TimingSettings
 
 _DESCRIPTION = """\
@@ -40,12 +43,15 @@ folder twice, and the Python of the environment that has the old version:
 
   python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
 
-Every series is screened with a few pairs; suspects are called, or cleared, by fresh ones.
+Every series is screened with a few pairs; suspects are called, or cleared, by fresh ones. A finished pair is on disk
+at once: interrupt a gate whenever you like, and the same command goes on, with the same test.
 """
+
+DEFAULT_OUTPUT = Path("gate")
 
 _EPILOG = """\
 Exit codes: 0 nothing regressed; 1 a series regressed; 2 a bad request; 3 nothing regressed, but a series is
-inconclusive or was not measured.
+inconclusive or was not measured; 130 interrupted.
 """
 
 
@@ -64,10 +70,16 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
     rules = GateRules()
     group = add_rules(parser, rules)
-    group.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
-    group.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    group.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    group.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
     add_measuring(parser)
-    add_outputs(parser)
+    add_outputs(parser).add_argument(
+        "--output",
+        type=Path,
+        default=DEFAULT_OUTPUT,
+        metavar="DIR",
+        help="the finished pairs, from which the same command goes on (%(default)s)",
+    )
 
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +98,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
     group.add_argument(
         "--builds",
-        type=int,
+        type=count,
         default=1,
         metavar="N",
         help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
@@ -123,13 +135,19 @@ def run_gate(arguments: argparse.Namespace) -> int:
         screen_pairs=arguments.pairs,
         confirm_pairs=arguments.confirm_pairs,
     )
-    found_pairs = pairings(read_side(arguments.base), read_side(arguments.new), arguments.models)
+    sides = read_side(arguments.base), read_side(arguments.new)
+    found_pairs = pairings(*sides, arguments.models)
     check_rules(rules, len(found_pairs))
     conditions = conditions_of(arguments)
-    if arguments.baseline_python:
-        check_python(arguments.baseline_python)
-    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
-    with tempfile.TemporaryDirectory(prefix="gate-") as folder:
+    facts = {
+        "measurement": "gate",
+        "rules": dataclasses.asdict(rules),
+        "baseline_runtime": check_python(arguments.baseline_python, conditions.backend)
+        if arguments.baseline_python
+        else "",
+        **shared_facts(conditions, arguments.builds, found_pairs),
+    }
+    with PairJournal.open(arguments.output, facts, arguments.seed) as journal:
         folders = build_folders(Path(conditions.cache_dir), arguments.builds)
         if backends.get(conditions.backend).builds_engines:
             build_sides(
@@ -139,16 +157,44 @@ def run_gate(arguments: argparse.Namespace) -> int:
                 baseline_python=arguments.baseline_python,
                 timeout_s=arguments.build_timeout,
             )
-        measure = measurer(conditions, Path(folder), arguments.baseline_python, folders)
-        progress = PairProgress()
+        measure = journal.recording(measurer(conditions, journal.path, arguments.baseline_python, folders))
+        progress = PairProgress(journal)
         try:
-            found = gate(found_pairs, measure, rules, seed=seed, listener=progress)
+            found = gate(found_pairs, measure, rules, seed=journal.seed, listener=progress)
+        except KeyboardInterrupt:
+            progress.end()
+            print(progress.so_far(), file=sys.stderr)
+            raise
         finally:
             progress.end()
+    if not journal.new_count:
+        say_finished(journal)
+    found += [Gated(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, found_pairs)]
     title = f"Latency: {arguments.new} against {arguments.base}"
     report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
-    publish(report, arguments, gate_json(found, rules, seed))
+    publish(report, arguments, gate_json(found, rules, journal.seed))
     return exit_code([one.verdict for one in found])
+
+
+def shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
+    """What shapes every pair of a gate or a self-check, for `PairJournal.open`."""
+    environment = collect(conditions.threads, backends.get(conditions.backend).accelerator(conditions.gpu))
+    return {
+        "conditions": dataclasses.asdict(conditions),
+        "builds": builds,
+        "series": series_facts(pairings),
+        "environment_id": environment.environment_id,
+        "environment": environment.to_json(),
+    }
+
+
+def say_finished(journal: PairJournal) -> None:
+    """Tells that everything was there already."""
+    print(
+        f"{journal.path} had all {journal.earlier_count} pairs already and nothing was measured; another --output "
+        "measures anew",
+        file=sys.stderr,
+    )
 
 
 def check_rules(rules: GateRules, series: int) -> None:
@@ -157,14 +203,20 @@ def check_rules(rules: GateRules, series: int) -> None:
     Raises:
         ComparisonError: saying how many pairs it takes.
     """
-    if rules.screen_pairs < 1:
-        raise ComparisonError("--pairs: give at least 1")
+    if least_p_value(rules.confirm_pairs) <= rules.error_rate / series:
+        return
     needed = pairs_needed(series, rules.error_rate)
-    if rules.confirm_pairs < needed:
-        raise ComparisonError(
-            f"--confirm-pairs {rules.confirm_pairs} can call nothing among {series} series at an error rate of "
-            f"{rules.error_rate:g}: it takes {needed} or more"
-        )
+    if needed is None:
+        what_to_do = "no number of pairs can; give a larger --error-rate, or fewer --models"
+    elif rules.confirm_pairs < needed:
+        what_to_do = f"it takes {needed} or more"
+    else:
+        enough = f"{needed} to {EXACT_PAIRS}" if needed < EXACT_PAIRS else str(needed)
+        what_to_do = f"give {enough}, of which every pattern of signs is counted"
+    raise ComparisonError(
+        f"--confirm-pairs {rules.confirm_pairs} can call nothing among {series} series at an error rate of "
+        f"{rules.error_rate:g}: {what_to_do}"
+    )
 
 
 def measurer(
@@ -183,29 +235,41 @@ def measurer(
         drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])
         if baseline_python is not None:
             return measure_duet(pairing, drawn, baseline_python, seed=seed, swapped=swapped)
-        return measure_pair(
-            pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent
-        )
+        with explained(work_dir):
+            return measure_pair(
+                pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent
+            )
 
     return measure
 
 
 class PairProgress:
-    """Shows a person every pair."""
+    """Shows a person every pair that is measured, and what those of a gate tell so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: PairJournal) -> None:
+        self._journal = journal
         self._bar: Progress | None = None
+        self._asked: dict[str, int] = {}
+        self._counted: dict[str, dict[str, list[PairResult]]] = {}
 
     def begin(self, stage: str, pairs: int) -> None:
         """See `harness.comparison.gate.Listener`."""
         self.end()
+        if stage in self._asked:
+            # Another gate, of several.
+            self._asked, self._counted = {}, {}
+        self._asked[stage], self._counted[stage] = pairs, {}
         self._bar = Progress(stage, pairs) if pairs else None
 
     def pair(self, pairing: Pairing, result: PairResult) -> None:
         """See `harness.comparison.gate.Listener`."""
+        newest = list(self._counted)[-1]
+        self._counted[newest].setdefault(_name(pairing), []).append(result)
         if self._bar is None:
             return
-        if result.log_ratio is None:
+        if self._journal.replayed:
+            self._bar.shorten(1)
+        elif result.log_ratio is None:
             self._bar.step(f"{pairing.model}: {result.status}: {result.reason}", problem=True)
         else:
             disturbed = ", disturbed by others" if result.contaminated else ""
@@ -220,6 +284,36 @@ class PairProgress:
             self._bar.__exit__(None, None, None)
             self._bar = None
 
+    def so_far(self) -> str:
+        """What an interrupted gate leaves: where its pairs are, and what they tell, which is no verdict."""
+        counts = ", ".join(
+            f"{sum(map(len, self._counted[stage].values()))} of {asked} pairs to {stage}"
+            for stage, asked in self._asked.items()
+            if asked
+        )
+        lines = [
+            f"interrupted after {counts or 'no pair'}; they are in {self._journal.path}, and the same command goes on "
+            "from there"
+        ]
+        told = _told_by_series(self._counted)
+        if told:
+            lines.append("Medians so far, which are no verdicts:")
+            lines += [f"  {name}: {', '.join(parts)}" for name, parts in told.items()]
+        return "\n".join(lines)
+
+
+def _told_by_series(counted: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> dict[str, list[str]]:
+    """Of each series what the pairs of each stage tell."""
+    told: dict[str, list[str]] = {}
+    for stage, by_series in counted.items():
+        for name, results in by_series.items():
+            logs = [one.log_ratio for one in results if one.log_ratio is not None]
+            failed = next((f"{one.status}: {one.reason}" for one in results if one.status != "ok"), "")
+            pairs = "1 pair" if len(logs) == 1 else f"{len(logs)} pairs"
+            change = f"{stage} {100 * math.expm1(median(logs)):+.1f} % ({pairs})" if logs else ""
+            told.setdefault(name, []).extend(part for part in (change, failed) if part)
+    return told
+
 
 def line_of(one: Gated) -> Line:
     """A series as the report shows it."""
@@ -229,11 +323,9 @@ def line_of(one: Gated) -> Line:
     if one.disturbed_count:
         told = f"others disturbed {one.disturbed_count} of {len(one.log_ratios)} pairs"
         remark = f"{remark}; {told}" if remark else told
-    side = one.pairing
-    name = f"{side.model} ({side.base.precision} to {side.new.precision})" if _precisions_differ(side) else side.model
     return Line(
         one.verdict,
-        name,
+        _name(one.pairing),
         one.change_percent,
         one.low_percent,
         one.high_percent,
@@ -244,8 +336,11 @@ def line_of(one: Gated) -> Line:
     )
 
 
-def _precisions_differ(pairing: Pairing) -> bool:
-    return pairing.base.precision != pairing.new.precision
+def _name(pairing: Pairing) -> str:
+    """The series in words, which no other series of the gate shares."""
+    base, new = pairing.base.precision, pairing.new.precision
+    told = f"{pairing.model} ({base if base == new else f'{base} to {new}'}"
+    return f"{told})" if pairing.batch == 1 else f"{told}, batch {pairing.batch})"
 
 
 def gate_json(found: list[Gated], rules: GateRules, seed: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from harness.comparison.verdict import VERDICTS, Verdict
+from harness.rows import one_line
 
 _HEADER = ("verdict", "series", "change", "95 % interval", "latency ms", "could see", "remark")
 
@@ -29,12 +30,12 @@ class Line:
         """The cells of its line, as text."""
         return (
             self.verdict,
-            self.name,
+            one_line(self.name),
             "" if self.change_percent is None else f"{self.change_percent:+.1f} %",
             self._interval(),
             self._latencies(),
             "" if self.smallest_detectable_percent is None else f"{self.smallest_detectable_percent:.1f} %",
-            self.remark,
+            one_line(self.remark),
         )
 
     def _interval(self) -> str:
@@ -88,10 +89,12 @@ def text(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """The same for a CI summary or a pull request: what needs a look in full, the rest folded up."""
+    from reports.text import cell
+
     ordered = report.by_urgency()
     calm = [line for line in ordered if line.verdict in ("same", "improved") and not line.remark]
     urgent = [line for line in ordered if line not in calm]
-    parts = [f"## {report.title}\n", f"{report.summary()}.\n"]
+    parts = [f"## {cell(one_line(report.title))}\n", f"{report.summary()}.\n"]
     if report.note:
         parts.append(f"{report.note}\n")
     if urgent:
@@ -103,8 +106,9 @@ def markdown(report: Report) -> str:
 
 
 def _markdown_table(lines: Sequence[Line]) -> str:
-    cells = [_HEADER, ("---",) * len(_HEADER), *(line.cells() for line in lines)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in cells)
+    from reports.text import cell, table
+
+    return table(_HEADER, [[cell(text) for text in line.cells()] for line in lines])
 
 
 def junit(report: Report, name: str) -> str:
@@ -115,7 +119,7 @@ def junit(report: Report, name: str) -> str:
         "testsuite", name=name, tests=str(len(report.lines)), failures=str(failures), skipped=str(skipped), errors="0"
     )
     for line in report.lines:
-        case = ElementTree.SubElement(suite, "testcase", classname=name, name=line.name)
+        case = ElementTree.SubElement(suite, "testcase", classname=name, name=one_line(line.name))
         message = ", ".join(cell for cell in line.cells()[2:] if cell)
         if line.verdict == "regressed":
             ElementTree.SubElement(case, "failure", message=f"slower: {message}").text = report.summary()

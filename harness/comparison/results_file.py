@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.comparison.errors import ComparisonError
@@ -63,21 +64,40 @@ def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
         raise ComparisonError(f"{file}: {error.strerror}. Give a run directory, or its {RESULTS_NAME}.") from error
     except UnicodeDecodeError as error:
         raise ComparisonError(f"{file}: not a text file. Give a run directory, or its {RESULTS_NAME}.") from error
-    rows = csv.reader(io.StringIO(text))
-    columns = _columns(file, next(rows, []))
+    rows = _lines(file, text)
+    columns = _columns(file, next(rows, (1, []))[1])
     found: dict[SeriesKey, MeasuredSeries] = {}
     lines: dict[SeriesKey, int] = {}
-    for cells in rows:
-        series = _series(file, rows.line_num, columns, cells)
+    for line, cells in rows:
+        series = _series(file, line, columns, cells)
         if series.key in found:
             raise ComparisonError(
-                f"{file}:{rows.line_num}: {series.key} is there twice, first in line {lines[series.key]}. Its artifact "
+                f"{file}:{line}: {series.key} is there twice, first in line {lines[series.key]}. Its artifact "
                 "changed during the run; measure each version in a directory of its own."
             )
-        found[series.key], lines[series.key] = series, rows.line_num
+        found[series.key], lines[series.key] = series, line
     if not found:
         raise ComparisonError(f"{file}: no rows. Measure something first: python -m harness run.")
     return found
+
+
+def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row with its last line.
+
+    Raises:
+        ComparisonError: a loss of power left zeros, or a cell has no end.
+    """
+    rows = csv.reader(io.StringIO(text))
+    try:
+        for cells in rows:
+            if any("\0" in cell for cell in cells):
+                raise csv.Error("line contains NUL")
+            yield rows.line_num, cells
+    except csv.Error as error:
+        raise ComparisonError(
+            f"{file}:{rows.line_num}: {error}. The file is damaged; repeat the run's command: it makes the file anew "
+            "from trials.jsonl."
+        ) from error
 
 
 def _columns(file: Path, header: list[str]) -> dict[str, int]:

@@ -5,33 +5,57 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import io
 import json
-import secrets
-import tempfile
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from harness import backends
 from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.command import write
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules
-from harness.comparison.gate_command import PairProgress, add_measuring, check_rules, conditions_of, measurer
+from harness.comparison.gate_command import (
+    PairProgress,
+    add_measuring,
+    check_rules,
+    conditions_of,
+    measurer,
+    say_finished,
+    shared_facts,
+)
+from harness.comparison.pair_journal import PairJournal
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, repeated_gates, spreads
 from harness.comparison.sides import pairings, read_side
-from harness.option_types import rate
+from harness.comparison.verdict import EXIT_CLEAN, EXIT_INCONCLUSIVE, EXIT_REGRESSED
+from harness.option_types import count, rate
+from harness.rows import one_line
 
-PAIRS_NAME = "selfcheck_pairs.csv"
+CSV_NAME = "selfcheck_pairs.csv"
 REPORT_NAME = "selfcheck.md"
 DATA_NAME = "selfcheck.json"
+
+_COLUMNS = (
+    "check",
+    "comparison",
+    "model",
+    "swapped",
+    "status",
+    "log_ratio",
+    "base_median_ms",
+    "new_median_ms",
+    "within_percent",
+    "contaminated",
+)
 
 _DESCRIPTION = """\
 Compares artifacts with themselves by the gate, many times: every alarm is false, and their rate is printed with its
 bound. Then makes one side slower by a known share: how often is it found? And where does the noise come from, and
 which change could a gate see? Leave the machine alone meanwhile.
 
-The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives an impression.
+The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives an impression. A finished pair is
+on disk at once, and the same command goes on.
 """
 
 
@@ -46,12 +70,12 @@ def add_selfcheck(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     parser.add_argument("artifacts", type=Path, metavar="ARTIFACTS", help="a run directory or exported folder")
     parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
-    parser.add_argument("--comparisons", type=int, default=300, metavar="N", help="of equals (%(default)s)")
+    parser.add_argument("--comparisons", type=count, default=300, metavar="N", help="of equals (%(default)s)")
     parser.add_argument("--gates", type=int, default=50, metavar="N", help="with a slow-down (%(default)s)")
     parser.add_argument("--slowdown", type=float, default=3.0, metavar="PERCENT", help="put in (%(default)s)")
     parser.add_argument("--error-rate", type=rate, default=rules.error_rate, help="to be kept (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=rules.screen_pairs, help="to screen a series (%(default)s)")
-    parser.add_argument("--confirm-pairs", type=int, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    parser.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    parser.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
     parser.add_argument(
         "--output", type=Path, default=Path("selfcheck"), metavar="DIR", help="report and raw data (%(default)s)"
     )
@@ -70,6 +94,8 @@ class Findings:
     found: Rate
     """Of gates with the slow-down."""
     spreads: Sequence[Spread]
+    not_measured: Sequence[str]
+    """The series and reason of each comparison and gate that was not measured, which the rates leave out."""
 
     def to_json(self) -> str:
         """Everything but the raw pairs."""
@@ -86,19 +112,21 @@ def selfcheck(arguments: argparse.Namespace) -> int:
         error_rate=arguments.error_rate, screen_pairs=arguments.pairs, confirm_pairs=arguments.confirm_pairs
     )
     check_rules(rules, 1)
-    if arguments.comparisons < 1 or arguments.gates < 0:
-        raise ComparisonError("--comparisons: give at least 1; --gates: 0 or more")
+    if arguments.gates < 0:
+        raise ComparisonError(f"--gates {arguments.gates}: give 0 or more")
     side = read_side(arguments.artifacts)
     found = pairings(side, side, arguments.models)
     conditions = conditions_of(arguments)
-    seed = secrets.randbelow(2**30) if arguments.seed is None else arguments.seed
+    facts = {
+        "measurement": "selfcheck",
+        "rules": dataclasses.asdict(rules),
+        "comparisons": arguments.comparisons,
+        "gates": arguments.gates,
+        "slowdown_percent": arguments.slowdown,
+        **shared_facts(conditions, arguments.builds, found),
+    }
     pairs: list[RecordedPair] = []
-    progress = PairProgress()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="selfcheck-") as folder,
-        (arguments.output / PAIRS_NAME).open("w", newline="", encoding="utf-8") as file,
-    ):
+    with PairJournal.open(arguments.output, facts, arguments.seed) as journal:
         folders = build_folders(Path(conditions.cache_dir), arguments.builds)
         if backends.get(conditions.backend).builds_engines:
             build_sides(
@@ -108,28 +136,38 @@ def selfcheck(arguments: argparse.Namespace) -> int:
                 baseline_python=None,
                 timeout_s=arguments.build_timeout,
             )
-        writer = PairWriter(file, pairs)
-        equal = repeated_gates(
-            "equal",
-            found,
-            arguments.comparisons,
-            measurer(conditions, Path(folder), None, folders),
-            rules,
-            seed=seed,
-            listener=progress,
-            record=writer.write,
-        )
-        slowed = repeated_gates(
-            "slowed",
-            found,
-            arguments.gates,
-            measurer(conditions, Path(folder), None, folders, arguments.slowdown),
-            rules,
-            seed=seed + 2 * arguments.comparisons,
-            listener=progress,
-            record=writer.write,
-        )
-        progress.end()
+        progress = PairProgress(journal)
+
+        def gates(check: str, times: int, seed: int, slowdown_percent: float) -> list[Gated]:
+            measure = measurer(conditions, journal.path, None, folders, slowdown_percent)
+            return repeated_gates(
+                check,
+                found,
+                times,
+                journal.recording(measure),
+                rules,
+                seed=seed,
+                listener=progress,
+                record=pairs.append,
+            )
+
+        try:
+            equal = gates("equal", arguments.comparisons, journal.seed, 0.0)
+            slowed = gates("slowed", arguments.gates, journal.seed + 2 * arguments.comparisons, arguments.slowdown)
+        except KeyboardInterrupt:
+            progress.end()
+            write(journal.path / CSV_NAME, pairs_csv(pairs))
+            print(
+                f"interrupted after {len(pairs)} pairs; they are in {journal.path}, and the same command goes on from "
+                "there",
+                file=sys.stderr,
+            )
+            raise
+        finally:
+            progress.end()
+    write(journal.path / CSV_NAME, pairs_csv(pairs))
+    if not journal.new_count:
+        say_finished(journal)
     findings = Findings(
         rules,
         arguments.slowdown,
@@ -137,12 +175,15 @@ def selfcheck(arguments: argparse.Namespace) -> int:
         rate_of(equal, "improved"),
         rate_of(slowed, "regressed"),
         spreads(pairs, rules),
+        [f"{one.pairing.model}: {one.reason}" for one in (*equal, *slowed) if one.verdict == "not measured"],
     )
     text = report(findings)
     print(text, end="")
     write(arguments.output / REPORT_NAME, text)
     write(arguments.output / DATA_NAME, findings.to_json())
-    return 0 if findings.false_alarms.lower <= rules.error_rate else 1
+    if findings.false_alarms.lower > rules.error_rate:
+        return EXIT_REGRESSED
+    return EXIT_INCONCLUSIVE if findings.not_measured else EXIT_CLEAN
 
 
 def rate_of(found: Sequence[Gated], verdict: str) -> Rate:
@@ -151,34 +192,15 @@ def rate_of(found: Sequence[Gated], verdict: str) -> Rate:
     return Rate(sum(one.verdict == verdict for one in measured), len(measured))
 
 
-class PairWriter:
-    """Writes each pair as soon as it is measured, so that an end in the middle costs nothing."""
-
-    _COLUMNS = (
-        "check",
-        "comparison",
-        "model",
-        "swapped",
-        "status",
-        "log_ratio",
-        "base_median_ms",
-        "new_median_ms",
-        "within_percent",
-        "contaminated",
-    )
-
-    def __init__(self, file: TextIO, kept: list[RecordedPair]) -> None:
-        self._file = file
-        self._kept = kept
-        self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(self._COLUMNS)
-
-    def write(self, pair: RecordedPair) -> None:
-        """One line."""
+def pairs_csv(pairs: Sequence[RecordedPair]) -> str:
+    """Every pair as a line, for other programs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for pair in pairs:
         facts = {**dataclasses.asdict(pair), **dataclasses.asdict(pair.result)}
-        self._writer.writerow("" if facts[name] is None else facts[name] for name in self._COLUMNS)
-        self._file.flush()
-        self._kept.append(pair)
+        writer.writerow("" if facts[name] is None else facts[name] for name in _COLUMNS)
+    return buffer.getvalue()
 
 
 def report(findings: Findings) -> str:
@@ -195,6 +217,11 @@ def report(findings: Findings) -> str:
         lines.append(
             f"- A slow-down of {findings.slowdown_percent:g} % found: {findings.found.count} of "
             f"{findings.found.total}; the rate is above {100 * findings.found.lower:.0f} % with 95 % confidence."
+        )
+    if findings.not_measured:
+        lines.append(
+            f"- Not measured, and in none of these rates: {len(findings.not_measured)}; the first: "
+            f"{one_line(findings.not_measured[0])}"
         )
     lines += [
         "",

@@ -6,37 +6,52 @@ import dataclasses
 import json
 from pathlib import Path
 
-from harness.artifact_digest import artifact_sha256
 from harness.bundle import BUNDLE_NAME, read_bundle
 from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Pairing, Side
+from harness.facts import facts_of_file
 from harness.results import SERIES_NAME
 from harness.series import SeriesFacts
 
 
 @dataclasses.dataclass(frozen=True)
 class SideSeries:
-    """One artifact of a side."""
+    """One artifact of a side, or why there is none."""
 
     model: str
     precision: str
     batch: int
-    path: str
-    sha256: str
+    path: str = ""
+    """Empty where the conversion failed."""
+    sha256: str = ""
+    failure: str = ""
+    """Status and reason of a conversion that failed."""
 
     def __str__(self) -> str:
         return f"{self.model} ({self.precision}, batch {self.batch})"
 
 
+@dataclasses.dataclass(frozen=True)
+class Unpaired:
+    """A series that only one side has an artifact of."""
+
+    pairing: Pairing
+    """Without a file on the side that lacks it."""
+    reason: str
+
+
 def read_side(path: Path) -> list[SideSeries]:
-    """The artifacts of a run directory, an exported folder or an ONNX file.
+    """The series of a run directory, an exported folder or an ONNX file, those whose conversion failed included.
 
     Raises:
-        ComparisonError: it is none of them, or holds no artifact.
+        ComparisonError: it is none of them, holds no artifact, or two of the same series.
     """
-    if path.is_file() and path.suffix == ".onnx":
+    if path.suffix == ".onnx" and not path.is_dir():
+        if not path.is_file():
+            raise ComparisonError(f"{path}: no such file.")
         # Two files of different names are to be compared: what they share is that there is one on each side.
-        return [SideSeries("onnx", "fp32", 1, str(path.resolve()), artifact_sha256(path))]
+        facts = facts_of_file(path, backend="", precision="fp32", batch=1)
+        return [SideSeries("onnx", facts.precision, facts.batch, facts.artifact_path, facts.artifact_sha256)]
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
@@ -50,12 +65,29 @@ def read_side(path: Path) -> list[SideSeries]:
         )
     found = [
         SideSeries(one.model, one.precision, one.batch, one.artifact_path, one.artifact_sha256)
-        for one in series
         if one.status == "ok" and one.artifact_path
+        else SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}")
+        for one in series
     ]
-    if not found:
-        raise ComparisonError(f"{path} holds no artifact: every conversion failed. Its results.csv says why.")
+    if not any(one.path for one in found):
+        failures = f" The first: {found[0]}: {found[0].failure}" if found else ""
+        raise ComparisonError(f"{path} holds no artifact.{failures}")
+    _refuse_twins(path, [one for one in found if one.path])
     return found
+
+
+def _refuse_twins(path: Path, found: list[SideSeries]) -> None:
+    names = [str(one) for one in found]
+    twin = next((name for name in names if names.count(name) > 1), None)
+    if twin:
+        raise ComparisonError(
+            f"{path} has two artifacts of {twin}, which changed during the run. Measure or export each version into a "
+            "directory of its own."
+        )
+
+
+def _chosen(side: list[SideSeries], patterns: list[str]) -> list[SideSeries]:
+    return [one for one in side if not patterns or any(part.lower() in one.model.lower() for part in patterns)]
 
 
 def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> list[Pairing]:
@@ -69,10 +101,11 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
     Raises:
         ComparisonError: nothing is on both sides.
     """
-    chosen = [one for one in new if not patterns or any(part.lower() in one.model.lower() for part in patterns)]
+    chosen = _chosen(new, patterns)
+    there = [one for one in base if one.path]
     found = []
-    for one in chosen:
-        like = [other for other in base if (other.model, other.batch) == (one.model, one.batch)]
+    for one in (each for each in chosen if each.path):
+        like = [other for other in there if (other.model, other.batch) == (one.model, one.batch)]
         same = [other for other in like if other.precision == one.precision] or (like if len(like) == 1 else [])
         if same:
             found.append(Pairing(one.model, one.batch, _side(same[0]), _side(one)))
@@ -80,6 +113,34 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
         raise ComparisonError(
             f"the sides have no series in common: the baseline has {_some(base)}, the candidate {_some(chosen or new)}"
         )
+    return found
+
+
+def unpaired(
+    base: list[SideSeries], new: list[SideSeries], patterns: list[str], paired: list[Pairing]
+) -> list[Unpaired]:
+    """The series that are on one side alone, or were to be: the candidate's, and then the baseline's.
+
+    Args:
+        base: the baseline's series.
+        new: the candidate's.
+        patterns: as of `pairings`.
+        paired: what `pairings` found.
+    """
+    whose = ("baseline", "candidate")
+    sides = [{str(one): one for one in _chosen(side, patterns)} for side in (base, new)]
+    taken = [{str(SideSeries(one.model, one.base.precision, one.batch)) for one in paired}]
+    taken.append({str(SideSeries(one.model, one.new.precision, one.batch)) for one in paired})
+    found = []
+    for name in dict.fromkeys([*sides[1], *sides[0]]):
+        both = [side.get(name) for side in sides]
+        left = [one for one, names in zip(both, taken, strict=True) if one and name not in names]
+        if not left:
+            continue
+        reasons = [f"{who}: {one.failure}" for who, one in zip(whose, both, strict=True) if one and one.failure]
+        reasons += [f"the {who} does not have it" for who, one in zip(whose, both, strict=True) if one is None]
+        one_side = [_side(one) if one else Side("", "", left[0].precision) for one in both]
+        found.append(Unpaired(Pairing(left[0].model, left[0].batch, *one_side), "; ".join(reasons)))
     return found
 
 
@@ -95,5 +156,5 @@ def _series_of_run(path: Path) -> list[SeriesFacts]:
 
 
 def _some(series: list[SideSeries]) -> str:
-    told = ", ".join(str(one) for one in series[:3])
+    told = ", ".join(f"{one} ({one.failure})" if one.failure else str(one) for one in series[:3])
     return f"{told} and {len(series) - 3} more" if len(series) > 3 else told

@@ -20,7 +20,9 @@ CLIP = 1.5
 # Scale that makes the median absolute value estimate a centred normal distribution's standard deviation.
 _MEDIAN_TO_SD = 1.4826
 
-_EXACT_PAIRS = 18
+EXACT_PAIRS = 18
+"""Pairs of which every pattern of signs is counted; of more, a sample."""
+
 _RESAMPLES = 100_000
 
 # Sums of the same scores in another order differ by rounding; a tie must count as one.
@@ -51,7 +53,7 @@ def faster_p_value(log_ratios: npt.ArrayLike, margin_percent: float, *, seed: in
 
 def least_p_value(pairs: int) -> float:
     """The smallest p-value that as many pairs can reach."""
-    return max(2.0**-pairs, 1 / (_RESAMPLES + 1)) if pairs > _EXACT_PAIRS else 2.0**-pairs
+    return max(2.0**-pairs, 1 / (_RESAMPLES + 1)) if pairs > EXACT_PAIRS else 2.0**-pairs
 
 
 def _shifted(log_ratios: npt.ArrayLike, shift: float) -> npt.NDArray[np.float64]:
@@ -66,7 +68,7 @@ def _p_value(excess: npt.NDArray[np.float64], seed: int) -> float:
     # Without a scale at least half the pairs lie on the margin itself: only the others' signs say anything.
     scores = np.clip(excess / scale, -CLIP, CLIP) if scale else np.sign(excess)
     observed = float(scores.sum()) - _ROUNDING
-    if scores.size <= _EXACT_PAIRS:
+    if scores.size <= EXACT_PAIRS:
         return float(np.mean(_all_sums(np.abs(scores)) >= observed))
     signs = np.random.default_rng(seed).choice(np.array([-1, 1], dtype=np.int8), size=(_RESAMPLES, scores.size))
     reached = int(np.count_nonzero(signs @ np.abs(scores) >= observed))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.comparison.command import append_to_step_summary, write
+from harness.comparison.command import append_to_step_summary, writable, write
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
-from harness.option_types import percent, rate
+from harness.option_types import count, percent, rate
 
 if TYPE_CHECKING:
     _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -74,7 +74,7 @@ def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     rules = ChangeRules()
     showing.add_argument(
         "--last",
-        type=_runs,
+        type=count,
         default=DEFAULT_LAST,
         metavar="N",
         help="newest runs of each environment to look at (%(default)s)",
@@ -129,24 +129,28 @@ def _show(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         from reports.history import draw_history
 
+        with writable(arguments.plot):
+            arguments.plot.parent.mkdir(parents=True, exist_ok=True)
         draw_history(found, [arguments.plot])
 
 
 def _add(arguments: argparse.Namespace) -> None:
     from harness.history.record import read_record
     from harness.history.store import HistoryStore
+    from harness.rows import one_line
 
     record = read_record(arguments.run)
+    label = None if arguments.label is None else one_line(arguments.label)
     with HistoryStore.open(arguments.store, create=True) as store:
-        told = store.add(record, arguments.label)
-        count = len(store.runs())
+        told = store.add(record, label)
+        runs_count = len(store.runs())
     what = {
         "added": f"added as run {record.run_id}",
         "replaced": f"run {record.run_id} was there in an earlier state, which it replaces",
         "unchanged": f"run {record.run_id} was there already; nothing changed",
         "older": f"run {record.run_id} was there in a later state, with more trials; nothing changed",
     }[told]
-    print(f"{arguments.run}: {what}. {arguments.store}: {count} runs.")
+    print(f"{arguments.run}: {what}. {arguments.store}: {runs_count} runs.")
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -164,12 +168,6 @@ def _export(arguments: argparse.Namespace) -> None:
     with HistoryStore.open(arguments.store) as store:
         write(arguments.csv, render.export_csv(store))
     print(arguments.csv)
-
-
-def _runs(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
-    return int(text)
 
 
 def _picture(text: str) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from harness.history.change_points import LEAST_RUNS, ChangePoint, ChangeRules
 from harness.history.store import HistoryStore, StoredRun
 from harness.history.timeline import Era, Point, Timeline
+from harness.rows import one_line
 from harness.schema import COLUMN_NAMES
 
 _HEADER = ("date", "label", "latency ms", "ratio", "95 % interval", "trials", "runtime", "remark")
@@ -50,12 +51,13 @@ def text(found: Sequence[Timeline], rules: ChangeRules) -> str:
 def markdown(found: Sequence[Timeline], rules: ChangeRules) -> str:
     """The same for a CI summary: the changes in full, the runs folded up."""
 
+    from reports.text import cell, table
+
     def folded(lines: Sequence[Sequence[str]]) -> str:
-        rows = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
-        told = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
+        told = table(lines[0], [[cell(text) for text in line] for line in lines[1:]])
         return f"<details><summary>{len(lines) - 1} runs</summary>\n\n{told}\n</details>\n"
 
-    return _rendered(found, rules, lambda title: f"### {title}\n", folded)
+    return _rendered(found, rules, lambda title: f"### {cell(title)}\n", folded)
 
 
 def _rendered(
@@ -66,7 +68,7 @@ def _rendered(
 ) -> str:
     parts = []
     for timeline in found:
-        parts.append(title(str(timeline.key)))
+        parts.append(title(one_line(str(timeline.key))))
         for era in timeline.eras:
             parts.append(f"{era_text(era)}\n")
             parts.append(table([_HEADER, *_lines(era)]))
@@ -104,7 +106,7 @@ def _line(point: Point, change: ChangePoint | None, before: Point | None) -> lis
         f"{point.ratio_low:.4g} to {point.ratio_high:.4g}" if has_interval else "",
         str(point.trials_count or ""),
         point.runtime,
-        "; ".join(remarks),
+        one_line("; ".join(remarks)),
     ]
 
 

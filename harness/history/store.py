@@ -133,6 +133,7 @@ class HistoryStore:
                 if create:
                     store._make_tables()
                 store._check_version()
+                store._check_pages()
         except HistoryError:
             store.close()
             raise
@@ -192,10 +193,12 @@ class HistoryStore:
                 "(SELECT count(*) FROM series WHERE series.run_id = runs.run_id) "
                 "FROM runs ORDER BY created_at, run_id"
             ).fetchall()
-        return [
-            StoredRun(run_id, label, created_at, environment_id, device, json.loads(environment), conditions, ok, count)
-            for run_id, label, created_at, environment_id, device, environment, conditions, ok, count in found
-        ]
+            return [
+                StoredRun(
+                    run_id, label, created_at, environment_id, device, json.loads(environment), conditions, ok, count
+                )
+                for run_id, label, created_at, environment_id, device, environment, conditions, ok, count in found
+            ]
 
     def models(self) -> list[str]:
         """The models that any run has, sorted."""
@@ -211,13 +214,15 @@ class HistoryStore:
                 "ORDER BY backend, precision, batch, measured_at, run_id",
                 (model,),
             ).fetchall()
-        return [
-            (
-                run_id,
-                StoredSeries(SeriesKey(*key), status, reason, at, _numbers(times), _numbers(ratios), runtime, sha256),
-            )
-            for run_id, *key, status, reason, at, times, ratios, runtime, sha256 in found
-        ]
+            return [
+                (
+                    run_id,
+                    StoredSeries(
+                        SeriesKey(*key), status, reason, at, _numbers(times), _numbers(ratios), runtime, sha256
+                    ),
+                )
+                for run_id, *key, status, reason, at, times, ratios, runtime, sha256 in found
+            ]
 
     def cells(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Every row of every run as results.csv had it, with the id of its run, in the order of `runs`."""
@@ -251,6 +256,12 @@ class HistoryStore:
                 f"{self._path} is a history of version {version}, and this version of the harness reads "
                 f"{STORE_VERSION}. Use the harness that wrote it, or begin another history."
             )
+
+    def _check_pages(self) -> None:
+        """Refuses a file that was cut off or overwritten, which SQLite may read for long without noticing."""
+        told = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if told != "ok":
+            raise _damaged(self._path, " ".join(told.split()))
 
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
@@ -326,9 +337,16 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if "not a database" in str(error):
             raise HistoryError(f"{path} is not a history of this harness. Give --store another file.") from error
-        raise HistoryError(f"{path} is damaged ({error}). Restore a copy of it, or begin another history.") from error
+        raise _damaged(path, str(error)) from error
+    except ValueError as error:
+        # What is no JSON, in the middle of a file whose pages are sound.
+        raise _damaged(path, str(error)) from error
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror}. Give --store a file that you may write.") from error
+
+
+def _damaged(path: Path, told: str) -> HistoryError:
+    return HistoryError(f"{path} is damaged ({told}). Restore a copy of it, or begin another history.")
 
 
 def _explanation(path: Path, told: str) -> str:

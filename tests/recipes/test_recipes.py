@@ -116,7 +116,11 @@ STAND_IN = """\
 echo "$(basename "$PYTHONPATH") $*" >> "$CALLS"
 [ "$PWD" = "$PYTHONPATH" ] || exit 99
 case "$3" in
-    run) exit "${RUN_CODE:-0}" ;;
+    run)
+        echo "$*" | sed "s/.*--output \\([^ ]*\\).*/\\1/" | xargs mkdir -p
+        exit "${RUN_CODE:-0}"
+        ;;
+    convert) exit "${CONVERT_CODE:-0}" ;;
     compare | gate) exit "${VERDICT_CODE:-0}" ;;
 esac
 """
@@ -166,10 +170,17 @@ def test_rows_that_are_not_ok_are_left_to_the_comparison(call) -> None:
     assert (code, len(calls)) == (0, 3)
 
 
+def test_a_conversion_that_failed_is_no_regression(call) -> None:
+    code, calls = call("gate.sh", "base", "head", "out", CONVERT_CODE="1")
+    assert (code, len(calls)) == (0, 3)
+    code, calls = call("gate.sh", "base", "head", "out", CONVERT_CODE="2")
+    assert (code, len(calls)) == (2, 1)
+
+
 @pytest.mark.parametrize("script", ["compare.sh", "history.sh"])
 def test_a_run_that_was_refused_or_interrupted_ends_the_recipe(call, script: str) -> None:
     for refused in (2, 130):
-        code, calls = call(script, "base", "head", "out", RUN_CODE=str(refused))
+        code, calls = call(script, "base", "head", f"out{refused}", RUN_CODE=str(refused))
         assert (code, len(calls)) == (refused, 1)
 
 
@@ -179,6 +190,32 @@ def test_a_run_is_added_to_the_history_and_shown(call, tmp_path: Path) -> None:
     assert [" ".join(line.split()[3:5]) for line in calls[1:]] == ["history add", "history all", "history export"]
     assert all(f"--store {tmp_path}/kept/history.sqlite" in line for line in calls[1:])
     assert calls[1].endswith("--label abc")
+
+
+@pytest.mark.parametrize("script", ["compare.sh", "history.sh"])
+def test_the_runs_of_an_earlier_call_are_not_taken_for_those_of_this_one(call, script: str) -> None:
+    words = ["base", "head", "out"] if script == "compare.sh" else ["head", "history.sqlite", "out"]
+    assert call(script, *words)[0] == 0
+    assert call(script, *words) == (2, [])
+    code, calls = call(script, *words, RESUME="1")
+    assert code == 0
+    assert "harness run" in calls[0]
+
+
+def test_the_workflow_begins_without_the_last_jobs_runs(workflow: dict[str, Any]) -> None:
+    measuring = [step["run"] for step in steps(workflow) if "recipes/" in step.get("run", "")]
+    assert len(measuring) == 2
+    assert all("rm -rf out\n" in command.split("recipes/")[0] for command in measuring)
+
+
+@pytest.mark.parametrize("script", ["compare.sh", "gate.sh", "history.sh"])
+def test_an_interpreter_and_a_cache_are_found_from_where_it_was_called(call, tmp_path: Path, script: str) -> None:
+    """Each checkout is entered, and a virtual environment's interpreter stays the link that it is."""
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv/python").symlink_to(tmp_path / "python")
+    code, calls = call(script, "base", "head", "out", PYTHON="venv/python", CACHE_DIR="cache", ROUNDS="1")
+    assert code == 0
+    assert f"--cache-dir {tmp_path}/cache" in calls[0]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

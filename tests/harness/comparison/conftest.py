@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.comparison import gate_command
+from harness.comparison.pair import Conditions, Pairing, PairResult
 from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
 
 WriteRun = Callable[..., Path]
@@ -61,3 +63,21 @@ def write_run(tmp_path: Path) -> WriteRun:
 @pytest.fixture
 def make_row() -> Callable[..., dict[str, Any]]:
     return row
+
+
+@pytest.fixture
+def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[int]]:
+    """Has Ctrl-C pressed in the pair of this number, counted from 1; the list gets the seeds of all pairs."""
+    seeds: list[int] = []
+
+    def stop(number: int | None) -> list[int]:
+        def measured(pairing: Pairing, conditions: Conditions, *, seed: int, **_: object) -> PairResult:
+            if number == len(seeds) + 1:
+                raise KeyboardInterrupt
+            seeds.append(seed)
+            return PairResult("ok", log_ratio=seed % 7 / 1000, base_median_ms=1.0, new_median_ms=1.0)
+
+        monkeypatch.setattr(gate_command, "measure_pair", measured)
+        return seeds
+
+    return stop

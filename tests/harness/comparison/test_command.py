@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,10 @@ import pytest
 
 from harness.arguments import build_parser
 from harness.cli import main
+from harness.comparison.command import append_to_step_summary
 from harness.comparison.gate_command import conditions_of
 from harness.gpu.settings import GpuSettings
+from harness.series import SeriesFacts
 
 MakeRow = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
@@ -67,6 +73,27 @@ def test_the_files_say_the_same(runs: list[str], tmp_path: Path, monkeypatch: py
     assert [one["verdict"] for one in series] == ["same", "regressed", "not measured"]
 
 
+def test_odd_names_and_a_crashs_last_words_break_no_file(
+    write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime colours its messages, which XML cannot hold, and a crash's reason has many lines."""
+    name = 'onnx/a|b <i>é</i> "q" & `c`\nd'
+    reason = "crashed. It said: \x1b[0;93m[W:onnxruntime]\x1b[m first | one\nsecond </details>\x07"
+    base = write_run("base", make_row(name, STEADY), make_row("ofa/c", STEADY))
+    new = write_run("ne\udcff|w", make_row(name, STEADY), make_row("ofa/c", [], status="failed", reason=reason))
+    files = {kind: tmp_path / kind for kind in ("markdown", "junit")}
+    assert main(["compare", str(base), str(new), *(f"--{kind}={path}" for kind, path in files.items())]) == 3
+    told = capsys.readouterr().out
+    assert "crashed. It said: [W:onnxruntime] first | one second </details>\n" in told
+    cases = ElementTree.fromstring(files["junit"].read_text()).findall("testcase")
+    assert [case.get("name", "").split(" (onnx")[0] for case in cases] == [name.replace("\n", " "), "ofa/c"]
+    lines = files["markdown"].read_text().splitlines()
+    assert lines[0] == f"## Latency: {tmp_path}/ne\\|w against {tmp_path}/base"
+    assert lines.count("</details>") == 1
+    rows = [line for line in lines if line.startswith("| ") and "---" not in line]
+    assert [row.replace("\\|", "").count("|") for row in rows] == [8] * 4
+
+
 def test_a_machine_that_changed_is_told(
     write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,7 +123,8 @@ QUICK = ["--pairs", "2", "--block-ms", "2", "--block-groups", "1", "--threads", 
 
 def test_a_gate_of_a_file_against_itself(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "gate.json"
-    code = main(["gate", network, network, *QUICK, "--confirm-pairs", "7", "--json", str(data)])
+    output = ["--output", str(tmp_path / "gate")]
+    code = main(["gate", network, network, *QUICK, "--confirm-pairs", "7", "--json", str(data), *output])
     assert code in (0, 3)
     (series,) = json.loads(data.read_text())["series"]
     assert len(series["screen_log_ratios"]) == 2
@@ -108,9 +136,130 @@ def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.
     assert "it takes 7 or more" in capsys.readouterr().err
 
 
+def test_a_gate_that_is_interrupted_says_so_and_goes_on(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
+) -> None:
+    output = tmp_path / "the pairs"
+    command = ["gate", network, network, "--pairs", "6", "--threads", "1", "--output", str(output)]
+    seeds = stop_at(4)
+    assert main(command) == 130
+    told = capsys.readouterr().err
+    assert f"interrupted after 3 of 6 pairs to screen; they are in {output}, and the same command goes on" in told
+    assert "onnx (fp32): screen +0." in told
+    assert "(3 pairs)" in told
+    stop_at(None)
+    assert main(command) == 0
+    whole = capsys.readouterr()
+    assert "[screen 1/3]" in whole.err
+    assert len(seeds) == len(set(seeds)) == 6
+    # A verdict that could not be written costs no pair.
+    assert main([*command, "--json", f"{output}/pairs.jsonl/gate.json"]) == 2
+    assert main(command) == 0
+    again = capsys.readouterr()
+    assert again.out.endswith(whole.out)
+    assert "had all 6 pairs already and nothing was measured" in again.err
+    assert len(seeds) == 6
+    assert main([*command, "--margin", "1"]) == 2
+    assert "rules.margin_percent was 0.5, is 1.0" in capsys.readouterr().err
+
+
+def test_a_gate_is_not_continued_with_another_network(
+    network: str,
+    write_network: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    stop_at: Callable[[int | None], list[int]],
+) -> None:
+    rest = ["--threads", "1", "--output", str(tmp_path / "gate")]
+    stop_at(2)
+    assert main(["gate", network, network, *rest]) == 130
+    other = str(write_network(shape=[1, 3, 64, 64], name="other.onnx"))
+    assert main(["gate", network, other, *rest]) == 2
+    assert "new_sha256 was" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (["--error-rate", "4e-6", "--confirm-pairs", "17"], "it takes 18 or more"),
+        # More pairs than are counted in full are resampled, whose smallest p-value is 1e-5.
+        (["--error-rate", "4e-6", "--confirm-pairs", "20"], "give 18, of which every pattern of signs"),
+        (["--error-rate", "1e-7", "--confirm-pairs", "500"], "no number of pairs can; give a larger --error-rate"),
+    ],
+)
+def test_a_gate_that_could_call_nothing_says_what_to_do(
+    network: str, rules: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gate", network, network, *rules]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--pairs", "--confirm-pairs", "--threads", "--block-groups", "--builds"])
+@pytest.mark.parametrize("command", ["gate", "selfcheck"])
+def test_a_count_of_none_is_refused(network: str, command: str, option: str) -> None:
+    words = [network] * (2 if command == "gate" else 1)
+    for value in ("0", "-3", "some"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, *words, option, value])
+        assert ended.value.code == 2
+
+
+def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
+    """Python ends with 1 after a traceback, which in CI would read as a series that regressed."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import harness.commands\ndef fault(arguments): raise RuntimeError('a fault')\n"
+        "harness.commands.COMMANDS['compare'] = fault\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "harness", "compare", "a", "b"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 70
+    assert "RuntimeError: a fault" in ended.stderr
+
+
+def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
+) -> None:
+    """One of two conversions of the candidate failed: nothing is known of it, and the exit code says so."""
+    stop_at(None)
+    sides = []
+    for side, status in (("base", "ok"), ("new", "failed")):
+        (tmp_path / side).mkdir()
+        good = SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=network, artifact_sha256="d")
+        other = dataclasses.replace(good, model="ofa/b", status=status, reason="" if status == "ok" else "no operator")
+        (tmp_path / side / "series.json").write_text(json.dumps([good.to_json(), other.to_json()]))
+        sides.append(str(tmp_path / side))
+    junit = tmp_path / "gate.xml"
+    assert main(["gate", *sides, "--threads", "1", "--output", str(tmp_path / "pairs"), "--junit", str(junit)]) == 3
+    told = capsys.readouterr().out
+    assert "candidate: failed: no operator" in told
+    assert "1 not measured, 1 same of 2 series" in told
+    assert ElementTree.fromstring(junit.read_text()).get("skipped") == "1"
+
+
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, str(tmp_path)]) == 2
     assert "no run directory" in capsys.readouterr().err
+
+
+def test_a_summary_that_is_too_long_for_the_page_does_not_cost_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "step-summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    append_to_step_summary("first")
+    append_to_step_summary("é" * 2**19)
+    append_to_step_summary("last")
+    assert summary.read_text().splitlines() == [
+        "first",
+        "A summary of 1024 KiB is too long for this page; --markdown FILE keeps it.",
+        "last",
+    ]
 
 
 def test_a_summary_that_cannot_be_written_is_said(

@@ -127,6 +127,8 @@ def test_the_order_and_the_places_come_from_the_seed() -> None:
 def test_enough_pairs_for_many_series() -> None:
     assert pairs_needed(1, 0.01) == 7
     assert pairs_needed(165, 0.01) == 15
+    assert pairs_needed(165, 0.001) == 18
+    assert pairs_needed(1, 1e-6) is None
 
 
 def test_false_alarms_over_families_are_as_rare_as_stated() -> None:

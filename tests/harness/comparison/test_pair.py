@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness import backends
 from harness.comparison import duet
 from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing, Side, measure_pair, pair_result
@@ -111,11 +112,13 @@ def test_a_pair_that_takes_too_long_is_ended(sizes: tuple[Side, Side], tmp_path:
 
 
 def test_an_interpreter_that_cannot_measure_is_refused(tmp_path: Path) -> None:
-    duet.check_python(Path(sys.executable))
+    assert duet.check_python(Path(sys.executable), "onnxruntime") == backends.get("onnxruntime").runtime()
     with pytest.raises(ComparisonError, match="cannot be run"):
-        duet.check_python(tmp_path / "python")
+        duet.check_python(tmp_path / "python", "onnxruntime")
     bare = tmp_path / "bare"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     bare.chmod(0o755)
     with pytest.raises(ComparisonError, match="cannot measure: ModuleNotFoundError: No module named 'numpy'"):
-        duet.check_python(bare)
+        duet.check_python(bare, "onnxruntime")
+    with pytest.raises(ComparisonError, match="cannot measure: backend onnxruntime-cuda cannot run here"):
+        duet.check_python(Path(sys.executable), "onnxruntime-cuda")

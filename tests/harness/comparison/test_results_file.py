@@ -93,6 +93,16 @@ def test_a_file_that_is_cut_off_is_said(write_run: WriteRun, make_row: MakeRow) 
         read_run(directory)
 
 
+@pytest.mark.parametrize("damage", ["\0" * 512, '"' + "x" * 200_000])
+def test_zeros_and_a_cell_without_end_are_said(write_run: WriteRun, make_row: MakeRow, damage: str) -> None:
+    """What Python's reader refuses with an error of its own, from 3.11 on the second alone."""
+    directory = write_run("run", make_row("ofa/a", [0.5, 0.5]))
+    with (directory / "results.csv").open("a") as file:
+        file.write(damage)
+    with pytest.raises(ComparisonError, match=r"results\.csv:\d: .* The file is damaged; repeat the run's command"):
+        read_run(directory)
+
+
 def test_a_file_of_a_header_alone_is_said(write_run: WriteRun) -> None:
     with pytest.raises(ComparisonError, match="no rows"):
         read_run(write_run("run"))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.comparison.errors import ComparisonError
-from harness.comparison.sides import SideSeries, pairings, read_side
+from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
 from harness.series import SeriesFacts
 
 
@@ -17,10 +18,23 @@ def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries
 def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
     facts = [
         SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
-        SeriesFacts("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed"),
+        SeriesFacts("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
-    assert read_side(tmp_path) == [SideSeries("ofa/a", "fp32", 1, "a.onnx", "d")]
+    assert read_side(tmp_path) == [
+        SideSeries("ofa/a", "fp32", 1, "a.onnx", "d"),
+        SideSeries("ofa/b", "fp32", 1, failure="failed: why"),
+    ]
+
+
+def test_two_artifacts_of_one_series_are_refused(tmp_path: Path) -> None:
+    facts = [
+        SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256=path)
+        for path in ("newer.onnx", "older.onnx")
+    ]
+    (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
+    with pytest.raises(ComparisonError, match=r"two artifacts of ofa/a \(fp32, batch 1\)"):
+        read_side(tmp_path)
 
 
 def test_two_files_are_one_series(tmp_path: Path) -> None:
@@ -32,6 +46,13 @@ def test_two_files_are_one_series(tmp_path: Path) -> None:
     (found,) = pairings(*sides, [])
     assert found.base.artifact.endswith("old.onnx")
     assert found.new.artifact.endswith("new.onnx")
+
+
+def test_a_file_has_its_own_batch(write_network: Callable[..., Path], tmp_path: Path) -> None:
+    (found,) = read_side(write_network(shape=[8, 3, 32, 32]))
+    assert str(found) == "onnx (fp32, batch 8)"
+    with pytest.raises(ComparisonError, match=r"gone\.onnx: no such file"):
+        read_side(tmp_path / "gone.onnx")
 
 
 @pytest.mark.parametrize("content", [None, "[", '[{"model": "a"}]', "[]"])
@@ -60,3 +81,35 @@ def test_models_are_selected_by_parts_of_their_names() -> None:
     assert [found.model for found in pairings(base, base, ["gpunet-0"])] == ["gpunet/GPUNet-0"]
     with pytest.raises(ComparisonError, match=r"the candidate gpunet/GPUNet-0 \(fp32, batch 1\), ofa/b"):
         pairings(base, base, ["resnet"])
+
+
+def lost(base: list[SideSeries], new: list[SideSeries], patterns: Sequence[str] = ()) -> dict[str, str]:
+    found = unpaired(base, new, list(patterns), pairings(base, new, list(patterns)))
+    return {f"{one.pairing.model} {one.pairing.new.precision}": one.reason for one in found}
+
+
+def test_what_a_side_lacks_does_not_vanish() -> None:
+    failed = SideSeries("broken", "fp32", 1, failure="failed: why")
+    base = [one("a"), one("gone"), one("broken")]
+    new = [one("a"), failed, one("added")]
+    assert lost(base, new) == {
+        "broken fp32": "candidate: failed: why",
+        "added fp32": "the baseline does not have it",
+        "gone fp32": "the candidate does not have it",
+    }
+    assert lost([one("a")], [one("a"), failed]) == {
+        "broken fp32": "candidate: failed: why; the baseline does not have it"
+    }
+    assert lost([one("a"), failed], [one("a"), failed]) == {
+        "broken fp32": "baseline: failed: why; candidate: failed: why"
+    }
+    with pytest.raises(ComparisonError, match=r"the candidate broken \(fp32, batch 1\) \(failed: why\)"):
+        pairings([one("broken")], [failed], [])
+    assert lost(base, new, ["ad", "A"]) == {"added fp32": "the baseline does not have it"}
+
+
+def test_a_precision_that_a_side_lacks_does_not_vanish() -> None:
+    both = [one("a"), one("a", "fp16")]
+    assert lost(both, both) == {}
+    assert lost(both, [one("a", "fp16")]) == {"a fp32": "the candidate does not have it"}
+    assert lost([one("a", "int8")], [one("a", "fp32")]) == {}

@@ -89,6 +89,17 @@ def test_runs_are_listed(filled: History, capsys) -> None:
     assert "1 of 2" in lines[6]
 
 
+def test_a_label_of_several_lines_is_one(history: History, make_run, make_row, capsys, tmp_path: Path) -> None:
+    """As of `git log -1 --format=%B`, in whatever encoding."""
+    run = str(make_run(1, make_row("ofa/a", [1.0, 1.01])))
+    assert history("add", run, "--label", "a merge | <b>\n\nof \udcff two\n") == 0
+    assert history("list") == 0
+    assert "03:00  a merge | <b> of two  0123456789ab" in capsys.readouterr().out
+    summary = tmp_path / "history.md"
+    assert history("ofa/a", "--markdown", str(summary)) == 0
+    assert "| a merge \\| &lt;b> of two |" in summary.read_text()
+
+
 def test_every_row_is_exported(filled: History, tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     assert filled("export", str(path)) == 0
@@ -102,7 +113,7 @@ def test_every_row_is_exported(filled: History, tmp_path: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
 def test_the_picture_is_the_same_for_the_same_history(filled: History, tmp_path: Path, suffix: str) -> None:
-    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    paths = [tmp_path / "new" / f"{name}{suffix}" for name in "ab"]
     for path in paths:
         assert filled("all", "--plot", str(path)) == 0
     assert paths[0].read_bytes() == paths[1].read_bytes()

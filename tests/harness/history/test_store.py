@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -157,15 +159,40 @@ def test_a_history_of_another_version_is_refused(store_path: Path) -> None:
         HistoryStore.open(store_path)
 
 
-def test_a_damaged_history_is_told(make_run, make_row, store_path: Path) -> None:
+def overwritten(content: bytes) -> bytes:
+    return content[:4096] + b"\xff" * len(content[4096:])
+
+
+def cut_off(content: bytes) -> bytes:
+    """What SQLite opens and answers from: the last page, as of rows that it does not look at, is missing."""
+    return content[:-4096] + bytes(4096)
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("damage", [overwritten, cut_off])
+def test_a_damaged_history_is_told_before_anything_is_added(
+    make_run, make_row, store_path: Path, damage: Callable[[bytes], bytes], create: bool
+) -> None:
     with HistoryStore.open(store_path, create=True) as store:
         for day in range(20):
             store.add(read_record(make_run(day, make_row("ofa/a", STEADY))))
-    content = bytearray(store_path.read_bytes())
-    content[4096:] = b"\xff" * len(content[4096:])
-    store_path.write_bytes(content)
-    with HistoryStore.open(store_path) as store, pytest.raises(HistoryError, match=r"is damaged .*Restore a copy"):
-        store.runs()
+    damaged = damage(store_path.read_bytes())
+    store_path.write_bytes(damaged)
+    with pytest.raises(HistoryError, match=r"is damaged .*Restore a copy"):
+        HistoryStore.open(store_path, create=create)
+    assert store_path.read_bytes() == damaged
+
+
+def test_a_row_that_is_no_json_is_told(make_run, make_row, store_path: Path) -> None:
+    with HistoryStore.open(store_path, create=True) as store:
+        store.add(read_record(make_run(1, make_row("ofa/a", STEADY))))
+    with contextlib.closing(sqlite3.connect(store_path)) as file, file:
+        file.execute("UPDATE series SET ratios = '[1.0', cells = '{'")
+        file.execute("UPDATE runs SET environment = ''")
+    with HistoryStore.open(store_path) as store:
+        for read in (store.runs, lambda: store.series("ofa/a"), lambda: list(store.cells())):
+            with pytest.raises(HistoryError, match=r"is damaged .*Restore a copy"):
+                read()
 
 
 def test_a_history_in_use_is_told(make_run, make_row, store_path: Path) -> None:
