@@ -33,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in _BEYOND_MEASURING:
             raise
+        measuring = parsed.command if hasattr(parsed, "artifacts") else "run"
         print(
             f"error: {parsed.command} needs {error.name}, which is not installed here. Install all that this project "
-            "needs (pip install .), or measure what another machine converted: run --artifacts DIR",
+            f"needs (pip install .), or measure what another machine converted: {measuring} --artifacts DIR",
             file=sys.stderr,
         )
         return EXIT_BAD_REQUEST

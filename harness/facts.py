@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.artifact_digest import artifact_sha256, artifact_size_bytes
+from harness.backends.base import ArtifactError
+from harness.backends.tensorrt.onnx_graph import read_graph
 from harness.series import SeriesFacts
 
 if TYPE_CHECKING:
@@ -93,21 +95,15 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """What a file's graph says of its input; empty where it cannot be read or is not fixed, or without onnx."""
+    """What a file's graph says of its input; empty where it cannot be read or is not fixed."""
     try:
-        import onnx
-    except ImportError:
-        return {}
-    try:
-        model = onnx.load(path, load_external_data=False)
-        dims = model.graph.input[0].type.tensor_type.shape.dim
-    except Exception:
+        graph = read_graph(path)
+    except ArtifactError:
         # The measuring process opens the file with the runtime itself and says what is wrong with it.
         return {}
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), None)
-    shape = [dim.dim_value for dim in dims]
+    shape = graph.input_shape
     known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
-    return {"opset": opset, **known}
+    return {"opset": graph.opset or None, **known}
 
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:

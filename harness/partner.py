@@ -75,7 +75,8 @@ class Partner:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
-        if not line:
+        # Of an answer that was cut off by the process's end there is no use.
+        if not line.endswith("\n"):
             timed_out = time.monotonic() >= deadline
             self.end()
             ended = EndedProcess(self._process.returncode, timed_out, "".join(self._tail).strip())

@@ -294,10 +294,11 @@ def execute_accuracy(
     Raises:
         HarnessError: as of `execute`, or images that cannot be evaluated on.
     """
-    from harness.accuracy.session import AccuracyTask
-
     request.check()
     images = accuracy.open()
+    # Not before it is known that what reads images is there.
+    from harness.accuracy.session import AccuracyTask
+
     # They are those of the latency, which is not measured here.
     settings = load_run_info(output).settings if (output / RUN_INFO_NAME).is_file() else None
     with prepared(request, output, cache_dir, resume, say, settings) as ready:

@@ -23,6 +23,17 @@ def accuracy_section(rows: pandas.DataFrame) -> list[str]:
     return [*_measured(rows[rows["accuracy_measured_top1_percent"].notna()]), *_reasons(rows)]
 
 
+def different_images(rows: pandas.DataFrame) -> list[str]:
+    """A warning where the accuracy of some rows was measured on other images than that of the rest; else nothing."""
+    sets = set(rows["accuracy_images_digest"]) - {""}
+    if len(sets) < 2:
+        return []
+    return [
+        f"The accuracy was measured on {len(sets)} different sets of images, which do not compare. Evaluate all "
+        "networks on one (`python -m harness accuracy`)."
+    ]
+
+
 def _measured(rows: pandas.DataFrame) -> list[str]:
     if rows.empty:
         return []
@@ -47,7 +58,8 @@ def _measured(rows: pandas.DataFrame) -> list[str]:
         )
         for row in records(by_accuracy)
     ]
-    return ["### Accuracy measured with images\n", table(header, lines, align="lllrrrrrlrr")]
+    warning = [f"> **Warning**: {told}\n" for told in different_images(rows)]
+    return ["### Accuracy measured with images\n", *warning, table(header, lines, align="lllrrrrrlrr")]
 
 
 def _reasons(rows: pandas.DataFrame) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from reports.accuracy import different_images
 from reports.groups import Group
 from reports.records import records
 
@@ -34,13 +35,7 @@ def cautions(group: Group) -> list[str]:
             "programs used the processor, or while the machine was slower than usual. Repeat the command with more "
             "`--rounds`: the median over trials then sheds them."
         )
-    images = set(group.comparable["accuracy_images_digest"]) - {""}
-    if len(images) > 1:
-        said.append(
-            f"The accuracy was measured on {len(images)} different sets of images, which do not compare. Evaluate all "
-            "networks on one (`python -m harness accuracy`)."
-        )
-    return said
+    return said + different_images(group.comparable)
 
 
 def accuracy_note(group: Group) -> str:

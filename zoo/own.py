@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
 from zoo.errors import ZooError
-from zoo.torch_model import TorchModel
+
+if TYPE_CHECKING:
+    from zoo.torch_model import TorchModel
 
 SOURCE = "own"
 DEFAULT_RESOLUTION = 224
@@ -75,6 +78,8 @@ def load(reference: str, resolution: int | None = None) -> TorchModel:
             something else.
     """
     import torch
+
+    from zoo.torch_model import TorchModel
 
     module_name, _, function_name = reference.partition(":")
     here = str(Path.cwd())

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.accuracy.datasets import ImageSet
-from harness.accuracy.memory import BYTES_PER_MIB, OpenNetworks, chunk_images
+from harness.accuracy.memory import BYTES_PER_MIB, OpenNetworks, batches_together, chunk_images, fitting_images
 from harness.accuracy.messages import Evaluate, Load, Setup
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
@@ -124,27 +124,38 @@ class _Pass:
         count = len(self._images.items)
         work = sum(count - one.done for one in self._pending)
         if self._pending:
-            with self._process, Progress("accuracy", work) as progress:
-                for start, stop, next_stop in self._chunks():
-                    self._evaluate_chunk(start, stop, next_stop, progress)
+            with Progress("accuracy", work) as progress:
+                for together in self._groups():
+                    with self._process:
+                        for start, stop, next_stop in self._chunks(together):
+                            self._evaluate_chunk(together, start, stop, next_stop, progress)
         for one in self._pending:
             if one.done == count:
                 one.finish(self._record.digest())
         return Pass(self._failures, self._cost)
 
-    def _chunks(self) -> list[tuple[int, int, int]]:
+    def _groups(self) -> list[list[Predictions]]:
+        """The series that see the images together: most often all of them, but see `batches_together`."""
+        groups = batches_together((one.subject.batch for one in self._pending), self._fitting(self._pending))
+        return [[one for one in self._pending if one.subject.batch in batches] for batches in groups]
+
+    def _fitting(self, together: Sequence[Predictions]) -> int:
+        return fitting_images((one.subject.pipeline for one in together), self._image_bytes)
+
+    def _chunks(self, together: Sequence[Predictions]) -> list[tuple[int, int, int]]:
         """Start and end of every chunk that a series has not seen, and the end of the one after it."""
-        subjects = [one.subject for one in self._pending]
-        batches = {subject.batch for subject in subjects}
-        length = chunk_images([subject.pipeline for subject in subjects], batches, self._image_bytes)
-        begin = min(one.done for one in self._pending)
+        batches = {one.subject.batch for one in together}
+        length = chunk_images(batches, self._fitting(together))
+        begin = min(one.done for one in together)
         begin -= begin % math.lcm(*batches)
         count = len(self._images.items)
         starts = range(begin, count, length)
         return [(start, min(start + length, count), min(start + 2 * length, count)) for start in starts]
 
-    def _evaluate_chunk(self, start: int, stop: int, next_stop: int, progress: Progress) -> None:
-        alive = [one for one in self._pending if one.subject.key not in self._failures]
+    def _evaluate_chunk(
+        self, together: Sequence[Predictions], start: int, stop: int, next_stop: int, progress: Progress
+    ) -> None:
+        alive = [one for one in together if one.subject.key not in self._failures]
         now, ahead = ([one for one in alive if one.done < end] for end in (stop, next_stop))
         if not now:
             return

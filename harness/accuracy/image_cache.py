@@ -1,15 +1,18 @@
 """Resized images kept from one evaluation to the next: `--cache-images DIR`.
 
 A folder a set of images, in it a folder a resize rule with two memory-mapped arrays: the crops, and the digest of the
-file that each was made of. A crop counts only where the file still has that digest, so the cache saves decoding and
-resizing but not the reading, and a changed image is never mistaken for the old one.
+file that each was made of with a checksum of the crop. A crop counts only where the file still has that digest, so the
+cache saves decoding and resizing but not the reading, and a changed image is never mistaken for the old one; and only
+where it has its checksum, so neither is what a copy, a disk or a loss of power left of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.accuracy.errors import AccuracyError
+from harness.accuracy.memory import BYTES_PER_MIB
 from harness.locking import KernelLock
 from harness.storage import explained
 from zoo.preprocessing import Resampling
@@ -25,6 +29,7 @@ _LOCK_NAME = ".lock"
 _CROPS_NAME = "crops.npy"
 _DIGESTS_NAME = "sources.npy"
 _DIGEST_BYTES = 16
+_CHECKSUM_BYTES = 4
 _FOLDER_CHARACTERS = 16
 
 
@@ -57,7 +62,11 @@ class ImageCache:
                 ) from error
 
     def find(self, resampling: Resampling, index: int, digest: str) -> NDArray[Any] | None:
-        """The crop of an image whose file has this digest, or None."""
+        """The crop of an image whose file has this digest, or None.
+
+        Raises:
+            AccuracyError: the arrays are damaged.
+        """
         crops = self._crops(resampling, None)
         return None if crops is None else crops.find(index, bytes.fromhex(digest))
 
@@ -65,7 +74,7 @@ class ImageCache:
         """Stores the crop of an image.
 
         Raises:
-            AccuracyError: there is no room for the crops of all images.
+            AccuracyError: there is no room for the crops of all images, or the arrays are damaged.
         """
         crops = self._crops(resampling, crop)
         assert crops is not None
@@ -85,28 +94,37 @@ class ImageCache:
                     if example is None:
                         return None
                     _make(folder, self._count, example)
-                self._kept[resampling] = _Crops(folder)
+                self._kept[resampling] = _Crops(folder, self._count)
             return self._kept[resampling]
 
 
 class _Crops:
     """The two arrays of one rule."""
 
-    def __init__(self, folder: Path) -> None:
-        self._crops = np.load(folder / _CROPS_NAME, mmap_mode="r+", allow_pickle=False)
-        self._digests = np.load(folder / _DIGESTS_NAME, mmap_mode="r+", allow_pickle=False)
+    def __init__(self, folder: Path, count: int) -> None:
+        try:
+            self._crops, self._digests = (
+                np.load(folder / name, mmap_mode="r+", allow_pickle=False) for name in (_CROPS_NAME, _DIGESTS_NAME)
+            )
+            if len(self._crops) != count or self._digests.shape != (count, _DIGEST_BYTES + _CHECKSUM_BYTES):
+                raise ValueError("other numbers of images or bytes")
+        except (OSError, ValueError, EOFError) as error:
+            raise AccuracyError(f"--cache-images: {folder} is damaged ({error}); remove it") from error
 
     def find(self, index: int, digest: bytes) -> NDArray[Any] | None:
-        if self._digests[index].tobytes() != digest[:_DIGEST_BYTES]:
-            return None
         crop: NDArray[Any] = self._crops[index]
-        return crop
+        return crop if self._digests[index].tobytes() == _source(digest, crop) else None
 
     def keep(self, index: int, digest: bytes, crop: NDArray[Any]) -> None:
         # A process that is killed in between leaves no digest, so no half a crop counts.
         self._digests[index] = 0
         self._crops[index] = crop
-        self._digests[index] = np.frombuffer(digest[:_DIGEST_BYTES], np.uint8)
+        self._digests[index] = np.frombuffer(_source(digest, crop), np.uint8)
+
+
+def _source(digest: bytes, crop: NDArray[Any]) -> bytes:
+    """What stands beside a crop."""
+    return digest[:_DIGEST_BYTES] + zlib.crc32(np.ascontiguousarray(crop).data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _name_of(resampling: Resampling) -> str:
@@ -125,12 +143,17 @@ def _make(folder: Path, count: int, example: NDArray[Any]) -> None:
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise AccuracyError(
-                f"--cache-images: {folder} needs {needed / 2**30:.1f} GiB for {count:,} images, and "
-                f"{free / 2**30:.1f} GiB are free; give another folder, or leave the option out"
+                f"--cache-images: {folder} needs {needed / BYTES_PER_MIB:,.1f} MiB for {count:,} images, and "
+                f"{free / BYTES_PER_MIB:,.1f} MiB are free; give another folder, or leave the option out"
             )
         shape = (count, *example.shape)
-        np.lib.format.open_memmap(folder / _CROPS_NAME, "w+", example.dtype, shape).flush()
+        crops = np.lib.format.open_memmap(folder / _CROPS_NAME, "w+", example.dtype, shape)
+        crops.flush()
+        if hasattr(os, "posix_fallocate"):
+            # Taken now, so that no process is killed by the kernel for a page that a full disk has no room for.
+            with (folder / _CROPS_NAME).open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, crops.offset + needed)
         digests = folder / f".{_DIGESTS_NAME}.tmp"
         with digests.open("wb") as file:
-            np.save(file, np.zeros((count, _DIGEST_BYTES), np.uint8), allow_pickle=False)
+            np.save(file, np.zeros((count, _DIGEST_BYTES + _CHECKSUM_BYTES), np.uint8), allow_pickle=False)
         digests.replace(folder / _DIGESTS_NAME)

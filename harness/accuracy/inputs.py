@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import numpy as np
@@ -26,7 +27,8 @@ class Inputs:
             threads: that make inputs. They are others than those that decode the next chunk, whose queue is long.
         """
         self._pool = ThreadPoolExecutor(threads)
-        # Kept from pipeline to pipeline: clearing new memory costs the system more than the arithmetic does.
+        # Kept from pipeline to pipeline and from chunk to chunk: clearing new memory costs the system more than the
+        # arithmetic does.
         self._room: NDArray[np.float32] = np.empty(0, np.float32)
         self._inputs: NDArray[np.float32] = self._room
         self.written_bytes = 0
@@ -35,10 +37,28 @@ class Inputs:
         self._made_of: tuple[Chunk, Pipeline] | None = None
         self._tasks: list[Future[None]] = []
 
+    def reserve(self, count: int, pipelines: Iterable[Pipeline]) -> None:
+        """Forgets what was made, and has room for inputs of so many images, of whichever pipeline.
+
+        Once a chunk and not once a pipeline: an open network may hold on to the memory of its last input, as ONNX
+        Runtime's on the processor do, and with a room a pipeline all of the smaller ones would stay.
+
+        Args:
+            count: images.
+            pipelines: that will be asked for.
+        """
+        self.end()
+        size = count * max(_values(pipeline) for pipeline in pipelines)
+        if self._room.size < size:
+            # The smaller one is freed first.
+            self._inputs = self._room = np.empty(0, np.float32)
+            self._room = np.empty(size, np.float32)
+            self.written_bytes = 0
+
     def of(self, chunk: Chunk, pipeline: Pipeline, start: int, stop: int) -> NDArray[np.float32]:
         """The inputs of the images from `start` to before `stop`, float32 (N, 3, R, R); zeros where there is none.
 
-        They stay until those of another chunk or pipeline are asked for.
+        They stay until those of another chunk or pipeline are asked for. There must be room for them (`reserve`).
         """
         if self._made_of != (chunk, pipeline):
             self._begin(chunk, pipeline)
@@ -58,13 +78,7 @@ class Inputs:
     def _begin(self, chunk: Chunk, pipeline: Pipeline) -> None:
         self.end()
         count, side_px = chunk.stop - chunk.start, pipeline.resolution_px
-        size = count * 3 * side_px**2
-        if self._room.size < size:
-            # The smaller one is freed first.
-            self._inputs = self._room = np.empty(0, np.float32)
-            self._room = np.empty(size, np.float32)
-            self.written_bytes = 0
-        self._inputs = self._room[:size].reshape(count, 3, side_px, side_px)
+        self._inputs = self._room[: count * _values(pipeline)].reshape(count, 3, side_px, side_px)
         self._made_of = (chunk, pipeline)
         self._tasks = [
             self._pool.submit(self._make, chunk, pipeline, range(first, min(first + _IMAGES_OF_A_TASK, count)))
@@ -77,3 +91,8 @@ class Inputs:
             self._inputs[position] = 0 if crop is None else pipeline.normalised(crop)
         with self._guard:
             self.written_bytes = max(self.written_bytes, self._inputs[: positions.stop].nbytes)
+
+
+def _values(pipeline: Pipeline) -> int:
+    """Numbers in one input."""
+    return 3 * pipeline.resolution_px**2

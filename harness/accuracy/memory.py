@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,20 +46,40 @@ def image_bytes(pipelines: Iterable[Pipeline]) -> int:
     """
     distinct = set(pipelines)
     crops = {pipeline.resampling for pipeline in distinct}
-    resampled = sum(3 * crop.crop_px**2 * (_FLOAT_BYTES if crop.library == "tensorflow1" else 1) for crop in crops)
+    resampled = sum(3 * crop.crop_px**2 * crop.dtype.itemsize for crop in crops)
     normalised = max((3 * _FLOAT_BYTES * pipeline.resolution_px**2 for pipeline in distinct), default=0)
     return 2 * resampled + normalised
 
 
-def chunk_images(pipelines: Sequence[Pipeline], batches: Iterable[int], budget_bytes: int) -> int:
+def fitting_images(pipelines: Iterable[Pipeline], budget_bytes: int) -> int:
+    """Images that fit into the memory, at most as many as a chunk has."""
+    return min(_MOST_IMAGES, budget_bytes // max(1, image_bytes(pipelines)))
+
+
+def chunk_images(batches: Iterable[int], fitting: int) -> int:
     """Images of a chunk: what fits, in whole batches of every network.
 
     A batch thus begins at the same image in every pass, whatever else is evaluated: a result depends neither on the
     memory nor on the other networks.
     """
     whole = math.lcm(*batches)
-    fitting = min(_MOST_IMAGES, budget_bytes // max(1, image_bytes(pipelines)))
     return max(whole, fitting - fitting % whole)
+
+
+def batches_together(batches: Iterable[int], fitting: int) -> list[tuple[int, ...]]:
+    """The batch sizes in groups, each with a common multiple that fits or is one of them.
+
+    Whole batches of 37, 50 and 64 images are 59,200 images, whatever the memory.
+    """
+    groups: list[tuple[int, ...]] = []
+    for batch in sorted(set(batches), reverse=True):
+        for position, group in enumerate(groups):
+            if math.lcm(*group, batch) <= max(fitting, group[0]):
+                groups[position] = (*group, batch)
+                break
+        else:
+            groups.append((batch,))
+    return groups
 
 
 class OpenNetworks:

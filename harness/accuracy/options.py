@@ -62,6 +62,8 @@ def accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | None:
             "--seed": arguments.seed,
             "--preprocessing": arguments.preprocessing or None,
             "--cache-images": arguments.cache_images,
+            "--memory": arguments.memory,
+            "--decoders": arguments.decoders,
         }
         if wrong := [option for option, value in given.items() if value is not None]:
             raise AccuracyError(f"{', '.join(wrong)}: of no use without --images DIR")

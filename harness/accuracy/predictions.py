@@ -121,7 +121,6 @@ def _pyarrow() -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError as error:
         raise AccuracyError(
-            f"predictions are Parquet files, and pyarrow does not import here ({error}): "
-            "pip install 'baseline-zoo[accuracy]'"
+            f"predictions are Parquet files, and pyarrow does not import here ({error}): pip install pyarrow"
         ) from error
     return pyarrow, parquet

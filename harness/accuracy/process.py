@@ -132,9 +132,10 @@ class EvaluatingProcess:
         try:
             return Loaded.from_json(self._ask(asked.to_json(), _LOAD_TIMEOUTS * self._timeout_s))
         except PartnerError as error:
+            fewer = " A smaller --memory takes fewer at a time." if error.status == "out_of_memory" else ""
             raise AccuracyError(
-                f"images {asked.start + 1:,} to {asked.stop:,} could not be prepared: {error} What is finished is "
-                "kept: the same command goes on from there"
+                f"images {asked.start + 1:,} to {asked.stop:,} could not be prepared: {error}{fewer} What is finished "
+                "is kept: the same command goes on from there"
             ) from error
 
     def _ask(self, question: dict[str, Any], timeout_s: float) -> dict[str, Any]:

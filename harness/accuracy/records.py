@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.accuracy.datasets import ImageSet
+from harness.accuracy.datasets.wording import printable
 from harness.accuracy.errors import AccuracyError
 from harness.accuracy.messages import Loaded
 from harness.accuracy.predictions import PredictionTable, read_identity, write_predictions
@@ -54,9 +55,15 @@ class ImageRecord:
         self._digests: list[str] = []
         self.unreadable: dict[int, str] = {}
         """Why an image gave no input, to any or to one of the networks, by its index."""
-        for entry in self._journal.entries:
-            self._digests += entry["sha256"]
-            self.unreadable |= {int(index): reason for index, reason in entry["unreadable"].items()}
+        try:
+            for entry in self._journal.entries:
+                self._digests += entry["sha256"]
+                self.unreadable |= {int(index): reason for index, reason in entry["unreadable"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._journal.close()
+            raise StorageError(
+                f"{folder / IMAGES_NAME} is damaged ({error!r}). Remove {folder} to have its images evaluated again."
+            ) from error
 
     def add(self, start: int, loaded: Loaded) -> None:
         """Stores what was read from `start` on, or holds it against what is stored.
@@ -91,7 +98,7 @@ class ImageRecord:
             return None
         path = self._folder / UNREADABLE_NAME
         lines = [
-            (self._images.items[index].name, self._images.location(index), reason)
+            (printable(self._images.items[index].name), printable(self._images.location(index)), reason)
             for index, reason in sorted(self.unreadable.items())
         ]
         replace_text(path, "".join(map(format_cells, [("image", "location", "reason"), *lines])))
@@ -147,7 +154,7 @@ class Predictions:
         top = np.concatenate(self._top)
         readable = (top != NONE).any(axis=1)
         table = PredictionTable(
-            names=[item.name for item in self._images.items],
+            names=[printable(item.name) for item in self._images.items],
             labels=np.array([item.label for item in self._images.items], np.int32),
             top=top,
             readable=readable,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from harness.accuracy.memory import free_memory_mib
 
 _SHARE_OF_FREE_MEMORY = 0.5
 
-_PACKAGES = {"PIL": "pillow", "pyarrow": "pyarrow", "psutil": "psutil"}
-"""What reads images, writes the predictions and tells the memory, by the name it is imported under."""
+_PACKAGES = {"PIL": "pillow", "pyarrow": "pyarrow", "psutil": "psutil"} | (
+    {"tomli": "tomli"} if sys.version_info < (3, 11) else {}
+)
+"""What reads images, writes the predictions, tells the memory and reads the cards, by the name it is imported under."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +44,7 @@ class AccuracyRequest:
     def _check(self) -> None:
         missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
         if missing:
-            raise AccuracyError(
-                f"measuring accuracy needs {', '.join(missing)}, which is not installed here: "
-                "pip install 'baseline-zoo[accuracy]'"
-            )
+            raise AccuracyError(f"measuring accuracy needs what is not installed here: pip install {' '.join(missing)}")
         for option, value in (("--limit", self.limit), ("--memory", self.memory_mib), ("--decoders", self.decoders)):
             if value is not None and value < 1:
                 raise AccuracyError(f"{option} {value}: give a number of at least 1")
@@ -55,9 +55,9 @@ class AccuracyRequest:
         Raises:
             AccuracyError: they are no data set that is known, or none at all, or an option is wrong.
         """
+        self._check()
         from harness.accuracy.subjects import own_preprocessing
 
-        self._check()
         own_preprocessing(self.preprocessing)
         images = open_images(self.images, ground_truth=self.ground_truth, limit=self.limit, seed=self.seed)
         if not images.items:

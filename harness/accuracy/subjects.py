@@ -84,7 +84,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     if facts.weights == "probe":
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
-        return "its input is not a square image of three channels in float32"
+        return "its input has no fixed shape of square images, (batch, 3, R, R): export it with one"
     if facts.classes and (wrong := check_classes(images, facts.classes, facts.model)):
         return wrong
     if lacks_recalibration(facts):
@@ -134,10 +134,13 @@ def own_preprocessing(text: str) -> Preprocessing | None:
     try:
         if path.suffix != ".toml":
             return zoo.card(text).preprocessing
-        return preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
+        found = preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
+        # What fits no resolution at all; whether it fits a network's is the row's matter.
+        pipeline(found, found.crop_px)
+        return found
     except OSError as error:
         raise AccuracyError(f"--preprocessing {text}: {error.strerror}") from error
-    except (ZooError, ValueError) as error:
+    except (ZooError, ValueError, TypeError) as error:
         raise AccuracyError(
             f"--preprocessing {text}: {error}. Give the name of a model of the zoo, or a TOML file (docs/accuracy.md)"
         ) from error

@@ -25,7 +25,7 @@ from harness.accuracy.memory import BYTES_PER_MIB
 from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, Setup
 from harness.accuracy.request import open_selection
 from harness.accuracy.subjects import Subject
-from harness.accuracy.top_classes import NONE, top_classes
+from harness.accuracy.top_classes import GUESSES, NONE, top_classes
 from harness.backends.base import ArtifactError, Session
 from harness.partner import answer_lines
 from harness.worker import check_finite, die_first, end_with_parent, failure, sha256_file
@@ -62,7 +62,7 @@ class Evaluator:
         )
         chunk = self._next
         self._chunk = self._next = None
-        self._inputs.end()
+        self._inputs.reserve(asked.stop - asked.start, pipelines)
         if chunk is None or not chunk.covers(asked.start, asked.stop, pipelines):
             if chunk is not None:
                 chunk.abandon()
@@ -77,10 +77,10 @@ class Evaluator:
         """Runs a network, which is opened where it is not."""
         subject = asked.subject
         assert self._chunk is not None
-        inputs = self._inputs.of(self._chunk, subject.pipeline, asked.start, asked.stop)
-        batches = [batch_of(inputs, first, subject.batch) for first in range(0, len(inputs), subject.batch)]
         taken_mib = 0.0
         try:
+            inputs = self._inputs.of(self._chunk, subject.pipeline, asked.start, asked.stop)
+            batches = [batch_of(inputs, first, subject.batch) for first in range(0, len(inputs), subject.batch)]
             session = self._sessions.get(subject.key)
             if session is None:
                 before_mib = self._beside_images_mib()
@@ -89,11 +89,10 @@ class Evaluator:
             began_s, began_thread_s = time.perf_counter(), time.thread_time()
             outputs = [session.run(batch) for batch in batches]
             inference_s, thread_s = time.perf_counter() - began_s, time.thread_time() - began_thread_s
-            top = self._named(outputs, subject)[: len(inputs)]
+            top = self._named(outputs, subject, self._chunk.usable(subject.pipeline, asked.start, asked.stop))
         except Exception:
             self.close(subject.key)
             raise
-        top[~self._chunk.usable(subject.pipeline, asked.start, asked.stop)] = NONE
         return Evaluated(top, inference_s, thread_s, taken_mib)
 
     def close(self, key: str) -> None:
@@ -107,8 +106,16 @@ class Evaluator:
         images = sum(part.written_bytes for part in (self._inputs, self._chunk, self._next) if part is not None)
         return resident_mib() - images / BYTES_PER_MIB
 
-    def _named(self, outputs: list[dict[str, NDArray[Any]]], subject: Subject) -> NDArray[np.int32]:
-        """The classes that a network names first for each image of some batches, (batches * batch, 5).
+    def _named(
+        self, outputs: list[dict[str, NDArray[Any]]], subject: Subject, usable: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
+        """The classes that a network names first for each image of some batches, (N, 5).
+
+        Args:
+            outputs: of each batch.
+            subject: the network.
+            usable: which of the images gave an input, (N,). What it names for the others, which are zeros, and for
+                what fills the last batch, counts for nothing, be it no number at all.
 
         Raises:
             ArtifactError: its first output is not a number for every class of the labels, or not finite.
@@ -121,9 +128,11 @@ class Evaluator:
             )
         if wrong := check_classes(self._images, example.shape[1], subject.model):
             raise ArtifactError(wrong)
-        logits = np.concatenate([output[name] for output in outputs])
-        check_finite({name: logits})
-        return top_classes(logits)
+        logits = np.concatenate([output[name] for output in outputs])[: len(usable)]
+        check_finite({name: logits[usable]})
+        top = np.full((len(usable), GUESSES), NONE, np.int32)
+        top[usable] = top_classes(logits[usable])
+        return top
 
     def _open(self, subject: Subject, images: NDArray[np.float32]) -> Session:
         found = sha256_file(Path(subject.artifact))

@@ -8,13 +8,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
+import zoo
 from harness.cli import main
 from harness.commands import COMMANDS
+from harness.digests import file_sha256
+from tests.fakes.classifiers import RESOLUTION, classifier, picture
 
 ABSENT = (
     *("torch", "torchvision", "tensorflow", "onnx", "onnxscript", "tf2onnx", "timm"),
@@ -22,6 +27,9 @@ ABSENT = (
     *("zoo", "converters"),
 )
 """What such a machine lacks; of this project, the packages that need any of it."""
+
+FOR_ACCURACY = ("psutil", "tomli", "tomllib", "zoo")
+"""What is there beside Pillow and pyarrow once accuracy can be measured (docs/thin_machines.md)."""
 
 QUICK = ["--rounds", "1", "--block-ms", "2", "--block-groups", "1"]
 
@@ -31,11 +39,11 @@ def thin(tmp_path: Path):
     """Runs the command line in a process in which, as in its children, the absent packages cannot be imported."""
     site = tmp_path / "site"
     site.mkdir()
-    # What Python does where a package is not installed: `import` raises, `find_spec` finds nothing.
-    (site / "sitecustomize.py").write_text(f"import sys\nfor name in {ABSENT!r}:\n    sys.modules[name] = None\n")
     root = Path(__file__).parents[2]
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, absent: Sequence[str] = ABSENT) -> subprocess.CompletedProcess[str]:
+        # What Python does where a package is not installed: `import` raises, `find_spec` finds nothing.
+        (site / "sitecustomize.py").write_text(f"import sys\nfor name in {absent!r}:\n    sys.modules[name] = None\n")
         return subprocess.run(
             [sys.executable, "-m", "harness", *arguments],
             env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{root}", "XDG_CACHE_HOME": str(tmp_path / "xdg")},
@@ -80,6 +88,38 @@ def test_the_absent_packages_are_absent_in_the_measuring_process_too(thin, tmp_p
     assert "ModuleNotFoundError" in child.stderr
 
 
+@pytest.fixture
+def bundle_and_images(converted, write_bundle, tmp_path):
+    """A model with a checkpoint of one's own, and images of two classes of ImageNet."""
+    card = zoo.card("gpunet/GPUNet-0")
+    facts = converted(resolution=card.resolution, classes=card.classes)
+    path = Path(facts.artifact_path)
+    path.write_bytes(classifier(card.classes, 1, card.resolution, 0, 1.0).SerializeToString())
+    write_bundle(dataclasses.replace(facts, weights="file", artifact_sha256=file_sha256(path)))
+    for number, wnid in enumerate(("n01440764", "n01443537")):
+        (tmp_path / "val" / wnid).mkdir(parents=True)
+        Image.fromarray(picture(number)).save(tmp_path / "val" / wnid / f"{number}.png")
+
+
+def test_the_accuracy_of_a_bundle_and_of_a_file_of_ones_own_is_measured_there(
+    bundle_and_images, thin, tmp_path
+) -> None:
+    (tmp_path / "mine.onnx").write_bytes(classifier(1000, 1, RESOLUTION, 0, 1.0).SerializeToString())
+    absent = [name for name in ABSENT if name not in FOR_ACCURACY]
+    ended = thin("accuracy", "--artifacts", "bundle", "--onnx", "mine.onnx", "--images", "val", absent=absent)
+    assert ended.returncode == 0, ended.stderr
+    found = rows(tmp_path / "results")
+    assert found.accuracy_images_count.to_dict() == {"gpunet/GPUNet-0": 2, "onnx/mine": 2}
+
+
+def test_what_accuracy_needs_is_named_before_anything_is_evaluated(bundle_and_images, thin, tmp_path) -> None:
+    absent = [*ABSENT, "PIL", "pyarrow"]
+    ended = thin("accuracy", "--artifacts", "bundle", "--images", "val", absent=absent)
+    assert ended.returncode == 2
+    assert "needs what is not installed here: pip install pillow pyarrow psutil" in ended.stderr
+    assert not (tmp_path / "results").exists()
+
+
 def lacking(package: str):
     def command(arguments: argparse.Namespace) -> int:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
@@ -90,7 +130,12 @@ def lacking(package: str):
 def test_what_needs_more_says_what(monkeypatch, capsys) -> None:
     monkeypatch.setitem(COMMANDS, "list", lacking("tomli"))
     assert main(["list"]) == 2
-    assert "list needs tomli, which is not installed here" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "list needs tomli, which is not installed here" in said
+    assert said.endswith("what another machine converted: run --artifacts DIR\n")
+    monkeypatch.setitem(COMMANDS, "accuracy", lacking("onnx"))
+    assert main(["accuracy", "--images", "val", "--onnx", "mine.onnx"]) == 2
+    assert capsys.readouterr().err.endswith("what another machine converted: accuracy --artifacts DIR\n")
 
 
 def test_a_module_that_is_missing_for_another_reason_is_no_bad_request(monkeypatch) -> None:

@@ -12,6 +12,7 @@ from zoo.card import Preprocessing
 from zoo.preprocessing.errors import PreprocessingError
 
 _WHITE = 255
+_CHANNELS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +31,17 @@ class Normalisation:
         """The part of a card.
 
         Raises:
-            PreprocessingError: an unknown order of channels.
+            PreprocessingError: an unknown order of channels, or statistics that are not three numbers for 0..1 each.
         """
         if preprocessing.channel_order not in ("RGB", "BGR"):
             raise PreprocessingError(f"channel_order is 'RGB' or 'BGR', not {preprocessing.channel_order!r}")
+        for name, values, least in (("mean", preprocessing.mean, "0"), ("std", preprocessing.std, "more than 0")):
+            if not (isinstance(values, tuple | list) and len(values) == _CHANNELS and all(map(_is_number, values))):
+                raise PreprocessingError(f"{name} is three numbers, one a channel, not {values!r}")
+            if not all(0 <= value <= 1 for value in values) or (name == "std" and 0 in values):
+                raise PreprocessingError(
+                    f"{name} is of pixels of 0..1, so from {least} to 1, not {values!r}; divide that of 0..255 by 255"
+                )
         of_bytes = preprocessing.library == "tensorflow1"
         return cls(preprocessing.channel_order, tuple(preprocessing.mean), tuple(preprocessing.std), of_bytes)
 
@@ -72,3 +80,7 @@ class Normalisation:
         images -= np.asarray(mean, np.float32)[:, None, None]
         images /= np.asarray(std, np.float32)[:, None, None]
         return images
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)

@@ -57,6 +57,7 @@ def pipeline(preprocessing: Preprocessing, resolution: int) -> Pipeline:
     Raises:
         PreprocessingError: the facts describe no steps that lead to this resolution.
     """
+    resampling, normalisation = Resampling.of(preprocessing), Normalisation.of(preprocessing)
     if preprocessing.tensor_resize not in ("", "bicubic"):
         raise PreprocessingError(f"tensor_resize is 'bicubic' or empty, not {preprocessing.tensor_resize!r}")
     if not preprocessing.tensor_resize and preprocessing.crop_px != resolution:
@@ -64,4 +65,4 @@ def pipeline(preprocessing: Preprocessing, resolution: int) -> Pipeline:
             f"the crop is of {preprocessing.crop_px} px, the network takes {resolution} px, and no tensor_resize leads "
             "from one to the other"
         )
-    return Pipeline(Resampling.of(preprocessing), Normalisation.of(preprocessing), resolution)
+    return Pipeline(resampling, normalisation, resolution)

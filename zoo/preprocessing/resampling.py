@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from zoo.card import Preprocessing
@@ -41,12 +42,22 @@ class Resampling:
             raise PreprocessingError(
                 f"no resize is known for rule {rule!r}, library {library!r} and interpolation {interpolation!r}"
             )
+        for name, side_px in (("crop_px", preprocessing.crop_px), ("resize_px", preprocessing.resize_px)):
+            if side_px is not None and (type(side_px) is not int or side_px < 1):
+                raise PreprocessingError(f"{name} is a whole number of pixels, not {side_px!r}")
+        if not isinstance(preprocessing.crop_fraction, int | float | None):
+            raise PreprocessingError(f"crop_fraction is a number, not {preprocessing.crop_fraction!r}")
         resize_px, crop_fraction = preprocessing.resize_px or 0, preprocessing.crop_fraction or 0.0
         if rule == "resize_then_crop" and resize_px < preprocessing.crop_px:
             raise PreprocessingError(f"{rule}: resize_px is {resize_px}, less than crop_px, {preprocessing.crop_px}")
         if rule == "crop_then_resize" and not 0 < crop_fraction <= 1:
             raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}, not more than 0 and at most 1")
         return cls(rule, library, interpolation, preprocessing.crop_px, resize_px, crop_fraction)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the crop."""
+        return np.dtype(np.float32 if self.library in _FLOAT_LIBRARIES else np.uint8)
 
     def apply(self, decoded: Decoded) -> NDArray[Any]:
         """The crop, (crop_px, crop_px, 3), RGB: uint8 where the release's resize gives that, else float32 of 0..255.
@@ -81,5 +92,7 @@ _RESIZES: dict[tuple[str, str], _Resize] = {
     ("none", ""): _as_it_is,
 }
 """By rule and library."""
+_FLOAT_LIBRARIES = ("opencv", "tensorflow1")
+"""Which resize in float32, and so does the crop; the others give bytes."""
 _INTERPOLATIONS = {"pil": ("bilinear", "bicubic"), "opencv": ("bilinear",), "tensorflow1": ("bicubic",), "": ("",)}
 """By library."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import stat
 from pathlib import Path
 
 from harness.accuracy.datasets.store import is_image
@@ -60,6 +61,7 @@ def open_folder(root: Path) -> FolderStore:
 def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
     """The folders in a folder, and its images with their sizes in bytes; hidden ones are left out."""
     folders, images = [], {}
+    odd = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -68,8 +70,14 @@ def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
                 if entry.is_dir():
                     folders.append(entry.name)
                 elif is_image(entry.name):
-                    images[entry.name] = entry.stat().st_size
+                    status = entry.stat()
+                    images[entry.name] = status.st_size
+                    if not stat.S_ISREG(status.st_mode):
+                        odd.append(entry.name)
     except OSError as error:
         place = error.filename or folder
         raise AccuracyError(f"{place} cannot be read ({cause(error)}); make it readable, or take it out") from error
+    if odd:
+        # Reading from a pipe would wait for somebody to write to it.
+        raise AccuracyError(f"{folder} holds pipes, sockets or devices named as images ({few(odd)}); take them out")
     return folders, images

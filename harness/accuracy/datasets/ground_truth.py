@@ -94,6 +94,8 @@ def read_ground_truth(path: Path) -> GroundTruth:
             as the devkit does with nothing beside it that says how.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise AccuracyError(f"{path} is a pipe or a device, and labels are read twice; give them as a file")
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise AccuracyError(f"{path} cannot be read ({cause(error)}); give the file of labels") from error

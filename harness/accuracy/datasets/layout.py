@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from harness.accuracy.datasets import imagenet
 from harness.accuracy.datasets.store import FileStore
 from harness.accuracy.datasets.stored import StoredImages, label
-from harness.accuracy.datasets.wording import few
+from harness.accuracy.datasets.wording import few, printable
 from harness.accuracy.errors import AccuracyError
 
 
@@ -34,7 +34,7 @@ def label_by_folder(store: FileStore, place: Path) -> StoredImages:
     own = {folder: index for index, folder in enumerate(sorted(store.folders))}
     resolved = place.resolve()
     name = resolved.stem if resolved.is_file() else resolved.name
-    return label(name, len(own), store, [own[folder] for folder in classes])
+    return label(printable(name), len(own), store, [own[folder] for folder in classes])
 
 
 def _check_wnids(folders: Sequence[str], place: Path) -> None:

@@ -45,11 +45,14 @@ def open_images(path: Path, *, ground_truth: Path | None = None, limit: int | No
 
 def _is_folder(path: Path) -> bool:
     try:
-        return stat.S_ISDIR(path.stat().st_mode)
+        mode = path.stat().st_mode
     except FileNotFoundError as error:
         raise AccuracyError(f"{path} does not exist; give {_LAYOUTS}") from error
     except OSError as error:
         raise AccuracyError(f"{path} cannot be read ({cause(error)}); make it readable") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise AccuracyError(f"{path} is a pipe, a socket or a device, not a file; give {_LAYOUTS}")
+    return stat.S_ISDIR(mode)
 
 
 def _folder(path: Path, ground_truth: Path | None) -> StoredImages:

@@ -14,6 +14,7 @@ from harness.accuracy.datasets.wording import cause, few
 from harness.accuracy.errors import AccuracyError
 
 _HERE = PurePosixPath(".")
+_READ_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +97,7 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
         with path.open("rb") as file:
             file.seek(end)
             marker = file.read(tarfile.BLOCKSIZE)
+            more = any(part.strip(tarfile.NUL) for part in iter(lambda: file.read(_READ_BYTES), b""))
     except tarfile.ReadError as error:
         raise AccuracyError(
             f"{path} is no tar archive, or a truncated one ({error}); compare its size with the publisher's, and fetch "
@@ -108,6 +110,11 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
         raise AccuracyError(
             f"{path} is truncated or damaged: after {len(members):,} members, at byte {end:,}, there is neither "
             "another nor the archive's end; fetch it again"
+        )
+    if more:
+        raise AccuracyError(
+            f"{path} goes on behind its end at byte {end:,}, after {len(members):,} members: a download with gaps, to "
+            "be fetched again, or archives that were joined, to be packed as one"
         )
     return members
 

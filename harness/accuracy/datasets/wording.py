@@ -1,4 +1,4 @@
-"""Parts of this package's messages."""
+"""Parts of this package's messages and tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ def few(names: Iterable[str]) -> str:
     told = sorted(names)
     more = f" and {len(told) - _NAMED_MAX:,} more" if len(told) > _NAMED_MAX else ""
     return ", ".join(told[:_NAMED_MAX]) + more
+
+
+def printable(name: str) -> str:
+    r"""A file's name as text that any file can hold: a byte that is no UTF-8 as `\xff`.
+
+    Linux' names are bytes, which Python tells as characters that it refuses to write.
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def cause(error: OSError) -> str:

@@ -1,6 +1,6 @@
-"""The little of an ONNX file that decides whether a TensorRT can read it, without the onnx package.
+"""The little of an ONNX file that decides whether a TensorRT can read it, and its input, without the onnx package.
 
-A thin machine measures artifacts with TensorRT and numpy alone, so the file is read as what it is, a
+A thin machine measures artifacts with a runtime and numpy alone, so the file is read as what it is, a
 protocol buffer (field numbers from onnx.proto3). Weights are skipped over, not read.
 """
 
@@ -16,8 +16,11 @@ from harness.protobuf import fields_of, mapped
 # Field numbers in ModelProto, OperatorSetIdProto, GraphProto and NodeProto.
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS = 1, 7, 8
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
-_GRAPH_NODE = 1
+_GRAPH_NODE, _GRAPH_INPUT = 1, 11
 _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 3, 4, 7
+# The way from a ValueInfoProto to its dimensions, and of those the size: TypeProto, its tensor, TensorShapeProto.
+_VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIMENSION = 2, 1, 2, 1
+_DIMENSION_SIZE = 1
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 
@@ -39,6 +42,8 @@ class OnnxGraph:
     opset: int
     """Version of the standard operators; 0 where the file imports none."""
     nodes: tuple[OnnxNode, ...]
+    input_shape: tuple[int, ...] = ()
+    """Of the first input; 0 where a size is not fixed, empty where there is no shape."""
 
     def operators(self) -> dict[str, list[OnnxNode]]:
         """The nodes of each operator, in the order of their first appearance."""
@@ -63,6 +68,7 @@ def read_graph(path: Path) -> OnnxGraph:
 
 def _parse_model(data: memoryview) -> OnnxGraph:
     ir_version, opset, nodes = 0, 0, None
+    input_shape: tuple[int, ...] = ()
     for number, value in fields_of(data):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
             ir_version = value
@@ -72,9 +78,11 @@ def _parse_model(data: memoryview) -> OnnxGraph:
                 opset = int(imported.get(_OPSET_VERSION, 0))
         elif number == _MODEL_GRAPH and isinstance(value, memoryview):
             nodes = tuple(_node(part) for field, part in fields_of(value) if field == _GRAPH_NODE)
+            first = next((part for field, part in fields_of(value) if field == _GRAPH_INPUT), None)
+            input_shape = () if first is None else _shape(first)
     if nodes is None or not ir_version:
         raise ValueError("no graph or no version")
-    return OnnxGraph(ir_version, opset, nodes)
+    return OnnxGraph(ir_version, opset, nodes, input_shape)
 
 
 def _node(part: int | memoryview) -> OnnxNode:
@@ -82,6 +90,26 @@ def _node(part: int | memoryview) -> OnnxNode:
         raise ValueError("a node that is a number")
     fields = dict(fields_of(part))
     return OnnxNode(_text(fields.get(_NODE_OPERATOR)), _text(fields.get(_NODE_NAME)), _text(fields.get(_NODE_DOMAIN)))
+
+
+def _shape(part: int | memoryview) -> tuple[int, ...]:
+    """The dimensions of an input."""
+    for number in (_VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE):
+        if isinstance(part, int):
+            raise ValueError("a number where an input's type belongs")
+        inner = dict(fields_of(part)).get(number)
+        if inner is None:
+            return ()
+        part = inner
+    if isinstance(part, int):
+        raise ValueError("a number where a shape belongs")
+    dimensions = [value for field, value in fields_of(part) if field == _SHAPE_DIMENSION]
+    return tuple(map(_size, dimensions))
+
+
+def _size(dimension: int | memoryview) -> int:
+    size = 0 if isinstance(dimension, int) else dict(fields_of(dimension)).get(_DIMENSION_SIZE, 0)
+    return size if isinstance(size, int) else 0
 
 
 def _text(value: int | memoryview | None) -> str:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
@@ -21,12 +22,13 @@ from harness.accuracy.datasets import ImageSet, open_images
 from harness.accuracy.errors import AccuracyError
 from harness.accuracy.evaluation import Machine, Pass, evaluate
 from harness.accuracy.predictions import PredictionTable, read_predictions
+from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject, subject_of
 from harness.accuracy.top_classes import NONE
 from harness.gpu.settings import GpuSettings
-from tests.fakes.classifiers import RESOLUTION, series_of
+from tests.fakes.classifiers import CLASSES, RESOLUTION, classifier, series_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -114,6 +116,20 @@ def test_no_result_depends_on_what_runs_beside_it(run, make_images, write_classi
     for position, network in enumerate([large, *networks]):
         (alone,) = run(folder, network, into=f"alone{position}").tables()
         assert (alone.top == together[position].top).all()
+
+
+def test_batches_of_any_sizes_stay_within_the_memory(run, make_images, write_classifier, monkeypatch):
+    """Whole batches of 5, 7 and 9 images are 315 images; a chunk holds what fits."""
+    folder = make_images()
+    networks = [write_classifier(f"net{batch}.onnx", seed=batch, batch=batch) for batch in (5, 9, 1, 7)]
+    asked = []
+    load = EvaluatingProcess.load
+    monkeypatch.setattr(EvaluatingProcess, "load", lambda self, one: asked.append(one) or load(self, one))
+    monkeypatch.setattr("harness.accuracy.memory._MOST_IMAGES", 10)
+    for table, network in zip(run(folder, *networks).tables(), networks, strict=True):
+        expected = plain_loop(folder, write_classifier("one.onnx", seed=int(network.stem[3:])))
+        assert (table.top == expected).all()
+    assert max(one.stop - one.start for one in asked) == 10
 
 
 def test_batches_are_filled_up(run, make_images, write_classifier):
@@ -252,6 +268,27 @@ def test_logits_that_are_no_numbers_say_so(run, make_images, write_classifier):
     ended = run(make_images(), write_classifier(scale=float("nan")))
     (reason,) = ended.one_pass.failures.values()
     assert "NaN" in reason
+
+
+def test_what_a_network_makes_of_no_image_counts_for_nothing(run, make_images, tmp_path):
+    """One that divides by the norm of its input gives NaN for zeros: those of a damaged image and of a last batch."""
+    folder = make_images()
+    network = classifier(CLASSES, 4, RESOLUTION, 0, 1.0)
+    network.graph.node[0].input[0] = "unit"
+    nodes = [
+        onnx.helper.make_node("ReduceL2", ["input"], ["norm"], axes=[1, 2, 3]),
+        onnx.helper.make_node("Div", ["input", "norm"], ["unit"]),
+        *network.graph.node,
+    ]
+    del network.graph.node[:]
+    network.graph.node.extend(nodes)
+    path = tmp_path / "unit.onnx"
+    onnx.save(network, path)
+    (folder / "class02" / "02_001.png").write_bytes(b"")
+    ended = run(folder, path)
+    assert ended.one_pass.failures == {}
+    (table,) = ended.tables()
+    assert [name for name, readable in zip(table.names, table.readable, strict=True) if not readable] == ["02_001.png"]
 
 
 def test_networks_that_do_not_fit_are_opened_in_turn(run, make_images, write_classifier, monkeypatch):

@@ -3,8 +3,15 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from harness.accuracy.memory import OpenNetworks, chunk_images, free_memory_mib, image_bytes
-from zoo.card import Preprocessing
+import zoo
+from harness.accuracy.memory import (
+    OpenNetworks,
+    batches_together,
+    chunk_images,
+    fitting_images,
+    free_memory_mib,
+    image_bytes,
+)
 from zoo.own import card
 from zoo.preprocessing import Pipeline, pipeline
 
@@ -18,20 +25,27 @@ def test_an_image_takes_its_crops_twice_and_one_input():
     assert image_bytes([steps(10), steps(10), steps(20)]) == 2 * 3 * (100 + 400) + 12 * 400
 
 
-def test_crops_of_tensorflow_are_floats():
-    facts = Preprocessing(
-        rule="crop_then_resize", crop_px=10, crop_fraction=0.5, interpolation="bicubic", library="tensorflow1",
-        channel_order="RGB", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), stated_in="",
-    )  # fmt: skip
-    assert image_bytes([pipeline(facts, 10)]) == 2 * 12 * 100 + 12 * 100
+@pytest.mark.parametrize("model", ["efficientnet_x/EfficientNet-X-b0", "regnet/RegNetX-200MF"])
+def test_crops_of_tensorflow_and_opencv_are_floats(model):
+    facts = zoo.card(model)
+    steps = pipeline(facts.preprocessing, facts.resolution)
+    assert image_bytes([steps]) == 2 * 12 * facts.resolution**2 + 12 * facts.resolution**2
 
 
 def test_a_chunk_fits_in_whole_batches_of_every_network():
     of_one = image_bytes([steps(10)])
-    assert chunk_images([steps(10)], [1], 100 * of_one) == 100
-    assert chunk_images([steps(10)], [8, 1, 6], 100 * of_one) == 96
-    assert chunk_images([steps(10)], [64], 10 * of_one) == 64
-    assert chunk_images([steps(10)], [1], 10**12) == 1024
+    assert fitting_images([steps(10)], 100 * of_one) == 100
+    assert fitting_images([steps(10)], 10**12) == 1024
+    assert chunk_images([1], 100) == 100
+    assert chunk_images([8, 1, 6], 100) == 96
+    assert chunk_images([64], 10) == 64
+
+
+def test_batches_without_a_common_multiple_that_fits_have_chunks_of_their_own():
+    assert batches_together([1, 8, 6, 8], 100) == [(8, 6, 1)]
+    assert batches_together([1, 8, 6, 4], 10) == [(8, 4, 1), (6,)]
+    assert batches_together([64, 32, 1], 10) == [(64, 32, 1)]
+    assert batches_together([37, 50, 64], 1024) == [(64,), (50,), (37,)]
 
 
 def test_the_first_networks_stay_open_as_far_as_they_fit():

@@ -53,6 +53,30 @@ def test_a_record_that_lost_its_end_is_not_gone_on_with(images, tmp_path):
     record.close()
 
 
+@pytest.mark.parametrize("line", ["{}", "5", '{"sha256": ["a"], "unreadable": {"x": ""}}', '{"sha256": 1}'])
+def test_a_damaged_record_of_images_names_itself(images, tmp_path, line):
+    (tmp_path / IMAGES_NAME).write_text(f"{line}\n")
+    with pytest.raises(StorageError, match=rf"images\.jsonl is damaged .*Remove {tmp_path} to have"):
+        ImageRecord(tmp_path, images)
+
+
+def test_names_that_are_no_utf8_are_told_by_their_bytes(images, subject, tmp_path):
+    """A file that was named in Latin-1, as Python tells it on Linux."""
+    odd = dataclasses.replace(images.items[3], name="caf\udce9.png")
+    items = (*images.items[:3], odd, *images.items[4:])
+    images = dataclasses.replace(images, items=items)
+    predictions = Predictions(tmp_path, subject, images)
+    predictions.append(TOP)
+    predictions.finish("content")
+    assert read_predictions(predictions.path).names[3] == r"caf\xe9.png"
+    record = ImageRecord(tmp_path, images)
+    record.add(0, loaded(*"abcd", unreadable={3: "cut off"}))
+    listed = record.list_unreadable()
+    record.close()
+    assert listed is not None
+    assert r"caf\xe9.png" in listed.read_text()
+
+
 def test_a_torn_line_is_read_again(images, tmp_path):
     record = ImageRecord(tmp_path, images)
     record.add(0, loaded("a", "b"))

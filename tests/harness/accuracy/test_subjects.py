@@ -72,7 +72,7 @@ def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
     [
         ({"weights": "probe"}, NOT_THE_WEIGHTS),
         ({"status": "timeout", "reason": "not converted\nin time"}, "there is no artifact: not converted in time"),
-        ({"resolution": None}, "its input is not a square image"),
+        ({"resolution": None}, "its input has no fixed shape of square images"),
         ({"classes": 10}, "7-class labels (images) for a 10-class model (onnx/net)"),
         ({"source": "vgg", "model": "vgg/16"}, "its preprocessing cannot be done: unknown model 'vgg/16'"),
     ],
@@ -123,6 +123,8 @@ def test_predictions_of_another_artifact_or_preprocessing_are_of_another_identit
         ("own.toml", 'rule = "squash"\n', "missing keys"),
         ("own.toml", TOML + "size = 3\n", "unknown keys ['size']"),
         ("own.toml", "rule = ", "Give the name of a model"),
+        ("own.toml", TOML.replace("0.5", "127.5"), "divide that of 0..255 by 255"),
+        ("own.toml", TOML.replace("[", "{a = [").replace("]", "]}"), "three numbers"),
         ("resnest51", None, "nearest: resnest/resnest50"),
         ("resnest", None, "selects 11 models"),
     ],

@@ -19,7 +19,9 @@ def test_every_card_has_steps_that_make_its_input(encoded):
     for steps in {pipeline(card.preprocessing, card.resolution) for card in CARDS}:
         if steps.resampling.rule == "none":
             continue
-        image = steps.normalised(steps.resampled(decoded))
+        crop = steps.resampled(decoded)
+        assert crop.dtype == steps.resampling.dtype
+        image = steps.normalised(crop)
         assert image.shape == (3, steps.resolution_px, steps.resolution_px)
         assert image.dtype == np.float32
         assert image.flags.c_contiguous
@@ -66,6 +68,20 @@ def test_what_differs_in_normalisation_alone_shares_its_crop():
         ({"tensor_resize": "bilinear"}, "tensor_resize is 'bicubic' or empty, not 'bilinear'"),
         ({"crop_px": 192}, "the crop is of 192 px, the network takes 224 px"),
         ({"channel_order": "GBR"}, "channel_order is 'RGB' or 'BGR', not 'GBR'"),
+        ({"mean": (0.5,)}, r"mean is three numbers, one a channel, not \(0\.5,\)"),
+        ({"mean": 0.5}, "mean is three numbers, one a channel, not 0.5"),
+        ({"std": ("a", 1, 1)}, r"std is three numbers, one a channel, not \('a', 1, 1\)"),
+        (
+            {"mean": (123.7, 116.3, 103.5)},
+            r"mean is of pixels of 0\.\.1, .*; divide that of 0\.\.255 by 255",
+        ),
+        ({"std": (0.2, 0, 0.2)}, r"std is of pixels of 0\.\.1, so from more than 0 to 1, not \(0\.2, 0, 0\.2\)"),
+        ({"std": (0.2, float("nan"), 0.2)}, r"std is of pixels of 0\.\.1"),
+        ({"std": (58.4, 57.1, 57.4)}, r"std is of pixels of 0\.\.1"),
+        ({"crop_px": "224"}, "crop_px is a whole number of pixels, not '224'"),
+        ({"crop_px": 0}, "crop_px is a whole number of pixels, not 0"),
+        ({"resize_px": 256.5}, "resize_px is a whole number of pixels, not 256.5"),
+        ({"rule": "crop_then_resize", "crop_fraction": "1"}, "crop_fraction is a number, not '1'"),
     ],
 )
 def test_facts_that_lead_nowhere_are_told(changes, message):

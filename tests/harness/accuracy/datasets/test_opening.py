@@ -218,6 +218,20 @@ def test_an_image_that_is_gone_is_told(tmp_path: Path, sorted_in_folders: Files,
         open_images(tmp_path)
 
 
+def test_what_reading_would_wait_for_is_refused(
+    tmp_path: Path, sorted_in_folders: Files, flat: Files, write_files: WriteFiles
+) -> None:
+    root = write_files(tmp_path / "val", sorted_in_folders)
+    pipe = root / "n01751748" / "pipe.JPEG"
+    os.mkfifo(pipe)
+    with pytest.raises(AccuracyError, match=r"n01751748 holds pipes, .* named as images \(pipe\.JPEG\); take them out"):
+        open_images(root)
+    with pytest.raises(AccuracyError, match=r"pipe\.JPEG is a pipe, a socket or a device"):
+        open_images(pipe)
+    with pytest.raises(AccuracyError, match=r"pipe\.JPEG is a pipe or a device, and labels are read twice"):
+        open_images(write_files(tmp_path / "flat", flat), ground_truth=pipe)
+
+
 @pytest.fixture
 def reachable() -> Iterator[Path]:
     """A folder that every user may enter; pytest's own is its user's alone."""

@@ -118,6 +118,21 @@ def test_a_damaged_header_in_the_middle_is_refused(
         open_images(path)
 
 
+def test_what_follows_the_end_is_never_passed_over(
+    tmp_path: Path, sorted_in_folders: Files, write_tar: WriteTar
+) -> None:
+    """A header of zeros ends an archive: a gap in a download, or another archive behind this one."""
+    path = write_tar(tmp_path / "val.tar", sorted_in_folders)
+    whole = path.read_bytes()
+    third = whole.index(b"n02105855/")
+    for content in (whole[:third] + bytes(512) + whole[third + 512 :], whole + whole):
+        path.write_bytes(content)
+        with pytest.raises(AccuracyError, match=r"val\.tar goes on behind its end at byte [\d,]+, after \d members"):
+            open_images(path)
+    path.write_bytes(whole + bytes(20_000))
+    assert len(open_images(path).items) == 5
+
+
 def test_an_archive_that_shrinks_while_in_use_is_told(
     tmp_path: Path, sorted_in_folders: Files, write_tar: WriteTar
 ) -> None:

@@ -38,6 +38,20 @@ def test_other_domains_do_not_pass_for_the_standard_one(write_model: Any) -> Non
     assert facts(graph) == by_onnx(path)
 
 
+@pytest.mark.parametrize(
+    ("shape", "read"), [([4, 3, 16, 16], (4, 3, 16, 16)), (["batch", 3, None, 16], (0, 3, 0, 16)), ([], ()), (None, ())]
+)
+def test_the_first_input_has_its_shape(shape: list[Any] | None, read: tuple[int, ...], tmp_path: Path) -> None:
+    inputs = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size)
+        for name, size in (("images", shape), ("other", [7]))
+    ]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["images"], ["y"])], "g", inputs, [])
+    path = tmp_path / "net.onnx"
+    onnx.save(onnx.helper.make_model(graph), path)
+    assert read_graph(path).input_shape == read
+
+
 def test_operators_are_gathered(write_model: Any) -> None:
     operators = read_graph(write_model(extra=("Relu", "Celu", "Relu"))).operators()
     assert [node.name for node in operators["Relu"]] == ["extra_0", "extra_2"]
