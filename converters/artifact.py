@@ -52,7 +52,7 @@ class ArtifactStore:
         try:
             provenance = json.loads((folder / SIDECAR_FILE).read_text(encoding="utf-8"))
             intact = file_sha256(folder / MODEL_FILE) == provenance["sha256"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return Artifact(folder / MODEL_FILE, provenance) if intact else None
 

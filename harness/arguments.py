@@ -13,7 +13,7 @@ from harness.comparison.gate_command import add_gate
 from harness.comparison.selfcheck_command import add_selfcheck
 from harness.gpu.options import add_gpu_options
 from harness.history.command import add_history
-from harness.option_types import duration_s
+from harness.option_types import count, duration_s, milliseconds, percent
 from harness.profile_job import ProfileSettings
 from harness.protocols import PROTOCOLS
 from harness.request import (
@@ -106,10 +106,13 @@ def _add_conversion_options(parser: argparse.ArgumentParser) -> argparse._Argume
     )
     group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({RunRequest.batch})")
     group.add_argument(
-        "--resolution", type=int, metavar="R", help="input size in pixels of one's own models (224); the zoo's is fixed"
+        "--resolution",
+        type=count,
+        metavar="R",
+        help="input size in pixels of one's own models (224); the zoo's is fixed",
     )
     group.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="conversions at a time (as many as physical cores)"
+        "--workers", type=count, default=0, metavar="N", help="conversions at a time (as many as physical cores)"
     )
     group.add_argument(
         "--conversion-timeout", type=duration_s, default=900.0, metavar="TIME", help="for one conversion (15m)"
@@ -207,7 +210,7 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_runtime_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--backend", choices=backends.names(), help=f"runtime ({RunRequest.backend})")
-    group.add_argument("--threads", type=int, metavar="N", help="threads of an inference (physical cores)")
+    group.add_argument("--threads", type=count, metavar="N", help="threads of an inference (physical cores)")
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -249,14 +252,16 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     group.add_argument(
         "--half-width",
-        type=float,
+        type=percent,
         default=RunRequest.half_width_percent,
         metavar="PERCENT",
         help="a series is done once its ratio's interval is +- this narrow (%(default)s)",
     )
-    group.add_argument("--block-ms", type=float, default=timing.block_ms, help="length of a timed block (%(default)s)")
     group.add_argument(
-        "--block-groups", type=int, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
+        "--block-ms", type=milliseconds, default=timing.block_ms, help="length of a timed block (%(default)s)"
+    )
+    group.add_argument(
+        "--block-groups", type=count, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
     _add_precision_options(parser)

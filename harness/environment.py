@@ -16,7 +16,7 @@ from harness import backends
 from harness.gpu.facts import Accelerator
 from harness.gpu.jetson import jetson_facts
 from harness.linux_facts import LinuxFacts
-from harness.processor import logical_cores, memory_mib, physical_cores
+from harness.processor import allowed_physical_cores, logical_cores, memory_mib, physical_cores
 
 # What may change a latency. A name of the machine, its free memory, its Python or the version of this
 # harness may not; the total memory only decides whether something runs at all.
@@ -160,12 +160,26 @@ def collect(threads: int | None = None, accelerator: Accelerator | None = None) 
 
 def default_threads() -> int:
     """Physical cores, or fewer where affinity or a control group's quota allows fewer."""
-    limits = [logical_cores(), physical_cores() or logical_cores()]
+    # Two processors of one core, as a container is often given, are one core.
+    limits = [logical_cores(), allowed_physical_cores() or logical_cores()]
     if sys.platform == "linux":
         quota_cores = LinuxFacts(Path("/")).cpu_limit_cores()
         if quota_cores is not None:
             limits.append(max(1, math.floor(quota_cores)))
     return min(limits)
+
+
+def crowded_threads(environment: Environment) -> str:
+    """What is to be said of more threads than can run at once; empty where they can."""
+    threads, limit = environment.threads, environment.cpu_limit_cores
+    if threads > environment.logical_cores:
+        return f"{threads} threads on {environment.logical_cores} processors wait for each other; use fewer --threads"
+    if limit is not None and threads > limit:
+        return (
+            f"{threads} thread{'s' * (threads > 1)} in a control group of {limit:g} cores: when the quota is spent, "
+            "the kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
+        )
+    return ""
 
 
 def explain() -> list[BackendReport]:

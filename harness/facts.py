@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.artifact_digest import artifact_sha256, artifact_size_bytes
 from harness.backends.base import ArtifactError
 from harness.backends.tensorrt.onnx_graph import read_graph
-from harness.digests import file_sha256
 from harness.series import SeriesFacts
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
         precision=precision,
         weights="own",
         artifact_path=str(path.resolve()),
-        artifact_sha256=file_sha256(path),
-        artifact_mib=path.stat().st_size / _BYTES_PER_MIB,
+        artifact_sha256=artifact_sha256(path),
+        artifact_mib=artifact_size_bytes(path) / _BYTES_PER_MIB,
         **described,
     )
 

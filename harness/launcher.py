@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import IO
 
-from harness.storage import TRIAL_FOLDER_PREFIX
-from harness.trial import Status, TrialJob, TrialResult
+from harness.storage import TRIAL_FOLDER_PREFIX, StorageError
+from harness.trial import EXIT_NOT_STORED, Status, TrialJob, TrialResult
 
 # The size of the environment shifts the stack and with it alignments, which biases timings; a random
 # size for each process turns the bias into noise that repetition averages out. Mytkowicz, Diwan,
@@ -30,9 +30,6 @@ _PADDING_MAX_BYTES = 4096
 
 _OUTPUT_TAIL_LINES = 20
 _OUTPUT_LINE_MAX_CHARACTERS = 500
-
-# More than a result takes.
-_PROBE_BYTES = 2**16
 
 # A process that closed its output has this long to end before it is killed.
 _GRACE_S = 10.0
@@ -46,6 +43,8 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
 
     Raises:
         OSError: nothing can be written to `work_dir`.
+        StorageError: the process could not write its samples or its result, as on a full disk. That is no fault of the
+            network, whose trial is not to be recorded as failed.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
@@ -55,8 +54,8 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
         ended = run_process(command, timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
             return TrialResult.from_json(json.loads(result_path.read_text()))
-        # A disk that filled up is no fault of the network, whose trial is not to be recorded as failed.
-        Path(directory, "probe").write_bytes(bytes(_PROBE_BYTES))
+    if ended.exit_code == EXIT_NOT_STORED:
+        raise StorageError(ended.output_tail)
     status, reason = end_of(ended, timeout_s, "measurement")
     return TrialResult(status, reason, started_at=started_at)
 

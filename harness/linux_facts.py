@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 # Instruction sets that decide which kernels a runtime picks, x86 then Arm.
@@ -38,9 +39,16 @@ class LinuxFacts:
         flags = set(self._cpuinfo.get("flags", self._cpuinfo.get("Features", "")).split())
         return " ".join(name for name in _FEATURES if name in flags) or None
 
-    def physical_cores(self) -> int | None:
-        """Cores of the machine: sets of logical processors that share one."""
-        folders = list((self._root / "sys/devices/system/cpu").glob("cpu[0-9]*"))
+    def physical_cores(self, among: Collection[int] | None = None) -> int | None:
+        """Cores of the machine: sets of logical processors that share one.
+
+        `among` counts only those that have one of these processors; where the kernel hides which share a core, all.
+        """
+        folders = [
+            folder
+            for folder in (self._root / "sys/devices/system/cpu").glob("cpu[0-9]*")
+            if among is None or int(folder.name[3:]) in among
+        ]
         # The second is the older name of the first.
         for name in ("core_cpus_list", "thread_siblings_list"):
             shared = {self._read(str(folder / "topology" / name)) for folder in folders} - {None}
@@ -98,17 +106,29 @@ class LinuxFacts:
         ]
         if limits:
             return min(limits)
-        quota = self._read("sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-        period = self._read("sys/fs/cgroup/cpu/cpu.cfs_period_us")
-        return parse_cpu_max(f"{quota} {period}") if quota and period else None
+        limits = [
+            limit
+            for folder in self._control_groups_of_version_1()
+            if (quota := self._read(f"{folder}/cpu.cfs_quota_us"))
+            and (period := self._read(f"{folder}/cpu.cfs_period_us"))
+            and (limit := parse_cpu_max(f"{quota} {period}")) is not None
+        ]
+        return min(limits, default=None)
 
     def _control_groups(self) -> list[str]:
         """Folders of this process's control group and all above it, relative to the root."""
         for line in (self._read("proc/self/cgroup") or "").splitlines():
             if line.startswith("0::"):
-                group = Path("sys/fs/cgroup") / line[3:].lstrip("/")
-                return [str(folder) for folder in (group, *group.parents) if len(folder.parts) >= 3]
+                return _upwards(Path("sys/fs/cgroup"), line[3:])
         return ["sys/fs/cgroup"]
+
+    def _control_groups_of_version_1(self) -> list[str]:
+        """The same of the controller `cpu`; in a container its own group may be mounted in the place of the root."""
+        for line in (self._read("proc/self/cgroup") or "").splitlines():
+            _, controllers, group = line.split(":", 2)
+            if "cpu" in controllers.split(","):
+                return _upwards(Path("sys/fs/cgroup/cpu"), group)
+        return ["sys/fs/cgroup/cpu"]
 
     def _processors(self) -> list[dict[str, str]]:
         """The paragraphs of /proc/cpuinfo."""
@@ -123,6 +143,12 @@ class LinuxFacts:
 
     def _read(self, path: str) -> str | None:
         return read_stripped(self._root / path)
+
+
+def _upwards(mount: Path, group: str) -> list[str]:
+    """The folder of a group below the mount, and all between them, the mount included."""
+    folder = mount / group.lstrip("/")
+    return [str(one) for one in (folder, *folder.parents) if one.is_relative_to(mount)]
 
 
 def read_stripped(path: Path) -> str | None:

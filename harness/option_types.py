@@ -29,6 +29,21 @@ def count(text: str) -> int:
     return int(text)
 
 
+def milliseconds(text: str) -> float:
+    """A time of more than 0 ms, a number alone.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds above 0")
+    return value
+
+
 def percent(text: str) -> float:
     """A number of percent, 0 or more.
 

@@ -51,6 +51,13 @@ def physical_cores() -> int | None:
     return cores
 
 
+def allowed_physical_cores() -> int | None:
+    """Cores of which this process may use a logical processor; those of the machine where it is not known which."""
+    if sys.platform == "linux":
+        return LinuxFacts(Path("/")).physical_cores(allowed_cpus())
+    return physical_cores()
+
+
 def memory_mib() -> int:
     """Memory of the machine."""
     if sys.platform == "linux":

@@ -8,6 +8,7 @@ nothing that depends on the versions of numpy, onnx or protobuf.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def write_reference(path: str | Path) -> None:
             "could not be compared with other runs. Install the onnx and numpy of the constraints file."
         )
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    # Another process may be writing the same.
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_bytes(content)
     partial.replace(path)
 

@@ -15,7 +15,8 @@ from harness.accuracy.outcome import AccuracyOutcome
 from harness.backends.base import Backend
 from harness.build import Builder, BuildJob, BuildResult
 from harness.bundle import Bundle, check_opsets, read_bundle
-from harness.environment import collect
+from harness.digests import file_sha256
+from harness.environment import collect, crowded_threads
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.settings import GpuSettings
@@ -106,11 +107,20 @@ def _file_series(request: RunRequest) -> list[SeriesFacts]:
 
 
 def _reference_file(cache_dir: Path) -> Path:
-    """The reference network in the cache, under a name that changes with its content."""
+    """The reference network in the cache, under a name that changes with its content; a damaged one is written anew.
+
+    Raises:
+        HarnessError: the cache cannot be used.
+    """
     path = cache_dir / "reference" / f"{reference.REFERENCE_SHA256}.onnx"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        reference.write_reference(path)
+    try:
+        if not path.is_file() or file_sha256(path) != reference.REFERENCE_SHA256:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            reference.write_reference(path)
+    except OSError as error:
+        raise HarnessError(
+            f"the cache {cache_dir} cannot be used ({error.strerror}): free space there, or give another --cache-dir"
+        ) from error
     return path
 
 
@@ -211,6 +221,8 @@ def prepared(
     if backend.on_gpu and (caution := refuse_shared(request.gpu.device, exclusive=request.exclusive)):
         say(f"warning: {caution}")
     environment = collect(request.threads, backend.accelerator(request.gpu))
+    if not backend.on_gpu and (caution := crowded_threads(environment)):
+        say(f"warning: {caution}")
     # Refused before there is a run directory.
     bundle = read_bundle(request.artifacts) if request.artifacts else None
     series = bundled_series(request, bundle, backend) if bundle else None

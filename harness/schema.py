@@ -287,7 +287,13 @@ _NETWORK = (
 )
 
 _ARTIFACT = (
-    Column("artifact_mib", "number", "MiB", "Size of the artifact's file.", _NO_ARTIFACT),
+    Column(
+        "artifact_mib",
+        "number",
+        "MiB",
+        "Size of the artifact's file and of those beside it that hold weights.",
+        _NO_ARTIFACT,
+    ),
     Column("exporter", "text", "", "Exporter and its version.", _NO_ARTIFACT),
     Column("opset", "integer", "", "ONNX operator set of the artifact.", _NO_ARTIFACT),
     Column(
@@ -320,7 +326,13 @@ _PROVENANCE = (
         "ranked against each other.",
     ),
     Column("measured_at", "time", "", "Start of the newest trial, ISO 8601, UTC.", "no trial has finished"),
-    Column("artifact_sha256", "text", "", "Digest of the artifact.", _NO_ARTIFACT),
+    Column(
+        "artifact_sha256",
+        "text",
+        "",
+        "Digest of the artifact and of the files beside it that hold weights.",
+        _NO_ARTIFACT,
+    ),
     Column("artifact_path", "text", "", "Path of the artifact where it was measured.", _NO_ARTIFACT),
     Column("weights_sha256", "text", "", "Digest of the weights.", _UNKNOWN),
     Column(

@@ -8,6 +8,12 @@ from typing import Any, Literal
 from harness.gpu.figures import GpuFigures
 from harness.gpu.settings import GpuSettings
 
+EXIT_NOT_STORED = 74
+"""Exit code of a measuring process that could not write what it found (EX_IOERR of sysexits.h).
+
+The last it says is a sentence for the user. The disk failed, not the trial, which is to be measured again.
+"""
+
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]
 LatencyKind = Literal["host", "gpu_compute"]
 

@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import backends, statistics, timing
+from harness.artifact_digest import artifact_sha256
 from harness.backends.base import ArtifactError, Session, UnsupportedError
-from harness.digests import file_sha256
 from harness.errors import HarnessError
 from harness.gpu.settings import GpuSettings
 from harness.slowdown import Slowed
-from harness.trial import Status, TrialJob, TrialResult
+from harness.storage import StorageError, explained
+from harness.trial import EXIT_NOT_STORED, Status, TrialJob, TrialResult
 
 _BYTES_PER_MIB = 1024 * 1024
 
@@ -48,10 +49,10 @@ class Device(TypedDict):
 
 def measure_job(job: TrialJob) -> TrialResult:
     """Load the artifact and the reference network, measure both, and summarise."""
-    artifact_sha256 = sha256_file(Path(job.artifact))
-    if job.artifact_sha256 and artifact_sha256 != job.artifact_sha256:
+    sha256 = sha256_file(Path(job.artifact))
+    if job.artifact_sha256 and sha256 != job.artifact_sha256:
         raise ArtifactError(
-            f"{job.artifact} has SHA-256 {artifact_sha256[:16]}, not {job.artifact_sha256[:16]} as planned: "
+            f"{job.artifact} has SHA-256 {sha256[:16]}, not {job.artifact_sha256[:16]} as planned: "
             "it changed since, or is truncated. Convert the model again."
         )
     backend = backends.get(job.backend)
@@ -84,7 +85,8 @@ def measure_job(job: TrialJob) -> TrialResult:
 
             figures = dataclasses.replace(figures, energy_mj=session_energy_mj(meter, session))
     if job.samples:
-        timing.save_samples(blocks, Path(job.samples))
+        with explained(Path(job.samples)):
+            timing.save_samples(blocks, Path(job.samples))
     return TrialResult(
         status="ok",
         load_s=load_s,
@@ -178,9 +180,9 @@ def memory_peak_mib() -> float | None:
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal digest of a file; an ArtifactError where it cannot be read."""
+    """Hexadecimal digest of an artifact; an ArtifactError where it cannot be read."""
     try:
-        return file_sha256(path)
+        return artifact_sha256(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
 
@@ -237,16 +239,23 @@ def die_first() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure the job in the first file, write the result to the second."""
+    """Measure the job in the first file, write the result to the second; return the process's exit code."""
     begin_s = time.perf_counter()
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     job_path, result_path = map(Path, arguments)
     try:
-        result = measure_job(TrialJob.from_json(json.loads(job_path.read_text())))
-    except Exception as error:
-        result = failure(error)
-    data = {**result.to_json(), "started_at": started_at, "worker_s": time.perf_counter() - begin_s}
-    write_json_atomically(data, result_path)
+        try:
+            result = measure_job(TrialJob.from_json(json.loads(job_path.read_text())))
+        except StorageError:
+            raise
+        except Exception as error:
+            result = failure(error)
+        data = {**result.to_json(), "started_at": started_at, "worker_s": time.perf_counter() - begin_s}
+        with explained(result_path):
+            write_json_atomically(data, result_path)
+    except StorageError as error:
+        print(error, file=sys.stderr)
+        return EXIT_NOT_STORED
     return 0
 
 

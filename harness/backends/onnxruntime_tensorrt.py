@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.artifact_digest import artifact_sha256
 from harness.backends import onnxruntime_engines as engines
 from harness.backends import onnxruntime_libraries as libraries
 from harness.backends.base import (
@@ -33,7 +34,6 @@ from harness.backends.base import (
 )
 from harness.backends.onnx_types import is_float32
 from harness.backends.onnxruntime_gpu import OnnxRuntimeGpuBackend, OnnxRuntimeGpuSession, closed_on_error, dotted
-from harness.digests import file_sha256
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaDriver
 from harness.gpu.figures import GpuFigures
@@ -163,7 +163,7 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
         self, driver: CudaDriver, artifact: Path, precision: str, gpu: GpuSettings, cache_dir: Path
     ) -> engines.EngineFolder:
         key = engines.EngineKey(
-            artifact_sha256=file_sha256(artifact),
+            artifact_sha256=artifact_sha256(artifact),
             artifact_name=artifact.name,
             precision=precision,
             workspace_mib=gpu.workspace_mib,

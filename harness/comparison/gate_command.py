@@ -27,7 +27,7 @@ from harness.comparison.verdict import exit_code
 from harness.environment import collect, default_threads
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.options import add_gpu_options, gpu_settings
-from harness.option_types import count, duration_s
+from harness.option_types import count, duration_s, milliseconds
 from harness.progress import Progress
 from harness.statistics import median
 from harness.storage import explained
@@ -88,7 +88,9 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("measuring")
     group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
     group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
-    group.add_argument("--block-ms", type=float, default=timing.block_ms, help="length of a timed block (%(default)s)")
+    group.add_argument(
+        "--block-ms", type=milliseconds, default=timing.block_ms, help="length of a timed block (%(default)s)"
+    )
     group.add_argument(
         "--block-groups", type=count, default=timing.block_pairs, help="ABBA groups of blocks in a pair (%(default)s)"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.gpu.settings import GpuSettings
-from harness.option_types import duration_s
+from harness.option_types import count, duration_s
 
 
 def add_gpu_options(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +21,15 @@ def add_gpu_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--queue-depth",
-        type=int,
+        type=count,
         default=gpu.queue_depth,
         metavar="N",
         help="inferences enqueued before the host waits (%(default)s)",
     )
     group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
-    group.add_argument("--workspace", type=int, metavar="MIB", help="scratch memory of a kernel at most (all there is)")
+    group.add_argument(
+        "--workspace", type=count, metavar="MIB", help="scratch memory of a kernel at most (all there is)"
+    )
     group.add_argument("--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)")
     group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
 

@@ -35,7 +35,7 @@ def test_an_empty_store_finds_nothing(store):
     assert store.find(KEY) is None
 
 
-@pytest.mark.parametrize("damage", ["truncated", "missing", "sidecar"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "sidecar", "another sidecar"])
 def test_a_damaged_entry_is_not_found_and_can_be_replaced(store, damage):
     artifact = put(store)
     if damage == "truncated":
@@ -43,7 +43,7 @@ def test_a_damaged_entry_is_not_found_and_can_be_replaced(store, damage):
     elif damage == "missing":
         artifact.path.unlink()
     else:
-        (artifact.path.parent / SIDECAR_FILE).write_text("{")
+        (artifact.path.parent / SIDECAR_FILE).write_text("{" if damage == "sidecar" else "[]")
     assert store.find(KEY) is None
     put(store)
     assert store.find(KEY).path.read_bytes() == b"graph"

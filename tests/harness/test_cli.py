@@ -17,6 +17,7 @@ from harness.arguments import build_parser
 from harness.backends.onnxruntime import OnnxRuntimeBackend
 from harness.cli import main
 from harness.commands import request_from
+from harness.processor import logical_cores
 
 QUICK = ["--block-ms", "2", "--block-groups", "1"]
 
@@ -151,6 +152,22 @@ def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(plac
     told = capsys.readouterr().err
     assert "warning: int8 ranges come from 16 generated images" in told
     assert "agrees with the fp32 artifact to" in told
+
+
+def test_a_damaged_reference_network_is_written_anew(tiny_onnx, places, tmp_path):
+    command = run("--rounds", "1", onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    (reference,) = (places["cache"] / "reference").iterdir()
+    whole = reference.read_bytes()
+    reference.write_bytes(whole[:5000])
+    assert main(run("--rounds", "1", onnx=[tiny_onnx()], output=tmp_path / "again", cache=places["cache"])) == 0
+    assert reference.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_used_is_named(tiny_onnx, places, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(run(onnx=[tiny_onnx()], output=places["output"], cache=tmp_path / "file")) == 2
+    assert "file cannot be used (Not a directory)" in capsys.readouterr().err
 
 
 def test_a_directory_that_holds_no_run_cannot_be_resumed(tiny_onnx, places, capsys):
@@ -299,6 +316,39 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
     assert ended.value.code == 0
     assert "usage: python -m harness" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "gate"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--threads", "0"), ("--threads", "-1"), ("--block-groups", "0"), ("--block-ms", "nan"), ("--block-ms", "-1")],
+)
+def test_a_number_that_measures_nothing_is_refused(command, option, value, capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, option, value])
+    assert f"argument {option}: {value!r} is no " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--queue-depth", "0"),
+        ("--workspace", "-5"),
+        ("--workers", "-2"),
+        ("--resolution", "0"),
+        ("--half-width", "nan"),
+    ],
+)
+def test_an_option_of_a_run_alone_is_held_to_its_range(option, value, capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["run", option, value])
+    assert f"argument {option}: {value!r} is no " in capsys.readouterr().err
+
+
+def test_more_threads_than_processors_are_warned_of(tiny_onnx, places, capsys):
+    command = run("--rounds", "1", "--threads", str(logical_cores() + 1), onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    assert f"warning: {logical_cores() + 1} threads on" in capsys.readouterr().err
 
 
 def test_a_wrong_duration_shows_the_right_form(capsys):

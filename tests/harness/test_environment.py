@@ -186,10 +186,21 @@ def test_default_threads_are_the_physical_cores_that_may_be_used(
     monkeypatch: pytest.MonkeyPatch, physical: int | None, allowed: int, quota: float | None, expected: int
 ) -> None:
     monkeypatch.setattr(environment.sys, "platform", "linux")
-    monkeypatch.setattr(environment, "physical_cores", lambda: physical)
+    monkeypatch.setattr(environment, "allowed_physical_cores", lambda: physical)
     monkeypatch.setattr(environment, "logical_cores", lambda: allowed)
     monkeypatch.setattr(environment.LinuxFacts, "cpu_limit_cores", lambda _self: quota)
     assert environment.default_threads() == expected
+
+
+@pytest.mark.parametrize(
+    ("threads", "quota", "said"),
+    [(8, None, ""), (16, 16.0, ""), (17, None, "17 threads on 16 processors"), (1, 0.5, "1 thread in a control group")],
+)
+def test_threads_that_cannot_all_run_are_told(threads: int, quota: float | None, said: str) -> None:
+    crowded = dataclasses.replace(PROCESSOR, threads=threads, cpu_limit_cores=quota)
+    told = environment.crowded_threads(crowded)
+    assert said in told
+    assert bool(said) == bool(told)
 
 
 def test_every_backend_is_explained() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from harness import launcher
 from harness.launcher import EndedProcess, end_of, run_process, run_trial
+from harness.storage import StorageError
 from harness.trial import TrialJob
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX.")
@@ -39,25 +41,24 @@ def test_a_failed_trial_has_the_workers_reason(quick_job: TrialJob, tmp_path: Pa
     assert "batch 5 was asked" in result.reason
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
-def test_a_disk_that_filled_up_is_not_the_networks_failure(
+def test_a_full_disk_is_no_failure_of_the_trial(quick_job: TrialJob, tmp_path: Path) -> None:
+    full = dataclasses.replace(quick_job, samples="/dev/full/samples.npz")
+    with pytest.raises(StorageError, match=r"samples\.npz"):
+        run_trial(full, timeout_s=60, work_dir=tmp_path)
+
+
+@posix
+def test_a_result_that_cannot_be_written_is_no_failure_of_the_trial(
     quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import resource
 
-    def fails(command: list[str], *, timeout_s: float) -> EndedProcess:
-        return EndedProcess(1, False, "OSError: [Errno 28] No space left on device")
-
-    monkeypatch.setattr(launcher, "run_process", fails)
-    assert run_trial(quick_job, timeout_s=60, work_dir=tmp_path).status == "failed"
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            run_trial(quick_job, timeout_s=60, work_dir=tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list(tmp_path.glob("trial-*")) == []
+    started = subprocess.Popen
+    # Enough for the job's file, too little for the samples.
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (1200, 1200))
+    monkeypatch.setattr(subprocess, "Popen", functools.partial(started, preexec_fn=limit))
+    with pytest.raises(StorageError, match=r"No space left to write .*repeat the command"):
+        run_trial(dataclasses.replace(quick_job, samples=str(tmp_path / "s.npz")), timeout_s=60, work_dir=tmp_path)
 
 
 def test_a_trial_that_takes_too_long_times_out(quick_job: TrialJob, tmp_path: Path) -> None:

@@ -112,6 +112,18 @@ def test_a_quota_of_version_1(tmp_path: Path) -> None:
     assert machine(tmp_path, {"proc/self/cgroup": "4:cpu:/x\n", **quota}).cpu_limit_cores() == 2.0
 
 
+def test_a_quota_of_version_1_below_the_root(tmp_path: Path) -> None:
+    folder = "sys/fs/cgroup/cpu"
+    quota = {
+        f"{folder}/cpu.cfs_quota_us": "-1\n",
+        f"{folder}/cpu.cfs_period_us": "100000\n",
+        f"{folder}/job/step/cpu.cfs_quota_us": "50000\n",
+        f"{folder}/job/step/cpu.cfs_period_us": "100000\n",
+    }
+    groups = "9:name=systemd:/\n4:cpu,cpuacct:/job/step\n"
+    assert machine(tmp_path, {"proc/self/cgroup": groups, **quota}).cpu_limit_cores() == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "cores"), [(None, None), ("max 100000", None), ("-1 100000", None), ("50000 100000", 0.5)]
 )
@@ -123,7 +135,9 @@ def test_quotas(text: str | None, cores: float | None) -> None:
 def test_processors_that_share_a_core_are_one_core(tmp_path: Path, name: str) -> None:
     shared = {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}
     files = {f"sys/devices/system/cpu/cpu{cpu}/topology/{name}": text for cpu, text in shared.items()}
-    assert machine(tmp_path, {**files, "sys/devices/system/cpu/cpufreq/boost": "1"}).physical_cores() == 2
+    facts = machine(tmp_path, {**files, "sys/devices/system/cpu/cpufreq/boost": "1"})
+    assert facts.physical_cores() == 2
+    assert [facts.physical_cores(allowed) for allowed in ({0, 2}, {0, 1}, {3})] == [1, 2, 1]
 
 
 def test_cores_are_counted_by_socket_where_the_topology_is_hidden(tmp_path: Path) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.base import ArtifactError, Availability, Backend, BuiltEngine, Session, TensorSpec
+from harness.artifact_digest import artifact_sha256
+from harness.backends.base import (
+    ArtifactError,
+    Availability,
+    Backend,
+    BuiltEngine,
+    Session,
+    TensorSpec,
+    UnsupportedError,
+)
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
 from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
-from harness.digests import file_sha256
 from harness.gpu.facts import kernel_module_version
 from harness.gpu.settings import GpuSettings
 from harness.storage import explained
@@ -45,6 +53,10 @@ class TensorRtBackend(Backend):
             return versions.not_installed(cuda_version)
         try:
             import tensorrt
+
+            Dialect.of(tensorrt)
+        except UnsupportedError as error:
+            return Availability(False, str(error))
         except Exception as error:  # Its own loader raises what it likes where a library is missing.
             return versions.not_loadable(error)
         too_old = versions.driver_too_old(tensorrt.__version__, cuda_version)
@@ -114,9 +126,9 @@ def engine_key(trt: Any, driver: CudaDriver, artifact: Path, precision: str, gpu
     """What decides which engine of the artifact is the right one here and now."""
     major, minor = driver.compute_capability
     with explained(artifact):
-        artifact_sha256 = file_sha256(artifact)
+        sha256 = artifact_sha256(artifact)
     return EngineKey(
-        artifact_sha256=artifact_sha256,
+        artifact_sha256=sha256,
         precision=precision,
         tensorrt=str(trt.__version__),
         gpu=driver.name,

@@ -15,6 +15,7 @@ from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
 from harness.backends.tensorrt.logs import LogTail, make_logger, open_log
 from harness.backends.tensorrt.onnx_graph import OnnxGraph, read_graph
+from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaOutOfMemoryError
 from harness.storage import explained
@@ -84,8 +85,7 @@ class EngineBuild:
 
     def _create_builder(self, logger: Any, tail: LogTail) -> Any:
         try:
-            # Registers the plugins that come with TensorRT, which the parser falls back to for some operators.
-            self.trt.init_libnvinfer_plugins(logger, "")
+            register_plugins(self.trt, logger)
             return self.trt.Builder(logger)
         except TypeError as error:
             # What the bindings raise where the library returned no builder.

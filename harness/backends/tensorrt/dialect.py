@@ -5,7 +5,7 @@
 | batch dimension | explicit by a flag | explicit | explicit |
 | types | by builder flags: FP16, INT8 | the graph's, by a flag: STRONGLY_TYPED | the graph's |
 | external kernels | off by a preview feature too | off by tactic sources | none there |
-| device memory of a context | `device_memory_size` | `device_memory_size_v2` | `device_memory_size_v2` |
+| device memory of a context | `device_memory_size` | `device_memory_size_v2`, from 10.1 on | `device_memory_size_v2` |
 
 An `fp32` engine computes in FP32 everywhere: TF32, which TensorRT allows itself by default, is switched off
 for every engine, also for what an FP16 or INT8 graph leaves in FP32. Nothing else is set that TensorRT
@@ -51,8 +51,13 @@ class Dialect:
 
     @classmethod
     def of(cls, trt: Any) -> Dialect:
-        """The dialect of the installed module; an UnsupportedError before 8.5."""
+        """The dialect of the installed module; an UnsupportedError before 8.5 and for 9."""
         found = cls(str(trt.__version__))
+        if found.numbers[0] == 9:
+            raise UnsupportedError(
+                f"TensorRT {found.version} is not supported: 9 was released for large language models alone. Install "
+                "TensorRT 8.6, or 10 and newer."
+            )
         if found.numbers < (8, 5):
             raise UnsupportedError(
                 f"TensorRT {found.version} is older than 8.5, the first with the interface that is used here. "
@@ -139,7 +144,7 @@ class Dialect:
 
     def context_memory_mib(self, engine: Any) -> float:
         """Device memory of one execution context."""
-        size = engine.device_memory_size if self.numbers[0] == 8 else engine.device_memory_size_v2
+        size = engine.device_memory_size if self.numbers < (10, 1) else engine.device_memory_size_v2
         return int(size) / _BYTES_PER_MIB
 
 

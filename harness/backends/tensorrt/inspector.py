@@ -58,7 +58,9 @@ def read_layers(text: str) -> list[EngineLayer]:
         ValueError: the text is no such JSON, or names layers without telling of them, as it does for an
             engine that was built without detailed profiling verbosity.
     """
-    layers = json.loads(text).get("Layers", [])
+    # Not strict: from 8.6 on the names of what was fused into a layer are separated by control characters, which
+    # JSON wants escaped (NVIDIA/TensorRT issue 2779).
+    layers = json.loads(text, strict=False).get("Layers", [])
     if any(not isinstance(layer, dict) for layer in layers):
         raise ValueError("the engine tells the names of its layers only")
     return [_layer(layer) for layer in layers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import re
 import threading
 from pathlib import Path
@@ -30,7 +31,9 @@ class LogTail:
         line = f"[{severity}] {message.strip()}"
         with self._lock:
             if self._file is not None:
-                self._file.write(line + "\n")
+                # A full disk, or a message after the file was closed, raises nothing: TensorRT's own code called this.
+                with contextlib.suppress(OSError, ValueError):
+                    self._file.write(line + "\n")
             self._messages.append(line[:_LINE_MAX_CHARACTERS])
             if severity in ("ERROR", "INTERNAL_ERROR"):
                 self._errors.append(line[:_LINE_MAX_CHARACTERS])

@@ -1,22 +1,17 @@
 """The little of an ONNX file that decides whether a TensorRT can read it, and its input, without the onnx package.
 
 A thin machine measures artifacts with a runtime and numpy alone, so the file is read as what it is, a
-protocol buffer (field numbers from onnx.proto3; wire format from protobuf.dev/programming-guides/encoding).
-Weights are skipped over, not read.
+protocol buffer (field numbers from onnx.proto3). Weights are skipped over, not read.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import mmap
-from collections.abc import Iterator
 from pathlib import Path
 
 from harness.backends.base import ArtifactError
-
-# Wire types: a variable-length integer, eight bytes, a counted run of bytes, four bytes.
-_VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
+from harness.protobuf import fields_of, mapped
 
 # Field numbers in ModelProto, OperatorSetIdProto, GraphProto and NodeProto.
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS = 1, 7, 8
@@ -61,8 +56,7 @@ class OnnxGraph:
 def read_graph(path: Path) -> OnnxGraph:
     """Versions and nodes of the file; an ArtifactError where it cannot be read as ONNX."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _parse_model(memoryview(content).toreadonly())
+        return _parse_model(mapped(path))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise ArtifactError(
             f"{path} is not a readable ONNX file; it may be truncated or something else. "
@@ -73,29 +67,28 @@ def read_graph(path: Path) -> OnnxGraph:
 
 
 def _parse_model(data: memoryview) -> OnnxGraph:
-    with data:
-        ir_version, opset, nodes = 0, 0, None
-        input_shape: tuple[int, ...] = ()
-        for number, value in _fields(data):
-            if number == _MODEL_IR_VERSION and isinstance(value, int):
-                ir_version = value
-            elif number == _MODEL_OPSETS and isinstance(value, memoryview):
-                imported = dict(_fields(value))
-                if _text(imported.get(_OPSET_DOMAIN)) in _STANDARD_DOMAINS:
-                    opset = int(imported.get(_OPSET_VERSION, 0))
-            elif number == _MODEL_GRAPH and isinstance(value, memoryview):
-                nodes = tuple(_node(part) for field, part in _fields(value) if field == _GRAPH_NODE)
-                first = next((part for field, part in _fields(value) if field == _GRAPH_INPUT), None)
-                input_shape = () if first is None else _shape(first)
-        if nodes is None or not ir_version:
-            raise ValueError("no graph or no version")
-        return OnnxGraph(ir_version, opset, nodes, input_shape)
+    ir_version, opset, nodes = 0, 0, None
+    input_shape: tuple[int, ...] = ()
+    for number, value in fields_of(data):
+        if number == _MODEL_IR_VERSION and isinstance(value, int):
+            ir_version = value
+        elif number == _MODEL_OPSETS and isinstance(value, memoryview):
+            imported = dict(fields_of(value))
+            if _text(imported.get(_OPSET_DOMAIN)) in _STANDARD_DOMAINS:
+                opset = int(imported.get(_OPSET_VERSION, 0))
+        elif number == _MODEL_GRAPH and isinstance(value, memoryview):
+            nodes = tuple(_node(part) for field, part in fields_of(value) if field == _GRAPH_NODE)
+            first = next((part for field, part in fields_of(value) if field == _GRAPH_INPUT), None)
+            input_shape = () if first is None else _shape(first)
+    if nodes is None or not ir_version:
+        raise ValueError("no graph or no version")
+    return OnnxGraph(ir_version, opset, nodes, input_shape)
 
 
 def _node(part: int | memoryview) -> OnnxNode:
     if isinstance(part, int):
         raise ValueError("a node that is a number")
-    fields = dict(_fields(part))
+    fields = dict(fields_of(part))
     return OnnxNode(_text(fields.get(_NODE_OPERATOR)), _text(fields.get(_NODE_NAME)), _text(fields.get(_NODE_DOMAIN)))
 
 
@@ -104,18 +97,18 @@ def _shape(part: int | memoryview) -> tuple[int, ...]:
     for number in (_VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE):
         if isinstance(part, int):
             raise ValueError("a number where an input's type belongs")
-        inner = dict(_fields(part)).get(number)
+        inner = dict(fields_of(part)).get(number)
         if inner is None:
             return ()
         part = inner
     if isinstance(part, int):
         raise ValueError("a number where a shape belongs")
-    dimensions = [value for field, value in _fields(part) if field == _SHAPE_DIMENSION]
+    dimensions = [value for field, value in fields_of(part) if field == _SHAPE_DIMENSION]
     return tuple(map(_size, dimensions))
 
 
 def _size(dimension: int | memoryview) -> int:
-    size = 0 if isinstance(dimension, int) else dict(_fields(dimension)).get(_DIMENSION_SIZE, 0)
+    size = 0 if isinstance(dimension, int) else dict(fields_of(dimension)).get(_DIMENSION_SIZE, 0)
     return size if isinstance(size, int) else 0
 
 
@@ -125,38 +118,3 @@ def _text(value: int | memoryview | None) -> str:
     if isinstance(value, int):
         raise ValueError("a number where text belongs")
     return bytes(value).decode()
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Numbers and values of the fields of one message; ValueError or IndexError where it is cut off."""
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        kind = key & 7
-        if kind == _VARINT:
-            value, position = _varint(data, position)
-            yield key >> 3, value
-            continue
-        if kind == _COUNTED:
-            size, position = _varint(data, position)
-        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            size = 8 if kind == _EIGHT_BYTES else 4
-        else:
-            raise ValueError(f"wire type {kind}")
-        if position + size > len(data):
-            raise ValueError("cut off")
-        yield key >> 3, data[position : position + size]
-        position += size
-
-
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("an integer of more than 64 bits")

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.backends.base import Session, TensorSpec, UnsupportedError
+from harness.backends.base import ArtifactError, Session, TensorSpec, UnsupportedError
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.builder import check_precision, describe, read_description
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import StoredEngine
 from harness.backends.tensorrt.logs import LogTail, make_logger
+from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaDriver, CudaOutOfMemoryError
 from harness.gpu.figures import GpuFigures
@@ -180,7 +181,9 @@ class TensorRtSession(Session):
 
     def _load(self) -> None:
         # The logger outlives the runtime, that the engine, and that its contexts: the bindings see to it.
-        self._runtime = self._trt.Runtime(make_logger(self._trt, self._log))
+        logger = make_logger(self._trt, self._log)
+        register_plugins(self._trt, logger)
+        self._runtime = self._trt.Runtime(logger)
         self._engine = self._runtime.deserialize_cuda_engine(self._stored.plan)
         if self._engine is None:
             raise self._load_error("cannot load")
@@ -238,6 +241,11 @@ class TensorRtSession(Session):
                 "float32 inputs and outputs."
             )
         shape = tuple(self._engine.get_tensor_shape(name))
+        if any(size < 0 for size in shape):
+            raise ArtifactError(
+                f"{self._artifact}: tensor {name!r} has the shape {list(shape)}, which depends on what is computed, so "
+                "that no memory can be reserved for it. Export the network with fixed shapes."
+            )
         host = self._driver.pinned(shape, _DTYPES[kind])
         return IoTensor(
             spec=TensorSpec(name, shape, _DTYPES[kind]),

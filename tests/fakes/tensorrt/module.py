@@ -57,6 +57,13 @@ def make_module(script: TensorRtScript) -> Any:
     for name, behaviour in behaviours.items():
         constants = levels if name == "ILogger" else {}
         types[name] = guard(name, behaviour, script.version, types, script.calls, constants)
+
+    def register_plugins(logger: Any, namespace: str) -> bool:
+        if not isinstance(logger, types["ILogger"]):
+            raise TypeError("init_libnvinfer_plugins(): incompatible function arguments")
+        script.plugins_registered = True
+        return True
+
     module = python_types.ModuleType("tensorrt")
     module.__spec__ = importlib.machinery.ModuleSpec("tensorrt", None)
     vars(module)["__version__"] = script.version
@@ -64,5 +71,5 @@ def make_module(script: TensorRtScript) -> Any:
         if "." not in name:
             setattr(module, name, kind)
     if "init_libnvinfer_plugins" in data["functions"]:
-        vars(module)["init_libnvinfer_plugins"] = lambda logger, namespace: True
+        vars(module)["init_libnvinfer_plugins"] = register_plugins
     return module

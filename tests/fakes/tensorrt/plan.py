@@ -14,6 +14,9 @@ _MAGIC = b"fake TensorRT plan\n"
 # Operators that kernels convolve or multiply with.
 ARITHMETIC = ("Conv", "Gemm", "MatMul")
 
+# Operators that the parser has a plugin for, not a layer; that of newer versions is asked for by a flag.
+PLUGINS = ("InstanceNormalization",)
+
 # How kernels of TensorRT's own word a format, and the weights' type; from plans kept with
 # trt-engine-explorer (NVIDIA/TensorRT, release 8.6).
 _FORMATS = {
@@ -61,7 +64,9 @@ class Plan:
         if self.verbosity != "DETAILED":
             return json.dumps({"Layers": self.layer_names(), "Bindings": []})
         bindings = [value.name for value in (*self.onnx_model().graph.input, *self.onnx_model().graph.output)]
-        return json.dumps({"Layers": [self._described(layer) for layer in self.layers], "Bindings": bindings})
+        text = json.dumps({"Layers": [self._described(layer) for layer in self.layers], "Bindings": bindings})
+        # The real ones do not escape it.
+        return text.replace(r"\u001e", "\x1e")
 
     def _described(self, layer: tuple[str, str, str]) -> dict[str, Any]:
         operator, name, dtype = layer
@@ -94,5 +99,5 @@ class Plan:
             "Outputs": [{**tensor, "Format/Datatype": _WORDS["FLOAT" if dtype == "INT8" else dtype]}],
             "TacticName": "sm80_xmma_gemm",
             "StreamId": 0,
-            "Metadata": f"[ONNX Layer: {name}]",
+            "Metadata": f"[ONNX Layer: {name}]\x1e[ONNX Layer: {name}_bias]",
         }

@@ -10,7 +10,7 @@ import onnxruntime
 from onnx import helper
 
 from tests.fakes.tensorrt.network import _DTYPES
-from tests.fakes.tensorrt.plan import Plan
+from tests.fakes.tensorrt.plan import PLUGINS, Plan
 from tests.fakes.tensorrt.script import TensorRtScript
 from tests.fakes.tensorrt.surface import Behaviour, instance_of
 
@@ -33,6 +33,9 @@ def make_runtime(script: TensorRtScript, types: dict[str, Any]) -> type:
                 return self._refuse("Version tag does not match.")
             if plan.gpu != script.gpu:
                 return self._refuse("The engine plan file is generated on an incompatible device.")
+            plugins = sorted({operator for operator, _, _ in plan.layers if operator in PLUGINS})
+            if plugins and not script.plugins_registered:
+                return self._refuse(f"Cannot find plugin: {plugins[0]}_TRT, version: 1, namespace:.")
             return instance_of(types["ICudaEngine"], _plan=plan, _logger=self._logger)
 
         def _refuse(self, why: str) -> None:
@@ -68,7 +71,9 @@ def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
             return types["TensorIOMode"].__members__["INPUT" if is_input else "OUTPUT"]
 
         def get_tensor_shape(self, name: str) -> Any:
-            return types["Dims"]([size.dim_value for size in self._values()[name].shape.dim])
+            # A dimension that only computing tells is -1.
+            dims = self._values()[name].shape.dim
+            return types["Dims"]([size.dim_value if size.HasField("dim_value") else -1 for size in dims])
 
         def get_tensor_dtype(self, name: str) -> Any:
             return types["DataType"].__members__[_DTYPES[self._values()[name].elem_type]]

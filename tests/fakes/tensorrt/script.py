@@ -28,6 +28,8 @@ class TensorRtScript:
     build: BuildEnd = "ok"
     fp32_operators: frozenset[str] = frozenset()
     """Operators that a weakly typed FP16 build leaves in FP32."""
+    plugins_registered: bool = False
+    """Whether `init_libnvinfer_plugins` was called since; a test that plays a new process sets it back."""
     no_room_for_context: bool = False
     fails_at: int | None = None
     """Number of the inference, from 0, that cannot be enqueued."""

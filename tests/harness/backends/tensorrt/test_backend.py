@@ -112,6 +112,17 @@ def test_a_tensorrt_whose_libraries_do_not_load_is_told_apart(tmp_path: Path, mo
     assert "--force-reinstall" in available.what_to_do
 
 
+def test_a_folder_of_the_name_is_no_tensorrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver_of_cuda(monkeypatch, "13.0")
+    (tmp_path / "tensorrt").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    monkeypatch.setattr(versions, "on_jetson", lambda: False)
+    available = TensorRtBackend().availability()
+    assert not available.usable
+    assert "does not load" in available.why
+
+
 class Distribution:
     def __init__(self, name: str, version: str) -> None:
         self.metadata = {"Name": name}
@@ -158,5 +169,8 @@ def test_the_newest_opset_is_told_where_the_parser_does_not(install: Any, versio
 def test_a_tensorrt_before_8_5_is_refused(install: Any, write_model: Any, tmp_path: Path) -> None:
     install("8.5.3.1")
     sys.modules["tensorrt"].__version__ = "8.4.1.5"
+    available = TensorRtBackend().availability()
+    assert not available.usable
+    assert "older than 8.5" in available.why
     with pytest.raises(UnsupportedError, match=r"TensorRT 8\.4\.1\.5 is older than 8\.5"):
         TensorRtBackend().build(write_model(), precision="fp32", gpu=GpuSettings(), cache_dir=tmp_path)

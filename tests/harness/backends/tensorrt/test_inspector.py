@@ -106,6 +106,12 @@ def test_layers_keep_name_type_and_kernel() -> None:
     )
 
 
+def test_control_characters_between_the_names_of_a_fused_layer_are_read_over() -> None:
+    text = json.dumps({"Layers": [layer("gemm", "Half", Metadata="[ONNX Layer: a]@[ONNX Layer: b]")]})
+    for separator in ("\x1e", "\x1f", "\\u001e"):
+        assert precision_of(read_layers(text.replace("@", separator))) == "fp16"
+
+
 @pytest.mark.parametrize("text", ['{"Layers": ["conv", "fc"], "Bindings": []}', "no JSON"])
 def test_names_alone_are_not_enough(text: str) -> None:
     with pytest.raises(ValueError, match=r"names of its layers|Expecting"):

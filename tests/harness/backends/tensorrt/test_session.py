@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -17,6 +18,7 @@ from harness.gpu.settings import GpuSettings
 from harness.trial import TimingSettings, TrialJob
 from harness.worker import measure_job
 from tests.fakes.tensorrt import TensorRtScript
+from tests.harness.backends.tensorrt.conftest import small_model
 
 IMAGES = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
 
@@ -49,6 +51,38 @@ def test_a_session_runs_the_engine_on_its_input(
     assert list(outputs) == ["logits"]
     np.testing.assert_allclose(outputs["logits"], expected(path), rtol=1e-6)
     assert script.driver.allocated_bytes > 0
+
+
+def test_an_engine_with_a_plugin_loads_in_a_process_that_did_not_build_it(
+    script: TensorRtScript, tmp_path: Path
+) -> None:
+    model = small_model()
+    scale = onnx.helper.make_tensor("scale", onnx.TensorProto.FLOAT, [4], [1.0] * 4)
+    model.graph.initializer.append(scale)
+    norm = onnx.helper.make_node("InstanceNormalization", ["features", "scale", "scale"], ["normed"], name="norm")
+    model.graph.node.insert(1, norm)
+    model.graph.node[2].input[0] = "normed"
+    path = tmp_path / "normed.onnx"
+    onnx.save(model, path)
+    TensorRtBackend().build(path, precision="fp32", gpu=GpuSettings(), cache_dir=tmp_path)
+    script.plugins_registered = False
+    with TensorRtBackend().prepare(path, precision="fp32", batch=1, threads=1, cache_dir=tmp_path) as session:
+        session.start(IMAGES)
+        np.testing.assert_allclose(session.outputs()["logits"], expected(path), rtol=1e-5)
+
+
+def test_an_output_whose_shape_is_computed_is_refused(script: TensorRtScript, tmp_path: Path) -> None:
+    model = small_model()
+    kept = onnx.helper.make_tensor("kept", onnx.TensorProto.BOOL, [5], [1, 0, 1, 0, 1])
+    model.graph.initializer.append(kept)
+    model.graph.node.append(onnx.helper.make_node("Compress", ["logits", "kept"], ["chosen"], name="choose", axis=1))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("chosen", onnx.TensorProto.FLOAT, [1, "found"]))
+    path = tmp_path / "computed.onnx"
+    onnx.save(model, path)
+    backend = TensorRtBackend()
+    backend.build(path, precision="fp32", gpu=GpuSettings(), cache_dir=tmp_path)
+    with pytest.raises(ArtifactError, match=r"'chosen' has the shape \[1, -1\]"):
+        backend.prepare(path, precision="fp32", batch=1, threads=1, cache_dir=tmp_path)
 
 
 def test_outputs_are_copies(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""The wire format of protocol buffers, as far as reading a few fields of a large file needs it.
+
+Source: https://protobuf.dev/programming-guides/encoding/.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+# Wire types: a variable-length integer, eight bytes, a counted run of bytes, four bytes.
+_VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
+
+
+def mapped(path: Path) -> memoryview:
+    """The bytes of a file, of which only those are read that are looked at.
+
+    Raises:
+        ValueError: it is empty.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        # Not closed: an error still holds parts of it, and closing would then raise another. It goes with them.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def fields_of(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Numbers and values of the fields of one message; ValueError or IndexError where it is cut off."""
+    position = 0
+    while position < len(data):
+        key, position = _varint(data, position)
+        kind = key & 7
+        if kind == _VARINT:
+            value, position = _varint(data, position)
+            yield key >> 3, value
+            continue
+        if kind == _COUNTED:
+            size, position = _varint(data, position)
+        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
+            size = 8 if kind == _EIGHT_BYTES else 4
+        else:
+            raise ValueError(f"wire type {kind}")
+        if position + size > len(data):
+            raise ValueError("cut off")
+        yield key >> 3, data[position : position + size]
+        position += size
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise ValueError("an integer of more than 64 bits")
