@@ -13,6 +13,23 @@ class UnreachableError(FetchError):
     """Nobody answered where the file is kept: other files of the same place need not be tried now."""
 
 
+class TooLargeError(FetchError):
+    """A file that is larger than any release's."""
+
+    def __init__(self, url: str, size: str, limit_bytes: int) -> None:
+        """Words the message.
+
+        Args:
+            url: of the file.
+            size: how large it is, in words that follow "it".
+            limit_bytes: largest file that is taken.
+        """
+        super().__init__(
+            f"{url} is refused: it {size}, and no released checkpoint comes near {limit_bytes / 2**30:.3g} GiB. "
+            "Nothing of it was kept: look at the URL in a browser, or give a --mirror that holds the file"
+        )
+
+
 class TransientError(FetchError):
     """A failure that another attempt may mend: a server's 5xx, a connection that ended early or went silent."""
 

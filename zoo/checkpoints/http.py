@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError, innermost
+from zoo.checkpoints.errors import FetchError, NoConnectionError, TooLargeError, TransientError, innermost
 from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.progress import size_text
 from zoo.checkpoints.retry import persist
-from zoo.checkpoints.settings import FetchListener, Patience
+from zoo.checkpoints.settings import FetchSettings, Patience
 from zoo.checkpoints.storage import explained
 
 if TYPE_CHECKING:
@@ -23,45 +24,65 @@ _GONE = (404, 410)
 _REFUSED = (401, 403)
 
 
-def download(url: str, part: PartialFile, patience: Patience, listener: FetchListener) -> None:
+def download(url: str, part: PartialFile, settings: FetchSettings) -> None:
     """Downloads a URL; afterwards `part.path` is the whole file, as far as the server says what that is.
 
     A part of the same version of the file is continued, by `Range` and `If-Range`.
 
     Raises:
         UnreachableError: nobody answers.
+        TooLargeError: the file is larger than `settings.limit_bytes`, or than the server states; nothing is kept.
         FetchError: the server has no such file, or fails again and again; or the file cannot be written.
     """
     import requests
 
+    patience, listener = settings.patience, settings.listener
+
     with requests.Session() as session:
         session.headers.update({"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"})
         try:
-            persist(
-                lambda: _attempt(session, url, part, patience, listener), lambda: part.size, url, patience, listener
-            )
+            persist(lambda: _attempt(session, url, part, settings), lambda: part.size, url, patience, listener)
         finally:
             listener.finished()
 
 
-def _attempt(
-    session: requests.Session, url: str, part: PartialFile, patience: Patience, listener: FetchListener
-) -> None:
+def _attempt(session: requests.Session, url: str, part: PartialFile, settings: FetchSettings) -> None:
     wanted = part.headers(url)
     if wanted and part.size == part.total_bytes:
         return
-    with _answer(session, url, wanted, patience) as response:
+    with _answer(session, url, wanted, settings.patience) as response:
         _check_status(response, url, part)
-        # Around the file's closing too, which writes what is still buffered.
-        with explained(part.path), part.open(url, response.status_code, response.headers) as file:
-            done_bytes = file.tell()
-            listener.started(part.target.name, done_bytes, part.total_bytes)
-            for chunk in _chunks(response, patience):
-                file.write(chunk)
-                done_bytes += len(chunk)
-                listener.advanced(done_bytes)
+        try:
+            _receive(response, url, part, settings)
+        except TooLargeError:
+            # It is no beginning of anything.
+            part.discard()
+            raise
     if not part.complete():
         raise TransientError(f"the connection ended after {part.size} of {part.total_bytes} bytes")
+
+
+def _receive(response: requests.Response, url: str, part: PartialFile, settings: FetchSettings) -> None:
+    """Writes the body of an answer to the file.
+
+    Raises:
+        TooLargeError: it is more than a release's file has, or than the server said.
+        TransientError: see `_chunks` and `PartialFile.open`.
+    """
+    listener, limit_bytes = settings.listener, settings.limit_bytes
+    # Around the file's closing too, which writes what is still buffered.
+    with explained(part.path), part.open(url, response.status_code, response.headers) as file:
+        done_bytes, total_bytes = file.tell(), part.total_bytes
+        if total_bytes is not None and total_bytes > limit_bytes:
+            raise TooLargeError(url, f"has {size_text(total_bytes)}, as the server states", limit_bytes)
+        most_bytes = limit_bytes if total_bytes is None else total_bytes
+        listener.started(part.target.name, done_bytes, total_bytes)
+        for chunk in _chunks(response, settings.patience):
+            done_bytes += len(chunk)
+            if done_bytes > most_bytes:
+                raise TooLargeError(url, f"goes on after {size_text(most_bytes)}", limit_bytes)
+            file.write(chunk)
+            listener.advanced(done_bytes)
 
 
 def _answer(session: requests.Session, url: str, headers: dict[str, str], patience: Patience) -> requests.Response:

@@ -21,7 +21,7 @@ def bring(location: Location, part: PartialFile, settings: FetchSettings) -> str
     """
     folder = mirror.mirror_folder(settings.chosen_mirror) if settings.chosen_mirror else None
     if folder is not None:
-        mirror.copy(folder, location.path, location.url, part, settings.listener)
+        mirror.copy(folder, location.path, location.url, part, settings)
         return ""
     if settings.offline:
         raise FetchError(
@@ -30,14 +30,14 @@ def bring(location: Location, part: PartialFile, settings: FetchSettings) -> str
         )
     if settings.chosen_mirror:
         url = mirror.mirror_url(settings.chosen_mirror, location.path)
-        http.download(url, part, settings.patience, settings.listener)
+        http.download(url, part, settings)
         return ""
     if location.kind == DRIVE:
         drive.download(location, part, settings)
         return ""
     if location.kind == HUB:
         found = hub.resolve(location, settings)
-        http.download(found.url, part, settings.patience, settings.listener)
+        http.download(found.url, part, settings)
         return found.sha256
-    http.download(location.url, part, settings.patience, settings.listener)
+    http.download(location.url, part, settings)
     return ""

@@ -11,6 +11,9 @@ from zoo.files import default_cache_dir
 MIRROR_VARIABLE = "BASELINE_ZOO_MIRROR"
 """Environment variable that names a mirror where no setting does."""
 
+LARGEST_FILE_BYTES = 4 << 30
+"""No release's file is nearly as large: RegNetY-32GF, the largest network, has 1.2 GB with its optimiser's momenta."""
+
 
 class FetchListener:
     """Is told how far one file's download is; this one tells nobody. Subclasses override what they show."""
@@ -65,6 +68,8 @@ class FetchSettings:
     """Use what the cache or a mirror's folder holds, and no network."""
     listener: FetchListener = dataclasses.field(default_factory=FetchListener, compare=False)
     patience: Patience = Patience()
+    limit_bytes: int = LARGEST_FILE_BYTES
+    """A larger file is refused, and so is one that goes on beyond that."""
 
     @property
     def folder(self) -> Path:

@@ -189,6 +189,30 @@ def test_a_trickle_is_no_download(released, settings, server):
     refused(released, settings, r"only \d+ bytes came within")
 
 
+def test_a_file_without_end_is_given_up_at_the_limit(released, settings, server, notes):
+    server.script(PATH, replies.endless())
+    limit = 1 << 20
+    refused(released, dataclasses.replace(settings, limit_bytes=limit), r"goes on after 1\.0 MiB.*Nothing of it")
+    assert limit - (1 << 18) < notes.done_bytes <= limit
+    assert len(server.requests) == 1
+    assert files_under(settings.folder) == []
+
+
+def test_a_file_that_is_stated_to_be_too_large_is_not_begun(released, settings, server, notes):
+    server.script(PATH, replies.announced(lambda _: 5 << 30))
+    refused(released, settings, r"has 5120\.0 MiB, as the server states, and no released checkpoint comes near 4 GiB")
+    assert notes.starts == []
+    assert files_under(settings.folder) == []
+
+
+def test_a_rest_that_goes_on_beyond_the_stated_end(released, settings, server):
+    half = len(DATA) // 2
+    content_range = f"bytes {half}-{len(DATA) - 1}/{len(DATA)}"
+    server.script(PATH, replies.cut(0.5), replies.endless(206, Content_Range=content_range))
+    refused(released, settings, f"goes on after {len(DATA)} bytes")
+    assert files_under(settings.folder) == []
+
+
 def test_silence_instead_of_an_answer(released, settings, server):
     server.script(PATH, replies.silence)
     refused(released, settings, "no answer within 0.3 s")

@@ -90,6 +90,13 @@ def test_a_file_that_the_folder_lacks(card, settings, tmp_path):
     assert files_under(settings.folder) == []
 
 
+def test_a_file_that_is_too_large(card, settings, folder):
+    with pytest.raises(FetchError, match=r"no released checkpoint comes near") as caught:
+        fetch(card, dataclasses.replace(settings, mirror=str(folder), limit_bytes=len(DATA) - 1))
+    assert str(folder / PLACE) in str(caught.value)
+    assert files_under(settings.folder) == []
+
+
 def test_a_folder_that_is_not_there(card, settings, tmp_path):
     with pytest.raises(FetchError, match=r"no folder.*`checkpoints`"):
         fetch(card, dataclasses.replace(settings, mirror=str(tmp_path / "mirror")))
