@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.errors import first_line
+from zoo.errors import first_line, quoted
 
 _HEAD_BYTES = 512
 _DIRECTORY_LIMIT_BYTES = 32 << 20
@@ -98,7 +98,7 @@ def _unlike_zip(path: Path) -> str:
     # PyTorch's own format is a ZIP file with the pickle `<name>/data.pkl`.
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return ""
-    held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    held = ", ".join(quoted(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
     return f"a ZIP archive of {held}" if names else "an empty ZIP archive"
 
 

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from zoo.checkpoints.legacy import LARGEST_PICKLES_BYTES
-from zoo.errors import WeightsError, first_line
+from zoo.errors import WeightsError, first_line, quoted
 from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 
 _CHUNK_BYTES = 1 << 20
@@ -233,14 +233,14 @@ def _checked(entries: Iterable[_Entry], archive: Path, limits: ArchiveLimits) ->
         if count > limits.entries:
             problem = f"more than {limits.entries} entries"
         elif _leads_out(entry.name):
-            problem = f"the entry {entry.name!r}, whose path leads out of the folder"
+            problem = f"the entry {quoted(entry.name)!r}, whose path leads out of the folder"
         elif entry.kind not in ("file", "folder"):
-            problem = f"the entry {entry.name!r}, which is {entry.kind}"
+            problem = f"the entry {quoted(entry.name)!r}, which is {entry.kind}"
         elif entry.size > limits.member_bytes or total > allowed:
             size = archive.stat().st_size
-            problem = f"{size} bytes that claim to unpack to {total} or more, at {entry.name!r}: a bomb"
+            problem = f"{size} bytes that claim to unpack to {total} or more, at {quoted(entry.name)!r}: a bomb"
         elif entry.name.endswith("data.pkl") and entry.size > limits.pickle_bytes:
-            problem = f"a pickle of {entry.size} bytes, {entry.name!r}, which is more than names and shapes"
+            problem = f"a pickle of {entry.size} bytes, {quoted(entry.name)!r}, which is more than names and shapes"
         if problem:
             raise WeightsError(f"{archive} is refused, and nothing of it was unpacked: it has {problem}")
         yield entry
@@ -264,7 +264,8 @@ def _only(member: str, entries: list[_Entry], archive: Path) -> int:
     if found:
         raise WeightsError(f"{archive} is refused: it holds {len(found)} files named {member}")
     names = [entry.name for entry in entries if entry.kind == "file"]
-    held = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    held = ", ".join(quoted(name) for name in names[:5]) + more or "nothing"
     raise WeightsError(f"{archive} does not hold {member}, but {held}: is it another model's archive?")
 
 

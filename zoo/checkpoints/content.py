@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from zoo.checkpoints import legacy
-from zoo.errors import first_line
+from zoo.errors import first_line, quoted
 from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 
 _PAGE_BYTES = 1 << 16
@@ -58,7 +58,7 @@ def unlike_archive(path: Path, member: str) -> str:
                 names = archive.namelist()
         except zipfile.BadZipFile as error:
             return f"a damaged ZIP archive ({first_line(error)})"
-        held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        held = ", ".join(quoted(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
         return "" if member in names else f"a ZIP archive of {held or 'nothing'}, without {member}"
     found = unlike_checkpoint(path)
     return f"{found}{_what_it_says(path)}" if found and "archive" not in found else ""
@@ -100,17 +100,12 @@ def _what_it_says(path: Path) -> str:
 
 def _message(text: str) -> str:
     if found := _TITLE.search(text) or _XML_MESSAGE.search(text):
-        return _one_line(found[1])
+        return quoted(found[1])
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return ""
     for key in ("message", "error", "detail"):
         if isinstance(document, dict) and isinstance(said := document.get(key), str):
-            return _one_line(said)
-    return _one_line(text)
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return f"{line[:150]}..." if len(line) > 150 else line
+            return quoted(said)
+    return quoted(text)

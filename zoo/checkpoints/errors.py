@@ -46,7 +46,23 @@ class NoConnectionError(TransientError):
 def innermost(error: BaseException) -> str:
     """What the innermost of nested errors says: the HTTP libraries wrap theirs several times."""
     while True:
+        if len(error.args) == 2 and isinstance(error.args[0], str) and isinstance(error.args[1], BaseException):
+            # What went wrong with what, as with a proxy, and the reason.
+            return f"{error.args[0]} ({innermost(error.args[1])})"
         inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
         if not isinstance(inner, BaseException):
             return first_line(error)
         error = inner
+
+
+def untrusted(url: str, reason: str, variable: str) -> FetchError:
+    """The error of a server whose certificate is not trusted.
+
+    Args:
+        url: that was asked.
+        reason: what is wrong with the certificate.
+        variable: of the environment, which names the certificates that are trusted.
+    """
+    return FetchError(
+        f"{url} cannot be trusted ({reason}): check the clock, the proxy, and the certificates that {variable} names"
+    )

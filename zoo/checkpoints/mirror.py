@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 from zoo.checkpoints.errors import FetchError, TooLargeError
 from zoo.checkpoints.partial import PartialFile
 from zoo.checkpoints.progress import size_text
-from zoo.checkpoints.settings import FetchSettings
+from zoo.checkpoints.settings import FetchSettings, without_password
 from zoo.checkpoints.storage import explained
 
 _CHUNK_BYTES = 1 << 22
@@ -23,7 +23,9 @@ def mirror_folder(mirror: str) -> Path | None:
     try:
         parts = urlsplit(mirror)
     except ValueError as error:
-        raise FetchError(f"the mirror {mirror!r} is no URL ({error}): give a folder or a URL") from error
+        raise FetchError(
+            f"the mirror {without_password(mirror)!r} is no URL ({error}): give a folder or a URL"
+        ) from error
     if parts.scheme in ("http", "https"):
         return None
     return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()

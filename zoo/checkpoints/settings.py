@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 from zoo.files import default_cache_dir
@@ -13,6 +14,11 @@ MIRROR_VARIABLE = "BASELINE_ZOO_MIRROR"
 
 LARGEST_FILE_BYTES = 4 << 30
 """No release's file is nearly as large: RegNetY-32GF, the largest network, has 1.2 GB with its optimiser's momenta."""
+
+
+def without_password(url: str) -> str:
+    """A URL without the name and the password before its host: messages end in logs and tables."""
+    return re.sub(r"^(https?://)[^/]*@", r"\1", url, flags=re.IGNORECASE)
 
 
 class FetchListener:
@@ -80,6 +86,11 @@ class FetchSettings:
     def chosen_mirror(self) -> str:
         """The mirror, by setting or by environment; empty where there is none."""
         return self.mirror or os.environ.get(MIRROR_VARIABLE, "").strip()
+
+    @property
+    def shown_mirror(self) -> str:
+        """The mirror as messages have it."""
+        return without_password(self.chosen_mirror)
 
     @property
     def lock_path(self) -> Path:

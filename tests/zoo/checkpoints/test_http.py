@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import socket
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from tests.fakes import release_server as replies
 from tests.fakes.checkpoints import checkpoint_bytes, files_under
@@ -243,6 +245,56 @@ def test_redirects_without_end(released, settings, server):
 
 
 @pytest.mark.parametrize(
+    "place", ["file:///etc/passwd", "ftp://127.0.0.1/model.pth", "http://[::1", "http://a..b/", "\xff"]
+)
+def test_redirects_to_what_is_no_page_of_the_web(released, settings, server, place):
+    server.script(PATH, replies.redirect(place))
+    refused(released, settings, "cannot be asked for.*check the URL")
+    assert len(server.requests) == 1
+
+
+def test_a_redirect_to_an_open_connection_is_not_followed_to_its_file(card_of, settings, server, monkeypatch):
+    def rerouted(self, request, *arguments, **options):
+        asked = request.url
+        request.url = asked.replace("https://release.invalid", server.address)
+        response = send(self, request, *arguments, **options)
+        response.url = asked
+        return response
+
+    send = HTTPAdapter.send
+    monkeypatch.setattr(HTTPAdapter, "send", rerouted)
+    server.files["/elsewhere"] = DATA
+    card = card_of(f"https://release.invalid{PATH}")
+    server.script(PATH, replies.redirect(server.url("/elsewhere")))
+    refused(card, settings, f"leads to {server.url('/elsewhere')} by a connection that is not encrypted.*--mirror")
+    assert files_under(settings.folder) == []
+    server.script(PATH, replies.redirect("https://release.invalid/elsewhere"))
+    assert fetch(card, settings).path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-5", "50, 50"])
+def test_lengths_that_are_no_sizes(released, settings, server, length):
+    server.script(PATH, replies.with_headers({"Content-Length": length}, replies.without_length()))
+    with contextlib.suppress(FetchError):
+        assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_a_rest_of_absurd_position(released, settings, server):
+    far = f"bytes {'4' * 5000}-{'5' * 5000}/{'6' * 5000}"
+    server.script(PATH, replies.cut(0.5), replies.status(206, Content_Range=far), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_what_a_server_says_does_not_command_the_terminal(released, settings, server):
+    def reply(handler, data):
+        handler.send_response(404, "\x1b[31mgone\x07")
+        handler.end_headers()
+
+    server.script(PATH, reply)
+    assert "404 \\x1b[31mgone\\x07: the release moved" in str(refused(released, settings, "404"))
+
+
+@pytest.mark.parametrize(
     ("body", "match"),
     [
         (b"<!DOCTYPE html><html><title>Sign in\n to the hotel</title>", "HTML page that says 'Sign in to the hotel'"),
@@ -291,6 +343,21 @@ def test_no_such_host(card_of, settings):
     assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
 
 
+def test_a_proxy_that_is_not_there(card_of, settings, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@127.0.0.1:9")
+    monkeypatch.delenv("http_proxy", raising=False)
+    error = refused(card_of("http://release.invalid/model.pth"), settings, r"Unable to connect to proxy \(HTTP")
+    assert isinstance(error, UnreachableError)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_that_are_not_there(released, settings, server, monkeypatch, variable):
+    monkeypatch.setenv(variable, "/nowhere/ca.pem")
+    refused(released, settings, f"{variable} names the certificates /nowhere/ca.pem, which are not there")
+    assert server.requests == []
+
+
 def test_a_server_that_cannot_be_trusted(server, card_of, settings):
     # Speaks no TLS, where TLS is asked for.
     card = card_of(server.url(PATH).replace("http://", "https://"))
@@ -302,7 +369,7 @@ def test_the_servers_wait_is_kept_within_limits(released, settings, server):
     assert fetch(released, settings).path.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("wait", ["Wed, 21 Oct 2099 07:28:00 GMT", "soon"])
+@pytest.mark.parametrize("wait", ["Wed, 21 Oct 2099 07:28:00 GMT", "soon", "\xb2", "Mon, 01 Jan 0001 00:00:00 -0000"])
 def test_a_wait_until_a_date_or_nonsense(released, settings, server, wait):
     server.script(PATH, replies.status(503, Retry_After=wait), replies.well)
     assert fetch(released, settings).path.read_bytes() == DATA
