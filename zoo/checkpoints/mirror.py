@@ -28,6 +28,8 @@ def mirror_folder(mirror: str) -> Path | None:
         ) from error
     if parts.scheme in ("http", "https"):
         return None
+    if "://" in mirror and parts.scheme != "file":
+        raise FetchError(f"the mirror {mirror} is no URL of http or https: give one, or a folder")
     return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()
 
 

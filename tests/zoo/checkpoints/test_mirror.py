@@ -153,7 +153,7 @@ def test_a_mirror_is_held_against_the_lock_file(card, settings, folder, tmp_path
         fetch(card, dataclasses.replace(settings, mirror=str(folder), lock=lock))
 
 
-@pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a"])
+@pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a", "s3://bucket/a"])
 def test_what_is_no_mirror(card, settings, mirror):
     with pytest.raises(FetchError, match="URL"):
         fetch(card, dataclasses.replace(settings, mirror=mirror))
