@@ -100,7 +100,8 @@ def _is_plain_tensor(value: object) -> bool:
     """Whether it is a dense tensor with its numbers in memory."""
     import torch
 
-    if not isinstance(value, torch.Tensor):
+    # A nested one has no shape, and raises where it is asked for it.
+    if not isinstance(value, torch.Tensor) or value.is_nested:
         return False
     return value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
 

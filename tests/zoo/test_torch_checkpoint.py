@@ -184,6 +184,7 @@ def test_a_truncated_checkpoint_is_said(share, new_format, tmp_path):
         torch.eye(3).to_sparse(),
         torch.zeros(2, device="meta"),
         torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+        torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
     ],
 )
 def test_only_dense_tensors_are_taken(tensor, tmp_path):
