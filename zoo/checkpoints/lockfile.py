@@ -61,7 +61,7 @@ class LockFile:
                 raise self._damaged(str(error)) from error
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise self._damaged(str(error)) from error
         if document.get("version") != 1:
             raise self._damaged(f"version {document.get('version')!r} instead of 1")

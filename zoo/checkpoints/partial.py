@@ -102,9 +102,10 @@ class PartialFile:
 
     def _version(self) -> Version | None:
         try:
-            return Version(**json.loads(self._note.read_text(encoding="utf-8")))
+            version = Version(**json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        return version if isinstance(version.total_bytes, int | None) else None
 
     def _check_rest(self, headers: Mapping[str, str]) -> None:
         """Refuses an answer that does not continue what is there: some servers ignore `If-Range`."""

@@ -167,6 +167,19 @@ def test_a_part_whose_version_nobody_knows_is_not_continued(released, settings, 
     assert "Range" not in server.asked(PATH)[-1]
 
 
+@pytest.mark.parametrize(
+    "note", [b"", b"[" * 9, b"{}", b'{"url": "URL", "etag": "a", "last_modified": "", "total_bytes": "9"}']
+)
+def test_a_part_with_a_damaged_note_is_not_continued(released, settings, server, note):
+    server.script(PATH, replies.cut_rest(0.1))
+    refused(released, settings, "tried 3 times")
+    (path,) = settings.folder.rglob("*.part.json")
+    path.write_bytes(note.replace(b"URL", released.checkpoint.url.encode()))
+    server.script(PATH, replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert "Range" not in server.asked(PATH)[-1]
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_length_that_is_too_small(server, card_of, settings, legacy):
     server.files[PATH] = checkpoint_bytes(legacy=legacy)

@@ -66,6 +66,7 @@ def test_others_may_read_it(lock):
         '<<<<<<< HEAD\n"https://a" = 1',
         "",
         "version = 2",
+        "version = " + "[" * 50_000,
         "version = 1\nsha256 = 3",
         'version = 1\n[sha256]\n"https://a" = "abc"',
         'version = 1\n[sha256]\n"https://a" = 5',
