@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.checkpoints.content import is_quota_page
-from zoo.checkpoints.errors import FetchError, TooLargeError, UnreachableError, innermost
+from zoo.checkpoints.errors import FetchError, TooLargeError, UnreachableError, innermost, untrusted
 from zoo.checkpoints.location import Location
 from zoo.checkpoints.partial import PartialFile
 from zoo.checkpoints.progress import size_text
@@ -103,6 +103,8 @@ def _failure(location: Location, error: Exception, by_hand: str) -> FetchError:
 
     # gdown wraps the last of its failed attempts.
     inner = error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
+    if isinstance(inner, requests.exceptions.SSLError):
+        return untrusted(location.url, innermost(inner), "REQUESTS_CA_BUNDLE")
     if isinstance(inner, requests.ConnectionError) and not isinstance(inner, requests.exceptions.ChunkedEncodingError):
         return UnreachableError(
             f"{location.url} cannot be reached ({innermost(inner)}): check the network and its proxy, or {by_hand}"

@@ -154,6 +154,13 @@ def test_no_network(card, settings, monkeypatch):
     assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
 
 
+def test_a_server_that_cannot_be_trusted(card, settings, drive, monkeypatch):
+    # Speaks no TLS, where TLS is asked for.
+    monkeypatch.setattr(HTTPAdapter, "send", led_to(drive.address.replace("http://", "https://")))
+    with pytest.raises(FetchError, match=r"cannot be trusted.*certificates that REQUESTS_CA_BUNDLE names"):
+        fetch(card, settings)
+
+
 def test_a_full_disk(card, settings, monkeypatch):
     import gdown
 
