@@ -80,7 +80,7 @@ class _Fetch:
     def run(self) -> FetchedCheckpoint:
         """Fetches what is missing, and verifies all of it."""
         settings, target = self.settings, self._target
-        lock = LockFile(settings.lock_path, settings.folder, settings.listener)
+        lock = LockFile(settings.lock_path, settings.lock_guard, settings.listener)
         pinned = lock.read()
         if not target.is_file():
             with alone(target, settings.listener):

@@ -39,11 +39,11 @@ class LockFile:
 
         Args:
             path: the lock file.
-            guard: a folder where a process that writes the file keeps others from writing it at the same time.
+            guard: what a process that writes the file holds, so that no other writes it at the same time.
             listener: is told where another process is waited for.
         """
         self.path = path
-        self._guard = guard / "lock-file"
+        self._guard = guard
         self._listener = listener
 
     def read(self) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from zoo.files import default_cache_dir
@@ -95,7 +97,26 @@ class FetchSettings:
     @property
     def lock_path(self) -> Path:
         """The lock file."""
-        return self.lock or self.folder / "lock.toml"
+        return self.lock or self._own_lock
+
+    @property
+    def lock_guard(self) -> Path:
+        """What a process holds while it writes the lock file (`zoo.checkpoints.storage.alone`).
+
+        For a file outside the cache, which several caches may share and a team keeps beside its code, it is in the
+        folder for temporary files, one for each such file and user.
+        """
+        place = self.lock_path.resolve()
+        if place == self._own_lock.resolve():
+            return self.folder / "lock-file"
+        user = getattr(os, "getuid", lambda: 0)()
+        return Path(
+            tempfile.gettempdir(), f"baseline-zoo-{hashlib.sha256(f'{user} {place}'.encode()).hexdigest()[:16]}"
+        )
+
+    @property
+    def _own_lock(self) -> Path:
+        return self.folder / "lock.toml"
 
 
 @dataclasses.dataclass(frozen=True)
