@@ -110,9 +110,9 @@ class FetchSettings:
         if place == self._own_lock.resolve():
             return self.folder / "lock-file"
         user = getattr(os, "getuid", lambda: 0)()
-        return Path(
-            tempfile.gettempdir(), f"baseline-zoo-{hashlib.sha256(f'{user} {place}'.encode()).hexdigest()[:16]}"
-        )
+        # Names that are no text are allowed on some systems.
+        key = hashlib.sha256(f"{user} {place}".encode(errors="surrogateescape")).hexdigest()
+        return Path(tempfile.gettempdir(), f"baseline-zoo-{key[:16]}")
 
     @property
     def _own_lock(self) -> Path:
