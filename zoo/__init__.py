@@ -51,7 +51,9 @@ def card(name: str) -> ModelCard:
     """
     found = cards(name)
     if len(found) > 1:
-        raise UnknownModelError(f"{name!r} selects {len(found)} models where one is wanted; `list` shows all names")
+        raise UnknownModelError(
+            f"{name!r} selects {len(found)} models where one is wanted; `python -m harness list` shows all names"
+        )
     return found[0]
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from zoo.errors import first_line, quoted
+
 _HEAD_BYTES = 512
+_DIRECTORY_LIMIT_BYTES = 32 << 20
+"""Of a ZIP file's directory, which Python reads as a whole into ten times that: an entry has some hundred bytes."""
 _ZIP_MAGIC = b"PK\x03\x04"
 _LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 _FORMATS = {
@@ -40,18 +48,57 @@ def unlike_checkpoint(path: Path) -> str:
     return _kind_of_text(head)
 
 
+def ends_as_zip(path: Path) -> bool:
+    """Whether a file has the end of a ZIP file, damaged or not.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
+
+
+@contextlib.contextmanager
+def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A ZIP file, its directory read.
+
+    Raises:
+        zipfile.BadZipFile: it is damaged, or its directory is larger than any release's.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        try:
+            opened = zipfile.ZipFile(_ShortReads(file))
+        except (NotImplementedError, ValueError, OverflowError, struct.error) as error:
+            # Of a later version; a name that is no text; sizes that are none.
+            raise zipfile.BadZipFile(first_line(error)) from error
+        with opened:
+            yield opened
+
+
+class _ShortReads(io.BufferedReader):
+    """A file of which nobody reads much at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _DIRECTORY_LIMIT_BYTES:
+            raise zipfile.BadZipFile(f"a directory of {size} bytes")
+        return super().read(size)
+
+
 def _unlike_zip(path: Path) -> str:
-    if not zipfile.is_zipfile(path):
+    if not ends_as_zip(path):
         return "a truncated ZIP file"
     try:
-        with zipfile.ZipFile(path) as opened:
+        with opened_zip(path) as opened:
             names = opened.namelist()
-    except (zipfile.BadZipFile, NotImplementedError):
-        return "a damaged ZIP file"
+    except zipfile.BadZipFile as error:
+        return f"a damaged ZIP file ({first_line(error)})"
     # PyTorch's own format is a ZIP file with the pickle `<name>/data.pkl`.
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return ""
-    held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    held = ", ".join(quoted(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
     return f"a ZIP archive of {held}" if names else "an empty ZIP archive"
 
 

@@ -52,7 +52,8 @@ def suites_of(name: str, cards: Mapping[str, ModelCard]) -> list[str]:
 def _nothing(pattern: str, cards: Sequence[ModelCard]) -> UnknownModelError:
     if any(character in pattern for character in "*?["):
         return UnknownModelError(
-            f"no model matches {pattern!r}; globs match the whole name or its second half, `list` shows all names"
+            f"no model matches {pattern!r}; globs match the whole name or its second half, "
+            "`python -m harness list` shows all names"
         )
     names = {name.lower(): card.name for card in cards for name in (card.name, card.variant)}
     names.update({name: name for name in (*SUITES, *{card.source for card in cards})})
@@ -60,7 +61,7 @@ def _nothing(pattern: str, cards: Sequence[ModelCard]) -> UnknownModelError:
     near += [name for name in names if pattern.lower() in name]
     found = list(dict.fromkeys(names[name] for name in near))[:5]
     hint = f"nearest: {', '.join(found)}" if found else "nothing is near it"
-    return UnknownModelError(f"unknown model {pattern!r}; {hint}; `list` shows all names")
+    return UnknownModelError(f"unknown model {pattern!r}; {hint}; `python -m harness list` shows all names")
 
 
 def select(patterns: str | Iterable[str], cards: Mapping[str, ModelCard]) -> list[ModelCard]:
@@ -77,7 +78,7 @@ def select(patterns: str | Iterable[str], cards: Mapping[str, ModelCard]) -> lis
     texts = [patterns] if isinstance(patterns, str) else list(patterns)
     wanted = [part.strip() for text in texts for part in text.split(",") if part.strip()]
     if not wanted:
-        raise UnknownModelError("no model named; `list` shows all names, `all` means every model")
+        raise UnknownModelError("no model named; `python -m harness list` shows all names, `all` means every model")
     pool = list(cards.values())
     chosen: set[str] = set()
     for pattern in wanted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.card import ModelCard
 from zoo.checkpoints.archive import CHECKPOINT_LIMITS, refuse_unsafe_zip
 from zoo.checkpoints.content import unlike_torch_checkpoint
-from zoo.errors import WeightsError, first_line, shortened
+from zoo.errors import WeightsError, first_line, quoted, shortened
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +100,8 @@ def _is_plain_tensor(value: object) -> bool:
     """Whether it is a dense tensor with its numbers in memory."""
     import torch
 
-    if not isinstance(value, torch.Tensor):
+    # A nested one has no shape, and raises where it is asked for it.
+    if not isinstance(value, torch.Tensor) or value.is_nested:
         return False
     return value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
 
@@ -109,7 +110,7 @@ def _unreadable(error: Exception) -> str:
     """PyTorch's reason, without the advice that follows it: to execute what the file holds."""
     text = str(error)
     if named := re.search(r"GLOBAL (\S+)", text):
-        return f"it holds {named[1]}, which is no data: the file is refused, and nothing in it was executed"
+        return f"it holds {quoted(named[1])}, which is no data: the file is refused, and nothing in it was executed"
     if isinstance(error, EOFError) or "EOF" in text or "PytorchStreamReader" in text:
         return f"it is damaged, or ends too early ({first_line(error).split('. ')[0]})"
     reason = re.search(r"WeightsUnpickler error:\s*(.+)", text)

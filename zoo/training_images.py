@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from zoo.card import Preprocessing
 from zoo.errors import MissingPackageError, WeightsError
 from zoo.files import file_sha256
+from zoo.preprocessing.decoding import decode
+from zoo.preprocessing.errors import UnreadableImageError
 from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
 
 RELEASED_BATCHES = 64
@@ -126,12 +128,9 @@ def _version(package: str) -> str:
 
 
 def _opened(path: Path) -> Any:
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except OSError as error:
+        return decode(path.read_bytes()).image
+    except (OSError, UnreadableImageError) as error:
         raise WeightsError(f"{path} is no readable image ({error}); take it out of the folder") from error
 
 

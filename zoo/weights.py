@@ -69,11 +69,22 @@ def apply_weights(
         native.load_file(checkpoint)
         native.checkpoint = {"sha256": file_sha256(checkpoint)}
     else:
-        native.load_file(checkpoint.path)
+        _load_released(native, checkpoint)
         native.weights = RELEASED
         native.checkpoint = {"sha256": checkpoint.sha256, "url": checkpoint.url, "tag": checkpoint.tag}
     if native.needs_recalibration and calibration_images is not None:
         _recalibrate(native, calibration_images)
+
+
+def _load_released(native: NativeModel, checkpoint: FetchedCheckpoint) -> None:
+    try:
+        native.load_file(checkpoint.path)
+    except WeightsError as error:
+        # What is in the cache is not fetched again, and a lock file may know no other.
+        raise WeightsError(
+            f"{error}. It is what {checkpoint.url} gave when it was fetched: before it is fetched anew, remove the "
+            "file, and its line from the lock file"
+        ) from error
 
 
 def _recalibrate(native: NativeModel, folder: Path) -> None:

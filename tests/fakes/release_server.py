@@ -112,6 +112,20 @@ def trickle(handler: _Handler, data: bytes) -> None:
             return
 
 
+def endless(code: int = 200, **headers: str) -> Reply:
+    """The file, and zeros after it without a length, until the client goes away or the server ends."""
+
+    def reply(handler: _Handler, data: bytes) -> None:
+        handler.answer(code, data, {k.replace("_", "-"): v for k, v in headers.items()}, length=None)
+        while not handler.server.ending.is_set():
+            try:
+                handler.wfile.write(bytes(1 << 16))
+            except OSError:
+                return
+
+    return reply
+
+
 def silence(handler: _Handler, data: bytes) -> None:
     """Nothing at all, until the server ends."""
     handler.server.ending.wait()

@@ -1,12 +1,14 @@
 """`zoo.releases.worker` where the zoo has one more source, `toy`: run as a script, with the folder of a job.
 
 The toy's own definition is `Network` below, its original code what the checkout `toy` holds. The environment names the
-repository's commit (TOY_COMMIT).
+repository's commit (TOY_COMMIT). With `--provenance CACHE MIRROR` it converts the original code with the weights that
+the mirror holds, and prints the provenance.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sys
 import types
@@ -17,7 +19,7 @@ from typing import Any
 import zoo
 from tests.fakes.releases import URL
 from zoo import adapters
-from zoo.card import ModelCard
+from zoo.card import Checkpoint, ModelCard
 from zoo.releases import pins, worker
 from zoo.releases.drivers import answering, import_original
 from zoo.torch_model import TorchModel
@@ -50,7 +52,8 @@ def toy_card() -> ModelCard:
     """A small network's; only what building and probing look at is true of it."""
     real = zoo.card("regnet/RegNetX-200MF")
     release = dataclasses.replace(real.release, source="toy", package="")
-    return dataclasses.replace(real, release=release, variant="toy", resolution=16, classes=5)
+    checkpoint = Checkpoint(url="https://releases.invalid/toy.pth", container="state_dict")
+    return dataclasses.replace(real, release=release, variant="toy", resolution=16, classes=5, checkpoint=checkpoint)
 
 
 def own_definition(card: ModelCard) -> TorchModel:
@@ -74,7 +77,19 @@ def main() -> int:
         vars(module).update(build=build, EXTRA="torch")
         sys.modules[name] = module
     adapters._BUILT_IN["toy"] = "toy_own"
+    if sys.argv[1] == "--provenance":
+        return print_provenance(card, *map(Path, sys.argv[2:]))
     return worker.main(sys.argv[1:])
+
+
+def print_provenance(card: ModelCard, cache_dir: Path, mirror: Path) -> int:
+    import converters
+    from zoo.checkpoints import FetchSettings
+
+    settings = FetchSettings(cache_dir, str(mirror), offline=True)
+    native = zoo.load(card, "released", settings=settings, implementation="release", cache_dir=cache_dir)
+    print(json.dumps(dict(converters.convert(native, exporter="torchscript", cache_dir=cache_dir).provenance)))
+    return 0
 
 
 if __name__ == "__main__":

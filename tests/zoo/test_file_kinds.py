@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import torch
 
-from zoo.file_kinds import unlike_checkpoint
+from zoo.file_kinds import opened_zip, unlike_checkpoint
 
 
 def zip_bytes(*names):
@@ -55,3 +55,26 @@ def test_other_binary_files_are_left_to_their_readers(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"\x40\x00\x00\x00\x00\x00\x00\x00{" + b" " * 63)
     assert unlike_checkpoint(path) == ""
+
+
+@pytest.mark.parametrize("value", [0x00, 0x80, 0xFF])
+def test_a_zip_file_of_which_any_byte_was_changed_is_told_or_passes(value, tmp_path):
+    path = tmp_path / "model.pth"
+    torch.save({"weight": torch.zeros(3)}, path)
+    data = path.read_bytes()
+    for position in range(data.index(b"PK\x01\x02"), len(data)):
+        path.write_bytes(data[:position] + bytes([value]) + data[position + 1 :])
+        found = unlike_checkpoint(path)
+        assert not found or "ZIP" in found
+
+
+def test_a_directory_that_would_fill_the_memory_is_not_read(tmp_path):
+    path = tmp_path / "model.pth"
+    entry = zip_bytes("a/data.pkl")
+    begin, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
+    directory = entry[begin:end] * 700_000
+    stated = entry[end : end + 12] + len(directory).to_bytes(4, "little") + entry[end + 16 :]
+    path.write_bytes(entry[:begin] + directory + stated)
+    assert unlike_checkpoint(path) == f"a damaged ZIP file (a directory of {len(directory)} bytes)"
+    with pytest.raises(zipfile.BadZipFile, match="a directory of"), opened_zip(path):
+        pass

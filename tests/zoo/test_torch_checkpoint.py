@@ -140,6 +140,14 @@ def test_a_bomb_in_a_checkpoint_is_refused_before_it_is_unpacked(tmp_path):
         read_state_dict(path, card_of())
 
 
+def test_a_pickle_that_is_more_than_names_and_shapes_is_refused(tmp_path):
+    path = tmp_path / "large.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02]" + b"]a" * (9 << 20) + b".")
+    with pytest.raises(WeightsError, match=r"a pickle of 18874372 bytes, 'archive/data\.pkl'"):
+        read_state_dict(path, card_of())
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
@@ -176,6 +184,7 @@ def test_a_truncated_checkpoint_is_said(share, new_format, tmp_path):
         torch.eye(3).to_sparse(),
         torch.zeros(2, device="meta"),
         torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+        torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
     ],
 )
 def test_only_dense_tensors_are_taken(tensor, tmp_path):

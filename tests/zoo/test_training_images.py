@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 
 import numpy as np
@@ -99,9 +100,27 @@ def test_a_folder_without_images_is_said(tmp_path):
         TrainingImages.of(tmp_path)
 
 
-def test_an_unreadable_image_is_named(tmp_path):
+def changed_png():
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "png")
+    return file.getvalue().replace(b"IDAT", b"IXAT")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff\xe0 cut",
+        changed_png(),
+        # Pillow would have Ghostscript run it.
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
+        # A picture of 10 gigapixels.
+        b"BM" + bytes(8) + b"\x36\0\0\0\x28\0\0\0" + b"\xa0\x86\1\0" * 2 + b"\1\0\x18\0" + bytes(24),
+    ],
+    ids=["cut", "damaged", "eps", "bomb"],
+)
+def test_an_unreadable_image_is_named(data, tmp_path):
     path = tmp_path / "broken.jpg"
-    path.write_bytes(b"\xff\xd8\xff\xe0 cut")
+    path.write_bytes(data)
     with pytest.raises(WeightsError, match=r"broken\.jpg is no readable image .*take it out"):
         list(TrainingImages.of(tmp_path).batches(PREPROCESSING))
 

@@ -7,7 +7,7 @@ import functools
 import sys
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
 from zoo.errors import CatalogError
@@ -17,14 +17,17 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _PARTS = {"preprocessing": Preprocessing, "published": Published, "checkpoint": Checkpoint}
 
 
 def _record(kind: type[T], facts: Mapping[str, Any], where: str) -> T:
     """A dataclass from a table; optional facts may be left out, others may not."""
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = sorted(set(facts) - set(fields))
     optional = {name for name, field in fields.items() if field.default is not dataclasses.MISSING}
     optional |= {name for name, field in fields.items() if "None" in str(field.type)}

@@ -20,14 +20,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from zoo.errors import WeightsError, first_line
-from zoo.file_kinds import unlike_checkpoint
+from zoo.checkpoints.legacy import LARGEST_PICKLES_BYTES
+from zoo.errors import WeightsError, first_line, quoted
+from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 
 _CHUNK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK"
 _TAR_MAGIC = b"ustar"
 _TAR_MAGIC_OFFSET = 257
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The others' decompressors give all that they are given at once: a kilobyte of bzip2 may be gigabytes of memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,8 @@ class ArchiveLimits:
     """Of any one entry, as it unpacks."""
     total_bytes: int = 8 << 30
     """Of all entries together, as they unpack."""
+    pickle_bytes: int = LARGEST_PICKLES_BYTES
+    """Of the pickle in a checkpoint that is a ZIP file: it holds names and shapes, each byte perhaps an object."""
     ratio: int = 100
     """Unpacked size over the archive's own. Trained weights hardly compress; a bomb's ratio begins near 1000."""
     header_bytes: int = _CHUNK_BYTES
@@ -99,16 +104,16 @@ def refuse_unsafe_zip(path: Path, limits: ArchiveLimits) -> None:
     if not _is_zip(path):
         return
     try:
-        with zipfile.ZipFile(path) as opened:
+        with opened_zip(path) as opened:
             collections.deque(_checked((_zip_entry(info) for info in opened.infolist()), path, limits), maxlen=0)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except zipfile.BadZipFile as error:
         raise WeightsError(f"{path} is a damaged ZIP file ({first_line(error)}); fetch it anew") from error
 
 
 def _is_zip(path: Path) -> bool:
     # By its beginning too: a tar archive that ends with a PyTorch checkpoint has a ZIP file's end.
     with path.open("rb") as file:
-        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC and zipfile.is_zipfile(path)
+        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC and ends_as_zip(path)
 
 
 def _is_tar(path: Path) -> bool:
@@ -119,7 +124,7 @@ def _is_tar(path: Path) -> bool:
 
 
 def _from_zip(archive: Path, member: str, folder: Path, limits: ArchiveLimits) -> Path:
-    with zipfile.ZipFile(archive) as opened:
+    with opened_zip(archive) as opened:
         infos = opened.infolist()
         checked = list(_checked((_zip_entry(info) for info in infos), archive, limits))
         chosen = infos[_only(member, checked, archive)]
@@ -128,13 +133,16 @@ def _from_zip(archive: Path, member: str, folder: Path, limits: ArchiveLimits) -
 
 
 def _zip_entry(info: zipfile.ZipInfo) -> _Entry:
-    kind = "folder" if info.is_dir() else "file"
+    # Not by `is_dir`, which asks an empty name for its last character.
+    kind = "folder" if info.filename.endswith("/") else "file"
     # Unix keeps an entry's type in the upper half; zero where another system wrote the archive.
     file_type = stat.S_IFMT(info.external_attr >> 16)
     if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
         kind = "a link" if stat.S_ISLNK(file_type) else "neither file nor folder"
     elif info.flag_bits & 1:
         kind = "encrypted"
+    elif info.compress_type not in _ZIP_METHODS:
+        kind = f"packed by method {info.compress_type}, which no release uses"
     return _Entry(info.orig_filename, info.file_size, kind)
 
 
@@ -225,12 +233,14 @@ def _checked(entries: Iterable[_Entry], archive: Path, limits: ArchiveLimits) ->
         if count > limits.entries:
             problem = f"more than {limits.entries} entries"
         elif _leads_out(entry.name):
-            problem = f"the entry {entry.name!r}, whose path leads out of the folder"
+            problem = f"the entry {quoted(entry.name)!r}, whose path leads out of the folder"
         elif entry.kind not in ("file", "folder"):
-            problem = f"the entry {entry.name!r}, which is {entry.kind}"
+            problem = f"the entry {quoted(entry.name)!r}, which is {entry.kind}"
         elif entry.size > limits.member_bytes or total > allowed:
             size = archive.stat().st_size
-            problem = f"{size} bytes that claim to unpack to {total} or more, at {entry.name!r}: a bomb"
+            problem = f"{size} bytes that claim to unpack to {total} or more, at {quoted(entry.name)!r}: a bomb"
+        elif entry.name.endswith("data.pkl") and entry.size > limits.pickle_bytes:
+            problem = f"a pickle of {entry.size} bytes, {quoted(entry.name)!r}, which is more than names and shapes"
         if problem:
             raise WeightsError(f"{archive} is refused, and nothing of it was unpacked: it has {problem}")
         yield entry
@@ -254,7 +264,8 @@ def _only(member: str, entries: list[_Entry], archive: Path) -> int:
     if found:
         raise WeightsError(f"{archive} is refused: it holds {len(found)} files named {member}")
     names = [entry.name for entry in entries if entry.kind == "file"]
-    held = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    held = ", ".join(quoted(name) for name in names[:5]) + more or "nothing"
     raise WeightsError(f"{archive} does not hold {member}, but {held}: is it another model's archive?")
 
 

@@ -41,7 +41,7 @@ def fetch_many(cards: Iterable[ModelCard], settings: FetchSettings | None = None
         try:
             location, was_cached = locate(card), cached_path(card, chosen) is not None
             # A mirror serves all files, so one silence is enough.
-            host = chosen.chosen_mirror or location.host
+            host = chosen.shown_mirror or location.host
             if reason := failed.get(location.url) or ("" if was_cached else silent.get(host, "")):
                 yield Outcome(card, published=True, problem=reason)
                 continue

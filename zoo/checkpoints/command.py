@@ -131,7 +131,7 @@ def _plan(card: ModelCard, settings: FetchSettings) -> str:
     if path := cached_path(card, settings):
         return f"{card.name}  cached  {path}"
     location = locate(card)
-    if mirror := settings.chosen_mirror:
+    if mirror := settings.shown_mirror:
         return f"{card.name}  to fetch  {location.path} of {mirror}"
     return f"{card.name}  to fetch  {location.url}"
 

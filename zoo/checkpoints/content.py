@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 from zoo.checkpoints import legacy
-from zoo.file_kinds import unlike_checkpoint
+from zoo.errors import first_line, quoted
+from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 
 _PAGE_BYTES = 1 << 16
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -36,7 +37,10 @@ def unlike_torch_checkpoint(path: Path) -> str:
     if head.startswith(_ZIP_MAGIC):
         return ""
     if head == legacy.MAGIC:
-        return "a checkpoint that was cut off" if legacy.is_cut(path) else ""
+        try:
+            return "a checkpoint that was cut off" if legacy.is_cut(path) else ""
+        except legacy.LargePicklesError:
+            return "a checkpoint whose pickles are larger than any release's"
     return _unlike_safetensors(path)
 
 
@@ -48,10 +52,13 @@ def unlike_archive(path: Path, member: str) -> str:
     """
     with path.open("rb") as file:
         head = file.read(len(_ZIP_MAGIC))
-    if head.startswith(_ZIP_BEGIN) and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    if head.startswith(_ZIP_BEGIN) and ends_as_zip(path):
+        try:
+            with opened_zip(path) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile as error:
+            return f"a damaged ZIP archive ({first_line(error)})"
+        held = ", ".join(quoted(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
         return "" if member in names else f"a ZIP archive of {held or 'nothing'}, without {member}"
     found = unlike_checkpoint(path)
     return f"{found}{_what_it_says(path)}" if found and "archive" not in found else ""
@@ -73,9 +80,10 @@ def _unlike_safetensors(path: Path) -> str:
     try:
         tensors = {name: facts for name, facts in json.loads(header).items() if name != "__metadata__"}
         data_bytes = max((facts["data_offsets"][1] for facts in tensors.values()), default=0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-        return "a safetensors file that was cut off or damaged"
-    return "" if size == 8 + header_bytes + data_bytes else "a safetensors file that was cut off or damaged"
+        is_whole = size == 8 + header_bytes + data_bytes
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        is_whole = False
+    return "" if is_whole else "a safetensors file that was cut off or damaged"
 
 
 def _what_it_says(path: Path) -> str:
@@ -92,17 +100,12 @@ def _what_it_says(path: Path) -> str:
 
 def _message(text: str) -> str:
     if found := _TITLE.search(text) or _XML_MESSAGE.search(text):
-        return _one_line(found[1])
+        return quoted(found[1])
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     for key in ("message", "error", "detail"):
         if isinstance(document, dict) and isinstance(said := document.get(key), str):
-            return _one_line(said)
-    return _one_line(text)
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return f"{line[:150]}..." if len(line) > 150 else line
+            return quoted(said)
+    return quoted(text)

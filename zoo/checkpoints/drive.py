@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.checkpoints.content import is_quota_page
-from zoo.checkpoints.errors import FetchError, UnreachableError, innermost
+from zoo.checkpoints.errors import FetchError, TooLargeError, UnreachableError, innermost, untrusted
 from zoo.checkpoints.location import Location
 from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.progress import size_text
 from zoo.checkpoints.settings import FetchSettings, Patience
 from zoo.checkpoints.storage import explained
 from zoo.errors import first_line
@@ -26,6 +27,7 @@ def download(location: Location, part: PartialFile, settings: FetchSettings) -> 
 
     Raises:
         UnreachableError: Google Drive does not answer.
+        TooLargeError: the file is larger than `settings.limit_bytes`; nothing is kept.
         FetchError: it does not give the file, as where too many have downloaded it; or it cannot be written.
     """
     part.discard()
@@ -49,6 +51,9 @@ def _run(location: Location, file: Path, name: str, settings: FetchSettings) -> 
     with _watch(patience) as watch:
 
         def progress(done_bytes: int, total_bytes: int | None) -> None:
+            # gdown ends where this raises.
+            if (size_bytes := max(done_bytes, total_bytes or 0)) > settings.limit_bytes:
+                raise TooLargeError(location.url, f"has {size_text(size_bytes)} or more", settings.limit_bytes)
             if not watch.fed:
                 settings.listener.started(name, done_bytes, total_bytes)
             watch.feed(done_bytes)
@@ -98,6 +103,8 @@ def _failure(location: Location, error: Exception, by_hand: str) -> FetchError:
 
     # gdown wraps the last of its failed attempts.
     inner = error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
+    if isinstance(inner, requests.exceptions.SSLError):
+        return untrusted(location.url, innermost(inner), "REQUESTS_CA_BUNDLE")
     if isinstance(inner, requests.ConnectionError) and not isinstance(inner, requests.exceptions.ChunkedEncodingError):
         return UnreachableError(
             f"{location.url} cannot be reached ({innermost(inner)}): check the network and its proxy, or {by_hand}"

@@ -80,7 +80,7 @@ class _Fetch:
     def run(self) -> FetchedCheckpoint:
         """Fetches what is missing, and verifies all of it."""
         settings, target = self.settings, self._target
-        lock = LockFile(settings.lock_path, settings.folder, settings.listener)
+        lock = LockFile(settings.lock_path, settings.lock_guard, settings.listener)
         pinned = lock.read()
         if not target.is_file():
             with alone(target, settings.listener):
@@ -125,7 +125,7 @@ class _Fetch:
     def _recognise(self, path: Path, aside: Path) -> None:
         """Refuses a download that is no checkpoint, or no archive out of which one can be unpacked into `aside`."""
         if found := self._unlike(path, self._url):
-            origin = self.settings.chosen_mirror or "the server"
+            origin = self.settings.shown_mirror or "the server"
             raise FetchError(
                 f"{self._url}: what {origin} sent for {self._target} is {found}. It was not kept: look at the URL in a "
                 "browser, or give a --mirror that holds the file"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import email.utils
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError, innermost
+from zoo.checkpoints.errors import FetchError, NoConnectionError, TooLargeError, TransientError, innermost, untrusted
 from zoo.checkpoints.partial import PartialFile
+from zoo.checkpoints.progress import size_text
 from zoo.checkpoints.retry import persist
-from zoo.checkpoints.settings import FetchListener, Patience
+from zoo.checkpoints.settings import FetchSettings, Patience, without_password
 from zoo.checkpoints.storage import explained
 
 if TYPE_CHECKING:
@@ -23,45 +25,69 @@ _GONE = (404, 410)
 _REFUSED = (401, 403)
 
 
-def download(url: str, part: PartialFile, patience: Patience, listener: FetchListener) -> None:
+def download(url: str, part: PartialFile, settings: FetchSettings) -> None:
     """Downloads a URL; afterwards `part.path` is the whole file, as far as the server says what that is.
 
+    A name and a password in the URL are sent to its host, and are in no message and no file.
     A part of the same version of the file is continued, by `Range` and `If-Range`.
 
     Raises:
         UnreachableError: nobody answers.
+        TooLargeError: the file is larger than `settings.limit_bytes`, or than the server states; nothing is kept.
         FetchError: the server has no such file, or fails again and again; or the file cannot be written.
     """
     import requests
 
+    patience, listener = settings.patience, settings.listener
+    name, password = requests.utils.get_auth_from_url(url)
+    url = without_password(url)
     with requests.Session() as session:
+        if name:
+            session.auth = (name, password)
         session.headers.update({"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"})
         try:
-            persist(
-                lambda: _attempt(session, url, part, patience, listener), lambda: part.size, url, patience, listener
-            )
+            persist(lambda: _attempt(session, url, part, settings), lambda: part.size, url, patience, listener)
         finally:
             listener.finished()
 
 
-def _attempt(
-    session: requests.Session, url: str, part: PartialFile, patience: Patience, listener: FetchListener
-) -> None:
+def _attempt(session: requests.Session, url: str, part: PartialFile, settings: FetchSettings) -> None:
     wanted = part.headers(url)
     if wanted and part.size == part.total_bytes:
         return
-    with _answer(session, url, wanted, patience) as response:
+    with _answer(session, url, wanted, settings.patience) as response:
         _check_status(response, url, part)
-        # Around the file's closing too, which writes what is still buffered.
-        with explained(part.path), part.open(url, response.status_code, response.headers) as file:
-            done_bytes = file.tell()
-            listener.started(part.target.name, done_bytes, part.total_bytes)
-            for chunk in _chunks(response, patience):
-                file.write(chunk)
-                done_bytes += len(chunk)
-                listener.advanced(done_bytes)
+        try:
+            _receive(response, url, part, settings)
+        except TooLargeError:
+            # It is no beginning of anything.
+            part.discard()
+            raise
     if not part.complete():
         raise TransientError(f"the connection ended after {part.size} of {part.total_bytes} bytes")
+
+
+def _receive(response: requests.Response, url: str, part: PartialFile, settings: FetchSettings) -> None:
+    """Writes the body of an answer to the file.
+
+    Raises:
+        TooLargeError: it is more than a release's file has, or than the server said.
+        TransientError: see `_chunks` and `PartialFile.open`.
+    """
+    listener, limit_bytes = settings.listener, settings.limit_bytes
+    # Around the file's closing too, which writes what is still buffered.
+    with explained(part.path), part.open(url, response.status_code, response.headers) as file:
+        done_bytes, total_bytes = file.tell(), part.total_bytes
+        if total_bytes is not None and total_bytes > limit_bytes:
+            raise TooLargeError(url, f"has {size_text(total_bytes)}, as the server states", limit_bytes)
+        most_bytes = limit_bytes if total_bytes is None else total_bytes
+        listener.started(part.target.name, done_bytes, total_bytes)
+        for chunk in _chunks(response, settings.patience):
+            done_bytes += len(chunk)
+            if done_bytes > most_bytes:
+                raise TooLargeError(url, f"goes on after {size_text(most_bytes)}", limit_bytes)
+            file.write(chunk)
+            listener.advanced(done_bytes)
 
 
 def _answer(session: requests.Session, url: str, headers: dict[str, str], patience: Patience) -> requests.Response:
@@ -73,22 +99,26 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], patien
     except requests.TooManyRedirects as error:
         raise FetchError(f"{url} leads from one redirect to the next without end: give a --mirror") from error
     except requests.exceptions.SSLError as error:
-        raise FetchError(
-            f"{url} cannot be trusted ({innermost(error)}): check the clock, the proxy, and the certificates that "
-            "REQUESTS_CA_BUNDLE names"
-        ) from error
+        raise untrusted(url, innermost(error), "REQUESTS_CA_BUNDLE") from error
     except requests.ReadTimeout as error:
         raise TransientError(f"no answer within {patience.silence_s:g} s") from error
     except requests.ConnectionError as error:
         broken = bool(error.args) and isinstance(error.args[0], ProtocolError)
         kind = TransientError if broken else NoConnectionError
         raise kind(innermost(error)) from error
-    except requests.RequestException as error:
+    except (requests.RequestException, OSError, ValueError) as error:
+        # The latter of a redirect to what is no URL.
         raise FetchError(f"{url} cannot be asked for ({innermost(error)}): check the URL") from error
 
 
 def _check_status(response: requests.Response, url: str, part: PartialFile) -> None:
-    """Raises what an answer without a file means."""
+    """Raises what an answer without a file means, or one that could have been changed on the way."""
+    hops = [*response.history, response]
+    if any(one.url.startswith("https:") and not other.url.startswith("https:") for one, other in pairwise(hops)):
+        raise FetchError(
+            f"{url} leads to {without_password(response.url)} by a connection that is not encrypted, on which anybody "
+            "could change the file: give a --mirror"
+        )
     status = response.status_code
     said = f"the server answers {status} {response.reason}".strip()
     if status in (200, 206):
@@ -111,7 +141,7 @@ def _check_status(response: requests.Response, url: str, part: PartialFile) -> N
 
 def _asked_wait_s(text: str) -> float:
     """Seconds of a `Retry-After` header, which holds a number of them or a date; 0 for neither."""
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())

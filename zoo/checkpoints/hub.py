@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import ssl
 
-from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError
+from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError, untrusted
 from zoo.checkpoints.location import HUB_FILE, Location
 from zoo.checkpoints.retry import persist
 from zoo.checkpoints.settings import FetchSettings
@@ -53,7 +54,18 @@ def _ask(location: Location, settings: FetchSettings) -> HubFile:
         ) from error
     except Exception as error:
         # Whatever HTTP library the Hub's is built on: with httpx, requests or httpx2, it is that one's error.
+        if _is_of_tls(error):
+            raise untrusted(location.url, first_line(error), "SSL_CERT_FILE") from error
         raise NoConnectionError(first_line(error)) from error
     etag = found.etag or ""
     url = hf_hub_url(location.identifier, HUB_FILE, revision=found.commit_hash)
     return HubFile(url, etag if _SHA256.fullmatch(etag) else "")
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    """Whether an error comes from one of TLS, however it was wrapped."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -8,13 +8,16 @@ Source: `_legacy_save` in torch/serialization.py; the opcodes are those of the s
 
 from __future__ import annotations
 
-import os
+import io
 import pickletools
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The first pickle: the number 0x1950a86a20f9469cfc6c."""
+
+LARGEST_PICKLES_BYTES = 16 << 20
+"""Of all pickles of a file, which hold names and shapes: a training's have some hundred KB."""
 
 _COUNT_BYTES = 8
 _ELEMENT_BYTES = {
@@ -36,31 +39,64 @@ _MEMORISE = ("BINPUT", "LONG_BINPUT")
 _RECALL = ("BINGET", "LONG_BINGET")
 
 
+class LargePicklesError(Exception):
+    """A file whose pickles are larger than any release's: reading on would take hours and all memory."""
+
+
 def is_cut(path: Path) -> bool:
     """Whether the file ends before its last storage does; False too where its pickles are not understood.
 
     Raises:
+        LargePicklesError: its pickles have more than `LARGEST_PICKLES_BYTES`.
         OSError: it cannot be read.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
+        pickles = _Pickles(file)
         try:
             for _ in range(3):
-                _skip(file)
-            kinds = _storage_kinds(file)
-            keys = _strings(file)
+                _skip(pickles)
+            kinds = _storage_kinds(pickles)
+            keys = _strings(pickles)
         except ValueError:
             # pickletools: a pickle ends before its STOP, or is none.
             return True
-        return _end_of_storages(file, [kinds.get(key, "") for key in keys]) > size
+        return _end_of_storages(pickles, [kinds.get(key, "") for key in keys], size) > size
 
 
-def _skip(file: BinaryIO) -> None:
+class _Pickles(io.BufferedReader):
+    """A file of which pickletools may read so much, and no more."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__(file)
+        self._left_bytes = LARGEST_PICKLES_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most `size` bytes."""
+        return self._counted(super().read(self._allowed(size)))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The bytes up to the next line end."""
+        return self._counted(super().readline(self._allowed(size)))
+
+    def _allowed(self, size: int | None) -> int:
+        # One byte more than is left, so that the end of the file is told from the limit.
+        most_bytes = self._left_bytes + 1
+        return most_bytes if size is None or size < 0 else min(size, most_bytes)
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left_bytes -= len(data)
+        if self._left_bytes < 0:
+            raise LargePicklesError
+        return data
+
+
+def _skip(file: _Pickles) -> None:
     for _ in pickletools.genops(file):
         pass
 
 
-def _storage_kinds(file: BinaryIO) -> dict[str, str]:
+def _storage_kinds(file: _Pickles) -> dict[str, str]:
     """The class of each storage by its key, from the persistent ids of the next pickle.
 
     A persistent id is the tuple ('storage', class, key, device, elements, view).
@@ -86,17 +122,19 @@ def _storage_kinds(file: BinaryIO) -> dict[str, str]:
     return kinds
 
 
-def _strings(file: BinaryIO) -> list[str]:
+def _strings(file: _Pickles) -> list[str]:
     return [str(argument) for opcode, argument, _ in pickletools.genops(file) if opcode.name in _STRINGS]
 
 
-def _end_of_storages(file: BinaryIO, kinds: list[str]) -> int:
-    """Where the last storage ends; 0 where the size of one is not known."""
+def _end_of_storages(file: _Pickles, kinds: list[str], size: int) -> int:
+    """Where the last storage ends, or one that lies beyond the file's size; 0 where the size of one is not known."""
+    end = file.tell()
     for kind in kinds:
         if kind not in _ELEMENT_BYTES:
             return 0
+        file.seek(end)
         count = file.read(_COUNT_BYTES)
-        if len(count) < _COUNT_BYTES:
-            return file.seek(0, os.SEEK_END) + 1
-        file.seek(int.from_bytes(count, "little") * _ELEMENT_BYTES[kind], os.SEEK_CUR)
-    return file.tell()
+        end += _COUNT_BYTES + int.from_bytes(count, "little") * _ELEMENT_BYTES[kind]
+        if len(count) < _COUNT_BYTES or end > size:
+            return max(end, size + 1)
+    return end

@@ -39,11 +39,11 @@ class LockFile:
 
         Args:
             path: the lock file.
-            guard: a folder where a process that writes the file keeps others from writing it at the same time.
+            guard: what a process that writes the file holds, so that no other writes it at the same time.
             listener: is told where another process is waited for.
         """
         self.path = path
-        self._guard = guard / "lock-file"
+        self._guard = guard
         self._listener = listener
 
     def read(self) -> dict[str, str]:
@@ -61,7 +61,7 @@ class LockFile:
                 raise self._damaged(str(error)) from error
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise self._damaged(str(error)) from error
         if document.get("version") != 1:
             raise self._damaged(f"version {document.get('version')!r} instead of 1")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from zoo.checkpoints.errors import FetchError
+from zoo.checkpoints.errors import FetchError, TooLargeError
 from zoo.checkpoints.partial import PartialFile
-from zoo.checkpoints.settings import FetchListener
+from zoo.checkpoints.progress import size_text
+from zoo.checkpoints.settings import FetchSettings, without_password
 from zoo.checkpoints.storage import explained
 
 _CHUNK_BYTES = 1 << 22
@@ -22,9 +23,13 @@ def mirror_folder(mirror: str) -> Path | None:
     try:
         parts = urlsplit(mirror)
     except ValueError as error:
-        raise FetchError(f"the mirror {mirror!r} is no URL ({error}): give a folder or a URL") from error
+        raise FetchError(
+            f"the mirror {without_password(mirror)!r} is no URL ({error}): give a folder or a URL"
+        ) from error
     if parts.scheme in ("http", "https"):
         return None
+    if "://" in mirror and parts.scheme != "file":
+        raise FetchError(f"the mirror {mirror} is no URL of http or https: give one, or a folder")
     return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()
 
 
@@ -33,7 +38,7 @@ def mirror_url(mirror: str, path: PurePosixPath) -> str:
     return f"{mirror.rstrip('/')}/{quote(str(path))}"
 
 
-def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, listener: FetchListener) -> None:
+def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, settings: FetchSettings) -> None:
     """Copies a file out of a mirror's folder; afterwards `part.path` is the whole file.
 
     Args:
@@ -41,9 +46,10 @@ def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, listene
         path: of the file in it.
         url: of the file at its release, for messages.
         part: what is written.
-        listener: is told of the progress.
+        settings: largest file that is taken, and who is told of the progress.
 
     Raises:
+        TooLargeError: the file is larger.
         FetchError: the mirror does not hold the file, or it cannot be copied.
     """
     source = folder / path
@@ -55,12 +61,16 @@ def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, listene
             "`python -m zoo fetch` does in its cache's folder `checkpoints`"
         )
     part.discard()
+    listener, limit_bytes = settings.listener, settings.limit_bytes
     with explained(part.path):
+        total_bytes = source.stat().st_size
+        if total_bytes > limit_bytes:
+            raise TooLargeError(str(source), f"has {size_text(total_bytes)}", limit_bytes)
         part.path.parent.mkdir(parents=True, exist_ok=True)
         done_bytes = 0
         try:
             with source.open("rb") as opened, part.path.open("wb") as file:
-                listener.started(part.target.name, 0, source.stat().st_size)
+                listener.started(part.target.name, 0, total_bytes)
                 while chunk := opened.read(_CHUNK_BYTES):
                     done_bytes += file.write(chunk)
                     listener.advanced(done_bytes)

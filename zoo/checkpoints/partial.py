@@ -12,7 +12,9 @@ from typing import BinaryIO
 from zoo.checkpoints.errors import TransientError
 from zoo.checkpoints.storage import explained, replace_text
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+# No more digits than a file's size has.
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +81,7 @@ class PartialFile:
             with explained(self.path):
                 return self.path.open("ab")
         length = headers.get("Content-Length", "")
-        total_bytes = int(length) if length.isdigit() and "Transfer-Encoding" not in headers else None
+        total_bytes = int(length) if _LENGTH.fullmatch(length) and "Transfer-Encoding" not in headers else None
         version = Version(url, headers.get("ETag", ""), headers.get("Last-Modified", ""), total_bytes)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,9 +102,10 @@ class PartialFile:
 
     def _version(self) -> Version | None:
         try:
-            return Version(**json.loads(self._note.read_text(encoding="utf-8")))
+            version = Version(**json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        return version if isinstance(version.total_bytes, int | None) else None
 
     def _check_rest(self, headers: Mapping[str, str]) -> None:
         """Refuses an answer that does not continue what is there: some servers ignore `If-Range`."""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
+import re
+import tempfile
 from pathlib import Path
 
 from zoo.files import default_cache_dir
 
 MIRROR_VARIABLE = "BASELINE_ZOO_MIRROR"
 """Environment variable that names a mirror where no setting does."""
+
+LARGEST_FILE_BYTES = 4 << 30
+"""No release's file is nearly as large: RegNetY-32GF, the largest network, has 1.2 GB with its optimiser's momenta."""
+
+
+def without_password(url: str) -> str:
+    """A URL without the name and the password before its host: messages end in logs and tables."""
+    return re.sub(r"^(https?://)[^/]*@", r"\1", url, flags=re.IGNORECASE)
 
 
 class FetchListener:
@@ -65,6 +76,8 @@ class FetchSettings:
     """Use what the cache or a mirror's folder holds, and no network."""
     listener: FetchListener = dataclasses.field(default_factory=FetchListener, compare=False)
     patience: Patience = Patience()
+    limit_bytes: int = LARGEST_FILE_BYTES
+    """A larger file is refused, and so is one that goes on beyond that."""
 
     @property
     def folder(self) -> Path:
@@ -77,9 +90,33 @@ class FetchSettings:
         return self.mirror or os.environ.get(MIRROR_VARIABLE, "").strip()
 
     @property
+    def shown_mirror(self) -> str:
+        """The mirror as messages have it."""
+        return without_password(self.chosen_mirror)
+
+    @property
     def lock_path(self) -> Path:
         """The lock file."""
-        return self.lock or self.folder / "lock.toml"
+        return self.lock or self._own_lock
+
+    @property
+    def lock_guard(self) -> Path:
+        """What a process holds while it writes the lock file (`zoo.checkpoints.storage.alone`).
+
+        For a file outside the cache, which several caches may share and a team keeps beside its code, it is in the
+        folder for temporary files, one for each such file and user.
+        """
+        place = self.lock_path.resolve()
+        if place == self._own_lock.resolve():
+            return self.folder / "lock-file"
+        user = getattr(os, "getuid", lambda: 0)()
+        # Names that are no text are allowed on some systems.
+        key = hashlib.sha256(f"{user} {place}".encode(errors="surrogateescape")).hexdigest()
+        return Path(tempfile.gettempdir(), f"baseline-zoo-{key[:16]}")
+
+    @property
+    def _own_lock(self) -> Path:
+        return self.folder / "lock.toml"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,10 @@ def _explanation(error: OSError, path: Path) -> str:
             "stopped, or give another --cache-dir"
         )
     if error.errno in _NOT_ALLOWED:
-        return f"not allowed to use {path} ({said}): change its permissions, or give another --cache-dir or --lock"
+        return (
+            f"not allowed to use {path} ({said}): change its permissions, or give another --lock or --cache-dir; the "
+            "folder `checkpoints` of a cache that may only be read serves as --mirror"
+        )
     return f"cannot use {path} ({said}): check the path and the disk it is on, or give another --cache-dir or --lock"
 
 

@@ -125,7 +125,7 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, stop: threading.Eve
         if stop.is_set():
             return Outcome("failed", "ended with the command")
         if time.monotonic() > end:
-            return Outcome("timeout", f"not done within {limits.timeout_s:.0f} s (--timeout)")
+            return Outcome("timeout", f"not done within {limits.timeout_s:g} s (--timeout)")
         if limits.memory_mib and _resident_mib(process.pid) > limits.memory_mib:
             return Outcome("out_of_memory", f"it took more than {limits.memory_mib} MiB")
 

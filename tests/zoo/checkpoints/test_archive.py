@@ -130,6 +130,25 @@ def test_an_encrypted_archive_is_said(tmp_path, folder):
     refused(path, folder, "which is encrypted")
 
 
+@pytest.mark.parametrize(("method", "number"), [(zipfile.ZIP_BZIP2, 12), (zipfile.ZIP_LZMA, 14)])
+def test_a_method_that_unpacks_all_at_once_refuses_the_whole_archive(method, number, tmp_path, folder):
+    archive = zip_of(tmp_path / "a.zip", [(MEMBER, CONTENT)], method)
+    refused(archive, folder, f"packed by method {number}")
+
+
+@pytest.mark.parametrize("value", [0x00, 0x80, 0xFF])
+def test_an_archive_of_which_any_byte_was_changed_is_refused_or_gives_the_member(value, tmp_path, folder):
+    archive = zip_of(tmp_path / "a.zip", [("é.txt", b"hello"), (MEMBER, CONTENT)], zipfile.ZIP_DEFLATED)
+    data = archive.read_bytes()
+    for position in range(data.index(b"PK\x01\x02"), len(data)):
+        archive.write_bytes(data[:position] + bytes([value]) + data[position + 1 :])
+        try:
+            extract_member(archive, MEMBER, folder)
+        except WeightsError:
+            continue
+        assert (folder / "top1.pt").read_bytes() == CONTENT
+
+
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, folder):
     zeros = bytes(200 << 20)
     bomb = zip_of(tmp_path / "bomb.zip", [("folder/readme.txt", b""), (MEMBER, zeros)], zipfile.ZIP_DEFLATED)

@@ -177,6 +177,7 @@ def test_a_checkpoint_of_another_variant_is_refused_and_named(server, settings):
     assert str(settings.folder) in message
     assert "does not fit regnet/RegNetX-200MF: " in message
     assert "it is a checkpoint of regnet/RegNetX-400MF: fetch it anew" in message
+    assert f"{card.checkpoint.url} gave when it was fetched: before it is fetched anew, remove the file" in message
 
 
 @pytest.mark.slow

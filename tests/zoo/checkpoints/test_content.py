@@ -39,7 +39,17 @@ def test_safetensors(file):
     assert "cut off or damaged" in unlike_torch_checkpoint(file(data + b"more"))
 
 
-@pytest.mark.parametrize("header", [b"{not json", b"{}   ", b'{"a": 1}', b'{"a": {"data_offsets": []}}'])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{not json",
+        b"{}   ",
+        b'{"a": 1}',
+        b'{"a": {"data_offsets": []}}',
+        b'{"a": {"data_offsets": [0, "9"]}}',
+        b'{"a": ' + b"[" * 100_000,
+    ],
+)
 def test_what_looks_like_safetensors(file, header):
     found = unlike_torch_checkpoint(file(struct.pack("<Q", len(header)) + header + b"\x00" * 8))
     assert found == "a safetensors file that was cut off or damaged"
@@ -53,6 +63,7 @@ def test_what_looks_like_safetensors(file, header):
         (json.dumps({"error": "x" * 500}).encode(), f"a JSON document that says '{'x' * 150}...'"),
         (b'{"status": 3}', "a JSON document that says '{\"status\": 3}'"),
         (b"[1, 2", "a JSON document"),
+        (b"[" * 50_000, "a JSON document"),
         (gzip.compress(b"x", mtime=0), "a gzip archive"),
         (b"\x80\x02}q\x00.", "no file of PyTorch or safetensors"),
         (zip_bytes({"a.txt": b"x"}), "a ZIP archive of a.txt"),
@@ -67,6 +78,14 @@ def test_archives(file):
     assert unlike_archive(file(gzip.compress(b"may be a tar archive", mtime=0)), "a.pth") == ""
     assert unlike_archive(file(zip_bytes({})), "a.pth") == "a ZIP archive of nothing, without a.pth"
     assert "too many have downloaded" in unlike_archive(file(QUOTA_PAGE), "a.pth")
+
+
+@pytest.mark.parametrize("value", [0x00, 0x80, 0xFF])
+def test_an_archive_of_which_any_byte_was_changed_is_told_or_passes(file, value):
+    data = zip_bytes({"é/a.pth": b"x"})
+    for position in range(data.index(b"PK\x01\x02"), len(data)):
+        found = unlike_archive(file(data[:position] + bytes([value]) + data[position + 1 :]), "é/a.pth")
+        assert not found or "ZIP" in found
 
 
 @pytest.mark.parametrize("text", ["Quota exceeded", "Too many users have viewed or downloaded this file recently."])

@@ -139,9 +139,26 @@ def test_a_trickle(card, settings, drive):
     refused(card, dataclasses.replace(settings, patience=brief), "came by drops")
 
 
+@pytest.mark.parametrize("reply", [replies.endless(**{k.replace("-", "_"): v for k, v in ATTACHMENT.items()}), None])
+def test_a_file_that_is_too_large(card, settings, drive, reply):
+    if reply:
+        drive.script(CONFIRMED, reply)
+    with pytest.raises(FetchError, match=r"has \S+ (bytes|MiB) or more, and no released.*--mirror") as caught:
+        fetch(card, dataclasses.replace(settings, limit_bytes=len(DATA) - 1))
+    assert URL in str(caught.value)
+    assert files_under(settings.folder) == []
+
+
 def test_no_network(card, settings, monkeypatch):
     monkeypatch.setattr(HTTPAdapter, "send", led_to("http://no-such-host.invalid"))
     assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
+
+
+def test_a_server_that_cannot_be_trusted(card, settings, drive, monkeypatch):
+    # Speaks no TLS, where TLS is asked for.
+    monkeypatch.setattr(HTTPAdapter, "send", led_to(drive.address.replace("http://", "https://")))
+    with pytest.raises(FetchError, match=r"cannot be trusted.*certificates that REQUESTS_CA_BUNDLE names"):
+        fetch(card, settings)
 
 
 def test_a_full_disk(card, settings, monkeypatch):

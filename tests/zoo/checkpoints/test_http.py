@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import socket
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from tests.fakes import release_server as replies
 from tests.fakes.checkpoints import checkpoint_bytes, files_under
@@ -165,6 +167,19 @@ def test_a_part_whose_version_nobody_knows_is_not_continued(released, settings, 
     assert "Range" not in server.asked(PATH)[-1]
 
 
+@pytest.mark.parametrize(
+    "note", [b"", b"[" * 9, b"{}", b'{"url": "URL", "etag": "a", "last_modified": "", "total_bytes": "9"}']
+)
+def test_a_part_with_a_damaged_note_is_not_continued(released, settings, server, note):
+    server.script(PATH, replies.cut_rest(0.1))
+    refused(released, settings, "tried 3 times")
+    (path,) = settings.folder.rglob("*.part.json")
+    path.write_bytes(note.replace(b"URL", released.checkpoint.url.encode()))
+    server.script(PATH, replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+    assert "Range" not in server.asked(PATH)[-1]
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_length_that_is_too_small(server, card_of, settings, legacy):
     server.files[PATH] = checkpoint_bytes(legacy=legacy)
@@ -187,6 +202,30 @@ def test_chunks(released, settings, server):
 def test_a_trickle_is_no_download(released, settings, server):
     server.script(PATH, replies.trickle)
     refused(released, settings, r"only \d+ bytes came within")
+
+
+def test_a_file_without_end_is_given_up_at_the_limit(released, settings, server, notes):
+    server.script(PATH, replies.endless())
+    limit = 1 << 20
+    refused(released, dataclasses.replace(settings, limit_bytes=limit), r"goes on after 1\.0 MiB.*Nothing of it")
+    assert limit - (1 << 18) < notes.done_bytes <= limit
+    assert len(server.requests) == 1
+    assert files_under(settings.folder) == []
+
+
+def test_a_file_that_is_stated_to_be_too_large_is_not_begun(released, settings, server, notes):
+    server.script(PATH, replies.announced(lambda _: 5 << 30))
+    refused(released, settings, r"has 5120\.0 MiB, as the server states, and no released checkpoint comes near 4 GiB")
+    assert notes.starts == []
+    assert files_under(settings.folder) == []
+
+
+def test_a_rest_that_goes_on_beyond_the_stated_end(released, settings, server):
+    half = len(DATA) // 2
+    content_range = f"bytes {half}-{len(DATA) - 1}/{len(DATA)}"
+    server.script(PATH, replies.cut(0.5), replies.endless(206, Content_Range=content_range))
+    refused(released, settings, f"goes on after {len(DATA)} bytes")
+    assert files_under(settings.folder) == []
 
 
 def test_silence_instead_of_an_answer(released, settings, server):
@@ -216,6 +255,56 @@ def test_redirects_are_followed(released, settings, server):
 def test_redirects_without_end(released, settings, server):
     server.script(PATH, replies.redirect(PATH))
     refused(released, settings, "redirect.*without end")
+
+
+@pytest.mark.parametrize(
+    "place", ["file:///etc/passwd", "ftp://127.0.0.1/model.pth", "http://[::1", "http://a..b/", "\xff"]
+)
+def test_redirects_to_what_is_no_page_of_the_web(released, settings, server, place):
+    server.script(PATH, replies.redirect(place))
+    refused(released, settings, "cannot be asked for.*check the URL")
+    assert len(server.requests) == 1
+
+
+def test_a_redirect_to_an_open_connection_is_not_followed_to_its_file(card_of, settings, server, monkeypatch):
+    def rerouted(self, request, *arguments, **options):
+        asked = request.url
+        request.url = asked.replace("https://release.invalid", server.address)
+        response = send(self, request, *arguments, **options)
+        response.url = asked
+        return response
+
+    send = HTTPAdapter.send
+    monkeypatch.setattr(HTTPAdapter, "send", rerouted)
+    server.files["/elsewhere"] = DATA
+    card = card_of(f"https://release.invalid{PATH}")
+    server.script(PATH, replies.redirect(server.url("/elsewhere")))
+    refused(card, settings, f"leads to {server.url('/elsewhere')} by a connection that is not encrypted.*--mirror")
+    assert files_under(settings.folder) == []
+    server.script(PATH, replies.redirect("https://release.invalid/elsewhere"))
+    assert fetch(card, settings).path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-5", "50, 50"])
+def test_lengths_that_are_no_sizes(released, settings, server, length):
+    server.script(PATH, replies.with_headers({"Content-Length": length}, replies.without_length()))
+    with contextlib.suppress(FetchError):
+        assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_a_rest_of_absurd_position(released, settings, server):
+    far = f"bytes {'4' * 5000}-{'5' * 5000}/{'6' * 5000}"
+    server.script(PATH, replies.cut(0.5), replies.status(206, Content_Range=far), replies.well)
+    assert fetch(released, settings).path.read_bytes() == DATA
+
+
+def test_what_a_server_says_does_not_command_the_terminal(released, settings, server):
+    def reply(handler, data):
+        handler.send_response(404, "\x1b[31mgone\x07")
+        handler.end_headers()
+
+    server.script(PATH, reply)
+    assert "404 \\x1b[31mgone\\x07: the release moved" in str(refused(released, settings, "404"))
 
 
 @pytest.mark.parametrize(
@@ -267,6 +356,21 @@ def test_no_such_host(card_of, settings):
     assert isinstance(refused(card, settings, "cannot be reached"), UnreachableError)
 
 
+def test_a_proxy_that_is_not_there(card_of, settings, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@127.0.0.1:9")
+    monkeypatch.delenv("http_proxy", raising=False)
+    error = refused(card_of("http://release.invalid/model.pth"), settings, r"Unable to connect to proxy \(HTTP")
+    assert isinstance(error, UnreachableError)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_that_are_not_there(released, settings, server, monkeypatch, variable):
+    monkeypatch.setenv(variable, "/nowhere/ca.pem")
+    refused(released, settings, f"{variable} names the certificates /nowhere/ca.pem, which are not there")
+    assert server.requests == []
+
+
 def test_a_server_that_cannot_be_trusted(server, card_of, settings):
     # Speaks no TLS, where TLS is asked for.
     card = card_of(server.url(PATH).replace("http://", "https://"))
@@ -278,7 +382,7 @@ def test_the_servers_wait_is_kept_within_limits(released, settings, server):
     assert fetch(released, settings).path.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("wait", ["Wed, 21 Oct 2099 07:28:00 GMT", "soon"])
+@pytest.mark.parametrize("wait", ["Wed, 21 Oct 2099 07:28:00 GMT", "soon", "\xb2", "Mon, 01 Jan 0001 00:00:00 -0000"])
 def test_a_wait_until_a_date_or_nonsense(released, settings, server, wait):
     server.script(PATH, replies.status(503, Retry_After=wait), replies.well)
     assert fetch(released, settings).path.read_bytes() == DATA

@@ -105,6 +105,16 @@ def test_no_network(card, settings, monkeypatch):
     assert isinstance(refused(card, settings, "cannot be reached.*tried 2 times"), UnreachableError)
 
 
+def test_a_hub_that_cannot_be_trusted(card, settings, hub, monkeypatch):
+    # Speaks no TLS, where TLS is asked for.
+    address = hub.address.replace("http://", "https://")
+    template = address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    with pytest.raises(FetchError, match=r"cannot be trusted.*certificates that SSL_CERT_FILE names"):
+        fetch(card, settings)
+
+
 def test_its_own_offline_mode(card, settings, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     huggingface_hub.close_session()

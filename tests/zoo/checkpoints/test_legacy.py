@@ -8,7 +8,7 @@ import io
 import pytest
 import torch
 
-from zoo.checkpoints.legacy import MAGIC, is_cut
+from zoo.checkpoints.legacy import LARGEST_PICKLES_BYTES, MAGIC, LargePicklesError, is_cut
 
 DTYPES = [
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128),
@@ -68,3 +68,20 @@ def test_every_cut_is_seen(tmp_path, training):
 def test_a_storage_of_an_unknown_class_is_let_pass(tmp_path):
     data = written({"a": torch.ones(33)}).replace(b"FloatStorage", b"NovelStorage")
     assert not is_cut_after(tmp_path / "a.pth", data, len(data) - 1)
+
+
+def test_a_storage_of_absurd_size_is_a_cut_file(tmp_path):
+    data = written({"a": torch.ones(33)})
+    assert is_cut_after(tmp_path / "a.pth", data.replace((33).to_bytes(8, "little"), b"\xff" * 8), len(data))
+
+
+def test_pickles_without_end_are_not_read(tmp_path):
+    # A protocol, a text that is kept, and then that text again and again.
+    path = tmp_path / "a.pth"
+    path.write_bytes(
+        MAGIC + b"\x80\x02" + b"X\x04\x00\x00\x00name" + b"X\xff\xff\xff\x7f" + bytes(LARGEST_PICKLES_BYTES)
+    )
+    with pytest.raises(LargePicklesError):
+        is_cut(path)
+    path.write_bytes(MAGIC + b"\x80\x02" + b"X\xff\xff\xff\x7f" + b"x" * 100)
+    assert is_cut(path)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.fakes.checkpoints import Notes
-from zoo.checkpoints import FetchError
+from zoo.checkpoints import FetchError, FetchSettings
 from zoo.checkpoints.lockfile import LockFile
 
 A, B = "a" * 64, "b" * 64
@@ -14,7 +14,7 @@ A, B = "a" * 64, "b" * 64
 
 @pytest.fixture
 def lock(tmp_path):
-    return LockFile(tmp_path / "team" / "checkpoints.lock.toml", tmp_path / "cache", Notes())
+    return LockFile(tmp_path / "team" / "checkpoints.lock.toml", tmp_path / "guard", Notes())
 
 
 def test_there_is_none_yet(lock):
@@ -66,6 +66,7 @@ def test_others_may_read_it(lock):
         '<<<<<<< HEAD\n"https://a" = 1',
         "",
         "version = 2",
+        "version = " + "[" * 50_000,
         "version = 1\nsha256 = 3",
         'version = 1\n[sha256]\n"https://a" = "abc"',
         'version = 1\n[sha256]\n"https://a" = 5',
@@ -91,3 +92,18 @@ def test_a_folder_in_its_place(lock):
     lock.path.mkdir(parents=True)
     with pytest.raises(FetchError, match=r"cannot use .*--lock"):
         lock.read()
+
+
+def test_caches_that_share_a_lock_file_write_it_one_at_a_time(tmp_path):
+    lock = tmp_path / "team.toml"
+    one = FetchSettings(tmp_path / "a", lock=lock)
+    other = FetchSettings(tmp_path / "b", lock=tmp_path / "b" / ".." / "team.toml")
+    assert one.lock_guard == other.lock_guard
+    assert one.lock_guard.parent != tmp_path
+    assert one.lock_guard != FetchSettings(tmp_path / "a", lock=tmp_path / "another.toml").lock_guard
+
+
+def test_the_caches_own_lock_file_is_guarded_in_the_cache_however_it_is_named(tmp_path):
+    own = FetchSettings(tmp_path)
+    assert own.lock_guard == tmp_path / "checkpoints" / "lock-file"
+    assert FetchSettings(tmp_path, lock=own.lock_path).lock_guard == own.lock_guard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import shutil
@@ -90,9 +91,35 @@ def test_a_file_that_the_folder_lacks(card, settings, tmp_path):
     assert files_under(settings.folder) == []
 
 
+def test_a_file_that_is_too_large(card, settings, folder):
+    with pytest.raises(FetchError, match=r"no released checkpoint comes near") as caught:
+        fetch(card, dataclasses.replace(settings, mirror=str(folder), limit_bytes=len(DATA) - 1))
+    assert str(folder / PLACE) in str(caught.value)
+    assert files_under(settings.folder) == []
+
+
 def test_a_folder_that_is_not_there(card, settings, tmp_path):
     with pytest.raises(FetchError, match=r"no folder.*`checkpoints`"):
         fetch(card, dataclasses.replace(settings, mirror=str(tmp_path / "mirror")))
+
+
+def test_a_password_in_the_url_is_sent_and_not_shown(card, settings, server, notes):
+    path = "/weights/" + PLACE.replace(" ", "%20")
+    server.files[path] = DATA
+    with_password = server.url("/weights").replace("http://", "http://user:se%40cret@")
+    asked = dataclasses.replace(settings, mirror=with_password)
+    server.script(path, replies.status(503), replies.instead(b"<html>"), replies.cut(0.5), replies.status(404))
+    for _ in range(2):
+        with pytest.raises(FetchError) as caught:
+            fetch(card, asked)
+        assert server.address in str(caught.value)
+        for text in (str(caught.value), *notes.notes, *(p.read_text() for p in settings.folder.rglob("*.json"))):
+            assert "cret" not in text
+    assert list(settings.folder.rglob("*.json"))
+    credentials = base64.b64encode(b"user:se@cret").decode()
+    assert all(headers["Authorization"] == f"Basic {credentials}" for headers in server.asked(path))
+    server.script(path, replies.well)
+    assert fetch(card, asked).path.read_bytes() == DATA
 
 
 def test_a_file_that_the_url_lacks(card, settings, server):
@@ -126,7 +153,7 @@ def test_a_mirror_is_held_against_the_lock_file(card, settings, folder, tmp_path
         fetch(card, dataclasses.replace(settings, mirror=str(folder), lock=lock))
 
 
-@pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a"])
+@pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a", "s3://bucket/a"])
 def test_what_is_no_mirror(card, settings, mirror):
     with pytest.raises(FetchError, match="URL"):
         fetch(card, dataclasses.replace(settings, mirror=mirror))

@@ -9,12 +9,15 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 import converters
 import zoo
 from converters.pool import PoolSettings, convert_many
 from converters.request import ConversionRequest
 from zoo import releases
+from zoo.checkpoints import FetchSettings, fetch
+from zoo.checkpoints.location import locate
 from zoo.releases.commands import OPERATORS_BY
 from zoo.releases.verification import VerificationSettings, hold_all
 
@@ -69,3 +72,22 @@ def test_original_code_is_converted_itself(cache_dir, tmp_path):
     own = converters.convert("gpunet/GPUNet-P0", cache_dir=tmp_path)
     assert own.provenance["implementation"] == "own"
     assert own.provenance["weights"] == made["weights"]
+
+
+@pytest.mark.parametrize("name", ["fbnet/FBNetV2_F1", "regnet/RegNetX-200MF"])
+def test_released_weights_go_into_the_original_code(name, cache_dir, tmp_path):
+    built = zoo.load(name)
+    releases.fetch([built.card.source], cache_dir)
+    (tmp_path / "releases").symlink_to(cache_dir / "releases")
+    file = tmp_path / "mirror" / locate(built.card).path
+    file.parent.mkdir(parents=True)
+    changed = {k: v * 1.01 if v.is_floating_point() else v for k, v in built.module.state_dict().items()}
+    torch.save({built.card.checkpoint.container.split("|")[0]: changed}, file)
+    built.module.load_state_dict(changed)
+    released = fetch(built.card, FetchSettings(tmp_path, str(tmp_path / "mirror")))
+    request = ConversionRequest(name, released=released, implementation="release")
+    (conversion,) = convert_many([request], tmp_path, PoolSettings(workers=1))
+    assert conversion.status == "ok", conversion.reason
+    made = conversion.artifact.provenance
+    assert (made["implementation"], made["weights"]["kind"]) == ("release", "released")
+    assert made["weights"]["sha256"] == built.weights_sha256()

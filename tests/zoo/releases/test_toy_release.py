@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import subprocess
 import sys
 
 import pytest
+import torch
 
 from tests.fakes.releases import commit
-from tests.fakes.toy_worker import NETWORK, toy_card
+from tests.fakes.toy_worker import NETWORK, own_definition, toy_card
 from zoo.releases.checkout import check_out
 from zoo.releases.comparison import compare
 from zoo.releases.process import Limits, run
@@ -98,3 +102,30 @@ def test_a_release_that_does_not_run_is_told_why(release, deed, status, reason):
     _, original = release(f"{deed}\n")
     assert original.status == status
     assert reason in original.reason
+
+
+def test_released_weights_are_those_of_the_original_code_and_recorded_so(upstream, tmp_path, monkeypatch):
+    pin = upstream.pin("toy", commit=commit(upstream.folder, {"toy/network.py": RELEASED}))
+    check_out(pin, tmp_path / "cache")
+    monkeypatch.setenv("TOY_COMMIT", pin.commit)
+    trained = own_definition(toy_card())
+    file = tmp_path / "mirror" / "releases.invalid" / "toy.pth"
+    file.parent.mkdir(parents=True)
+    torch.save({"state_dict": trained.module.state_dict()}, file)
+
+    asked = [*COMMAND, "--provenance", str(tmp_path / "cache"), str(tmp_path / "mirror")]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["implementation"] == "release"
+    assert made["original_code"]["toy"] == pin.commit
+    assert made["weights"]["kind"] == "released"
+    assert made["weights"]["sha256"] == trained.weights_sha256()
+    assert made["weights"]["checkpoint"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert made["weights"]["checkpoint"]["url"] == toy_card().checkpoint.url
+
+    torch.save({"state_dict": {"conv.weight": torch.zeros(3)}}, file)
+    (tmp_path / "cache" / "checkpoints").rename(tmp_path / "aside")
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "does not fit toy/toy: missing" in done.stderr.splitlines()[-1]
