@@ -10,6 +10,7 @@ from harness.bundle_writer import BundleWriter
 from harness.progress import Progress
 from harness.request import RunRequest
 from harness.series import SeriesFacts
+from harness.wording import counted
 
 
 def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[str], None]) -> dict[str, Path]:
@@ -35,7 +36,7 @@ def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[s
             how = "copied" if copied else "was there" if path else facts.status
             progress.step(f"{facts.model}: {how}", problem=path is None)
     size_mib = sum(file.size_bytes for file in writer.bundle.files()) / 2**20
-    say(f"{len(writer.bundle.models)} models, {size_mib:.0f} MiB in {writer.bundle.directory}")
+    say(f"{counted(len(writer.bundle.models), 'model')}, {size_mib:.0f} MiB in {writer.bundle.directory}")
     return paths
 
 

@@ -23,6 +23,7 @@ from harness.history.command import history
 from harness.protocols import with_protocol
 from harness.request import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RELEASED, RunRequest
 from harness.trial import TimingSettings
+from harness.wording import counted
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
@@ -53,7 +54,7 @@ def list_models(arguments: argparse.Namespace) -> int:
         top1 = card.published.top1_percent
         figures = f"{card.resolution:6}  {card.parameters / 1e6:8.2f}  {card.macs / 1e9:8.3f}"
         print(f"{card.name:{width}}  {figures}  {'-' if top1 is None else f'{top1:.1f}'}")
-    say(f"{len(cards)} models of {len({card.source for card in cards})} sources")
+    say(f"{counted(len(cards), 'model')} of {counted(len({card.source for card in cards}), 'source')}")
     return EXIT_SUCCESS
 
 
@@ -276,7 +277,8 @@ def run(arguments: argparse.Namespace) -> int:
     if outcome.stopped_by_budget:
         say("the budget is spent; the same command goes on with further trials (--budget, --rounds)")
     say(
-        f"{outcome.rows_ok} rows ok" + (f", {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else "")
+        f"{counted(outcome.rows_ok, 'row')} ok"
+        + (f", {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else "")
     )
     if outcome.accuracy:
         say(outcome.accuracy.text())

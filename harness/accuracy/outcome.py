@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
+from harness.wording import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,5 +22,5 @@ class AccuracyOutcome:
 
     def text(self) -> str:
         """In words."""
-        told = f"{self.measured} rows with a measured accuracy"
+        told = f"{counted(self.measured, 'row')} with a measured accuracy"
         return f"{told}, {self.not_measured} without: see accuracy_measured_reason" if self.not_measured else told

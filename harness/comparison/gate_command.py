@@ -32,6 +32,7 @@ from harness.progress import Progress
 from harness.statistics import median
 from harness.storage import explained
 from harness.trial import TimingSettings
+from harness.wording import counted
 
 _DESCRIPTION = """\
 Compares two versions where it matters: fresh processes hold both sides at once and measure them in alternating
@@ -302,14 +303,14 @@ class PairProgress:
         return "\n".join(lines)
 
 
-def _told_by_series(counted: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> dict[str, list[str]]:
+def _told_by_series(counted_pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> dict[str, list[str]]:
     """Of each series what the pairs of each stage tell."""
     told: dict[str, list[str]] = {}
-    for stage, by_series in counted.items():
+    for stage, by_series in counted_pairs.items():
         for name, results in by_series.items():
             logs = [one.log_ratio for one in results if one.log_ratio is not None]
             failed = next((f"{one.status}: {one.reason}" for one in results if one.status != "ok"), "")
-            pairs = "1 pair" if len(logs) == 1 else f"{len(logs)} pairs"
+            pairs = counted(len(logs), "pair")
             change = f"{stage} {100 * math.expm1(median(logs)):+.1f} % ({pairs})" if logs else ""
             told.setdefault(name, []).extend(part for part in (change, failed) if part)
     return told

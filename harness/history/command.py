@@ -11,6 +11,7 @@ from harness.comparison.command import append_to_step_summary, writable, write
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
 from harness.option_types import count, percent, rate
+from harness.wording import counted
 
 if TYPE_CHECKING:
     _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -150,7 +151,7 @@ def _add(arguments: argparse.Namespace) -> None:
         "unchanged": f"run {record.run_id} was there already; nothing changed",
         "older": f"run {record.run_id} was there in a later state, with more trials; nothing changed",
     }[told]
-    print(f"{arguments.run}: {what}. {arguments.store}: {runs_count} runs.")
+    print(f"{arguments.run}: {what}. {arguments.store}: {counted(runs_count, 'run')}.")
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from harness.history.store import HistoryStore, StoredRun
 from harness.history.timeline import Era, Point, Timeline
 from harness.rows import one_line
 from harness.schema import COLUMN_NAMES
+from harness.wording import counted
 
 _HEADER = ("date", "label", "latency ms", "ratio", "95 % interval", "trials", "runtime", "remark")
 _RUNS_HEADER = ("date", "label", "environment", "device", "series ok", "run")
@@ -55,7 +56,7 @@ def markdown(found: Sequence[Timeline], rules: ChangeRules) -> str:
 
     def folded(lines: Sequence[Sequence[str]]) -> str:
         told = table(lines[0], [[cell(text) for text in line] for line in lines[1:]])
-        return f"<details><summary>{len(lines) - 1} runs</summary>\n\n{told}\n</details>\n"
+        return f"<details><summary>{counted(len(lines) - 1, 'run')}</summary>\n\n{told}\n</details>\n"
 
     return _rendered(found, rules, lambda title: f"### {cell(title)}\n", folded)
 
@@ -78,7 +79,7 @@ def _rendered(
 
 def _changes_text(era: Era) -> str:
     if len(era.ok) < 2 * LEAST_RUNS:
-        return f"- {len(era.ok)} runs: changes are looked for from {2 * LEAST_RUNS} on\n"
+        return f"- {counted(len(era.ok), 'run')}: changes are looked for from {2 * LEAST_RUNS} on\n"
     told = [f"- {era.figure} changed at {change_text(era, change)}\n" for change in era.changes]
     return "".join(told) or f"- no change of the {era.figure}\n"
 

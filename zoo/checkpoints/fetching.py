@@ -38,7 +38,7 @@ def fetch(card: ModelCard, settings: FetchSettings | None = None) -> FetchedChec
     except ModuleNotFoundError as error:
         raise FetchError(
             f"{location.url} cannot be fetched without {error.name}, which is not installed here: "
-            "pip install '.[weights]'"
+            "pip install 'baseline-zoo[weights]'"
         ) from error
 
 

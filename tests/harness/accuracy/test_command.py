@@ -85,7 +85,7 @@ def test_a_run_with_images_measures_both(make_images, write_classifier, places, 
     assert main(command) == 0
     row = rows().loc["onnx/net"]
     assert (row.status, row.accuracy_images_count) == ("ok", 42)
-    assert "1 rows ok\n1 rows with a measured accuracy\n" in capsys.readouterr().err
+    assert "1 row ok\n1 row with a measured accuracy\n" in capsys.readouterr().err
     assert main(command) == 0
     assert "[accuracy" not in capsys.readouterr().err
 

@@ -42,7 +42,7 @@ def test_adding_tells_what_became_of_the_run(history: History, make_run, make_ro
     for told in ("added as run", "was there already; nothing changed"):
         assert history("add", run) == 0
         assert told in (line := capsys.readouterr().out)
-        assert line.rstrip().endswith(": 1 runs.")
+        assert line.rstrip().endswith(": 1 run.")
 
 
 def test_a_model_is_shown_with_its_change(filled: History, capsys) -> None:
@@ -60,7 +60,7 @@ def test_a_model_is_shown_with_its_change(filled: History, capsys) -> None:
 def test_too_few_runs_are_told(history: History, make_run, make_row, capsys) -> None:
     history("add", str(make_run(1, make_row("ofa/a", [1.0, 1.01]))))
     assert history("ofa/a") == 0
-    assert "- 1 runs: changes are looked for from 8 on" in capsys.readouterr().out
+    assert "- 1 run: changes are looked for from 8 on" in capsys.readouterr().out
 
 
 def test_a_failed_run_has_a_line(filled: History, capsys) -> None:

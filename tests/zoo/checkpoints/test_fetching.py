@@ -211,5 +211,5 @@ def test_a_cache_that_cannot_be_made(url, card_of, settings, tmp_path):
 
 def test_a_package_that_is_not_installed(url, card_of, settings, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "requests", None)
-    with pytest.raises(FetchError, match=r"requests, which is not installed.*\.\[weights\]"):
+    with pytest.raises(FetchError, match=r"requests, which is not installed.*baseline-zoo\[weights\]"):
         fetch(card_of(url), settings)
