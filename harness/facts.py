@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.artifact_digest import artifact_sha256, artifact_size_bytes
 from harness.backends.base import ArtifactError
-from harness.backends.tensorrt.onnx_graph import read_graph
+from harness.onnx_graph import OnnxGraph, read_graph
 from harness.series import SeriesFacts
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     return {
         "resolution": made["resolution"],
         # The card of one's own network cannot know; the graph does.
-        "classes": made["classes"] or _classes(conversion.artifact.path),
+        "classes": made["classes"] or _classes(read_graph(conversion.artifact.path)),
         "parameters": made["parameters"],
         "macs": made["macs"],
         **_weights_facts(conversion.request, made["weights"]),
@@ -96,7 +96,10 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """What a file's graph says of its input; empty where it cannot be read or is not fixed."""
+    """What a file's graph says of its input and classes; of the input nothing where its shape is not fixed.
+
+    Empty where the file cannot be read.
+    """
     try:
         graph = read_graph(path)
     except ArtifactError:
@@ -104,12 +107,12 @@ def _onnx_description(path: Path) -> dict[str, Any]:
         return {}
     shape = graph.input_shape
     known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
-    return {"opset": graph.opset or None, **known}
+    return {"opset": graph.opset or None, "classes": _classes(graph), **known}
 
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
     """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
-    described = {"batch": batch, "classes": _classes(path), **_onnx_description(path)}
+    described = {"batch": batch, **_onnx_description(path)}
     return SeriesFacts(
         model=f"onnx/{path.stem}",
         source="onnx",
@@ -124,18 +127,10 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
     )
 
 
-def _classes(path: Path) -> int | None:
-    """The classes of a graph whose output is [N, classes]; None where it has another, or without onnx.
+def _classes(graph: OnnxGraph) -> int | None:
+    """The classes of a graph whose output is [N, classes]; None where it has another.
 
     Networks are ranked by accuracy among those with as many classes, so one without them never is.
     """
-    try:
-        import onnx
-    except ImportError:
-        return None
-    try:
-        dims = onnx.load(path, load_external_data=False).graph.output[0].type.tensor_type.shape.dim
-    except Exception:
-        # As above: the runtime says what is wrong with the file.
-        return None
-    return dims[1].dim_value or None if len(dims) == 2 else None
+    shape = graph.output_shape
+    return shape[1] or None if len(shape) == 2 else None

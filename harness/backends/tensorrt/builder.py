@@ -14,10 +14,10 @@ from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
 from harness.backends.tensorrt.logs import LogTail, make_logger, open_log
-from harness.backends.tensorrt.onnx_graph import OnnxGraph, read_graph
 from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import HarnessError
 from harness.gpu.driver import CudaOutOfMemoryError
+from harness.onnx_graph import OnnxGraph, read_graph
 from harness.storage import explained
 
 _NAMES_SHOWN = 8

@@ -18,7 +18,7 @@ from harness.gpu.settings import GpuSettings
 from harness.trial import TimingSettings, TrialJob
 from harness.worker import measure_job
 from tests.fakes.tensorrt import TensorRtScript
-from tests.harness.backends.tensorrt.conftest import small_model
+from tests.harness.conftest import small_model
 
 IMAGES = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from harness.backends.base import ArtifactError
-from harness.backends.tensorrt.onnx_graph import OnnxGraph, read_graph
+from harness.onnx_graph import OnnxGraph, read_graph
 
 
 def by_onnx(path: Path) -> tuple[int, int, list[tuple[str, str, str]]]:
@@ -41,15 +41,28 @@ def test_other_domains_do_not_pass_for_the_standard_one(write_model: Any) -> Non
 @pytest.mark.parametrize(
     ("shape", "read"), [([4, 3, 16, 16], (4, 3, 16, 16)), (["batch", 3, None, 16], (0, 3, 0, 16)), ([], ()), (None, ())]
 )
-def test_the_first_input_has_its_shape(shape: list[Any] | None, read: tuple[int, ...], tmp_path: Path) -> None:
-    inputs = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size)
-        for name, size in (("images", shape), ("other", [7]))
-    ]
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["images"], ["y"])], "g", inputs, [])
+def test_the_first_input_and_output_have_their_shapes(
+    shape: list[Any] | None, read: tuple[int, ...], tmp_path: Path
+) -> None:
+    def values(*shapes: tuple[str, list[Any] | None]) -> list[onnx.ValueInfoProto]:
+        return [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size) for name, size in shapes]
+
+    nodes = [onnx.helper.make_node("Relu", [name], [f"{name}_out"]) for name in ("images", "other")]
     path = tmp_path / "net.onnx"
-    onnx.save(onnx.helper.make_model(graph), path)
-    assert read_graph(path).input_shape == read
+    for own, others in ((shape, [7]), ([7], shape)):
+        inputs = values(("images", own), ("other", [5]))
+        outputs = values(("images_out", others), ("other_out", [5]))
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", inputs, outputs)), path)
+        graph = read_graph(path)
+        assert (graph.input_shape, graph.output_shape) == ((read, (7,)) if own is shape else ((7,), read))
+
+
+def test_a_graph_without_inputs_and_outputs_has_no_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    nodes = [onnx.helper.make_node("Relu", ["x"], ["y"])]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [])), path)
+    graph = read_graph(path)
+    assert (graph.input_shape, graph.output_shape) == ((), ())
 
 
 def test_operators_are_gathered(write_model: Any) -> None:

@@ -1,4 +1,4 @@
-"""The little of an ONNX file that decides whether a TensorRT can read it, and its input, without the onnx package.
+"""The little of an ONNX file that decides whether a TensorRT can read it, its input and output, without onnx.
 
 A thin machine measures artifacts with a runtime and numpy alone, so the file is read as what it is, a
 protocol buffer (field numbers from onnx.proto3). Weights are skipped over, not read.
@@ -16,7 +16,7 @@ from harness.protobuf import fields_of, mapped
 # Field numbers in ModelProto, OperatorSetIdProto, GraphProto and NodeProto.
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS = 1, 7, 8
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
-_GRAPH_NODE, _GRAPH_INPUT = 1, 11
+_GRAPH_NODE, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 11, 12
 _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 3, 4, 7
 # The way from a ValueInfoProto to its dimensions, and of those the size: TypeProto, its tensor, TensorShapeProto.
 _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIMENSION = 2, 1, 2, 1
@@ -44,6 +44,8 @@ class OnnxGraph:
     nodes: tuple[OnnxNode, ...]
     input_shape: tuple[int, ...] = ()
     """Of the first input; 0 where a size is not fixed, empty where there is no shape."""
+    output_shape: tuple[int, ...] = ()
+    """The same of the first output."""
 
     def operators(self) -> dict[str, list[OnnxNode]]:
         """The nodes of each operator, in the order of their first appearance."""
@@ -68,7 +70,7 @@ def read_graph(path: Path) -> OnnxGraph:
 
 def _parse_model(data: memoryview) -> OnnxGraph:
     ir_version, opset, nodes = 0, 0, None
-    input_shape: tuple[int, ...] = ()
+    shapes: dict[int, tuple[int, ...]] = {}
     for number, value in fields_of(data):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
             ir_version = value
@@ -78,11 +80,12 @@ def _parse_model(data: memoryview) -> OnnxGraph:
                 opset = int(imported.get(_OPSET_VERSION, 0))
         elif number == _MODEL_GRAPH and isinstance(value, memoryview):
             nodes = tuple(_node(part) for field, part in fields_of(value) if field == _GRAPH_NODE)
-            first = next((part for field, part in fields_of(value) if field == _GRAPH_INPUT), None)
-            input_shape = () if first is None else _shape(first)
+            for field, part in fields_of(value):
+                if field in (_GRAPH_INPUT, _GRAPH_OUTPUT) and field not in shapes:
+                    shapes[field] = _shape(part)
     if nodes is None or not ir_version:
         raise ValueError("no graph or no version")
-    return OnnxGraph(ir_version, opset, nodes, input_shape)
+    return OnnxGraph(ir_version, opset, nodes, shapes.get(_GRAPH_INPUT, ()), shapes.get(_GRAPH_OUTPUT, ()))
 
 
 def _node(part: int | memoryview) -> OnnxNode:
@@ -93,10 +96,10 @@ def _node(part: int | memoryview) -> OnnxNode:
 
 
 def _shape(part: int | memoryview) -> tuple[int, ...]:
-    """The dimensions of an input."""
+    """The dimensions of an input or output."""
     for number in (_VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE):
         if isinstance(part, int):
-            raise ValueError("a number where an input's type belongs")
+            raise ValueError("a number where a type belongs")
         inner = dict(fields_of(part)).get(number)
         if inner is None:
             return ()
