@@ -171,7 +171,7 @@ def test_without_torch_the_extra_is_named(source, monkeypatch):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
     card = zoo.cards(source)[0]
-    with pytest.raises(MissingPackageError, match=r"needs pytorch, .* pip install 'baseline-zoo\[torch\]'"):
+    with pytest.raises(MissingPackageError, match=r"need pytorch, .* pip install 'baseline-zoo\[torch\]'"):
         zoo.load(card)
 
 

@@ -66,6 +66,6 @@ def build(card: ModelCard) -> NativeModel:
         # A source without a package is this project's own definition, which needs the framework alone.
         needed = card.release.package or card.release.framework
         raise MissingPackageError(
-            f"{card.name} needs {needed}, which does not import here ({error}); "
+            f"the networks of {card.source} need {needed}, which does not import here ({error}); "
             f"install it with: pip install 'baseline-zoo[{chosen.EXTRA}]'"
         ) from error
