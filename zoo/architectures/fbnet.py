@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn import functional
 
 from zoo.architectures.fbnet_blocks import Block
 from zoo.architectures.widths import round_width
@@ -43,7 +43,7 @@ def hard_sigmoid(x: Tensor) -> Tensor:
     Written out, and with a product for the division, because the release does: `nn.Hardsigmoid` would
     be exported as one operator, and a runtime would time another graph than the release's.
     """
-    return F.relu6(x + 3.0) * (1.0 / 6.0)
+    return functional.relu6(x + 3.0) * (1.0 / 6.0)
 
 
 class HardSigmoid(nn.Module):
