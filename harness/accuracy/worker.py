@@ -28,7 +28,7 @@ from harness.accuracy.subjects import Subject
 from harness.accuracy.top_classes import GUESSES, NONE, top_classes
 from harness.backends.base import ArtifactError, Session
 from harness.partner import answer_lines
-from harness.worker import check_finite, die_first, end_with_parent, failure, sha256_file
+from harness.worker import check_artifact, check_finite, die_first, end_with_parent, failure
 
 
 class Evaluator:
@@ -135,12 +135,7 @@ class Evaluator:
         return top
 
     def _open(self, subject: Subject, images: NDArray[np.float32]) -> Session:
-        found = sha256_file(Path(subject.artifact))
-        if found != subject.artifact_sha256:
-            raise ArtifactError(
-                f"{subject.artifact} has SHA-256 {found[:16]}, not {subject.artifact_sha256[:16]} as planned: it "
-                "changed since, or is truncated. Convert the model again."
-            )
+        check_artifact(Path(subject.artifact), subject.artifact_sha256)
         session = backends.get(subject.backend).prepare(
             subject.artifact,
             precision=subject.precision,

@@ -9,8 +9,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.artifact_digest import artifact_sha256, artifact_size_bytes, external_locations
+from harness.backends.base import ArtifactError
 from harness.digests import file_sha256
 from harness.facts import facts_of_file
+from harness.worker import check_artifact
 
 
 def external(name: str, location: str) -> TensorProto:
@@ -88,3 +90,27 @@ def test_the_locations_are_those_that_onnx_itself_writes(tmp_path: Path) -> None
     model = onnx.load(path)
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     assert list(external_locations(path)) == ["weights.bin"]
+
+
+def test_the_planned_artifact_is_told_from_one_that_changed(tmp_path: Path) -> None:
+    path, weights = write(tmp_path / "net.onnx", external("w", "weights")), tmp_path / "weights"
+    weights.write_bytes(bytes(16))
+    planned = artifact_sha256(path)
+    check_artifact(path, planned)
+    weights.write_bytes(bytes(15) + b"1")
+    with pytest.raises(ArtifactError, match=rf"not {planned[:16]} as planned: it changed since"):
+        check_artifact(path, planned)
+
+
+def test_a_file_with_its_weights_inside_is_checked_by_its_bytes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "net.onnx", numpy_helper.from_array(np.ones(4, np.float32), "w"))
+    planned = artifact_sha256(path)
+    monkeypatch.setattr("harness.worker.artifact_sha256", lambda _: pytest.fail("the graph was gone through"))
+    check_artifact(path, planned)
+
+
+def test_an_artifact_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"gone\.onnx cannot be read"):
+        check_artifact(tmp_path / "gone.onnx", "0" * 64)

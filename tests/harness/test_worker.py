@@ -93,7 +93,8 @@ def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path,
 @pytest.mark.parametrize(
     ("change", "status", "reason"),
     [
-        ({"artifact": "gone.onnx"}, "failed", "gone.onnx cannot be read"),
+        ({"artifact": "gone.onnx", "artifact_sha256": "0" * 64}, "failed", "gone.onnx cannot be read"),
+        ({"artifact": "gone.onnx"}, "failed", "There is no file gone.onnx"),
         ({"batch": 8}, "failed", "batch 8 was asked"),
         ({"precision": "fp8"}, "unsupported", "no precision fp8"),
         ({"backend": "abacus"}, "failed", "no backend 'abacus'"),

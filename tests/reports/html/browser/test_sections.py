@@ -1,0 +1,87 @@
+"""The sections below the table, and what a small run says instead of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
+
+from tests.reports.html.browser.driving import column_texts, open_run
+
+pytestmark = pytest.mark.browser
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"status": "failed", "reason": "no memory", "latency_kind": ""}, "no memory"),
+        ({"status": "failed", "latency_kind": ""}, "No row has a latency, so there is no picture."),
+        ({"model": "a/x", "status": "failed", "latency_kind": ""}, "No artifact was made in these runs"),
+        ({"model": "a/x", "latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0}, "1 network: onnx"),
+        ({"latency_median_ms": 5.0}, "No row has an accuracy, so there is no frontier."),
+        ({"latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0}, "1 network: onnxruntime 1.30.0"),
+        (
+            {"latency_median_ms": 5.0, "accuracy_measured_top1_percent": 75.0},
+            "None of the networks that were measured with images has a published accuracy.",
+        ),
+    ],
+)
+def test_a_run_of_one_row(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path, row: dict[str, Any], says: str
+) -> None:
+    open_run(page, make_run("small", [{"model": "onnx/mine", **row}]), tmp_path / "small.html")
+    assert page.find_element(By.ID, "filter-count").text == "1 of 1 row shown"
+    assert len(column_texts(page, "model")) == 1
+    assert says in page.find_element(By.ID, "main").text
+
+
+def test_a_reason_with_markup_is_shown_as_text(page: webdriver.Chrome) -> None:
+    assert page.title == "Latency against accuracy: a processor, a GPU"
+    (reason, other) = column_texts(page, "reason", "failures")
+    assert reason.startswith("out of memory </script><script>document.title='owned'</script><b>8 GiB</b>")
+    assert other == "no such layer"
+
+
+def test_rank_changes_follow_the_pair_that_is_chosen(page: webdriver.Chrome) -> None:
+    section = page.find_element(By.ID, "rank-comparison")
+    before = section.text
+    assert "τ\n0." in before
+    Select(page.find_element(By.ID, "rank-pair")).select_by_index(1)
+    assert "B: a GPU, tensorrt fp16, batch 1" in section.text
+    assert section.text != before
+
+
+def test_measured_accuracy_stands_beside_the_published_one(page: webdriver.Chrome) -> None:
+    assert len(column_texts(page, "difference", "accuracy")) == 7
+    assert set(column_texts(page, "difference", "accuracy")) == {"\N{MINUS SIGN}0.10"}
+    assert set(column_texts(page, "published figure", "accuracy")) == {"inside"}
+
+
+def test_accuracy_without_latency_and_why_there_is_none(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    skipped = {"status": "skipped", "reason": "not measured yet", "latency_kind": "", "measured_at": None}
+    figures = {
+        "accuracy_measured_top1_percent": 75.0, "accuracy_measured_top1_low_percent": 74.0,
+        "accuracy_measured_top1_high_percent": 76.0, "accuracy_measured_top5_percent": 92.5,
+        "accuracy_images_count": 1000, "accuracy_unreadable_count": 1, "accuracy_published_top1_percent": 77.5,
+    }  # fmt: skip
+    rows = [
+        {"model": "a/x", **skipped, **figures},
+        {"model": "onnx/mine", **skipped, **figures, "accuracy_published_top1_percent": None},
+        *({"model": f"a/{name}", **skipped, "accuracy_measured_reason": "knows <nothing>"} for name in "yz"),
+    ]
+    open_run(page, make_run("small", rows), tmp_path / "small.html")
+    assert column_texts(page, "published figure", "accuracy") == ["outside", ""]
+    assert column_texts(page, "difference", "accuracy") == ["\N{MINUS SIGN}2.50", ""]
+    assert column_texts(page, "top-5", "accuracy") == ["92.50", "92.50"]
+    assert column_texts(page, "unreadable", "accuracy") == ["1", "1"]
+    assert column_texts(page, "reason", "accuracy-reasons") == ["knows <nothing>"]
+    assert column_texts(page, "models", "accuracy-reasons") == ["a/y, a/z"]
