@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules, gate, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
 from harness.comparison.pair_journal import PairJournal, series_facts
+from harness.comparison.pair_progress import PairProgress, series_name
 from harness.comparison.render import Line, Report, rule_text
 from harness.comparison.sides import pairings, read_side, unpaired
 from harness.comparison.sign_flip import EXACT_PAIRS, least_p_value
@@ -28,11 +28,8 @@ from harness.environment import collect, default_threads
 from harness.gpu.exclusive import refuse_shared
 from harness.gpu.options import add_gpu_options, gpu_settings
 from harness.option_types import count, duration_s, milliseconds
-from harness.progress import Progress
-from harness.statistics import median
 from harness.storage import explained
 from harness.trial import TimingSettings
-from harness.wording import counted
 
 _DESCRIPTION = """\
 Compares two versions where it matters: fresh processes hold both sides at once and measure them in alternating
@@ -244,78 +241,6 @@ def measurer(
     return measure
 
 
-class PairProgress:
-    """Shows a person every pair that is measured, and what those of a gate tell so far."""
-
-    def __init__(self, journal: PairJournal) -> None:
-        self._journal = journal
-        self._bar: Progress | None = None
-        self._asked: dict[str, int] = {}
-        self._counted: dict[str, dict[str, list[PairResult]]] = {}
-
-    def begin(self, stage: str, pairs: int) -> None:
-        """See `harness.comparison.gate.Listener`."""
-        self.end()
-        if stage in self._asked:
-            # Another gate, of several.
-            self._asked, self._counted = {}, {}
-        self._asked[stage], self._counted[stage] = pairs, {}
-        self._bar = Progress(stage, pairs) if pairs else None
-
-    def pair(self, pairing: Pairing, result: PairResult) -> None:
-        """See `harness.comparison.gate.Listener`."""
-        newest = list(self._counted)[-1]
-        self._counted[newest].setdefault(_name(pairing), []).append(result)
-        if self._bar is None:
-            return
-        if self._journal.replayed:
-            self._bar.shorten(1)
-        elif result.log_ratio is None:
-            self._bar.step(f"{pairing.model}: {result.status}: {result.reason}", problem=True)
-        else:
-            disturbed = ", disturbed by others" if result.contaminated else ""
-            self._bar.step(f"{pairing.model}: {100 * result.log_ratio:+.1f} %{disturbed}")
-
-    def repeated(self, pairing: Pairing) -> None:
-        """See `harness.comparison.gate.Listener`; the pair that counts will be shown."""
-
-    def end(self) -> None:
-        """Closes what is shown."""
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
-
-    def so_far(self) -> str:
-        """What an interrupted gate leaves: where its pairs are, and what they tell, which is no verdict."""
-        counts = ", ".join(
-            f"{sum(map(len, self._counted[stage].values()))} of {asked} pairs to {stage}"
-            for stage, asked in self._asked.items()
-            if asked
-        )
-        lines = [
-            f"interrupted after {counts or 'no pair'}; they are in {self._journal.path}, and the same command goes on "
-            "from there"
-        ]
-        told = _told_by_series(self._counted)
-        if told:
-            lines.append("Medians so far, which are no verdicts:")
-            lines += [f"  {name}: {', '.join(parts)}" for name, parts in told.items()]
-        return "\n".join(lines)
-
-
-def _told_by_series(counted_pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> dict[str, list[str]]:
-    """Of each series what the pairs of each stage tell."""
-    told: dict[str, list[str]] = {}
-    for stage, by_series in counted_pairs.items():
-        for name, results in by_series.items():
-            logs = [one.log_ratio for one in results if one.log_ratio is not None]
-            failed = next((f"{one.status}: {one.reason}" for one in results if one.status != "ok"), "")
-            pairs = counted(len(logs), "pair")
-            change = f"{stage} {100 * math.expm1(median(logs)):+.1f} % ({pairs})" if logs else ""
-            told.setdefault(name, []).extend(part for part in (change, failed) if part)
-    return told
-
-
 def line_of(one: Gated) -> Line:
     """A series as the report shows it."""
     remark = one.reason
@@ -326,7 +251,7 @@ def line_of(one: Gated) -> Line:
         remark = f"{remark}; {told}" if remark else told
     return Line(
         one.verdict,
-        _name(one.pairing),
+        series_name(one.pairing),
         one.change_percent,
         one.low_percent,
         one.high_percent,
@@ -335,13 +260,6 @@ def line_of(one: Gated) -> Line:
         None,
         remark,
     )
-
-
-def _name(pairing: Pairing) -> str:
-    """The series in words, which no other series of the gate shares."""
-    base, new = pairing.base.precision, pairing.new.precision
-    told = f"{pairing.model} ({base if base == new else f'{base} to {new}'}"
-    return f"{told})" if pairing.batch == 1 else f"{told}, batch {pairing.batch})"
 
 
 def gate_json(found: list[Gated], rules: GateRules, seed: int) -> str:

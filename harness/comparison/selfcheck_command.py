@@ -17,7 +17,6 @@ from harness.comparison.command import write
 from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules
 from harness.comparison.gate_command import (
-    PairProgress,
     add_measuring,
     check_rules,
     conditions_of,
@@ -26,6 +25,7 @@ from harness.comparison.gate_command import (
     shared_facts,
 )
 from harness.comparison.pair_journal import PairJournal
+from harness.comparison.pair_progress import PairProgress
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, repeated_gates, spreads
 from harness.comparison.sides import pairings, read_side
 from harness.comparison.verdict import EXIT_CLEAN, EXIT_INCONCLUSIVE, EXIT_REGRESSED
