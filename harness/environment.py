@@ -17,6 +17,7 @@ from harness.gpu.facts import Accelerator
 from harness.gpu.jetson import jetson_facts
 from harness.linux_facts import LinuxFacts
 from harness.processor import allowed_physical_cores, logical_cores, memory_mib, physical_cores
+from harness.wording import counted
 
 # What may change a latency. A name of the machine, its free memory, its Python or the version of this
 # harness may not; the total memory only decides whether something runs at all.
@@ -100,8 +101,7 @@ class Environment:
         """What is measured on, in words: `AMD EPYC 9554, 2 threads` or `NVIDIA L4, driver 550.54.14`."""
         if self.accelerator:
             return self.accelerator.gpu.device
-        words = "thread" if self.threads == 1 else "threads"
-        return f"{self.cpu_model or self.architecture}, {self.threads} {words}"
+        return f"{self.cpu_model or self.architecture}, {counted(self.threads, 'thread')}"
 
     def to_json(self) -> dict[str, Any]:
         """The facts as a JSON object."""
@@ -176,7 +176,7 @@ def crowded_threads(environment: Environment) -> str:
         return f"{threads} threads on {environment.logical_cores} processors wait for each other; use fewer --threads"
     if limit is not None and threads > limit:
         return (
-            f"{threads} thread{'s' * (threads > 1)} in a control group of {limit:g} cores: when the quota is spent, "
+            f"{counted(threads, 'thread')} in a control group of {limit:g} cores: when the quota is spent, "
             "the kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
         )
     return ""
