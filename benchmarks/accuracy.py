@@ -35,12 +35,12 @@ import zoo
 from converters.images import dead_leaves
 from converters.pool import PoolSettings, convert_many
 from converters.request import ConversionRequest
-from harness.accuracy.datasets import open_images
 from harness.accuracy.evaluation import Machine, evaluate
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject
-from harness.gpu.settings import GpuSettings
+from harness.datasets import open_images
+from harness.machine.gpu.settings import GpuSettings
 
 # Folders named so make the labels ImageNet's, which these models have.
 WNIDS = ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475", "n01496331", "n01498041", "n01514668")

@@ -24,8 +24,8 @@ from trials import measure
 import converters
 import zoo
 from converters.artifact import default_cache_dir
-from harness import reference
-from harness.environment import collect
+from harness.artifacts import reference
+from harness.machine.environment import collect
 
 BARE = """
 import json, statistics, sys, time

@@ -25,8 +25,8 @@ from trials import measure
 import converters
 import zoo
 from converters.artifact import default_cache_dir
-from harness import reference
-from harness.trial import TimingSettings
+from harness.artifacts import reference
+from harness.timing.settings import TimingSettings
 
 
 def spread(values: list[float]) -> str:

@@ -35,11 +35,12 @@ from typing import Any
 
 from harness import backends
 from harness.backends.tensorrt.dialect import restricted_tactic_sources
-from harness.build import BuildJob, build_engine
-from harness.environment import collect
-from harness.gpu.settings import GpuSettings
-from harness.launcher import run_trial
-from harness.trial import TimingSettings, TrialJob, TrialResult
+from harness.machine.environment import collect
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.build import BuildJob, build_engine
+from harness.processes.launcher import run_trial
+from harness.processes.trial import TrialJob, TrialResult
+from harness.timing.settings import TimingSettings
 
 TOLERANCE_PERCENT = 2.0
 
@@ -176,7 +177,7 @@ def _differences(row: Row) -> str:
 def convert(output: Path, models: list[str]) -> None:
     """Write the models and the reference network, with opset 17 so that every TensorRT reads them."""
     import converters
-    from harness.reference import write_reference
+    from harness.artifacts.reference import write_reference
 
     output.mkdir(parents=True, exist_ok=True)
     write_reference(output / REFERENCE)

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import converters
-from harness.environment import collect
-from harness.launcher import run_trial
-from harness.trial import TimingSettings, TrialJob, TrialResult
+from harness.machine.environment import collect
+from harness.processes.launcher import run_trial
+from harness.processes.trial import TrialJob, TrialResult
+from harness.timing.settings import TimingSettings
 
 _TIMEOUT_S = 300.0
 

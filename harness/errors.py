@@ -1,6 +1,8 @@
-"""Errors that a user can act on, each with the exit code of the command line."""
+"""Every error of the harness that a user can act on, and the exit codes of the command line."""
 
 from __future__ import annotations
+
+from foundation.vocabulary import Status
 
 EXIT_SUCCESS = 0
 EXIT_FAILED_ROWS = 1
@@ -14,3 +16,77 @@ class HarnessError(Exception):
     """The request cannot be carried out; the message says what to do about it."""
 
     exit_code = EXIT_BAD_REQUEST
+
+
+class StorageError(HarnessError):
+    """A file of the run could not be written or read."""
+
+
+class RunLockedError(HarnessError):
+    """Another process writes to the run directory."""
+
+
+class BundleError(HarnessError):
+    """The folder cannot be measured, or not be written to, as it is."""
+
+
+class UnknownBackendError(HarnessError):
+    """No backend has this name."""
+
+
+class ArtifactError(HarnessError):
+    """The artifact cannot be measured as it is."""
+
+
+class UnsupportedError(HarnessError):
+    """This backend, here, cannot do what was asked."""
+
+
+class FallbackError(HarnessError):
+    """The runtime quietly did something other than what was asked."""
+
+
+class NoGpuError(UnsupportedError):
+    """There is no GPU to use here, or its driver cannot be used."""
+
+
+class CudaError(HarnessError):
+    """A call of the CUDA driver failed."""
+
+
+class CudaOutOfMemoryError(CudaError):
+    """The GPU has too little free memory."""
+
+
+class NvmlUnavailableError(HarnessError):
+    """The management library cannot be used here, or does not know the device."""
+
+
+class SharedGpuError(HarnessError):
+    """The GPU was requested for exclusive use, but others use it, or this cannot be determined."""
+
+
+class AccuracyError(HarnessError):
+    """Accuracy cannot be measured as asked; the message names the file and what to do about it."""
+
+
+class ComparisonError(HarnessError):
+    """The runs given cannot be compared; the message names the file and what to do."""
+
+
+class HistoryError(HarnessError):
+    """The history cannot be read or added to; the message names the file and what to do."""
+
+
+class ProfileError(HarnessError):
+    """The one model that was asked for could not be converted or profiled."""
+
+    exit_code = EXIT_FAILED_ROWS
+
+
+class PartnerError(Exception):
+    """A child process could not do its part."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status: Status = status

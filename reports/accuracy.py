@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.text.tables import cell, table
 from reports.records import records
-from reports.text import cell, code, table
+from reports.text import code
 
 if TYPE_CHECKING:
     import pandas

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from reports.text import cell, table
+from harness.text.tables import cell, table
 
 if TYPE_CHECKING:
     import pandas
 
-    from harness.run_info import RunInfo
+    from harness.records.run_info import RunInfo
 
 _DIGEST_CHARACTERS = 16
 ALL_FACTS = "All facts of the environment and the run"

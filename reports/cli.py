@@ -54,7 +54,7 @@ def _html(runs: Runs, arguments: argparse.Namespace) -> None:
 
 
 def _markdown(runs: Runs, arguments: argparse.Namespace) -> None:
-    from harness.storage import replace_text
+    from harness.files.storage import replace_text
     from reports.markdown import render
 
     text = render(runs.rows, runs.infos)
@@ -65,7 +65,7 @@ def _markdown(runs: Runs, arguments: argparse.Namespace) -> None:
 
 
 def _csv(runs: Runs, arguments: argparse.Namespace) -> None:
-    from harness.storage import replace_text
+    from harness.files.storage import replace_text
     from reports.csv_files import results_csv, timm_csv
 
     replace_text(arguments.output, timm_csv(runs.rows) if arguments.timm else results_csv(runs.rows))

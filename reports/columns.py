@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.schema import COLUMNS, SCHEMA_VERSION, Column
-from harness.storage import replace_text
+from harness.files.storage import replace_text
+from harness.records.schema import COLUMNS, SCHEMA_VERSION, Column
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "columns.md"
 
 _INTRODUCTION = f"""\
 # Columns of results.csv
 
-Schema version {SCHEMA_VERSION}. Made from `harness/schema.py` by `python -m reports.columns`; do not edit.
+Schema version {SCHEMA_VERSION}. Made from `harness/records/schema.py` by `python -m reports.columns`; do not edit.
 
 One row is a series: one artifact on one backend in one precision at one batch size, in one environment.
 Text is UTF-8, an empty cell is an unknown or absent value, numbers have six significant digits. The

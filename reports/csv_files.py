@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.schema import number_text
-from harness.table import format_header, format_row
+from harness.records.table import format_header, format_row
+from harness.text.wording import number_text
 from reports.errors import ReportError
 from reports.groups import grouped
 from reports.records import records

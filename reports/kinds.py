@@ -19,7 +19,7 @@ def kinds(rows: pandas.DataFrame) -> pandas.DataFrame:
     """A row a kind, the longest first: `layers` (count), `time_ms` and `share_percent`, by name.
 
     Args:
-        rows: a profile, from `harness.profile_table.load_layers`.
+        rows: a profile, from `harness.records.profile_table.load_layers`.
     """
     found = (
         rows.groupby(kind_names(rows), sort=False)

@@ -40,7 +40,7 @@ def draw_layers(rows: pandas.DataFrame, paths: Sequence[Path], top: int = DEFAUL
     """Draws a profile.
 
     Args:
-        rows: from `harness.profile_table.load_layers`.
+        rows: from `harness.records.profile_table.load_layers`.
         paths: files to write, see `reports.pictures.save`.
         top: how many of the longest layers get a bar.
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.text.tables import cell, table
 from reports.accuracy import accuracy_section
 from reports.banner import banner
 from reports.cautions import DISTURBED_MARK, accuracy_note, cautions, is_disturbed, usual_reference_ms
 from reports.groups import Group, grouped
 from reports.records import records
-from reports.text import cell, code, interval, significant, table
+from reports.text import code, interval, significant
 from reports.variants import column_texts, column_title, telling_columns
 
 if TYPE_CHECKING:
     import pandas
 
-    from harness.run_info import RunInfo
+    from harness.records.run_info import RunInfo
 
 FRONTIER_MARK = "★"
 
@@ -52,7 +53,7 @@ def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Seque
     kinds of latency.
 
     Args:
-        rows: of results.csv, as `harness.table.load_rows` reads them; of several runs if concatenated.
+        rows: of results.csv, as `harness.records.table.load_rows` reads them; of several runs if concatenated.
         run_infos: run.json of each run; the banner of an environment takes the newest of its id.
         pictures: paths of pictures to show, relative to the report.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.storage import explained
+from harness.files.storage import explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

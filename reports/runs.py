@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.results import RESULTS_NAME
-from harness.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
-from harness.schema import COLUMN_NAMES
-from harness.table import load_rows
+from harness.records.directory import RESULTS_NAME
+from harness.records.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
+from harness.records.schema import COLUMN_NAMES
+from harness.records.table import load_rows
 from reports.errors import ReportError
 from reports.records import records
 
 if TYPE_CHECKING:
     import pandas
 
-# What makes two rows the same series, as `harness.series` has it.
+# What makes two rows the same series, as `harness.records.series` has it.
 _SERIES = ["environment_id", "model", "artifact_sha256", "backend", "precision", "batch"]
 _TOP1 = "accuracy_measured_top1_percent"
 _STATED = ("accuracy_published_top1_percent", "accuracy_published_top5_percent", "accuracy_published_source")

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.results import RESULTS_NAME
-from harness.run_info import RunInfo, load_run_info
-from harness.storage import replace_text
-from harness.table import load_rows
+from harness.files.storage import replace_text
+from harness.records.directory import RESULTS_NAME
+from harness.records.run_info import RunInfo, load_run_info
+from harness.records.table import load_rows
 from reports.frontier import draw, drawable
 from reports.groups import Group, grouped
 from reports.html.page import write_page

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.accuracy.datasets import ImageSet
 from harness.accuracy.memory import BYTES_PER_MIB, OpenNetworks, batches_together, chunk_images, fitting_images
 from harness.accuracy.messages import Evaluate, Load, Setup
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject
-from harness.gpu.settings import GpuSettings
-from harness.partner import PartnerError
-from harness.progress import Progress
-from harness.rows import one_line
+from harness.datasets import ImageSet
+from harness.errors import PartnerError
+from harness.machine.gpu.settings import GpuSettings
+from harness.text.progress import Progress
+from harness.text.wording import one_line
 from zoo.preprocessing import Pipeline
 
 _IMAGES_OF_A_QUESTION = 32

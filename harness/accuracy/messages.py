@@ -1,4 +1,4 @@
-"""What the run asks the evaluating process, and what that answers: JSON objects (`harness.partner`)."""
+"""What the run asks the evaluating process, and what that answers: JSON objects (`harness.processes.partner`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.accuracy.subjects import Subject
-from harness.gpu.settings import GpuSettings
+from harness.machine.gpu.settings import GpuSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accuracy.errors import AccuracyError
-from harness.accuracy.top_classes import GUESSES, NONE
-from harness.storage import TEMPORARY_SUFFIX, explained
+from harness.accuracy.worker.top_classes import GUESSES, NONE
+from harness.errors import AccuracyError
+from harness.files.storage import TEMPORARY_SUFFIX, explained
 
 _IDENTITY_KEY = b"baseline_zoo"
 _TOP_NAMES = tuple(f"top{rank}" for rank in range(1, GUESSES + 1))

@@ -7,11 +7,11 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from harness.accuracy.errors import AccuracyError
 from harness.accuracy.memory import OpenNetworks
 from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, Setup
 from harness.accuracy.subjects import Subject
-from harness.partner import Partner, PartnerError
+from harness.errors import AccuracyError, PartnerError
+from harness.processes.partner import Partner
 
 _COMMAND = [sys.executable, "-X", "faulthandler", "-m", "harness.accuracy.worker"]
 

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accuracy.datasets import ImageSet
-from harness.accuracy.datasets.wording import printable
-from harness.accuracy.errors import AccuracyError
 from harness.accuracy.messages import Loaded
 from harness.accuracy.predictions import PredictionTable, read_identity, write_predictions
 from harness.accuracy.subjects import Subject
-from harness.accuracy.top_classes import GUESSES, NONE
-from harness.storage import Journal, StorageError, explained, replace_text
-from harness.table import format_cells
+from harness.accuracy.worker.top_classes import GUESSES, NONE
+from harness.datasets import ImageSet
+from harness.errors import AccuracyError, StorageError
+from harness.files.journal import Journal
+from harness.files.storage import explained, replace_text
+from harness.records.table import format_cells
+from harness.text.lists import printable
 
 ACCURACY_FOLDER = "accuracy"
 IMAGES_NAME = "images.jsonl"

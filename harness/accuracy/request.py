@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.accuracy.datasets import ImageSet, open_images
-from harness.accuracy.errors import AccuracyError
 from harness.accuracy.memory import free_memory_mib
+from harness.datasets import ImageSet, open_images
+from harness.errors import AccuracyError
 
 _SHARE_OF_FREE_MEMORY = 0.5
 

@@ -6,23 +6,23 @@ import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from harness.accuracy.datasets import ImageSet
 from harness.accuracy.evaluation import Cost, Machine, evaluate
-from harness.accuracy.outcome import AccuracyOutcome
 from harness.accuracy.predictions import read_predictions
 from harness.accuracy.records import ImageRecord, Predictions, folder_of
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.result import AccuracyResult
 from harness.accuracy.subjects import Subject, own_preprocessing, subject_of
-from harness.progress import minutes_text
-from harness.results import RunDirectory
-from harness.series import SeriesFacts
-from harness.storage import explained, remove_temporary_files
-
-if TYPE_CHECKING:
-    from harness.run import PreparedRun
+from harness.datasets import ImageSet
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
+from harness.files.storage import explained, remove_temporary_files
+from harness.records.accuracy_result import AccuracyResult
+from harness.records.directory import RunDirectory
+from harness.records.run_info import RUN_INFO_NAME, load_run_info
+from harness.records.series import SeriesFacts
+from harness.runs.prepare import PreparedRun
+from harness.text.progress import minutes_text
+from harness.text.wording import counted
 
 Say = Callable[[str], None]
 
@@ -133,3 +133,26 @@ def _modified(path: Path) -> str:
     """When a file was written, UTC, ISO 8601."""
     stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.timezone.utc)
     return stamp.isoformat(timespec="seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class AccuracyOutcome:
+    """Numbers of series."""
+
+    measured: int
+    not_measured: int
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command line."""
+        return EXIT_FAILED_ROWS if self.not_measured else EXIT_SUCCESS
+
+    def text(self) -> str:
+        """In words."""
+        told = f"{counted(self.measured, 'row')} with a measured accuracy"
+        return f"{told}, {self.not_measured} without: see accuracy_measured_reason" if self.not_measured else told
+
+
+def settings_of_latency(output: Path) -> dict[str, Any] | None:
+    """The settings of the run that an evaluation is put beside, which stay as they are; None where there is none."""
+    return load_run_info(output).settings if (output / RUN_INFO_NAME).is_file() else None

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.accuracy.datasets import ImageSet, check_classes
-from harness.accuracy.errors import AccuracyError
-from harness.rows import one_line
-from harness.series import SeriesFacts
+from harness.datasets import ImageSet, check_classes
+from harness.errors import AccuracyError
+from harness.records.series import SeriesFacts
+from harness.text.wording import one_line
 from zoo.card import Preprocessing, json_sha256
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from harness.backends.base import Backend
-from harness.errors import HarnessError
+from harness.backends.backend import Backend
+from harness.errors import HarnessError, UnknownBackendError
 
 _factories: dict[str, str] = {}
-
-
-class UnknownBackendError(HarnessError):
-    """No backend has this name."""
 
 
 def register(name: str, factory: str) -> None:
@@ -48,7 +44,7 @@ def usable(name: str) -> Backend:
     return backend
 
 
-register("onnxruntime", "harness.backends.onnxruntime:OnnxRuntimeBackend")
+register("onnxruntime", "harness.backends.onnxruntime.cpu:OnnxRuntimeBackend")
 register("tensorrt", "harness.backends.tensorrt.backend:TensorRtBackend")
-register("onnxruntime-cuda", "harness.backends.onnxruntime_cuda:OnnxRuntimeCudaBackend")
-register("onnxruntime-tensorrt", "harness.backends.onnxruntime_tensorrt:OnnxRuntimeTensorRtBackend")
+register("onnxruntime-cuda", "harness.backends.onnxruntime.cuda:OnnxRuntimeCudaBackend")
+register("onnxruntime-tensorrt", "harness.backends.onnxruntime.tensorrt:OnnxRuntimeTensorRtBackend")

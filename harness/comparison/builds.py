@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.build import Builder, BuildJob
 from harness.comparison.duet import environment
-from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing
-from harness.progress import Progress
+from harness.errors import ComparisonError
+from harness.processes.build import Builder, BuildJob
+from harness.text.progress import Progress
 
 
 def build_folders(cache_dir: Path, builds: int) -> list[str]:

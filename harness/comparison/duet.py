@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import timing
-from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing, PairResult, Side, pair_result
-from harness.contamination import CpuMeter, CpuReading
-from harness.launcher import padded_environment
-from harness.partner import Partner, PartnerError
-from harness.trial import TrialResult
-from harness.worker import summarise
+from harness.errors import ComparisonError, PartnerError
+from harness.machine.meter import CpuMeter, CpuReading
+from harness.processes.launcher import padded_environment
+from harness.processes.partner import Partner
+from harness.processes.trial import TrialResult
+from harness.timing import loop
+from harness.timing.samples import summarise
 
 _PACKAGES = Path(__file__).parents[2]
 _RUNTIME = (
-    "import sys, harness.duet_worker; from harness import backends; print(backends.usable(sys.argv[1]).runtime())"
+    "import sys, harness.processes.duet_worker; from harness import backends; "
+    "print(backends.usable(sys.argv[1]).runtime())"
 )
 _CHECK_TIMEOUT_S = 60.0
 
@@ -94,12 +95,12 @@ def measure_duet(
         try:
             sessions = []
             for python, side in sides[::-1] if swapped else sides:
-                command = [str(python), "-X", "faulthandler", "-m", "harness.duet_worker"]
+                command = [str(python), "-X", "faulthandler", "-m", "harness.processes.duet_worker"]
                 partner = partners.enter_context(Partner(command, "measurement", environment()))
                 sessions.append(RemoteSession(partner, deadline))
                 sessions[-1].load(_job(side, pairing.batch, conditions, seed))
             first, second = sessions
-            blocks = timing.measure(first, second, conditions.timing, meter=DuetMeter(sessions))
+            blocks = loop.measure(first, second, conditions.timing, meter=DuetMeter(sessions))
         except PartnerError as error:
             if error.status == "timeout":
                 return PairResult("timeout", f"the pair did not end within {conditions.timeout_s:g} s")

@@ -14,11 +14,11 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.comparison.multiplicity import holm
 from harness.comparison.pair import Pairing, PairResult
-from harness.comparison.sign_flip import EXACT_PAIRS, faster_p_value, least_p_value, slower_p_value
 from harness.comparison.verdict import Verdict
-from harness.statistics import interval_over_trials, median
+from harness.stats.multiplicity import holm
+from harness.stats.sign_flip import EXACT_PAIRS, faster_p_value, least_p_value, slower_p_value
+from harness.stats.trials import interval_over_trials, median
 
 MeasurePair = Callable[[Pairing, int, bool], PairResult]
 """Measures a pairing with a seed, swapped or not."""

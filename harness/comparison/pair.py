@@ -6,9 +6,11 @@ import dataclasses
 import math
 from pathlib import Path
 
-from harness.gpu.settings import GpuSettings
-from harness.launcher import run_trial
-from harness.trial import Status, TimingSettings, TrialJob, TrialResult
+from foundation.vocabulary import Status
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.launcher import run_trial
+from harness.processes.trial import TrialJob, TrialResult
+from harness.timing.settings import TimingSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,12 +21,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import MeasurePair
 from harness.comparison.pair import Pairing, PairResult
-from harness.locking import RunLock
-from harness.run_info import differing_facts
-from harness.storage import Journal, StorageError, explained, remove_temporary_files, replace_json
+from harness.errors import ComparisonError, StorageError
+from harness.files.journal import Journal
+from harness.files.locking import RunLock
+from harness.files.storage import explained, remove_temporary_files, replace_json
+from harness.records.run_info import differing_facts
 
 CONDITIONS_NAME = "conditions.json"
 PAIRS_NAME = "pairs.jsonl"

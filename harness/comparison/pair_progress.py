@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.comparison.pair import Pairing, PairResult
 from harness.comparison.pair_journal import PairJournal
-from harness.progress import Progress
-from harness.statistics import median
-from harness.wording import counted
+from harness.stats.trials import median
+from harness.text.progress import Progress
+from harness.text.wording import counted
 
 
 class PairProgress:

@@ -6,12 +6,12 @@ import dataclasses
 import json
 from pathlib import Path
 
-from harness.bundle import BUNDLE_NAME, read_bundle
-from harness.comparison.errors import ComparisonError
+from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
+from harness.artifacts.facts import facts_of_file
 from harness.comparison.pair import Pairing, Side
-from harness.facts import facts_of_file
-from harness.results import SERIES_NAME
-from harness.series import SeriesFacts
+from harness.errors import ComparisonError
+from harness.records.directory import SERIES_NAME
+from harness.records.series import SeriesFacts
 
 
 @dataclasses.dataclass(frozen=True)

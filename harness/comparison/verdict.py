@@ -8,12 +8,12 @@ import statistics
 from collections.abc import Collection, Mapping
 from typing import Literal, get_args
 
-from harness.comparison.errors import ComparisonError
-from harness.comparison.multiplicity import benjamini_hochberg, holm
-from harness.comparison.results_file import MeasuredSeries, SeriesKey
-from harness.comparison.run_effect import run_effect_sd
-from harness.comparison.unpaired import Change, Samples, change, samples_of, smallest_detectable_percent, typical_sd
-from harness.statistics import median
+from harness.errors import ComparisonError
+from harness.records.reader import MeasuredSeries, SeriesKey
+from harness.stats.multiplicity import benjamini_hochberg, holm
+from harness.stats.run_effect import run_effect_sd
+from harness.stats.trials import median
+from harness.stats.unpaired import Change, Samples, change, samples_of, smallest_detectable_percent, typical_sd
 
 Verdict = Literal["regressed", "not measured", "inconclusive", "improved", "same"]
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.comparison.results_file import MeasuredSeries, SeriesKey, read_run
-from harness.history.errors import HistoryError
-from harness.results import RESULTS_NAME
-from harness.run_info import FIXED_SETTINGS, load_run_info
+from harness.errors import HistoryError
+from harness.records.directory import RESULTS_NAME
+from harness.records.reader import MeasuredSeries, SeriesKey, read_run
+from harness.records.run_info import FIXED_SETTINGS, load_run_info
 
 _COUNTS = ("trials_count", "trials_failed_count")
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from harness.history.change_points import LEAST_RUNS, ChangePoint, ChangeRules
 from harness.history.store import HistoryStore, StoredRun
 from harness.history.timeline import Era, Point, Timeline
-from harness.rows import one_line
-from harness.schema import COLUMN_NAMES
-from harness.wording import counted
+from harness.records.schema import COLUMN_NAMES
+from harness.text.wording import counted, one_line
 
 _HEADER = ("date", "label", "latency ms", "ratio", "95 % interval", "trials", "runtime", "remark")
 _RUNS_HEADER = ("date", "label", "environment", "device", "series ok", "run")
@@ -52,7 +51,7 @@ def text(found: Sequence[Timeline], rules: ChangeRules) -> str:
 def markdown(found: Sequence[Timeline], rules: ChangeRules) -> str:
     """The same for a CI summary: the changes in full, the runs folded up."""
 
-    from reports.text import cell, table
+    from harness.text.tables import cell, table
 
     def folded(lines: Sequence[Sequence[str]]) -> str:
         told = table(lines[0], [[cell(text) for text in line] for line in lines[1:]])

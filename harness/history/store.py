@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from harness.comparison.results_file import SeriesKey
-from harness.history.errors import HistoryError
+from harness.errors import HistoryError
 from harness.history.record import RunRecord
+from harness.records.reader import SeriesKey
 
 STORE_VERSION = 1
 """Raised by whatever changes the tables."""

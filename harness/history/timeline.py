@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from harness.comparison.results_file import SeriesKey
+from harness.errors import HistoryError
 from harness.history.change_points import ChangePoint, ChangeRules, change_points
-from harness.history.errors import HistoryError
 from harness.history.store import HistoryStore, StoredRun, StoredSeries
-from harness.run_info import differing_facts
-from harness.statistics import interval_over_trials, median
+from harness.records.reader import SeriesKey
+from harness.records.run_info import differing_facts
+from harness.stats.trials import interval_over_trials, median
 
 Figure = Literal["ratio", "latency"]
 

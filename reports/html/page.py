@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from harness.storage import replace_text
+from harness.files.storage import replace_text
 from reports.html.payload import payload
 from reports.runs import Runs
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.schema import COLUMNS
+from harness.records.schema import COLUMNS
 from reports.audit import conversions, differences, operator_totals
 from reports.banner import all_facts, main_facts
 from reports.cautions import accuracy_note, cautions, is_disturbed, usual_reference_ms

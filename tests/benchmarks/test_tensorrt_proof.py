@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks import tensorrt_proof as proof
 from benchmarks.tensorrt_proof import PUBLISHED_MS, Row
-from harness.build import BuildResult
-from harness.trial import TrialResult
+from harness.processes.build import BuildResult
+from harness.processes.trial import TrialResult
 
 SMOKE = """
 import json, sys
@@ -127,7 +127,7 @@ def test_the_whole_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_o
 
 
 def test_without_a_gpu_it_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.backends.base import Availability
+    from harness.backends.backend import Availability
     from harness.backends.tensorrt.backend import TensorRtBackend
 
     monkeypatch.setattr(TensorRtBackend, "availability", lambda self: Availability(False, "No GPU.", "Get one."))

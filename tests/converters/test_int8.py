@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from converters.errors import ConversionError
 from converters.graph_precision import WEIGHTED, graph_precision
 from converters.int8 import residual_additions, to_int8
-from harness.backends.onnxruntime_nodes import precision_of, profiled_nodes
+from harness.backends.onnxruntime.nodes import precision_of, profiled_nodes
 from tests.converters.conftest import RESOLUTION, small_network
 
 

@@ -64,7 +64,7 @@ def test_images_decide_the_artifact_of_what_is_recalibrated(checkpoint, images):
 
 def test_a_released_checkpoint_becomes_a_row_of_released_weights(checkpoint, tmp_path):
     """Converted in the pool's own process; a file of the same bytes then shares the artifact, and stays a file."""
-    from harness.facts import facts_of_conversion
+    from harness.artifacts.facts import facts_of_conversion
 
     released = ConversionRequest(NAME, released=fetched(checkpoint), exporter="torchscript")
     file = dataclasses.replace(released, released=None, weights=str(checkpoint))

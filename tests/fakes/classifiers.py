@@ -11,8 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.digests import file_sha256
-from harness.series import SeriesFacts
+from foundation.digests import file_sha256
+from harness.records.series import SeriesFacts
 
 RESOLUTION = 16
 CLASSES = 7

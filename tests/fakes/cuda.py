@@ -1,4 +1,4 @@
-"""A scripted GPU with the interface of `harness.gpu.driver.CudaDriver`.
+"""A scripted GPU with the interface of `harness.machine.gpu.driver.CudaDriver`.
 
 Time passes on a `FakeClock` alone: a call that enqueues costs the host `call_ns`, work runs on the device in the
 order of its stream, and waiting moves the clock to the moment when the work is done. Host memory stands in for
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.gpu.driver import CudaError, CudaOutOfMemoryError
+from harness.machine.gpu.driver import CudaError, CudaOutOfMemoryError
 
 _BYTES_PER_MIB = 1024 * 1024
 

@@ -1,11 +1,11 @@
-"""A scripted CUDA driver library of which only the devices are asked: a `harness.gpu.calls.Caller`."""
+"""A scripted CUDA driver library of which only the devices are asked: a `harness.machine.gpu.calls.Caller`."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from harness.gpu.calls import Function, Raw
+from harness.machine.gpu.calls import Function, Raw
 
 # Of CUdevice_attribute in cuda.h.
 _ATTRIBUTES = {16: "sm_count", 75: "major", 76: "minor"}

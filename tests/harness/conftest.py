@@ -13,10 +13,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from harness.bundle_writer import BundleWriter
-from harness.digests import file_sha256
-from harness.series import SeriesFacts
-from harness.trial import TimingSettings, TrialJob
+from foundation.digests import file_sha256
+from harness.artifacts.bundle_writer import BundleWriter
+from harness.processes.trial import TrialJob
+from harness.records.series import SeriesFacts
+from harness.timing.settings import TimingSettings
 
 WriteNetwork = Callable[..., Path]
 

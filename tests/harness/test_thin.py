@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 import zoo
-from harness.cli import main
-from harness.commands import COMMANDS
-from harness.digests import file_sha256
+from foundation.digests import file_sha256
+from harness.__main__ import main
+from harness.commands.implementation import COMMANDS
 from tests.fakes.classifiers import RESOLUTION, classifier, picture
 
 ABSENT = (

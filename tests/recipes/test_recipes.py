@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import arguments
+from harness.commands import arguments
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "recipes"

@@ -11,9 +11,9 @@ from typing import Any
 import pandas
 import pytest
 
-from harness.run_info import RunInfo
-from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
-from harness.table import format_header, format_row, load_rows
+from harness.records.run_info import RunInfo
+from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
+from harness.records.table import format_header, format_row, load_rows
 
 MakeRows = Callable[[Sequence[dict[str, Any]]], pandas.DataFrame]
 MakeRun = Callable[..., Path]

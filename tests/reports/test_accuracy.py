@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.run_info import RunInfo
+from harness.records.run_info import RunInfo
 from reports.cautions import cautions
 from reports.groups import grouped
 from reports.markdown import render

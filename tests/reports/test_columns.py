@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness import profile_table
-from harness.schema import COLUMNS
+from harness.records import profile_table
+from harness.records.schema import COLUMNS
 from reports.columns import DOCUMENT, column_line, render_columns
 
 

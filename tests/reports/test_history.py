@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison.results_file import SeriesKey
 from harness.history.change_points import ChangePoint
 from harness.history.timeline import Era, Point, Timeline
+from harness.records.reader import SeriesKey
 from reports.history import PANELS_MAX, draw_history, make_figure
 from reports.pictures import PictureError
 

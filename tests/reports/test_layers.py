@@ -9,8 +9,8 @@ from typing import Any
 import pandas
 import pytest
 
-from harness.layers import LayerTime
-from harness.profile_table import layer_rows, load_layers, write_layers
+from harness.backends.layers import LayerTime
+from harness.records.profile_table import layer_rows, load_layers, write_layers
 from reports.kinds import balance, doubts, kinds, setting
 from reports.layer_text import render, shortened
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas
 
-from harness.run_info import RunInfo
+from harness.records.run_info import RunInfo
 from reports.markdown import DISTURBED_MARK, FRONTIER_MARK, render
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.storage import StorageError
+from harness.errors import StorageError
 from reports.errors import ReportError
 from reports.runs import load_runs
 

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from reports.text import cell, code, interval, significant, table
+from harness.text.tables import cell, table
+from reports.text import code, interval, significant
 
 
 @pytest.mark.parametrize(

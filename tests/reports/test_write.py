@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.results import RunDirectory
-from harness.series import SeriesFacts
-from harness.storage import StorageError
-from harness.trial import TrialResult
+from harness.errors import StorageError
+from harness.processes.trial import TrialResult
+from harness.records.directory import RunDirectory
+from harness.records.series import SeriesFacts
 from reports.write import write_reports
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None

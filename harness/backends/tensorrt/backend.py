@@ -5,25 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.artifact_digest import artifact_sha256
-from harness.backends.base import (
-    ArtifactError,
-    Availability,
-    Backend,
-    BuiltEngine,
-    Session,
-    TensorSpec,
-    UnsupportedError,
-)
+from harness.backends.backend import Availability, Backend, BuiltEngine
+from harness.backends.session import Session, TensorSpec
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
 from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
-from harness.gpu.facts import kernel_module_version
-from harness.gpu.settings import GpuSettings
-from harness.storage import explained
+from harness.errors import ArtifactError, UnsupportedError
+from harness.files.artifact_digest import artifact_sha256
+from harness.files.storage import explained
+from harness.machine.gpu.facts import kernel_module_version
+from harness.machine.gpu.settings import GpuSettings
 
 if TYPE_CHECKING:
-    from harness.gpu.driver import CudaDriver
+    from harness.machine.gpu.driver import CudaDriver
 
 
 class TensorRtBackend(Backend):
@@ -39,8 +33,8 @@ class TensorRtBackend(Backend):
 
         Nothing is created for it, neither of TensorRT nor on a device.
         """
-        from harness.gpu.devices import cuda_devices
-        from harness.gpu.errors import NoGpuError
+        from harness.errors import NoGpuError
+        from harness.machine.gpu.devices import cuda_devices
 
         try:
             devices = cuda_devices()
@@ -85,7 +79,7 @@ class TensorRtBackend(Backend):
         import tensorrt
 
         from harness.backends.tensorrt.builder import EngineBuild
-        from harness.gpu.driver import CudaDriver
+        from harness.machine.gpu.driver import CudaDriver
 
         with CudaDriver.open(gpu.device) as driver:
             dialect, store = Dialect.of(tensorrt), EngineStore(cache_dir)
@@ -104,7 +98,7 @@ class TensorRtBackend(Backend):
         import tensorrt
 
         from harness.backends.tensorrt.session import EngineLoadError, TensorRtSession
-        from harness.gpu.driver import CudaDriver
+        from harness.machine.gpu.driver import CudaDriver
 
         driver = CudaDriver.open(gpu.device)
         try:

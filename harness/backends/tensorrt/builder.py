@@ -9,16 +9,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from harness.backends.base import ArtifactError, FallbackError, UnsupportedError
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
 from harness.backends.tensorrt.logs import LogTail, make_logger, open_log
 from harness.backends.tensorrt.plugins import register_plugins
-from harness.errors import HarnessError
-from harness.gpu.driver import CudaOutOfMemoryError
-from harness.onnx_graph import OnnxGraph, read_graph
-from harness.storage import explained
+from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
+from harness.files.onnx_graph import OnnxGraph, read_graph
+from harness.files.storage import explained
+from harness.machine.gpu.driver import CudaOutOfMemoryError
 
 _NAMES_SHOWN = 8
 

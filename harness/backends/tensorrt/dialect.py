@@ -20,8 +20,7 @@ import dataclasses
 import os
 from typing import Any
 
-from harness.backends.base import ArtifactError, UnsupportedError
-from harness.errors import HarnessError
+from harness.errors import ArtifactError, HarnessError, UnsupportedError
 
 TACTIC_SOURCES_VARIABLE = "HARNESS_TENSORRT_TACTIC_SOURCES"
 """Environment variable that restricts where kernels come from: names of `TacticSource`, joined by commas.

@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.backends.base import BuiltEngine
-from harness.locking import KernelLock
-from harness.storage import StorageError, explained
+from harness.backends.backend import BuiltEngine
+from harness.errors import StorageError
+from harness.files.locking import KernelLock
+from harness.files.storage import explained
 
 ENGINES_FOLDER = "engines"
 ENGINE_FILE = "engine.plan"

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.backends.base import ArtifactError, Session, TensorSpec, UnsupportedError
+from harness.backends.layers import LayerTime
+from harness.backends.session import Session, TensorSpec
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.builder import check_precision, describe, read_description
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import StoredEngine
 from harness.backends.tensorrt.logs import LogTail, make_logger
 from harness.backends.tensorrt.plugins import register_plugins
-from harness.errors import HarnessError
-from harness.gpu.driver import CudaDriver, CudaOutOfMemoryError
-from harness.gpu.figures import GpuFigures
-from harness.gpu.settings import GpuSettings
-from harness.gpu.timing import GpuTimer
-from harness.layers import LayerTime
-from harness.trial import LatencyKind
+from harness.errors import ArtifactError, HarnessError, UnsupportedError
+from harness.machine.gpu.driver import CudaDriver, CudaOutOfMemoryError
+from harness.machine.gpu.figures import GpuFigures
+from harness.machine.gpu.settings import GpuSettings
+from harness.timing.cuda_events import GpuTimer
+from harness.vocabulary import LatencyKind
 
 _BYTES_PER_MIB = 1024 * 1024
 

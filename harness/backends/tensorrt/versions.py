@@ -8,7 +8,7 @@ import platform
 import re
 from pathlib import Path
 
-from harness.backends.base import Availability
+from harness.backends.backend import Availability
 
 # The file by which NVIDIA's systems for Jetson name their release.
 _TEGRA_RELEASE = Path("/etc/nv_tegra_release")

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.__main__ import main
 from harness.accuracy.predictions import PredictionTable, read_predictions
-from harness.cli import main
 
 SIDE, CLASSES = 32, 8
 

@@ -18,16 +18,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.accuracy.datasets import ImageSet, open_images
-from harness.accuracy.errors import AccuracyError
 from harness.accuracy.evaluation import Machine, Pass, evaluate
 from harness.accuracy.predictions import PredictionTable, read_predictions
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject, subject_of
-from harness.accuracy.top_classes import NONE
-from harness.gpu.settings import GpuSettings
+from harness.accuracy.worker.top_classes import NONE
+from harness.datasets import ImageSet, open_images
+from harness.errors import AccuracyError
+from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.classifiers import CLASSES, RESOLUTION, classifier, series_of
 
 ROOT = Path(__file__).parents[3]
@@ -200,7 +200,7 @@ def test_a_changed_artifact_costs_its_own_row(run, make_images, write_classifier
 # A Python that starts with this file has a runtime that misbehaves for networks of certain names.
 MISBEHAVING = """
 import os
-import harness.backends.onnxruntime as runtime
+import harness.backends.onnxruntime.cpu as runtime
 whole = runtime.OnnxRuntimeBackend.prepare_impl
 opened = []
 def prepare_impl(self, artifact, **options):

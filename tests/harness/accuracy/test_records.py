@@ -5,13 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.accuracy.datasets import open_images
-from harness.accuracy.errors import AccuracyError
 from harness.accuracy.messages import Loaded
 from harness.accuracy.predictions import read_identity, read_predictions
 from harness.accuracy.records import IMAGES_NAME, ImageRecord, Predictions
 from harness.accuracy.subjects import Subject, subject_of
-from harness.storage import StorageError
+from harness.datasets import open_images
+from harness.errors import AccuracyError, StorageError
 from tests.fakes.classifiers import series_of
 
 TOP = np.arange(60).reshape(12, 5).astype(np.int32) % 7

@@ -7,16 +7,10 @@ from pathlib import Path
 import pytest
 
 import zoo
-from harness.accuracy.datasets import open_images
-from harness.accuracy.errors import AccuracyError
-from harness.accuracy.subjects import (
-    NOT_RECALIBRATED,
-    NOT_THE_WEIGHTS,
-    Subject,
-    own_preprocessing,
-    subject_of,
-)
-from harness.series import SeriesFacts
+from harness.accuracy.subjects import NOT_RECALIBRATED, NOT_THE_WEIGHTS, Subject, own_preprocessing, subject_of
+from harness.datasets import open_images
+from harness.errors import AccuracyError
+from harness.records.series import SeriesFacts
 from tests.fakes.classifiers import series_of
 
 TOML = """\

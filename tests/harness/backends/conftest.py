@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.backends import onnxruntime_gpu
-from harness.backends import onnxruntime_libraries as libraries
-from harness.gpu.driver import CudaDriver
+from harness.backends.onnxruntime import gpu, libraries
+from harness.machine.gpu.driver import CudaDriver
 from tests.fakes.cuda import FakeCudaDriver
 from tests.fakes.onnxruntime import CUDA_LIBRARIES, TENSORRT_LIBRARIES, FakeOnnxRuntime, Script
 
@@ -25,7 +24,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Script:
 
     names = {"cuda": CUDA_LIBRARIES, "tensorrt": TENSORRT_LIBRARIES}
     monkeypatch.setattr(CudaDriver, "open", open_device)
-    monkeypatch.setattr(onnxruntime_gpu, "cuda_devices", lambda: [SimpleNamespace(name="NVIDIA Fake H200")])
+    monkeypatch.setattr(gpu, "cuda_devices", lambda: [SimpleNamespace(name="NVIDIA Fake H200")])
     monkeypatch.setitem(sys.modules, "onnxruntime", FakeOnnxRuntime(script))
     monkeypatch.setattr(libraries, "provider_library", lambda provider: provider)
     monkeypatch.setattr(libraries, "needed_libraries", lambda library: names[library])

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from harness import backends
-from harness.backends.onnxruntime import OnnxRuntimeBackend
+from harness import backends, errors
+from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 
 
 def test_get_returns_the_registered_backend() -> None:
@@ -15,7 +15,7 @@ def test_get_returns_the_registered_backend() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(backends.UnknownBackendError, match=r"no backend 'onnxruntim'.*onnxruntime"):
+    with pytest.raises(errors.UnknownBackendError, match=r"no backend 'onnxruntim'.*onnxruntime"):
         backends.get("onnxruntim")
 
 
@@ -26,7 +26,7 @@ def test_a_name_is_registered_once() -> None:
 
 def test_a_new_backend_needs_no_edit_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "_factories", dict(backends._factories))
-    backends.register("another", "harness.backends.onnxruntime:OnnxRuntimeBackend")
+    backends.register("another", "harness.backends.onnxruntime.cpu:OnnxRuntimeBackend")
     assert "another" in backends.names()
     assert backends.names() == sorted(backends.names())
     assert isinstance(backends.get("another"), OnnxRuntimeBackend)

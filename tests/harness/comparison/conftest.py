@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.comparison import gate_command
+from harness.comparison import gate_setup
 from harness.comparison.pair import Conditions, Pairing, PairResult
-from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
+from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
 
 WriteRun = Callable[..., Path]
 
@@ -77,7 +77,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[int]
             seeds.append(seed)
             return PairResult("ok", log_ratio=seed % 7 / 1000, base_median_ms=1.0, new_median_ms=1.0)
 
-        monkeypatch.setattr(gate_command, "measure_pair", measured)
+        monkeypatch.setattr(gate_setup, "measure_pair", measured)
         return seeds
 
     return stop

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import Builder, BuildJob, BuildResult
 from harness.comparison.builds import build_folders, build_sides
-from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing, Side
-from harness.gpu.settings import GpuSettings
-from harness.trial import TimingSettings
+from harness.errors import ComparisonError
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.build import Builder, BuildJob, BuildResult
+from harness.timing.settings import TimingSettings
 
 CONDITIONS = Conditions("tensorrt", 1, TimingSettings(), GpuSettings(), 60.0, "")
 ONE = Pairing("m", 1, Side("old.onnx", "d", "fp16"), Side("new.onnx", "e", "fp16"))

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from foundation.digests import file_sha256
 from harness import backends
 from harness.comparison import duet
-from harness.comparison.errors import ComparisonError
 from harness.comparison.pair import Conditions, Pairing, Side, measure_pair, pair_result
-from harness.digests import file_sha256
-from harness.gpu.settings import GpuSettings
-from harness.trial import TimingSettings, TrialResult
+from harness.errors import ComparisonError
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.trial import TrialResult
+from harness.timing.settings import TimingSettings
 
 QUICK = TimingSettings(warmup_s=0.01, block_ms=3.0, block_pairs=2, settle_ms=0.5, foreign_cpu_limit=100.0)
 CONDITIONS = Conditions("onnxruntime", 1, QUICK, GpuSettings(), 60.0, "")

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.comparison.errors import ComparisonError
 from harness.comparison.gate import Gated, GateRules, gate
 from harness.comparison.pair import Pairing, PairResult, Side
 from harness.comparison.pair_journal import CONDITIONS_NAME, PAIRS_NAME, PairJournal, series_facts
-from harness.locking import RunLockedError
-from harness.storage import StorageError
+from harness.errors import ComparisonError, RunLockedError, StorageError
 
 RULES = GateRules(screen_pairs=5, confirm_pairs=10)
 CHANGES = {"equal": 0.0, "slower": 0.06, "failing": 0.0}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 import pytest
 
-from harness.cli import main
+from harness.__main__ import main
 from harness.comparison.gate import GateRules
 from harness.comparison.pair import Pairing, PairResult, Side
 from harness.comparison.selfcheck import Rate, RecordedPair, repeated_gates, spreads

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison.errors import ComparisonError
 from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
-from harness.series import SeriesFacts
+from harness.errors import ComparisonError
+from harness.records.series import SeriesFacts
 
 
 def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries:

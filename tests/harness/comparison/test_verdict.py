@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.comparison.errors import ComparisonError
-from harness.comparison.results_file import MeasuredSeries, SeriesKey
 from harness.comparison.verdict import (
     EXIT_CLEAN,
     EXIT_INCONCLUSIVE,
@@ -17,6 +15,8 @@ from harness.comparison.verdict import (
     exit_code,
     steady_trials,
 )
+from harness.errors import ComparisonError
+from harness.records.reader import MeasuredSeries, SeriesKey
 
 Run = dict[SeriesKey, MeasuredSeries]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.schema import COLUMN_NAMES, SCHEMA_VERSION
+from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
 
 MakeRun = Callable[..., Path]
 START = datetime.datetime(2026, 3, 1, 3, tzinfo=datetime.timezone.utc)
@@ -72,7 +72,7 @@ def make_run(tmp_path: Path) -> MakeRun:
 
 
 @pytest.fixture
-def make_row() -> Callable[..., dict[str, Any]]:
+def make_recorded_row() -> Callable[..., dict[str, Any]]:
     return row
 
 

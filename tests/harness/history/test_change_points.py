@@ -8,13 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.history.change_points import (
-    LEAST_RUNS,
-    ChangeRules,
-    _rank_distances,
-    change_points,
-    neighbour_correlation,
-)
+from harness.history.change_points import LEAST_RUNS, ChangeRules, _rank_distances, change_points, neighbour_correlation
 
 RULES = ChangeRules()
 Values = npt.NDArray[np.float64]

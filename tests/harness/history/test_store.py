@@ -13,17 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.history.errors import HistoryError
+from harness.errors import HarnessError, HistoryError
 from harness.history.record import read_record
 from harness.history.store import APPLICATION_ID, STORE_VERSION, HistoryStore
-from harness.schema import SCHEMA_VERSION
+from harness.records.schema import SCHEMA_VERSION
 
 STEADY = [1.0, 1.01, 0.99]
 
 
-def test_a_run_comes_back_as_it_was(make_run, make_row, store_path: Path) -> None:
-    run = make_run(1, make_row("ofa/a", STEADY), make_row("ofa/b", [], status="timeout", reason="300 s"))
+def test_a_run_comes_back_as_it_was(make_run, make_recorded_row, store_path: Path) -> None:
+    run = make_run(
+        1, make_recorded_row("ofa/a", STEADY), make_recorded_row("ofa/b", [], status="timeout", reason="300 s")
+    )
     with HistoryStore.open(store_path, create=True) as store:
         assert store.add(read_record(run), "abc") == "added"
     with HistoryStore.open(store_path) as store:
@@ -43,8 +44,8 @@ def test_a_run_comes_back_as_it_was(make_run, make_row, store_path: Path) -> Non
         assert "latency_p99_ms" not in cells
 
 
-def test_the_same_run_twice_changes_nothing(make_run, make_row, store_path: Path) -> None:
-    record = read_record(make_run(1, make_row("ofa/a", STEADY)))
+def test_the_same_run_twice_changes_nothing(make_run, make_recorded_row, store_path: Path) -> None:
+    record = read_record(make_run(1, make_recorded_row("ofa/a", STEADY)))
     with HistoryStore.open(store_path, create=True) as store:
         store.add(record, "abc")
     before = store_path.read_bytes()
@@ -54,15 +55,15 @@ def test_the_same_run_twice_changes_nothing(make_run, make_row, store_path: Path
     assert store_path.read_bytes() == before
 
 
-def test_a_copy_of_a_run_is_the_same_run(make_run, make_row, store_path: Path) -> None:
+def test_a_copy_of_a_run_is_the_same_run(make_run, make_recorded_row, store_path: Path) -> None:
     with HistoryStore.open(store_path, create=True) as store:
-        store.add(read_record(make_run(1, make_row("ofa/a", STEADY))))
-        assert store.add(read_record(make_run(1, make_row("ofa/a", STEADY), name="copy"))) == "unchanged"
+        store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY))))
+        assert store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY), name="copy"))) == "unchanged"
 
 
-def test_a_continued_run_replaces_its_rows_and_keeps_its_label(make_run, make_row, store_path: Path) -> None:
-    early = read_record(make_run(1, make_row("ofa/a", STEADY)))
-    late = read_record(make_run(1, make_row("ofa/a", [*STEADY, 1.02]), make_row("ofa/b", STEADY)))
+def test_a_continued_run_replaces_its_rows_and_keeps_its_label(make_run, make_recorded_row, store_path: Path) -> None:
+    early = read_record(make_run(1, make_recorded_row("ofa/a", STEADY)))
+    late = read_record(make_run(1, make_recorded_row("ofa/a", [*STEADY, 1.02]), make_recorded_row("ofa/b", STEADY)))
     with HistoryStore.open(store_path, create=True) as store:
         store.add(early, "abc")
         assert store.add(late) == "replaced"
@@ -74,8 +75,8 @@ def test_a_continued_run_replaces_its_rows_and_keeps_its_label(make_run, make_ro
         assert len(store.series("ofa/a")[0][1].ratios) == 4
 
 
-def test_a_new_label_replaces_the_old(make_run, make_row, store_path: Path) -> None:
-    record = read_record(make_run(1, make_row("ofa/a", STEADY)))
+def test_a_new_label_replaces_the_old(make_run, make_recorded_row, store_path: Path) -> None:
+    record = read_record(make_run(1, make_recorded_row("ofa/a", STEADY)))
     with HistoryStore.open(store_path, create=True) as store:
         store.add(record, "abc")
         assert store.add(record, "def") == "replaced"
@@ -83,29 +84,29 @@ def test_a_new_label_replaces_the_old(make_run, make_row, store_path: Path) -> N
 
 
 @pytest.mark.parametrize("facts", [{"seed": 7}, {"environment_id": "ba9876543210"}, {"reference_sha256": "00"}])
-def test_runs_that_differ_in_what_makes_a_run_are_two(make_run, make_row, store_path: Path, facts) -> None:
+def test_runs_that_differ_in_what_makes_a_run_are_two(make_run, make_recorded_row, store_path: Path, facts) -> None:
     with HistoryStore.open(store_path, create=True) as store:
-        store.add(read_record(make_run(1, make_row("ofa/a", STEADY))))
-        store.add(read_record(make_run(1, make_row("ofa/a", STEADY), name="other", **facts)))
+        store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY))))
+        store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY), name="other", **facts)))
         assert len(store.runs()) == 2
 
 
-def test_a_run_without_a_row_that_is_ok_is_refused(make_run, make_row) -> None:
-    run = make_run(1, make_row("ofa/a", [], status="failed", reason="no such operator"))
+def test_a_run_without_a_row_that_is_ok_is_refused(make_run, make_recorded_row) -> None:
+    run = make_run(1, make_recorded_row("ofa/a", [], status="failed", reason="no such operator"))
     with pytest.raises(HistoryError, match=r"no row is ok.*ofa/a.*failed: no such operator"):
         read_record(run)
 
 
-def test_a_run_of_another_schema_version_is_refused(make_run, make_row) -> None:
+def test_a_run_of_another_schema_version_is_refused(make_run, make_recorded_row) -> None:
     with pytest.raises(HarnessError, match=f"schema version {SCHEMA_VERSION + 1}"):
-        read_record(make_run(1, make_row("ofa/a", STEADY), schema_version=SCHEMA_VERSION + 1))
+        read_record(make_run(1, make_recorded_row("ofa/a", STEADY), schema_version=SCHEMA_VERSION + 1))
     with pytest.raises(HarnessError, match=r"results\.csv:2: schema version '1'"):
-        read_record(make_run(2, make_row("ofa/a", STEADY, schema_version=1)))
+        read_record(make_run(2, make_recorded_row("ofa/a", STEADY, schema_version=1)))
 
 
 @pytest.mark.parametrize("column", ["trials_count", "trials_failed_count", "measured_at"])
-def test_a_count_or_a_time_that_is_none_is_refused(make_run, make_row, column: str) -> None:
-    run = make_run(1, make_row("ofa/a", STEADY))
+def test_a_count_or_a_time_that_is_none_is_refused(make_run, make_recorded_row, column: str) -> None:
+    run = make_run(1, make_recorded_row("ofa/a", STEADY))
     lines = list(csv.DictReader((run / "results.csv").open()))
     lines[0][column] = "yesterday"
     with (run / "results.csv").open("w", newline="") as file:
@@ -171,11 +172,11 @@ def cut_off(content: bytes) -> bytes:
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("damage", [overwritten, cut_off])
 def test_a_damaged_history_is_told_before_anything_is_added(
-    make_run, make_row, store_path: Path, damage: Callable[[bytes], bytes], create: bool
+    make_run, make_recorded_row, store_path: Path, damage: Callable[[bytes], bytes], create: bool
 ) -> None:
     with HistoryStore.open(store_path, create=True) as store:
         for day in range(20):
-            store.add(read_record(make_run(day, make_row("ofa/a", STEADY))))
+            store.add(read_record(make_run(day, make_recorded_row("ofa/a", STEADY))))
     damaged = damage(store_path.read_bytes())
     store_path.write_bytes(damaged)
     with pytest.raises(HistoryError, match=r"is damaged .*Restore a copy"):
@@ -183,9 +184,9 @@ def test_a_damaged_history_is_told_before_anything_is_added(
     assert store_path.read_bytes() == damaged
 
 
-def test_a_row_that_is_no_json_is_told(make_run, make_row, store_path: Path) -> None:
+def test_a_row_that_is_no_json_is_told(make_run, make_recorded_row, store_path: Path) -> None:
     with HistoryStore.open(store_path, create=True) as store:
-        store.add(read_record(make_run(1, make_row("ofa/a", STEADY))))
+        store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY))))
     with contextlib.closing(sqlite3.connect(store_path)) as file, file:
         file.execute("UPDATE series SET ratios = '[1.0', cells = '{'")
         file.execute("UPDATE runs SET environment = ''")
@@ -195,9 +196,9 @@ def test_a_row_that_is_no_json_is_told(make_run, make_row, store_path: Path) -> 
                 read()
 
 
-def test_a_history_in_use_is_told(make_run, make_row, store_path: Path) -> None:
+def test_a_history_in_use_is_told(make_run, make_recorded_row, store_path: Path) -> None:
     HistoryStore.open(store_path, create=True).close()
-    record = read_record(make_run(1, make_row("ofa/a", STEADY)))
+    record = read_record(make_run(1, make_recorded_row("ofa/a", STEADY)))
     other = sqlite3.connect(store_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with HistoryStore.open(store_path, wait_s=0.01) as store:
@@ -215,9 +216,9 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         HistoryStore.open(tmp_path, create=True)
 
 
-def test_a_writer_killed_half_way_leaves_what_was_there(make_run, make_row, store_path: Path) -> None:
+def test_a_writer_killed_half_way_leaves_what_was_there(make_run, make_recorded_row, store_path: Path) -> None:
     with HistoryStore.open(store_path, create=True) as store:
-        store.add(read_record(make_run(1, make_row("ofa/a", STEADY))), "kept")
+        store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY))), "kept")
     # A cache of one page makes SQLite write to the file before the end of the transaction.
     killed = (
         "import os, sqlite3, sys\n"
@@ -238,10 +239,10 @@ def test_a_writer_killed_half_way_leaves_what_was_there(make_run, make_row, stor
         assert len(store.series("ofa/a")) == 1
 
 
-def test_processes_that_add_at_once_lose_nothing(make_run, make_row, store_path: Path) -> None:
-    adding = "import sys\nfrom harness.cli import main\nfor run in sys.argv[2:]:\n"
+def test_processes_that_add_at_once_lose_nothing(make_run, make_recorded_row, store_path: Path) -> None:
+    adding = "import sys\nfrom harness.__main__ import main\nfor run in sys.argv[2:]:\n"
     adding += "    assert main(['history', 'add', run, '--store', sys.argv[1]]) == 0\n"
-    runs = [str(make_run(day, make_row("ofa/a", STEADY))) for day in range(12)]
+    runs = [str(make_run(day, make_recorded_row("ofa/a", STEADY))) for day in range(12)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     processes = [
         subprocess.Popen([sys.executable, "-c", adding, str(store_path), *runs[start::3]], env=environment)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.errors import HistoryError
 from harness.history.change_points import ChangeRules
-from harness.history.errors import HistoryError
 from harness.history.record import read_record
 from harness.history.store import HistoryStore
 from harness.history.timeline import matching, timelines
@@ -28,14 +28,14 @@ def store(store_path: Path):
 
 
 @pytest.fixture
-def add(store: HistoryStore, make_run, make_row) -> Add:
+def add(store: HistoryStore, make_run, make_recorded_row) -> Add:
     """Adds runs of one series on consecutive days, three trials each, at the levels given."""
     generator = np.random.default_rng(0)
 
     def add_runs(first_day: int, levels: list[float], **facts: Any) -> None:
         for day, level in enumerate(levels, first_day):
             ratios = level * np.exp(generator.normal(0, 0.008, 3))
-            store.add(read_record(make_run(day, make_row("ofa/a", list(ratios)), **facts)), f"c{day}")
+            store.add(read_record(make_run(day, make_recorded_row("ofa/a", list(ratios)), **facts)), f"c{day}")
 
     return add_runs
 
@@ -87,11 +87,11 @@ def test_another_reference_or_timing_is_a_break_too(store: HistoryStore, add: Ad
 
 
 def test_a_failed_run_stays_in_the_series_and_out_of_the_changes(
-    store: HistoryStore, add: Add, make_run, make_row
+    store: HistoryStore, add: Add, make_run, make_recorded_row
 ) -> None:
     add(0, [1.0] * 10)
-    failed = make_row("ofa/a", [], status="timeout", reason="300 s")
-    store.add(read_record(make_run(10, failed, make_row("ofa/b", [1.0]))))
+    failed = make_recorded_row("ofa/a", [], status="timeout", reason="300 s")
+    store.add(read_record(make_run(10, failed, make_recorded_row("ofa/b", [1.0]))))
     add(11, [1.06] * 10)
     [timeline] = timelines(store, ["ofa/a"], RULES)
     [era] = timeline.eras
@@ -108,9 +108,9 @@ def test_only_the_newest_runs_are_looked_at_where_asked(store: HistoryStore, add
     assert era.changes == ()
 
 
-def test_precisions_and_batches_are_series_of_their_own(store: HistoryStore, make_run, make_row) -> None:
-    rows = [make_row("ofa/a", [1.0], precision=precision) for precision in ("fp16", "fp32")]
-    store.add(read_record(make_run(0, *rows, make_row("ofa/a", [1.0], batch=8))))
+def test_precisions_and_batches_are_series_of_their_own(store: HistoryStore, make_run, make_recorded_row) -> None:
+    rows = [make_recorded_row("ofa/a", [1.0], precision=precision) for precision in ("fp16", "fp32")]
+    store.add(read_record(make_run(0, *rows, make_recorded_row("ofa/a", [1.0], batch=8))))
     assert [str(one.key) for one in timelines(store, ["ofa/a"], RULES)] == [
         "ofa/a (onnxruntime, fp16)",
         "ofa/a (onnxruntime, fp32)",
@@ -118,8 +118,8 @@ def test_precisions_and_batches_are_series_of_their_own(store: HistoryStore, mak
     ]
 
 
-def test_a_single_trial_has_no_interval(store: HistoryStore, make_run, make_row) -> None:
-    store.add(read_record(make_run(0, make_row("ofa/a", [1.25]))))
+def test_a_single_trial_has_no_interval(store: HistoryStore, make_run, make_recorded_row) -> None:
+    store.add(read_record(make_run(0, make_recorded_row("ofa/a", [1.25]))))
     [timeline] = timelines(store, ["all"], RULES)
     [point] = timeline.eras[0].points
     assert (point.latency_ms, point.ratio, point.ratio_low, point.ratio_high) == (5.0, 1.25, None, None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.schema import COLUMN_NAMES
+from harness.records.schema import COLUMN_NAMES
 from reports.html.payload import clean, payload
 from reports.runs import load_runs
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.gpu import devices
-from harness.gpu import driver as cuda
+from harness.machine.gpu import devices
+from harness.machine.gpu import driver as cuda
 from tests.fakes.cuda import FakeCudaDriver
 from tests.fakes.tensorrt import VERSIONS, TensorRtScript, make_module
 

@@ -9,13 +9,13 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from harness.accuracy.datasets import open_images
 from harness.accuracy.messages import Evaluate, Load, Setup
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.subjects import Subject, subject_of
-from harness.accuracy.worker import Evaluator
+from harness.accuracy.worker.__main__ import Evaluator
 from harness.backends.tensorrt.backend import TensorRtBackend
-from harness.gpu.settings import GpuSettings
+from harness.datasets import open_images
+from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.classifiers import CLASSES, RESOLUTION, classifier, picture, series_of
 from tests.fakes.tensorrt import TensorRtScript
 

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from harness import backends
-from harness.backends.base import UnsupportedError
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.backend import TensorRtBackend
-from harness.gpu import devices
-from harness.gpu.errors import NoGpuError
-from harness.gpu.settings import GpuSettings
+from harness.errors import NoGpuError, UnsupportedError
+from harness.machine.gpu import devices
+from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.cuda import FakeCudaDriver
 from tests.fakes.tensorrt import TensorRtScript
 

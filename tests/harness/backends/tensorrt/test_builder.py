@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.backends.base import ArtifactError, BuiltEngine, FallbackError, UnsupportedError
+from harness.backends.backend import BuiltEngine
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.backends.tensorrt.builder import EngineBuildError
 from harness.backends.tensorrt.dialect import TACTIC_SOURCES_VARIABLE
-from harness.errors import HarnessError
-from harness.gpu.driver import CudaOutOfMemoryError
-from harness.gpu.settings import GpuSettings
+from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
+from harness.machine.gpu.driver import CudaOutOfMemoryError
+from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.tensorrt import TensorRtScript
 
 OLD, TEN, ELEVEN = "8.5.3.1", "10.16.1.11", "11.4.0.106"

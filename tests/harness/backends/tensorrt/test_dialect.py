@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.backends.base import UnsupportedError
 from harness.backends.tensorrt.dialect import Dialect
+from harness.errors import UnsupportedError
 
 
 @pytest.mark.parametrize(

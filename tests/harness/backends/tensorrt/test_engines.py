@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from harness.backends.base import ArtifactError, BuiltEngine
+from harness.backends.backend import BuiltEngine
 from harness.backends.tensorrt import backend as backend_module
 from harness.backends.tensorrt import engines
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore
-from harness.gpu.settings import GpuSettings
-from harness.storage import StorageError
+from harness.errors import ArtifactError, StorageError
+from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.tensorrt import TensorRtScript
 
 

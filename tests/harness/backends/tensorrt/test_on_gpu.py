@@ -10,11 +10,11 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 
-from harness.backends.base import ArtifactError, FallbackError, UnsupportedError
+from harness.artifacts.reference import write_reference
 from harness.backends.tensorrt.backend import TensorRtBackend
-from harness.build import BuildJob, build_engine
-from harness.gpu.settings import GpuSettings
-from harness.reference import write_reference
+from harness.errors import ArtifactError, FallbackError, UnsupportedError
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.build import BuildJob, build_engine
 
 pytestmark = [
     pytest.mark.gpu,

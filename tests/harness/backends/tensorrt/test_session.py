@@ -8,15 +8,15 @@ import onnx
 import onnxruntime
 import pytest
 
-from harness.backends.base import ArtifactError, FallbackError
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.backends.tensorrt.session import EngineLoadError, EngineRunError, TensorRtSession
-from harness.contamination import CpuMeter
-from harness.errors import HarnessError
-from harness.gpu.driver import CudaOutOfMemoryError
-from harness.gpu.settings import GpuSettings
-from harness.trial import TimingSettings, TrialJob
-from harness.worker import measure_job
+from harness.errors import ArtifactError, FallbackError, HarnessError
+from harness.machine.gpu.driver import CudaOutOfMemoryError
+from harness.machine.gpu.settings import GpuSettings
+from harness.machine.meter import CpuMeter
+from harness.processes.trial import TrialJob
+from harness.processes.trial_worker import measure_job
+from harness.timing.settings import TimingSettings
 from tests.fakes.tensorrt import TensorRtScript
 from tests.harness.conftest import small_model
 

@@ -1,0 +1,1 @@
+"""What zoo, converters, harness and reports share; the standard library alone."""

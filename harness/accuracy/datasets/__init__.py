@@ -1,8 +1,0 @@
-"""Labelled images, whatever they are stored in: ImageNet, CIFAR-10, or folders of one's own."""
-
-from __future__ import annotations
-
-from harness.accuracy.datasets.opening import open_images
-from harness.accuracy.datasets.protocol import ImageSet, LabelledImage, check_classes
-
-__all__ = ["ImageSet", "LabelledImage", "check_classes", "open_images"]

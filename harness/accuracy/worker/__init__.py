@@ -1,0 +1,1 @@
+"""The evaluating process: `python -m harness.accuracy.worker`."""

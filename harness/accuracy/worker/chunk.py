@@ -1,0 +1,119 @@
+"""A few of the images in memory: decoded once, cropped once by each rule."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.accuracy.worker.image_cache import ImageCache
+from harness.datasets import ImageSet
+from zoo.preprocessing import Decoded, Pipeline, Resampling, UnreadableImageError, decode
+
+
+class Chunk:
+    """The images from `start` to before `stop`, being prepared by threads from the moment it is made.
+
+    Threads, not processes: Pillow computes without the interpreter's lock, and nothing has to be copied.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        start: int,
+        stop: int,
+        pipelines: Iterable[Pipeline],
+        pool: ThreadPoolExecutor,
+        cache: ImageCache | None = None,
+    ) -> None:
+        self.start, self.stop = start, stop
+        self.digests = [""] * (stop - start)
+        """SHA-256 of each image's bytes as they were read, in hexadecimal."""
+        self.unreadable: dict[int, str] = {}
+        """Why an image cannot be read, or a rule makes nothing of it, by its index in the set."""
+        self.preparing_s = 0.0
+        """Processor time of the threads that prepared it."""
+        self.written_bytes = 0
+        """Of crops so far."""
+        self._images = images
+        self._cache = cache
+        self._guard = threading.Lock()
+        self._crops: dict[Resampling, NDArray[Any]] = {}
+        self._usable = {
+            rule: np.zeros(stop - start, np.bool_) for rule in {pipeline.resampling for pipeline in pipelines}
+        }
+        self._waiting: list[Future[None]] = [pool.submit(self._prepare, index) for index in range(start, stop)]
+
+    def covers(self, start: int, stop: int, pipelines: Iterable[Pipeline]) -> bool:
+        """Whether it is of these images, cropped for all of these pipelines."""
+        rules = {pipeline.resampling for pipeline in pipelines}
+        return (self.start, self.stop) == (start, stop) and rules <= set(self._usable)
+
+    def wait(self) -> None:
+        """Returns when every image is there.
+
+        Raises:
+            AccuracyError: an image's file cannot be read any more.
+        """
+        waiting, self._waiting = self._waiting, []
+        try:
+            for future in waiting:
+                future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def abandon(self) -> None:
+        """Prepares no further image."""
+        for future in self._waiting:
+            future.cancel()
+
+    def usable(self, pipeline: Pipeline, start: int, stop: int) -> NDArray[np.bool_]:
+        """Which of these images the pipeline makes an input of."""
+        return self._usable[pipeline.resampling][start - self.start : stop - self.start]
+
+    def crop(self, pipeline: Pipeline, position: int) -> NDArray[Any] | None:
+        """The crop of the image so far behind the first one, or None where the pipeline makes no input of it."""
+        rule = pipeline.resampling
+        return self._crops[rule][position] if self._usable[rule][position] else None
+
+    def _prepare(self, index: int) -> None:
+        began_s = time.thread_time()
+        position = index - self.start
+        stored = self._images.read(index)
+        digest = hashlib.sha256(stored if isinstance(stored, bytes) else stored.tobytes()).hexdigest()
+        self.digests[position] = digest
+        decoded: Decoded | None = None
+        written_bytes = 0
+        for rule, usable in self._usable.items():
+            crop = self._cache.find(rule, index, digest) if self._cache else None
+            try:
+                if crop is None:
+                    decoded = decoded or (decode(stored) if isinstance(stored, bytes) else Decoded(stored))
+                    crop = rule.apply(decoded)
+                    if self._cache:
+                        self._cache.keep(rule, index, digest, crop)
+            except UnreadableImageError as error:
+                self.unreadable[index] = " ".join(str(error).split())
+                if decoded is None:
+                    break
+                continue
+            self._room(rule, crop)[position] = crop
+            usable[position] = True
+            written_bytes += crop.nbytes
+        with self._guard:
+            self.written_bytes += written_bytes
+            self.preparing_s += time.thread_time() - began_s
+
+    def _room(self, rule: Resampling, example: NDArray[Any]) -> NDArray[Any]:
+        """Where the crops of a rule go."""
+        with self._guard:
+            if rule not in self._crops:
+                self._crops[rule] = np.empty((self.stop - self.start, *example.shape), example.dtype)
+            return self._crops[rule]

@@ -1,0 +1,1 @@
+"""From models to artifacts with the facts of their rows; the room that knows zoo and converters."""

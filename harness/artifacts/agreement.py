@@ -1,0 +1,107 @@
+"""Holds artifacts against the networks that they were made from, on given images: the classes they choose."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import ArtifactStore
+from converters.errors import VerificationError
+from converters.pool import Conversion, load_native
+from converters.verify import Agreement, artifact_logits, compare, padded
+from converters.weights import with_finite_statistics
+from harness.datasets import ImageSet
+from zoo.card import ModelCard
+from zoo.native import NativeModel
+from zoo.preprocessing import Decoded, UnreadableImageError, decode, pipeline
+from zoo.probe import RUNTIME_TOLERANCE
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
+
+_CHUNK_IMAGES = 64
+"""Images in memory at once."""
+_NATIVE_BATCH = 8
+"""Images that the framework computes at once: its activations take more memory than the images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageAgreement:
+    """What was found of one model."""
+
+    model: str
+    status: str
+    """`ok`, `differs`, or how its conversion ended."""
+    reason: str = ""
+    agreement: Agreement | None = None
+    unreadable: tuple[str, ...] = ()
+    """Images that were left out, and why."""
+
+    def line(self) -> str:
+        """One line of the table."""
+        parts = [self.model, f"{self.status}: {self.reason}" if self.reason else self.status]
+        if self.agreement is not None:
+            count = self.agreement.count
+            equal = round(count * self.agreement.top1_agreement)
+            parts += [f"top-1 equal on {equal:,} of {count:,} images", f"logits {self.agreement.relative_l2:.1e}"]
+        if self.unreadable:
+            parts.append(f"{len(self.unreadable):,} unreadable, the first: {self.unreadable[0]}")
+        return "  ".join(parts)
+
+
+def agree_on_images(conversion: Conversion, images: ImageSet, cache_dir: Path) -> ImageAgreement:
+    """Runs an artifact and its network, with the weights it was converted with, on images as the release takes them.
+
+    Args:
+        conversion: how the artifact was made.
+        images: the labels are not looked at.
+        cache_dir: the project's cache directory.
+    """
+    name = conversion.request.model
+    if conversion.artifact is None:
+        return ImageAgreement(name, conversion.status, conversion.reason)
+    native = with_finite_statistics(load_native(conversion.request, ArtifactStore(cache_dir)))
+    unreadable: list[str] = []
+    expected, actual = [], []
+    for inputs in _inputs(native.card, images, unreadable):
+        expected.append(_native_logits(native, inputs))
+        batches = padded(inputs, conversion.request.batch)
+        actual.append(artifact_logits(conversion.artifact.path, batches)[: len(inputs)])
+    if not expected:
+        return ImageAgreement(name, "failed", "none of the images can be used", unreadable=tuple(unreadable))
+    try:
+        found = compare("given", np.concatenate(expected), np.concatenate(actual), RUNTIME_TOLERANCE)
+    except VerificationError as error:
+        return ImageAgreement(name, "differs", str(error), unreadable=tuple(unreadable))
+    return ImageAgreement(name, "ok", agreement=found, unreadable=tuple(unreadable))
+
+
+def _native_logits(native: NativeModel, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    starts = range(0, len(inputs), _NATIVE_BATCH)
+    return np.concatenate([native.logits(inputs[start : start + _NATIVE_BATCH]) for start in starts])
+
+
+def _inputs(card: ModelCard, images: ImageSet, unreadable: list[str]) -> Iterator[NDArray[np.float32]]:
+    """The network's inputs, float32 (N, 3, R, R), some at a time; what cannot be read is told to `unreadable`."""
+    steps = pipeline(card.preprocessing, card.resolution)
+    ready: list[NDArray[np.float32]] = []
+    for index in range(len(images.items)):
+        try:
+            ready.append(steps.normalised(steps.resampled(_decoded(images, index))))
+        except UnreadableImageError as error:
+            unreadable.append(f"{images.location(index)}: {error}")
+        if len(ready) == _CHUNK_IMAGES:
+            yield np.stack(ready)
+            ready = []
+    if ready:
+        yield np.stack(ready)
+
+
+def _decoded(images: ImageSet, index: int) -> Decoded:
+    data = images.read(index)
+    return decode(data) if isinstance(data, bytes) else Decoded(data)

@@ -1,0 +1,242 @@
+"""Writes artifacts and the facts of their rows into a bundle (`harness.artifacts.bundle`)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from foundation.digests import file_sha256
+from harness.artifacts.bundle import (
+    BUNDLE_NAME,
+    BUNDLE_SCHEMA_VERSION,
+    MACHINE_FACTS,
+    MODELS_FOLDER,
+    REFERENCE_NAME,
+    Bundle,
+    BundledFile,
+    BundledModel,
+    read_bundle,
+)
+from harness.artifacts.reference import REFERENCE_SHA256, write_reference
+from harness.errors import BundleError, StorageError
+from harness.files.locking import LOCK_NAME, KernelLock
+from harness.files.storage import TEMPORARY_SUFFIX, remove_temporary_files, replace_json
+from harness.records.series import SeriesFacts
+
+PROVENANCE_NAME = "provenance.json"
+"""The sidecar of an artifact in the converters' cache."""
+
+_OURS = (REFERENCE_NAME, MODELS_FOLDER, LOCK_NAME)
+
+
+class BundleWriter:
+    """The single writer of a bundle, new or of an earlier export. Use it as a context manager.
+
+    A file appears whole or not at all, and the index after the files it names: whenever the writing stops, what
+    the index names is there, and the same export again goes on.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Open the bundle, or begin one.
+
+        Raises:
+            BundleError: another process writes to it, it holds something else, is of another version, or cannot
+                be written.
+        """
+        self._directory = directory
+        with _explained(directory):
+            _check_is_ours(directory)
+            (directory / MODELS_FOLDER).mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock = KernelLock(directory / LOCK_NAME)
+            except BlockingIOError as error:
+                raise BundleError(f"Another export writes to {directory}. Wait until it has finished.") from error
+        try:
+            with _explained(directory):
+                remove_temporary_files(directory)
+                remove_temporary_files(directory / MODELS_FOLDER)
+                self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
+        """Read the index that is there, or write one without models."""
+        if (self._directory / BUNDLE_NAME).exists():
+            self.bundle = read_bundle(self._directory)
+            if self.bundle.reference.fault(self._directory) is None:
+                return
+            models = self.bundle.models
+        else:
+            models = ()
+        path = self._directory / REFERENCE_NAME
+        write_reference(path)
+        reference = BundledFile(REFERENCE_NAME, REFERENCE_SHA256, path.stat().st_size)
+        self._write_index(Bundle(self._directory, reference, models))
+
+    def check(self, series: Sequence[SeriesFacts]) -> None:
+        """Refuse what would replace an artifact of the bundle by another of the same model, precision and batch.
+
+        Raises:
+            BundleError: naming the first one, before anything is written.
+        """
+        there = {model.place: model for model in self.bundle.models}
+        for facts in series:
+            found = there.get(_place(facts))
+            if found is None or not found.artifact or facts.status != "ok":
+                continue
+            if found.artifact.sha256 != facts.artifact_sha256:
+                raise BundleError(
+                    f"{self._directory} holds another artifact of {facts.model}: "
+                    f"{_making(found.series('', self._directory))}; the new one is of {_making(facts)}. A folder has "
+                    "one artifact of a model in a precision and batch: give another --export DIR."
+                )
+
+    def add(self, facts: SeriesFacts, suites: Sequence[str] = ()) -> bool:
+        """Put a model into the bundle; one whose conversion failed is a row without files.
+
+        Args:
+            facts: of the series; its artifact lies in the converters' cache, its provenance beside it.
+            suites: names of the zoo's suites that it is in.
+
+        Returns:
+            Whether anything was copied; not where the files were there already, and not where an earlier export
+            had the artifact and this conversion failed, whose row is then left as it was.
+
+        Raises:
+            BundleError: a file cannot be written, or is not what the conversion made.
+        """
+        described = {name: value for name, value in dataclasses.asdict(facts).items() if name not in MACHINE_FACTS}
+        earlier = next((model for model in self.bundle.models if model.place == _place(facts)), None)
+        copied = False
+        if facts.status == "ok":
+            source = Path(facts.artifact_path)
+            stem = f"{MODELS_FOLDER}/{file_stem(facts)}"
+            with _explained(source):
+                sidecar_sha256 = file_sha256(source.with_name(PROVENANCE_NAME))
+            artifact, copied = self._keep(source, f"{stem}.onnx", facts.artifact_sha256)
+            provenance, _ = self._keep(source.with_name(PROVENANCE_NAME), f"{stem}.json", sidecar_sha256)
+            model = BundledModel(described, tuple(suites), artifact, provenance)
+        elif earlier is not None and earlier.artifact:
+            return False
+        else:
+            model = BundledModel(described, tuple(suites))
+        models = {one.place: one for one in self.bundle.models} | {model.place: model}
+        self._write_index(dataclasses.replace(self.bundle, models=tuple(models.values())))
+        return copied
+
+    def artifact_path(self, facts: SeriesFacts) -> Path | None:
+        """Where the bundle has the artifact of a series; None where it has none."""
+        found = next((model for model in self.bundle.models if model.place == _place(facts)), None)
+        return self._directory / found.artifact.path if found and found.artifact else None
+
+    def _keep(self, source: Path, path: str, sha256: str) -> tuple[BundledFile, bool]:
+        """The file of the bundle with this content, copied where it is not there."""
+        target = self._directory / path
+        with _explained(target):
+            file = BundledFile(path, sha256, source.stat().st_size)
+            if file.fault(self._directory) is None:
+                return file, False
+            _copy(source, target, sha256)
+        return file, True
+
+    def _write_index(self, bundle: Bundle) -> None:
+        data = {
+            "schema_version": BUNDLE_SCHEMA_VERSION,
+            "harness_version": importlib.metadata.version("baseline-zoo"),
+            "reference": dataclasses.asdict(bundle.reference),
+            "models": [dataclasses.asdict(model) for model in bundle.models],
+        }
+        try:
+            replace_json(self._directory / BUNDLE_NAME, data)
+        except StorageError as error:
+            raise BundleError(_cannot_write(self._directory / BUNDLE_NAME, error.__cause__)) from error
+        self.bundle = bundle
+
+    def close(self) -> None:
+        """Let others write to the folder; everything is on disk already. A second call does nothing."""
+        self._lock.release()
+
+    def __enter__(self) -> BundleWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def file_stem(facts: SeriesFacts) -> str:
+    """A readable name that no other series has, on file systems that ignore case too.
+
+    As in `gpunet-GPUNet-0-fp32-b1`; where characters of the model's name had to go, some digits of its digest
+    are added.
+    """
+    name = facts.model.replace("/", "-", 1)
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    if readable != name:
+        readable += f"-{hashlib.sha256(facts.model.encode()).hexdigest()[:8]}"
+    return f"{readable}-{facts.precision}-b{facts.batch}"
+
+
+def _place(facts: SeriesFacts) -> tuple[str, str, int]:
+    return facts.model, facts.precision, facts.batch
+
+
+def _making(facts: SeriesFacts) -> str:
+    """How an artifact was made, and which it is."""
+    return f"{facts.exporter}, opset {facts.opset}, {facts.weights} weights, SHA-256 {facts.artifact_sha256[:12]}"
+
+
+def _check_is_ours(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise BundleError(f"{directory} is a file. Give --export a directory.")
+    if not directory.is_dir() or (directory / BUNDLE_NAME).exists():
+        return
+    # An export that was killed in its first moment leaves ours.
+    names = sorted(path.name for path in directory.iterdir())
+    foreign = [name for name in names if name not in _OURS and not name.endswith(TEMPORARY_SUFFIX)]
+    if foreign:
+        raise BundleError(
+            f"{directory} is no folder of artifacts and not empty (it holds {', '.join(foreign[:3])}). Give --export "
+            "a new directory."
+        )
+
+
+def _copy(source: Path, target: Path, sha256: str) -> None:
+    """Copy beside the target, hold the copy against the digest, and move it into place."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    try:
+        shutil.copyfile(source, temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        if file_sha256(temporary) != sha256:
+            raise BundleError(f"{source} is not what the conversion made: it changed since. Convert the model again.")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn an `OSError` about `path` into a BundleError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(_cannot_write(path, error)) from error
+
+
+def _cannot_write(path: Path, error: BaseException | None) -> str:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return (
+        f"Cannot use {path} ({why}). Make room or give another --export DIR, and repeat the command: it goes on where "
+        "it stopped."
+    )

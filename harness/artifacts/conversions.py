@@ -1,0 +1,84 @@
+"""Series out of models, bundles and ONNX files; what is missing is converted."""
+
+from __future__ import annotations
+
+import collections
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.artifacts import facts
+from harness.artifacts.bundle import Bundle, check_opsets
+from harness.artifacts.released import with_weights
+from harness.artifacts.request import ArtifactRequest
+from harness.backends.backend import Backend
+from harness.records.series import SeriesFacts
+from harness.text.progress import Progress, minutes_text
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
+
+Say = Callable[[str], None]
+"""Tells the user a line."""
+
+
+def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
+    """Every series of the request, what had to be converted converted; failures are rows too."""
+    from converters.pool import PoolSettings, convert_many
+
+    resolved = with_weights(request, cache_dir, say)
+    wanted = resolved.conversions
+    limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
+    found = [facts.facts_of_conversion(conversion, request.backend) for conversion in resolved.failed]
+    warnings: collections.Counter[str] = collections.Counter()
+    started = time.monotonic()
+    counts = dict.fromkeys(("converted", "from the cache", "failed"), 0)
+    with Progress("convert", len(wanted)) as progress:
+        for conversion in convert_many(wanted, cache_dir, limits):
+            failed = conversion.status != "ok"
+            counts["failed" if failed else "from the cache" if conversion.cached else "converted"] += 1
+            progress.step(_conversion_line(conversion), problem=failed)
+            if conversion.artifact is not None:
+                warnings.update(conversion.artifact.provenance.get("warnings", ()))
+            found.append(facts.facts_of_conversion(conversion, request.backend))
+    for text, count in warnings.items():
+        say(f"warning: {text} ({count} of {len(wanted)} models)")
+    if wanted:
+        told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+        say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
+    order = {name: position for position, name in enumerate(card.name for card in request.cards())}
+    found.sort(key=lambda series: order.get(series.model, len(order)))
+    return found + _file_series(request)
+
+
+def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -> list[SeriesFacts]:
+    """Every series of the request out of a bundle, its files held against their digests.
+
+    Raises:
+        BundleError: nothing of that is there, a file is damaged, or the runtime is too old for it.
+    """
+    chosen = bundle.select(request.models, request.precision, request.batch)
+    found = [model.series(request.backend, bundle.directory) for model in chosen]
+    check_opsets(found, backend)
+    bundle.check_files(chosen)
+    return found + _file_series(request)
+
+
+def _file_series(request: ArtifactRequest) -> list[SeriesFacts]:
+    """The series of the ONNX files; a file that is given twice is one series."""
+    found = [
+        facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files
+    ]
+    return list({series.key: series for series in found}.values())
+
+
+def _conversion_line(conversion: Conversion) -> str:
+    name = conversion.request.model
+    if conversion.status != "ok" or conversion.artifact is None:
+        return f"{name}: {conversion.status}: {conversion.reason}"
+    if conversion.cached:
+        return f"{name}: in the cache"
+    error = max(check["relative_l2"] for check in conversion.artifact.provenance["verification"])
+    whom = "network" if conversion.request.precision == "fp32" else "fp32 artifact"
+    return f"{name}: {conversion.seconds:.1f} s, agrees with the {whom} to {error:.0e}"

@@ -1,0 +1,136 @@
+"""The facts of a series, from a conversion or from an ONNX file of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ArtifactError
+from harness.files.artifact_digest import artifact_sha256, artifact_size_bytes
+from harness.files.onnx_graph import OnnxGraph, read_graph
+from harness.records.series import SeriesFacts
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
+    from converters.request import ConversionRequest
+
+_BYTES_PER_MIB = 2**20
+
+
+def _card_facts(name: str) -> dict[str, Any]:
+    """What the card says, measured or not."""
+    import zoo
+
+    card = zoo.card(name)
+    return {
+        "model": card.name,
+        "source": card.source,
+        "variant": card.variant,
+        "resolution": card.resolution,
+        "classes": card.classes,
+        "parameters": card.parameters,
+        "macs": card.macs,
+        "accuracy_published_top1_percent": card.published.top1_percent,
+        "accuracy_published_top5_percent": card.published.top5_percent,
+        "accuracy_published_source": card.published.stated_in,
+    }
+
+
+def _own_facts(reference: str) -> dict[str, Any]:
+    from zoo import own
+
+    return {"model": f"{own.SOURCE}/{reference}", "source": own.SOURCE, "variant": reference}
+
+
+def _exporter_text(exporter: Mapping[str, str]) -> str:
+    """The exporter and its version: a part of PyTorch, or a package of its own."""
+    name = exporter["name"]
+    return f"{name} {exporter[name]}" if name in exporter else f"torch.onnx.export {name} {exporter['torch']}"
+
+
+def _weights_facts(request: ConversionRequest, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the weights: an artifact that two checkpoints of the same bytes share was made from either."""
+    facts = {"weights": made["kind"] if request.is_own else request.weights_kind, "weights_sha256": made["sha256"]}
+    if request.released:
+        return {**facts, "checkpoint_sha256": request.released.sha256, "checkpoint_url": request.released.url}
+    return {**facts, "checkpoint_sha256": made.get("checkpoint", {}).get("sha256", "")}
+
+
+def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
+    """What the artifact's provenance says."""
+    if conversion.artifact is None:
+        return {}
+    made = conversion.artifact.provenance
+    return {
+        "resolution": made["resolution"],
+        # The card of one's own network cannot know; the graph does.
+        "classes": made["classes"] or _classes(read_graph(conversion.artifact.path)),
+        "parameters": made["parameters"],
+        "macs": made["macs"],
+        **_weights_facts(conversion.request, made["weights"]),
+        "implementation": made["implementation"],
+        "warnings": " ".join(f"{text[:1].upper()}{text[1:]}." for text in made.get("warnings", ())),
+        "artifact_path": str(conversion.artifact.path),
+        "artifact_sha256": conversion.artifact.sha256,
+        "artifact_mib": made["size_bytes"] / _BYTES_PER_MIB,
+        "exporter": _exporter_text(made["exporter"]),
+        "opset": made["opset"],
+        "conversion_s": sum(made["seconds"].values()),
+        "verification_relative_l2": max(check["relative_l2"] for check in made["verification"]),
+    }
+
+
+def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
+    """The series that a conversion gives, or the row that says why there is none."""
+    request = conversion.request
+    facts = _own_facts(request.model) if request.is_own else _card_facts(request.model)
+    return SeriesFacts(
+        **{**facts, **_artifact_facts(conversion)},
+        backend=backend,
+        precision=request.precision,
+        batch=request.batch,
+        status=conversion.status,
+        reason=conversion.reason,
+    )
+
+
+def _onnx_description(path: Path) -> dict[str, Any]:
+    """What a file's graph says of its input and classes; of the input nothing where its shape is not fixed.
+
+    Empty where the file cannot be read.
+    """
+    try:
+        graph = read_graph(path)
+    except ArtifactError:
+        # The measuring process opens the file with the runtime itself and says what is wrong with it.
+        return {}
+    shape = graph.input_shape
+    known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
+    return {"opset": graph.opset or None, "classes": _classes(graph), **known}
+
+
+def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
+    """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
+    described = {"batch": batch, **_onnx_description(path)}
+    return SeriesFacts(
+        model=f"onnx/{path.stem}",
+        source="onnx",
+        variant=path.stem,
+        backend=backend,
+        precision=precision,
+        weights="own",
+        artifact_path=str(path.resolve()),
+        artifact_sha256=artifact_sha256(path),
+        artifact_mib=artifact_size_bytes(path) / _BYTES_PER_MIB,
+        **described,
+    )
+
+
+def _classes(graph: OnnxGraph) -> int | None:
+    """The classes of a graph whose output is [N, classes]; None where it has another.
+
+    Networks are ranked by accuracy among those with as many classes, so one without them never is.
+    """
+    shape = graph.output_shape
+    return shape[1] or None if len(shape) == 2 else None

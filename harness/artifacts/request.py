@@ -1,0 +1,227 @@
+"""Which series are wanted: models, their weights, and how they are converted; checked before anything is started."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.vocabulary import (
+    AUTO,
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    EXPORTERS,
+    IMPLEMENTATIONS,
+    INT8_SCHEMES,
+    PROBE,
+    RELEASED,
+)
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from converters.request import ConversionRequest
+    from zoo.card import ModelCard
+
+
+@dataclasses.dataclass(frozen=True)
+class ArtifactRequest:
+    """Models, user networks and files, and what is to be made of them."""
+
+    models: tuple[str, ...] = ()
+    """Names, globs, sources or suites of the zoo."""
+    own_models: tuple[str, ...] = ()
+    """`module:function` of user networks."""
+    onnx_files: tuple[Path, ...] = ()
+    artifacts: Path | None = None
+    """A bundle to measure instead of converting; `models` then selects within it, and none means all of it."""
+    backend: str = "onnxruntime"
+    """The runtime that the artifacts are for."""
+    precision: str = "fp32"
+    float16_io: bool = False
+    """fp16: whether input and output are float16 too, which no backend here takes."""
+    int8_scheme: str = ""
+    """int8: one of `INT8_SCHEMES`; the backend's where empty."""
+    calibration_images: Path | None = None
+    """Folder of images that int8 takes its ranges from, and on which released weights are recalibrated that need it;
+    generated ones where None."""
+    batch: int = 1
+    weights: str = PROBE
+    """`probe`, `released`, `auto`, or the path of a checkpoint."""
+    mirror: str = ""
+    """A folder or URL that released weights are fetched from, instead of the releases' own servers."""
+    weights_lock: Path | None = None
+    """The lock file with the digests of released weights; the cache's own where None."""
+    implementation: str = IMPLEMENTATIONS[0]
+    """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
+    exporter: str = DEFAULT_EXPORTER
+    opset: int = DEFAULT_OPSET
+    resolution: int | None = None
+    """Input size in pixels of user networks."""
+    conversion_timeout_s: float = 900.0
+    workers: int = 0
+    """Conversions at a time; as many as physical cores where 0."""
+
+    def cards(self) -> list[ModelCard]:
+        """The zoo's cards that are asked for.
+
+        Raises:
+            HarnessError: a pattern selects nothing; the message offers the nearest names.
+        """
+        if not self.models:
+            return []
+        import zoo
+        from zoo.errors import ZooError
+
+        try:
+            return zoo.cards(self.models)
+        except ZooError as error:
+            raise HarnessError(str(error)) from error
+
+    def check(self) -> None:
+        """Refuses what could only fail later.
+
+        Raises:
+            HarnessError: saying which option to change.
+        """
+        if not (self.models or self.own_models or self.onnx_files or self.artifacts):
+            raise HarnessError("nothing to measure: give --models, --onnx or --model")
+        if self.batch < 1:
+            raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
+        if self.exporter not in EXPORTERS:
+            raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
+        if self.float16_io and self.precision != "fp16":
+            raise HarnessError("--float16-io: add --precision fp16")
+        self._check_calibration()
+        for path in self.onnx_files:
+            if not path.is_file():
+                raise HarnessError(f"--onnx {path}: no such file")
+        for reference in self.own_models:
+            if not all(reference.partition(":")):
+                raise HarnessError(f"--model {reference}: give it as module:function")
+        if self.artifacts:
+            self._check_conversion_options()
+            return
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        cards = self.cards()
+        self._check_implementation(cards)
+        if self.weights in (RELEASED, AUTO):
+            return
+        for option, value in (("--mirror", self.mirror), ("--weights-lock", self.weights_lock)):
+            if value:
+                raise HarnessError(f"{option} {value}: nothing is fetched; add --weights released, or auto")
+        if self.weights != PROBE:
+            if not Path(self.weights).is_file():
+                raise HarnessError(
+                    f"--weights {self.weights}: no such file; give probe, released, auto, or a checkpoint's path"
+                )
+            if len(cards) != 1:
+                raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
+
+    def recalibrates(self, card: ModelCard) -> bool:
+        """Whether the card's weights are recalibrated on the images that are given."""
+        return card.checkpoint.recalibration and self.weights != PROBE and self.calibration_images is not None
+
+    def _check_implementation(self, cards: list[ModelCard]) -> None:
+        """Refuses original code of what has none; a checkout that is not there costs its models' rows alone."""
+        if self.implementation == IMPLEMENTATIONS[0]:
+            return
+        from zoo.errors import ReleaseError
+        from zoo.releases.pins import release_source
+
+        if self.own_models:
+            raise HarnessError(f"--implementation {self.implementation}: {self.own_models[0]} has no release")
+        try:
+            for source in dict.fromkeys(card.source for card in cards):
+                release_source(source)
+        except ReleaseError as error:
+            raise HarnessError(f"--implementation {self.implementation}: {error}") from error
+
+    def _check_calibration(self) -> None:
+        folder = self.calibration_images
+        if folder is None:
+            return
+        if self.artifacts:
+            if self.precision != "int8":
+                raise HarnessError(f"--calibration-images {folder}: only int8 is calibrated; add --precision int8")
+            return
+        recalibrated = any(self.recalibrates(card) for card in self.cards())
+        if self.precision != "int8" and not recalibrated:
+            raise HarnessError(
+                f"--calibration-images {folder}: nothing here is calibrated; add --precision int8, or for alphanet "
+                "--weights released"
+            )
+        if not folder.is_dir():
+            raise HarnessError(f"--calibration-images {folder}: no such folder")
+        self._check_images(folder, recalibrated)
+
+    def _check_images(self, folder: Path, recalibrated: bool) -> None:
+        from converters.calibration import Calibration
+        from converters.errors import ConversionError
+        from zoo.errors import WeightsError
+        from zoo.training_images import TrainingImages
+
+        try:
+            if self.precision == "int8":
+                Calibration.of(folder)
+            if recalibrated:
+                TrainingImages.of(folder)
+        except (ConversionError, WeightsError) as error:
+            raise HarnessError(f"--calibration-images: {error}") from error
+
+    def _check_conversion_options(self) -> None:
+        """Refuses what would have to be converted, where artifacts are measured as they are."""
+        given = {
+            "--model": self.own_models != (),
+            "--weights": self.weights != PROBE,
+            "--mirror": self.mirror != "",
+            "--weights-lock": self.weights_lock is not None,
+            "--implementation": self.implementation != IMPLEMENTATIONS[0],
+            "--exporter": self.exporter != DEFAULT_EXPORTER,
+            "--opset": self.opset != DEFAULT_OPSET,
+            "--resolution": self.resolution is not None,
+            "--int8-scheme": self.int8_scheme != "",
+            "--calibration-images": self.calibration_images is not None,
+        }
+        if wrong := [option for option, is_given in given.items() if is_given]:
+            raise HarnessError(
+                f"{', '.join(wrong)}: nothing is converted with --artifacts. Give it to convert --export on the "
+                "machine that converts."
+            )
+
+    def conversions(self) -> list[ConversionRequest]:
+        """What has to be converted, costliest first so that the last one does not leave cores idle.
+
+        Weights that have to be fetched are still `released` or `auto`; `harness.artifacts.released` turns them into
+        files.
+        """
+        from converters.request import ConversionRequest, PrecisionOptions
+
+        # An int8 artifact follows the rules of what will run it.
+        backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
+        common = ConversionRequest(
+            "",
+            implementation=self.implementation,
+            exporter=self.exporter,
+            opset=self.opset,
+            batch=self.batch,
+            precision=self.precision,
+            options=PrecisionOptions(
+                float16_io=self.float16_io,
+                int8_scheme=self.int8_scheme or backends_own,
+                calibration_images=self.calibration_images,
+            ),
+        )
+        cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
+        of_the_zoo = [
+            dataclasses.replace(
+                common,
+                model=card.name,
+                weights=self.weights,
+                recalibration_images=self.calibration_images if self.recalibrates(card) else None,
+            )
+            for card in cards
+        ]
+        names = dict.fromkeys(self.own_models)
+        return of_the_zoo + [dataclasses.replace(common, model=name, resolution=self.resolution) for name in names]

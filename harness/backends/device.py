@@ -1,0 +1,50 @@
+"""The device that is measured on: one runtime on this machine, and who else uses it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from harness import backends
+from harness.backends.backend import Backend
+from harness.machine.environment import Environment, collect, crowded_threads
+from harness.machine.gpu.exclusive import refuse_shared
+from harness.machine.gpu.settings import GpuSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A runtime that can run here, with the facts that its latencies depend on."""
+
+    backend: Backend
+    gpu: GpuSettings
+    environment: Environment
+
+    @classmethod
+    def open(
+        cls, backend: str, gpu: GpuSettings, threads: int | None, *, exclusive: bool, say: Callable[[str], None]
+    ) -> Device:
+        """Checks that the runtime can measure here, and says what would disturb it.
+
+        Args:
+            backend: name of the runtime.
+            gpu: which GPU and how; ignored by runtimes on the processor.
+            threads: threads of an inference; `default_threads` where None.
+            exclusive: whether to refuse a GPU that others use.
+            say: prints a line for the user.
+
+        Raises:
+            HarnessError: the runtime cannot run here, or others use a GPU that was requested for exclusive use.
+        """
+        runtime = backends.usable(backend)
+        if runtime.on_gpu and (caution := refuse_shared(gpu.device, exclusive=exclusive)):
+            say(f"warning: {caution}")
+        environment = collect(threads, runtime.accelerator(gpu))
+        if not runtime.on_gpu and (caution := crowded_threads(environment)):
+            say(f"warning: {caution}")
+        return cls(runtime, gpu, environment)
+
+    @property
+    def threads(self) -> int:
+        """Threads of an inference."""
+        return self.environment.threads

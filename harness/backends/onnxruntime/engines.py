@@ -1,0 +1,174 @@
+"""Engines that ONNX Runtime's TensorRT provider built, kept by what they were built for.
+
+The provider names an engine by the graph's inputs, outputs and file name, not by its weights, and loads what has
+that name. So each engine has a folder of its own here, named by a digest of everything that decides what is built,
+and a trial loads only from a folder that a build has finished.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from foundation.digests import file_sha256
+from harness.backends.backend import BuiltEngine
+from harness.errors import FallbackError, HarnessError
+from harness.files.storage import explained, replace_json
+
+ENGINES_FOLDER = "ort-engines"
+
+_RECORD = "engine.json"
+_BYTES_PER_MIB = 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineKey:
+    """Everything that decides what the provider builds."""
+
+    artifact_sha256: str
+    artifact_name: str
+    precision: str
+    workspace_mib: int | None
+    runtime: str
+    gpu: str
+    compute_capability: str
+    cuda_driver: int
+    """The newest CUDA that the driver knows, as 13000."""
+
+    @property
+    def name(self) -> str:
+        """Name of the engine's folder."""
+        return f"{self.artifact_sha256[:12]}-{self.precision}-{_digest(dataclasses.asdict(self))}"
+
+    @property
+    def timings_name(self) -> str:
+        """Name of the folder with the timings of kernels, which do not depend on the network."""
+        facts = (self.runtime, self.gpu, self.compute_capability, self.cuda_driver)
+        return f"timings-{_digest(facts)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildFolders:
+    """Where the provider writes while it builds."""
+
+    engines: Path
+    timings: Path
+
+
+class EngineFolder:
+    """The place of one engine in the cache."""
+
+    def __init__(self, cache_dir: Path, key: EngineKey) -> None:
+        self._root = cache_dir / ENGINES_FOLDER
+        self._key = key
+        self.path = self._root / key.name
+
+    def find(self) -> BuiltEngine | None:
+        """The engine, whole; None where there is none, or one that was damaged since."""
+        try:
+            data = json.loads((self.path / _RECORD).read_text())
+            built = BuiltEngine(**{**data, "path": self.path / data["path"]})
+            return built if file_sha256(built.path) == built.sha256 else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def files(self) -> dict[str, int]:
+        """The engines in the folder and when each was last written, in ns."""
+        return {path.name: path.stat().st_mtime_ns for path in sorted(self.path.glob("*.engine"))}
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """What the provider does inside must use the engine that is here.
+
+        Raises:
+            FallbackError: it built one of its own.
+        """
+        before = self.files()
+        yield
+        if self.files() != before:
+            raise FallbackError(
+                f"ONNX Runtime built another engine instead of loading the one in {self.path}. "
+                "Remove that folder and run again."
+            )
+
+    def build(self, make: Callable[[BuildFolders], tuple[float, str]]) -> BuiltEngine:
+        """Have `make` build the engine aside, then put it in its place.
+
+        `make` gets the folders, returns the seconds that the build took and the engine's precision, and lets
+        go of the engine before it returns.
+
+        Raises:
+            FallbackError: the network was cut into several engines, or none was written.
+            StorageError: the cache cannot be written.
+        """
+        with explained(self._root):
+            self._root.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=".building-", dir=self._root))
+        try:
+            folders = BuildFolders(aside / "engines", aside / "timings")
+            with explained(aside):
+                folders.engines.mkdir()
+                self._copy_timings(folders.timings)
+            build_s, precision_effective = make(folders)
+            engine = _only_engine(folders.engines)
+            with explained(self.path):
+                self._keep_timings(folders.timings)
+                return self._keep(engine, build_s, precision_effective)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _keep(self, engine: Path, build_s: float, precision_effective: str) -> BuiltEngine:
+        built = BuiltEngine(
+            path=self.path / engine.name,
+            sha256=file_sha256(engine),
+            size_mib=engine.stat().st_size / _BYTES_PER_MIB,
+            build_s=build_s,
+            cached=False,
+            precision_effective=precision_effective,
+        )
+        record = {**dataclasses.asdict(built), "path": engine.name, "cached": True}
+        replace_json(engine.parent / _RECORD, record)
+        shutil.rmtree(self.path, ignore_errors=True)
+        engine.parent.rename(self.path)
+        return built
+
+    def _copy_timings(self, into: Path) -> None:
+        kept = self._root / self._key.timings_name
+        into.mkdir()
+        for path in kept.glob("*"):
+            shutil.copyfile(path, into / path.name)
+
+    def _keep_timings(self, made: Path) -> None:
+        # The provider would write into the shared file itself, and a build that is killed would leave half of it,
+        # on which every later one fails.
+        kept = self._root / self._key.timings_name
+        kept.mkdir(exist_ok=True)
+        for path in made.iterdir():
+            path.replace(kept / path.name)
+
+
+def _only_engine(folder: Path) -> Path:
+    engines = sorted(folder.glob("*.engine"))
+    if len(engines) != 1:
+        raise FallbackError(
+            f"ONNX Runtime made {len(engines)} TensorRT engines of the network, not one. "
+            "Measure it on a provider that has all its operators."
+        )
+    return engines[0]
+
+
+def not_built(artifact: Path) -> HarnessError:
+    """The error of preparing an artifact that was not built."""
+    return HarnessError(
+        f"There is no engine of {artifact} for this GPU and these versions. Build it before its trials."
+    )
+
+
+def _digest(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

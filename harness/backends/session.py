@@ -1,0 +1,173 @@
+"""One loaded network: what the measuring loop and the checks need of it."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.backends.layers import LayerTime
+from harness.errors import ArtifactError, FallbackError, UnsupportedError
+from harness.machine.gpu.figures import GpuFigures
+from harness.units import NANOSECONDS_PER_MILLISECOND
+from harness.vocabulary import LatencyKind
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """An input of the network; a dimension that is not fixed is a string or None."""
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+    """Numpy's name, as in `float32`."""
+
+    @property
+    def fixed_shape(self) -> tuple[int, ...]:
+        """The shape, of an input that has no dynamic dimension."""
+        sizes = tuple(size for size in self.shape if isinstance(size, int))
+        if len(sizes) != len(self.shape):
+            raise ValueError(f"Input {self.name!r} has the dynamic shape {self.shape}.")
+        return sizes
+
+
+class Session(abc.ABC):
+    """One loaded network with its input bound; use as a context manager.
+
+    `start` comes before `infer`: it binds the input, runs once, and proves that the network runs
+    where and as it was asked to.
+    """
+
+    input: TensorSpec
+    provider: str
+    latency_kind: LatencyKind
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+
+    def start(self, images: npt.NDArray[np.float32]) -> float:
+        """Bind `images`, run the first inference and check how it ran; return its milliseconds."""
+        self.bind_impl(self._checked(images))
+        begin_ns = time.perf_counter_ns()
+        self.infer()
+        first_ms = (time.perf_counter_ns() - begin_ns) / NANOSECONDS_PER_MILLISECOND
+        self.check_placement_impl()
+        effective = self.precision_effective()
+        if self.precision not in effective.split("+"):
+            raise FallbackError(
+                f"{self.precision} was asked for but the runtime computed in {effective}. "
+                f"Measure this artifact as {effective}, or on a backend that has {self.precision} kernels."
+            )
+        return first_ms
+
+    def run(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
+        """The outputs for other images than `start` was given, which comes before; nothing of it is to be timed."""
+        self.feed_impl(self._checked(images))
+        self.infer()
+        return self.outputs()
+
+    def _checked(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The images in one piece of memory, of the network's own shape and type."""
+        if images.shape != self.input.shape or str(images.dtype) != self.input.dtype:
+            raise ValueError(
+                f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
+            )
+        return np.ascontiguousarray(images)
+
+    @abc.abstractmethod
+    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
+        """Put the input where the runtime reads it, so that `infer` copies nothing."""
+
+    def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
+        """Put other values where `bind_impl` put the first ones; for a runtime that need not bind again."""
+        self.bind_impl(images)
+
+    @abc.abstractmethod
+    def infer(self) -> None:
+        """Run once on the bound input and return when the outputs are there."""
+
+    @abc.abstractmethod
+    def outputs(self) -> dict[str, npt.NDArray[Any]]:
+        """The outputs of the last inference."""
+
+    @abc.abstractmethod
+    def check_placement_impl(self) -> None:
+        """Raise FallbackError where a node of the first inference ran on another provider."""
+
+    @abc.abstractmethod
+    def precision_effective(self) -> str:
+        """What convolutions and matrix products were computed in: `fp32`, or several as `fp16+fp32`."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Free the runtime's memory."""
+
+    def time_block(
+        self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        """Fill `latencies_ns` with the times of as many inferences, back to back.
+
+        This is host time; a backend whose `latency_kind` is another overrides it.
+        """
+        infer = self.infer
+        for index in range(len(latencies_ns)):
+            begin_ns = clock_ns()
+            infer()
+            latencies_ns[index] = clock_ns() - begin_ns
+
+    def gpu_figures(self) -> GpuFigures | None:
+        """What is measured after the blocks, as transfers to a GPU and back; None on a processor."""
+        return None
+
+    def layer_times(self, inferences: int) -> list[LayerTime]:
+        """The runtime's own profile over as many inferences, in order of execution.
+
+        This session is then as fast as before: what stays slower once profiled needs a copy of its own.
+
+        Raises:
+            UnsupportedError: this runtime has no profiler.
+        """
+        del inferences
+        raise UnsupportedError(f"{self.provider} has no profile of single layers.")
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_input(inputs: list[TensorSpec], batch: int, artifact: Path) -> TensorSpec:
+    """The one float32 input of fixed shape with the asked batch, or ArtifactError."""
+    if len(inputs) != 1:
+        names = ", ".join(spec.name for spec in inputs) or "none"
+        raise ArtifactError(
+            f"{artifact} has {len(inputs)} inputs ({names}); only networks of one input can be measured. "
+            "Make the others constants before exporting."
+        )
+    spec = inputs[0]
+    if not spec.shape or any(not isinstance(size, int) or size <= 0 for size in spec.shape):
+        raise ArtifactError(
+            f"{artifact}: input {spec.name!r} has the dynamic shape {list(spec.shape)}. "
+            f"Export it with a fixed shape, batch {batch} first."
+        )
+    if spec.dtype != "float32":
+        raise ArtifactError(
+            f"{artifact}: input {spec.name!r} is {spec.dtype}, not float32. "
+            "Export it with a float32 input; lower precisions begin inside the graph."
+        )
+    if spec.shape[0] != batch:
+        raise ArtifactError(
+            f"{artifact}: input {spec.name!r} has the shape {list(spec.shape)}, but batch {batch} was asked "
+            f"for. Export the model at batch {batch}, or ask for another batch."
+        )
+    return spec

@@ -1,0 +1,98 @@
+"""What `harness env` says: the machine, its GPUs, and what each backend needs that is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from harness import backends
+from harness.commands.requirements import Requirement, gpu_requirements, visible_gpus
+from harness.machine.environment import Environment, collect
+from harness.machine.gpu.facts import GpuFacts, facts_of
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvironmentReport:
+    """Everything that is known of this machine before anything is measured on it."""
+
+    environment: Environment
+    """Of measuring on the processor."""
+    gpus: list[GpuFacts]
+    """In the order in which `--device` counts them."""
+    requirements: list[Requirement]
+    """What measuring on a GPU needs."""
+    backends: list[BackendReport]
+
+    @classmethod
+    def collect(cls) -> EnvironmentReport:
+        """The report of this machine."""
+        devices, why_none = visible_gpus()
+        return cls(
+            environment=collect(),
+            gpus=[facts_of(device) for device in devices],
+            requirements=gpu_requirements(devices, why_none),
+            backends=explain(),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON object: the processor's facts, and `gpus`, `gpu_requirements` and `backends`."""
+        return {
+            **self.environment.to_json(),
+            "environment_id": self.environment.environment_id,
+            "gpus": [dataclasses.asdict(gpu) for gpu in self.gpus],
+            "gpu_requirements": {one.name: dataclasses.asdict(one) for one in self.requirements},
+            "backends": {report.name: dataclasses.asdict(report) for report in self.backends},
+        }
+
+    def text(self) -> str:
+        """The report for people, a fact on a line."""
+        facts = dataclasses.asdict(self.environment)
+        del facts["accelerator"]
+        lines = [f"environment {self.environment.environment_id} (measuring on the processor)", *_facts(facts)]
+        for index, gpu in enumerate(self.gpus):
+            lines += ["", f"GPU {index}: {gpu.device}", *_facts(dataclasses.asdict(gpu))]
+        if not self.gpus:
+            lines += ["", "GPU: none"]
+        lines += ["", "for measuring on a GPU", *(line for one in self.requirements for line in _requirement(one))]
+        lines += ["", "backends", *(line for report in self.backends for line in _backend(report))]
+        return "\n".join(lines)
+
+
+def _facts(facts: dict[str, Any]) -> list[str]:
+    """A line a fact; the facts of a nested object follow one another, and an absent object has no line."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += _facts(value)
+        elif name != "jetson":
+            lines.append(f"  {name.replace('_', ' ')}: {'unknown' if value is None else value}")
+    return lines
+
+
+def _requirement(one: Requirement) -> list[str]:
+    state = one.found or ("MISSING" if one.needed else "missing, optional")
+    return [f"  {one.name}: {state}", *([f"      {one.what_to_do}"] if one.what_to_do else [])]
+
+
+def _backend(report: BackendReport) -> list[str]:
+    verdict = "can run" if report.usable else "CANNOT RUN"
+    return [f"  {report.name}: {verdict}. {report.why}", *([f"      {report.what_to_do}"] if report.what_to_do else [])]
+
+
+@dataclasses.dataclass(frozen=True)
+class BackendReport:
+    """What `harness env` says about one backend."""
+
+    name: str
+    usable: bool
+    why: str
+    what_to_do: str
+
+
+def explain() -> list[BackendReport]:
+    """For each backend whether it can run here, and if not, why and what to do."""
+    reports = []
+    for name in backends.names():
+        availability = backends.get(name).availability()
+        reports.append(BackendReport(name, availability.usable, availability.why, availability.what_to_do))
+    return reports

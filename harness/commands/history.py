@@ -1,0 +1,177 @@
+"""`harness history`: runs kept in one file, and how each series moved."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.commands.options.types import count, percent, rate
+from harness.errors import EXIT_SUCCESS
+from harness.history.change_points import ChangeRules
+from harness.text.console import append_to_step_summary, writable, write
+from harness.text.wording import counted
+
+if TYPE_CHECKING:
+    _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    _SubParsers = argparse._SubParsersAction
+
+DEFAULT_STORE = Path("history.sqlite")
+DEFAULT_LAST = 200
+
+_DESCRIPTION = """\
+Keeps runs in one file and shows how each series moved over time.
+
+  python -m harness history add results --label "$(git rev-parse --short HEAD)"
+  python -m harness history fbnet/fbnet_a                the runs of a model, and where its level changed
+  python -m harness history all --plot history.svg       names, globs, sources, or all
+  python -m harness history list                         the runs
+  python -m harness history export history.csv           every row of every run
+
+Runs of different environments, reference networks or timings are never compared: each has a table of its own, and
+what changed between them is told. This is a view, not a gate: it sees a slow-down some runs later. `harness compare`
+and `harness gate` tell at once.
+"""
+
+_SHOWING = "show"
+
+
+class _ActionOrModel(_SubParsers):
+    """The subcommands, of which showing is the one that needs no word of its own."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # Any other word is a model's name, so argparse is not to refuse it.
+        vars(self)["choices"] = None
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        words = list(values or [])
+        if words and words[0] not in self._name_parser_map:
+            words = [_SHOWING, *words]
+        super().__call__(parser, namespace, words, option_string)
+
+
+def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's parser."""
+    parser = commands.add_parser(
+        "history",
+        help="runs kept in one file, and where a series changed",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(
+        action=_ActionOrModel, dest="action", required=True, metavar="MODEL | add | list | export"
+    )
+    showing = actions.add_parser(_SHOWING, prog=parser.prog)
+    showing.add_argument("models", nargs="+", metavar="MODEL", help="a name, a glob, a source, or all")
+    rules = ChangeRules()
+    showing.add_argument(
+        "--last",
+        type=count,
+        default=DEFAULT_LAST,
+        metavar="N",
+        help="newest runs of each environment to look at (%(default)s)",
+    )
+    showing.add_argument(
+        "--margin",
+        type=percent,
+        default=rules.margin_percent,
+        metavar="PERCENT",
+        help="smallest change that is called (%(default)s)",
+    )
+    showing.add_argument(
+        "--error-rate",
+        type=rate,
+        default=rules.error_rate,
+        metavar="P",
+        help="of any change in a history without one (%(default)s)",
+    )
+    showing.add_argument("--plot", type=_picture, metavar="FILE", help="a picture, .svg or .png")
+    showing.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="for a CI summary; GITHUB_STEP_SUMMARY has it too"
+    )
+    adding = actions.add_parser("add", help="add a run; one that was continued replaces its rows")
+    adding.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    adding.add_argument("--label", metavar="TEXT", help="what was measured, as a commit")
+    actions.add_parser("list", help="the runs")
+    exporting = actions.add_parser("export", help="every row of every run as CSV")
+    exporting.add_argument("csv", type=Path, metavar="CSV", help="the file to write")
+    for action in actions._name_parser_map.values():
+        action.add_argument(
+            "--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help="the history (%(default)s)"
+        )
+
+
+def history(arguments: argparse.Namespace) -> int:
+    """Does one of the actions."""
+    {_SHOWING: _show, "add": _add, "list": _list, "export": _export}[arguments.action](arguments)
+    return EXIT_SUCCESS
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from harness.history import render
+    from harness.history.store import HistoryStore
+    from harness.history.timeline import timelines
+
+    rules = ChangeRules(arguments.margin, arguments.error_rate)
+    with HistoryStore.open(arguments.store) as store:
+        found = timelines(store, arguments.models, rules, last=arguments.last)
+    print(render.text(found, rules), end="")
+    write(arguments.markdown, render.markdown(found, rules))
+    append_to_step_summary(render.markdown(found, rules))
+    if arguments.plot:
+        from reports.history import draw_history
+
+        with writable(arguments.plot):
+            arguments.plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_history(found, [arguments.plot])
+
+
+def _add(arguments: argparse.Namespace) -> None:
+    from harness.history.record import read_record
+    from harness.history.store import HistoryStore
+    from harness.text.wording import one_line
+
+    record = read_record(arguments.run)
+    label = None if arguments.label is None else one_line(arguments.label)
+    with HistoryStore.open(arguments.store, create=True) as store:
+        told = store.add(record, label)
+        runs_count = len(store.runs())
+    what = {
+        "added": f"added as run {record.run_id}",
+        "replaced": f"run {record.run_id} was there in an earlier state, which it replaces",
+        "unchanged": f"run {record.run_id} was there already; nothing changed",
+        "older": f"run {record.run_id} was there in a later state, with more trials; nothing changed",
+    }[told]
+    print(f"{arguments.run}: {what}. {arguments.store}: {counted(runs_count, 'run')}.")
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from harness.history import render
+    from harness.history.store import HistoryStore
+
+    with HistoryStore.open(arguments.store) as store:
+        print(render.runs_table(store.runs()), end="")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from harness.history import render
+    from harness.history.store import HistoryStore
+
+    with HistoryStore.open(arguments.store) as store:
+        write(arguments.csv, render.export_csv(store))
+    print(arguments.csv)
+
+
+def _picture(text: str) -> Path:
+    if Path(text).suffix not in (".svg", ".png"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no picture's name; end it in .svg or .png")
+    return Path(text)

@@ -1,0 +1,1 @@
+"""Option groups that commands subscribe to, each with the record it fills."""

@@ -1,0 +1,75 @@
+"""What a runtime on an NVIDIA GPU needs, what of it is here, and how to get the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+
+from harness.backends.tensorrt.versions import how_to_install
+from harness.errors import NoGpuError, NvmlUnavailableError
+from harness.machine.environment import package_version
+from harness.machine.gpu.devices import CudaDevice, cuda_devices
+from harness.machine.gpu.nvml import Nvml
+
+# The bare `tensorrt` depends on one of these, and a user may install one of them alone.
+_TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu11")
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirement:
+    """One thing that measuring on a GPU needs or is better with."""
+
+    name: str
+    needed: bool
+    """Whether nothing runs without it."""
+    found: str
+    """Its version, or what is known of it; empty where it is missing."""
+    what_to_do: str
+    """How to get it; empty where it is here."""
+
+
+def visible_gpus() -> tuple[list[CudaDevice], str]:
+    """The GPUs that CUDA sees, and where it sees none, why."""
+    try:
+        devices = cuda_devices()
+    except NoGpuError as error:
+        return [], str(error)
+    return devices, "" if devices else "CUDA sees no GPU. Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`."
+
+
+def gpu_requirements(devices: list[CudaDevice], why_none: str) -> list[Requirement]:
+    """What the backends on GPUs need, for what `visible_gpus` found."""
+    return [_driver(devices, why_none), _tensorrt(devices), _nvml(), _cuda_bindings()]
+
+
+def _driver(devices: list[CudaDevice], why_none: str) -> Requirement:
+    found = f"for CUDA {devices[0].cuda_version}" if devices else ""
+    return Requirement("NVIDIA driver and GPU", True, found, why_none)
+
+
+def _tensorrt(devices: list[CudaDevice]) -> Requirement:
+    """TensorRT's Python package; a Jetson's comes with JetPack and has metadata too."""
+    version = next((found for name in _TENSORRT_PACKAGES if (found := package_version(name))), None)
+    if importlib.util.find_spec("tensorrt") is not None:
+        return Requirement("tensorrt", True, version or "of unknown version", "")
+    what_to_do = how_to_install(devices[0].cuda_version if devices else None)
+    return Requirement("tensorrt", True, "", f"Backend tensorrt: {what_to_do}")
+
+
+def _nvml() -> Requirement:
+    name = "NVML (nvidia-ml-py)"
+    try:
+        driver = Nvml().driver_version()
+    except NvmlUnavailableError as error:
+        return Requirement(name, False, "", str(error))
+    return Requirement(name, False, f"{package_version('nvidia-ml-py')}, driver {driver or 'unknown'}", "")
+
+
+def _cuda_bindings() -> Requirement:
+    name = "cuda-bindings"
+    version = package_version(name)
+    if version:
+        return Requirement(name, False, version, "")
+    return Requirement(
+        name, False, "", "Not needed: the driver library is called directly. To have it: pip install cuda-bindings"
+    )

@@ -1,0 +1,83 @@
+"""Images in a folder: class folders of images, or images side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from pathlib import Path
+
+from harness.datasets.store import is_image
+from harness.errors import AccuracyError
+from harness.text.lists import cause, few
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderStore:
+    """The image files of a folder and of its direct subfolders."""
+
+    root: Path
+    names: tuple[str, ...]
+    sizes_bytes: tuple[int, ...]
+    folders: tuple[str, ...]
+
+    def read(self, position: int) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            AccuracyError: it is gone, or may not be read.
+        """
+        path = self.root / self.names[position]
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise AccuracyError(
+                f"{path} cannot be read ({cause(error)}); make it readable, and leave the images alone while in use"
+            ) from error
+
+    def location(self, position: int) -> str:
+        """The file's path."""
+        return str(self.root / self.names[position])
+
+
+def open_folder(root: Path) -> FolderStore:
+    """Lists a folder of images, or of class folders.
+
+    Raises:
+        AccuracyError: a folder or a file in it cannot be read, or a class folder holds folders.
+    """
+    folders, images = _listing(root)
+    for folder in folders:
+        nested, inner = _listing(root / folder)
+        if nested:
+            raise AccuracyError(
+                f"{root / folder} holds folders ({few(nested)}), but {root} should hold class folders with images "
+                f"directly in them; give the folder whose subfolders are the classes, such as {root / folder} may be"
+            )
+        images |= {f"{folder}/{name}": size_bytes for name, size_bytes in inner.items()}
+    return FolderStore(root, tuple(images), tuple(images.values()), tuple(folders))
+
+
+def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
+    """The folders in a folder, and its images with their sizes in bytes; hidden ones are left out."""
+    folders, images = [], {}
+    odd = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif is_image(entry.name):
+                    status = entry.stat()
+                    images[entry.name] = status.st_size
+                    if not stat.S_ISREG(status.st_mode):
+                        odd.append(entry.name)
+    except OSError as error:
+        place = error.filename or folder
+        raise AccuracyError(f"{place} cannot be read ({cause(error)}); make it readable, or take it out") from error
+    if odd:
+        # Reading from a pipe would wait for somebody to write to it.
+        raise AccuracyError(f"{folder} holds pipes, sockets or devices named as images ({few(odd)}); take them out")
+    return folders, images

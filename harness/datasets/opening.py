@@ -1,0 +1,118 @@
+"""Finds out what a path holds."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from harness.datasets import cifar, imagenet
+from harness.datasets.folder import open_folder
+from harness.datasets.ground_truth import FORMS, read_ground_truth
+from harness.datasets.layout import label_by_folder
+from harness.datasets.protocol import ImageSet
+from harness.datasets.store import IMAGE_SUFFIXES, FileStore
+from harness.datasets.stored import StoredImages, label
+from harness.datasets.tar import open_tar
+from harness.errors import AccuracyError
+from harness.text.lists import cause, few
+
+_LAYOUTS = (
+    "a folder of class folders, a folder of images with a file of labels, an uncompressed tar of either, or CIFAR-10 "
+    "(its archive, or the folder in it)"
+)
+_COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd", b"PK": "unzip"}
+"""How a compressed file begins, and what undoes it."""
+
+
+def open_images(path: Path, *, ground_truth: Path | None = None, limit: int | None = None, seed: int = 0) -> ImageSet:
+    """The labelled images at a path, whatever their layout; docs/accuracy.md has the list.
+
+    Args:
+        path: a folder of class folders, a folder of images, a tar of either, or CIFAR-10 (folder or archive).
+        ground_truth: the labels of images that do not lie in class folders.
+        limit: take a subset of so many images, as even over the classes as can be; all where there are fewer. The
+            subset depends on names, labels and `seed` alone, and contains every smaller one of the same seed.
+        seed: of the subset.
+
+    Raises:
+        AccuracyError: it is no data set that is known, or a damaged one; the message says what to do.
+    """
+    if limit is not None and limit < 1:
+        raise AccuracyError(f"a limit of {limit} images leaves nothing to measure; give a number of at least 1")
+    images = _folder(path, ground_truth) if _is_folder(path) else _file(path, ground_truth)
+    return images if limit is None else images.subset(limit, seed)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise AccuracyError(f"{path} does not exist; give {_LAYOUTS}") from error
+    except OSError as error:
+        raise AccuracyError(f"{path} cannot be read ({cause(error)}); make it readable") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise AccuracyError(f"{path} is a pipe, a socket or a device, not a file; give {_LAYOUTS}")
+    return stat.S_ISDIR(mode)
+
+
+def _folder(path: Path, ground_truth: Path | None) -> StoredImages:
+    if cifar.is_folder(path):
+        _refuse_labels(path, ground_truth)
+        return cifar.open_folder(path)
+    return _labelled(open_folder(path), path, ground_truth)
+
+
+def _file(path: Path, ground_truth: Path | None) -> StoredImages:
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise AccuracyError(f"{path} cannot be read ({cause(error)}); make it readable") from error
+    if cifar.is_archive(path):
+        _refuse_labels(path, ground_truth)
+        return cifar.open_archive(path)
+    for magic, undo in _COMPRESSED.items():
+        if start.startswith(magic):
+            raise AccuracyError(
+                f"{path} is compressed and no whole archive of CIFAR-10: images in it cannot be read in place; "
+                f"unpack it ({undo}) and give what comes out, or fetch it again"
+            )
+    return _labelled(open_tar(path), path, ground_truth)
+
+
+def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> StoredImages:
+    """The labels of image files: by class folder, or from the file of labels."""
+    if not store.names:
+        raise AccuracyError(_no_images(path))
+    in_folders = [name for name in store.names if "/" in name]
+    if 0 < len(in_folders) < len(store.names):
+        flat = next(name for name in store.names if "/" not in name)
+        raise AccuracyError(
+            f"{path} has images both in class folders ({in_folders[0]}) and beside them ({flat}); keep one of the two"
+        )
+    if in_folders:
+        _refuse_labels(path, ground_truth)
+        return label_by_folder(store, path)
+    if ground_truth is None:
+        raise AccuracyError(
+            f"{path} has images and no class folders: give their labels too (--ground-truth), as {FORMS}, or sort the "
+            "images into a folder a class"
+        )
+    return label(imagenet.NAME, imagenet.CLASSES, store, read_ground_truth(ground_truth).of(store.names, path))
+
+
+def _refuse_labels(path: Path, ground_truth: Path | None) -> None:
+    if ground_truth is not None:
+        raise AccuracyError(f"{path} has its labels in itself; leave {ground_truth} away")
+
+
+def _no_images(path: Path) -> str:
+    """What to say of a path without images: most often it is the folder around the right one."""
+    inside = [] if path.is_file() else [child for child in path.iterdir() if _is_candidate(child)]
+    if inside:
+        return f"{path} holds no images itself; give what is in it: {few(map(str, inside))}"
+    return f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}); give {_LAYOUTS}"
+
+
+def _is_candidate(path: Path) -> bool:
+    return ".tar" in path.suffixes or (path.is_dir() and cifar.is_folder(path))

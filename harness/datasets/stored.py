@@ -1,0 +1,73 @@
+"""A data set: a store with labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.protocol import LabelledImage
+from harness.datasets.store import Store
+from harness.datasets.subset import balanced
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredImages:
+    """See `ImageSet`."""
+
+    name: str
+    classes: int
+    items: tuple[LabelledImage, ...]
+    positions: tuple[int, ...]
+    """Where each item is in the store."""
+    store: Store
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """See `ImageSet.digest`."""
+        lines = [f"{self.classes}\n", *(f"{item.label} {item.name}\n" for item in self.items)]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @functools.cached_property
+    def sizes_bytes(self) -> tuple[int, ...]:
+        """See `ImageSet.sizes_bytes`."""
+        return tuple(self.store.sizes_bytes[position] for position in self.positions)
+
+    def read(self, index: int) -> bytes | NDArray[np.uint8]:
+        """See `ImageSet.read`."""
+        return self.store.read(self.positions[index])
+
+    def location(self, index: int) -> str:
+        """See `ImageSet.location`."""
+        return self.store.location(self.positions[index])
+
+    def subset(self, limit: int, seed: int) -> StoredImages:
+        """At most `limit` of the images, evenly over the classes."""
+        chosen = balanced(self.items, limit, seed)
+        return dataclasses.replace(
+            self,
+            items=tuple(self.items[index] for index in chosen),
+            positions=tuple(self.positions[index] for index in chosen),
+        )
+
+
+def label(name: str, classes: int, store: Store, labels: Sequence[int]) -> StoredImages:
+    """A store's images with their labels, in the store's order, as a data set.
+
+    Images go by the file's name alone where that tells them apart, so that a set is the same in every layout.
+    """
+    names = [path.rpartition("/")[2] for path in store.names]
+    if len(set(names)) < len(names):
+        names = list(store.names)
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return StoredImages(
+        name=name,
+        classes=classes,
+        items=tuple(LabelledImage(names[position], labels[position]) for position in order),
+        positions=tuple(order),
+        store=store,
+    )

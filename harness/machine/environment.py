@@ -1,0 +1,196 @@
+"""The machine and the software that a latency depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import math
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.machine.gpu.facts import Accelerator
+from harness.machine.jetson import jetson_facts
+from harness.machine.linux_facts import LinuxFacts
+from harness.machine.processor import allowed_physical_cores, logical_cores, memory_mib, physical_cores
+from harness.text.wording import counted
+
+# What may change a latency. A name of the machine, its free memory, its Python or the version of this
+# harness may not; the total memory only decides whether something runs at all.
+_IDENTITY = (
+    "cpu_model",
+    "cpu_revision",
+    "cpu_features",
+    "architecture",
+    "physical_cores",
+    "logical_cores",
+    "threads",
+    "system",
+    "onnxruntime_version",
+    "governor",
+    "boost",
+    "frequency_min_mhz",
+    "frequency_max_mhz",
+    "virtualisation",
+    "cpu_limit_cores",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """Facts of one machine as one process may use it; a fact that is not to be had is None."""
+
+    cpu_model: str | None
+    cpu_revision: str | None
+    """Family, model and stepping, which tell apart processors of one marketing name."""
+    cpu_features: str | None
+    """Those instruction sets that decide which kernels a runtime picks."""
+    architecture: str
+    physical_cores: int | None
+    logical_cores: int
+    """Logical processors this process may run on."""
+    threads: int
+    """Threads inside one operator."""
+    memory_mib: int
+    """Memory of the machine."""
+    system: str
+    """`Linux`, `Darwin` or `Windows`."""
+    system_release: str
+    python_version: str
+    onnxruntime_version: str | None
+    numpy_version: str | None
+    onnx_version: str | None
+    governor: str | None
+    """The kernel's policy of the clock, as in `performance`."""
+    boost: bool | None
+    """Whether the clock may exceed its nominal rate."""
+    frequency_min_mhz: int | None
+    frequency_max_mhz: int | None
+    virtualisation: str | None
+    """What is known of the hypervisor; None on bare metal too."""
+    container: str | None
+    """Kind of container, as in `docker`."""
+    cpu_limit_cores: float | None
+    """Quota of the control group."""
+    power_mode: str | None = None
+    """A Jetson's, as in `MAXN`: its limits on cores, clocks and power."""
+    accelerator: Accelerator | None = None
+    """The GPU that is measured on, and the runtime on it; None where the processor is measured."""
+
+    @property
+    def environment_id(self) -> str:
+        """Twelve hexadecimal digits, equal where latencies may be ranked against each other.
+
+        On a GPU its facts and its runtime's version count beside the processor's, which enqueues; the version of
+        ONNX Runtime that happens to be installed for the processor does not.
+        """
+        facts = [[name, getattr(self, name)] for name in _IDENTITY]
+        if self.power_mode:
+            facts.append(["power_mode", self.power_mode])
+        if self.accelerator:
+            facts = [fact for fact in facts if fact[0] != "onnxruntime_version"]
+            facts.append(["accelerator", self.accelerator.identity])
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+    @property
+    def device(self) -> str:
+        """What is measured on, in words: `AMD EPYC 9554, 2 threads` or `NVIDIA L4, driver 550.54.14`."""
+        if self.accelerator:
+            return self.accelerator.gpu.device
+        return f"{self.cpu_model or self.architecture}, {counted(self.threads, 'thread')}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Environment:
+        """The facts read back."""
+        accelerator = data.get("accelerator")
+        return cls(**{**data, "accelerator": Accelerator.from_json(accelerator) if accelerator else None})
+
+
+def collect(threads: int | None = None, accelerator: Accelerator | None = None) -> Environment:
+    """The environment of this process, measuring with `threads`, by default `default_threads()`.
+
+    `accelerator` is what the backend says of its device (`Backend.accelerator`).
+    """
+    linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
+    jetson = jetson_facts() if linux else None
+    return Environment(
+        cpu_model=(linux.cpu_model() if linux else _cpu_model_elsewhere()) or platform.processor() or None,
+        cpu_revision=linux.cpu_revision() if linux else None,
+        cpu_features=linux.cpu_features() if linux else None,
+        architecture=platform.machine(),
+        physical_cores=physical_cores(),
+        logical_cores=logical_cores(),
+        threads=threads if threads is not None else default_threads(),
+        memory_mib=memory_mib(),
+        system=platform.system(),
+        system_release=platform.release(),
+        python_version=platform.python_version(),
+        onnxruntime_version=package_version("onnxruntime"),
+        numpy_version=package_version("numpy"),
+        onnx_version=package_version("onnx"),
+        governor=linux.governor() if linux else None,
+        boost=linux.boost() if linux else None,
+        frequency_min_mhz=linux.frequency_mhz("scaling_min_freq") if linux else None,
+        frequency_max_mhz=linux.frequency_mhz("scaling_max_freq") if linux else None,
+        virtualisation=linux.virtualisation() if linux else None,
+        container=linux.container() if linux else None,
+        cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
+        power_mode=jetson.power_mode if jetson else None,
+        accelerator=accelerator,
+    )
+
+
+def default_threads() -> int:
+    """Physical cores, or fewer where affinity or a control group's quota allows fewer."""
+    # Two processors of one core, as a container is often given, are one core.
+    limits = [logical_cores(), allowed_physical_cores() or logical_cores()]
+    if sys.platform == "linux":
+        quota_cores = LinuxFacts(Path("/")).cpu_limit_cores()
+        if quota_cores is not None:
+            limits.append(max(1, math.floor(quota_cores)))
+    return min(limits)
+
+
+def crowded_threads(environment: Environment) -> str:
+    """What is to be said of more threads than can run at once; empty where they can."""
+    threads, limit = environment.threads, environment.cpu_limit_cores
+    if threads > environment.logical_cores:
+        return f"{threads} threads on {environment.logical_cores} processors wait for each other; use fewer --threads"
+    if limit is not None and threads > limit:
+        return (
+            f"{counted(threads, 'thread')} in a control group of {limit:g} cores: when the quota is spent, "
+            "the kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
+        )
+    return ""
+
+
+def package_version(name: str) -> str | None:
+    """Version of an installed package, read without importing it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model_elsewhere() -> str | None:
+    """The processor's name on macOS and Windows, whose `platform.processor()` is an architecture."""
+    if sys.platform == "win32":
+        import winreg
+
+        key_path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key_path) as key:
+            return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+    if sys.platform == "darwin":
+        import subprocess
+
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        return answer.stdout.strip() or None
+    return None

@@ -1,0 +1,166 @@
+"""One GPU and how it is set up, as far as it may change a latency."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.errors import NvmlUnavailableError
+from harness.machine.gpu.devices import CudaDevice, cuda_device
+from harness.machine.gpu.nvml import CLOCK_MEMORY, CLOCK_SM, Nvml, NvmlDevice
+from harness.machine.jetson import JetsonFacts, jetson_facts
+from harness.machine.linux_facts import read_stripped
+
+# What may change a latency. Which of two equal cards it is (its bus id) may not, nor its memory's size, which
+# decides whether something runs at all, nor persistence mode, which shortens the first use only.
+_IDENTITY = (
+    "name",
+    "compute_capability",
+    "sm_count",
+    "cuda_version",
+    "driver_version",
+    "power_limit_w",
+    "application_clock_sm_mhz",
+    "application_clock_memory_mhz",
+    "clock_max_sm_mhz",
+    "clock_max_memory_mhz",
+    "ecc",
+    "mig",
+    "pcie_generation_max",
+    "pcie_width_max",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class GpuFacts:
+    """Facts of one GPU; a fact that is not to be had is None.
+
+    Clocks locked with `nvidia-smi --lock-gpu-clocks` are not among them: the driver takes such a lock but tells
+    nobody of it. The clock that was read during the trials shows it (`GpuFigures.sm_clock_mhz`).
+    """
+
+    name: str
+    """As CUDA says it; a MIG instance's has its profile, as in `NVIDIA A100-SXM4-40GB MIG 1g.5gb`."""
+    compute_capability: str
+    sm_count: int
+    memory_mib: int
+    cuda_version: str
+    """The newest CUDA that the driver knows; that of the runtime is the runtime's own."""
+    bus_id: str
+    driver_version: str | None = None
+    power_limit_w: float | None = None
+    """What the driver enforces, all limits considered."""
+    power_limit_default_w: float | None = None
+    persistence_mode: bool | None = None
+    application_clock_sm_mhz: int | None = None
+    application_clock_memory_mhz: int | None = None
+    clock_max_sm_mhz: int | None = None
+    clock_max_memory_mhz: int | None = None
+    ecc: bool | None = None
+    mig: bool | None = None
+    """Whether the GPU is divided into instances."""
+    pcie_generation_max: int | None = None
+    """The fastest link that both card and slot can have; an idle link may be slower."""
+    pcie_width_max: int | None = None
+    jetson: JetsonFacts | None = None
+
+    @property
+    def device(self) -> str:
+        """In words, as `NVIDIA A100-SXM4-40GB, driver 550.54.14` or `Orin, L4T 36.4.7, MAXN`."""
+        if self.jetson:
+            words = [self.name, f"L4T {self.jetson.l4t_release}", self.jetson.power_mode]
+        else:
+            words = [self.name, f"driver {self.driver_version or f'for CUDA {self.cuda_version}'}"]
+        return ", ".join(word for word in words if word)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for latencies to be ranked against each other."""
+        facts = {name: getattr(self, name) for name in _IDENTITY}
+        return {**facts, "jetson": dataclasses.asdict(self.jetson) if self.jetson else None}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> GpuFacts:
+        """The facts read back from what `dataclasses.asdict` made of them."""
+        jetson = data["jetson"]
+        return cls(**{**data, "jetson": JetsonFacts(**jetson) if jetson else None})
+
+
+@dataclasses.dataclass(frozen=True)
+class Accelerator:
+    """A GPU and the runtime that measures on it: what an environment has beside the processor."""
+
+    gpu: GpuFacts
+    runtime: str
+    """Name and version, as in `tensorrt 10.16.1`."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for latencies to be ranked against each other."""
+        return {"gpu": self.gpu.identity, "runtime": self.runtime}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Accelerator:
+        """The facts read back from what `dataclasses.asdict` made of them."""
+        return cls(GpuFacts.from_json(data["gpu"]), data["runtime"])
+
+
+def gpu_facts(index: int) -> GpuFacts:
+    """The facts of the GPU that CUDA counts as `index`, read without a context on it.
+
+    Raises:
+        NoGpuError: there is no usable driver, or no such GPU.
+    """
+    return facts_of(cuda_device(index))
+
+
+def facts_of(device: CudaDevice) -> GpuFacts:
+    """The facts of a device: from CUDA what it tells, the rest from NVML where that can be used."""
+    facts = GpuFacts(
+        name=device.name,
+        compute_capability=device.compute_capability,
+        sm_count=device.sm_count,
+        memory_mib=device.memory_mib,
+        cuda_version=device.cuda_version,
+        bus_id=device.bus_id,
+        driver_version=kernel_module_version(),
+        jetson=jetson_facts() if sys.platform == "linux" else None,
+    )
+    try:
+        nvml = Nvml()
+        facts = dataclasses.replace(facts, driver_version=nvml.driver_version() or facts.driver_version)
+        return dataclasses.replace(facts, **_settings(nvml.device(device.uuid, device.bus_id)))
+    except NvmlUnavailableError:
+        return facts
+
+
+def _settings(gpu: NvmlDevice) -> dict[str, Any]:
+    """How the GPU is set up, by field of GpuFacts."""
+    return {
+        "power_limit_w": gpu.watts("nvmlDeviceGetEnforcedPowerLimit"),
+        "power_limit_default_w": gpu.watts("nvmlDeviceGetPowerManagementDefaultLimit"),
+        "persistence_mode": _switch(gpu.ask("nvmlDeviceGetPersistenceMode")),
+        "application_clock_sm_mhz": gpu.ask("nvmlDeviceGetApplicationsClock", CLOCK_SM),
+        "application_clock_memory_mhz": gpu.ask("nvmlDeviceGetApplicationsClock", CLOCK_MEMORY),
+        "clock_max_sm_mhz": gpu.ask("nvmlDeviceGetMaxClockInfo", CLOCK_SM),
+        "clock_max_memory_mhz": gpu.ask("nvmlDeviceGetMaxClockInfo", CLOCK_MEMORY),
+        # Both come as the state now and the state after the next reboot.
+        "ecc": _switch((gpu.ask("nvmlDeviceGetEccMode") or [None])[0]),
+        "mig": _switch((gpu.ask("nvmlDeviceGetMigMode") or [None])[0]),
+        "pcie_generation_max": gpu.ask("nvmlDeviceGetMaxPcieLinkGeneration"),
+        "pcie_width_max": gpu.ask("nvmlDeviceGetMaxPcieLinkWidth"),
+    }
+
+
+def _switch(state: int | None) -> bool | None:
+    return None if state is None else bool(state)
+
+
+def kernel_module_version(root: Path = Path("/")) -> str | None:
+    """Version of the loaded kernel module, as `550.54.14`, where Linux tells it without NVML."""
+    text = read_stripped(root / "proc/driver/nvidia/version")
+    found = re.search(r"Kernel Module.*?\s(\d+\.\d+(?:\.\d+)?)\s", text or "")
+    return found[1] if found else None

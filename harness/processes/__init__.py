@@ -1,0 +1,1 @@
+"""Child processes: what each is asked, what it answers, and how it ended."""

@@ -1,0 +1,101 @@
+"""A profile, as a trial is: what is asked of one fresh process, and what it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from foundation.vocabulary import Status
+from harness.backends.layers import LayerTime
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.launcher import end_of, run_process
+from harness.vocabulary import LatencyKind
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileSettings:
+    """What the user may choose of a profile beside the model and the runtime."""
+
+    inferences: int = 50
+    """Inferences with the profiler, and as many without."""
+    timeout_s: float = 600.0
+    """For the profiling process."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileJob:
+    """Everything the profiling process needs to know."""
+
+    artifact: str
+    """Path of the ONNX file."""
+    backend: str
+    precision: str
+    batch: int
+    threads: int
+    """Threads inside one operator."""
+    inferences: int
+    """Inferences to profile, and as many to time without the profiler."""
+    seed: int = 0
+    """Seed of the input images."""
+    cache_dir: str = ""
+    """Where engines that were built for this device lie; of no meaning to a runtime that builds none."""
+    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ProfileJob:
+        """The job read back."""
+        return cls(**{**data, "gpu": GpuSettings.from_json(data["gpu"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileResult:
+    """What a profile found; every number is None where `status` is not `ok`."""
+
+    status: Status
+    reason: str = ""
+    """Why the status is not `ok`, and what to do; empty where it is."""
+    layers: tuple[LayerTime, ...] = ()
+    """In order of execution."""
+    latency_median_ms: float | None = None
+    """Median of as many inferences of the same process without the profiler, half of them before it, half after."""
+    latency_kind: LatencyKind | None = None
+    precision_effective: str = ""
+    runtime: str = ""
+    """Name and version, as in `onnxruntime 1.30.0`."""
+    provider: str = ""
+    foreign_cores: float | None = None
+    """Cores that other processes used on average meanwhile."""
+    disturbances: tuple[str, ...] = ()
+    """What kept the times from being trusted, as in `thermal throttling`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ProfileResult:
+        """The result read back."""
+        layers = tuple(LayerTime.from_json(layer) for layer in data["layers"])
+        return cls(**{**data, "layers": layers, "disturbances": tuple(data["disturbances"])})
+
+
+def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
+    """Profiles in a fresh process; whatever that process does, the answer is a result."""
+    with tempfile.TemporaryDirectory(prefix="profile-") as directory:
+        job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
+        job_path.write_text(json.dumps(job.to_json()))
+        module = ["-X", "faulthandler", "-m", "harness.processes.profile_worker"]
+        ended = run_process([sys.executable, *module, str(job_path), str(result_path)], timeout_s=timeout_s)
+        with contextlib.suppress(FileNotFoundError):
+            return ProfileResult.from_json(json.loads(result_path.read_text()))
+    status, reason = end_of(ended, timeout_s, "profile")
+    return ProfileResult(status, f"{reason} See --timeout and --inferences." if ended.timed_out else reason)

@@ -1,0 +1,1 @@
+"""The run directory: what was measured, as files, rows and columns."""

@@ -1,0 +1,46 @@
+"""The cells of results.csv that an evaluation fills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.records.accuracy_result import AccuracyResult
+from harness.stats.proportions import wilson_interval
+
+
+def accuracy_cells(result: AccuracyResult | None, published_top1_percent: float | None) -> dict[str, Any]:
+    """The cells by column.
+
+    Args:
+        result: the newest of the series; None where nobody asked.
+        published_top1_percent: what the release states, if it does.
+    """
+    if result is None:
+        return {}
+    if not result.measured:
+        return {"accuracy_measured_reason": result.reason}
+    top1 = _cells("top1", result.top1_correct_count, result.images_count)
+    cells = {
+        **top1,
+        **_cells("top5", result.top5_correct_count, result.images_count),
+        "accuracy_images_count": result.images_count,
+        "accuracy_unreadable_count": result.unreadable_count,
+        "accuracy_images_digest": result.images_digest,
+    }
+    if published_top1_percent is not None:
+        measured, low, high = top1.values()
+        cells["accuracy_difference_percent"] = measured - published_top1_percent
+        cells["accuracy_published_in_interval"] = "yes" if low <= published_top1_percent <= high else "no"
+    return cells
+
+
+def _cells(which: str, correct: int | None, images: int | None) -> dict[str, float]:
+    """The accuracy and both ends of its interval, in percent."""
+    if correct is None or not images:
+        return {}
+    low, high = wilson_interval(correct, images)
+    return {
+        f"accuracy_measured_{which}_percent": 100 * correct / images,
+        f"accuracy_measured_{which}_low_percent": 100 * low,
+        f"accuracy_measured_{which}_high_percent": 100 * high,
+    }

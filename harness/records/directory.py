@@ -1,0 +1,331 @@
+"""A run directory: the trials of a run, kept so that nothing finished is ever lost.
+
+run.json       environment, settings and seed (`harness.records.run_info`)
+series.json    the facts of every series, those that failed to convert included
+trials.jsonl   one line a finished trial, synced before the next one starts: the truth
+samples/       raw times of each trial, one .npz each
+accuracy.jsonl a line an evaluated series, the newest counts; only where accuracy was asked for
+accuracy/      what each network named for each image (`harness.accuracy.records`)
+results.csv    a row a series, made anew from the trials after each of them (`harness.records.schema`)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from harness.errors import StorageError
+from harness.files.journal import Journal
+from harness.files.locking import HOLDER_NAME, LOCK_NAME, RunLock
+from harness.files.storage import TEMPORARY_SUFFIX, explained, remove_temporary_files, replace_json, replace_text
+from harness.processes.trial import TrialResult
+from harness.records.accuracy_journal import AccuracyJournal
+from harness.records.accuracy_result import AccuracyResult
+from harness.records.rows import Row, RunFacts, build_row
+from harness.records.run_info import RUN_INFO_NAME, RunInfo, check_continues, load_run_info
+from harness.records.series import SeriesFacts
+from harness.records.table import format_header, format_row
+
+SERIES_NAME = "series.json"
+TRIALS_NAME = "trials.jsonl"
+SAMPLES_NAME = "samples"
+RESULTS_NAME = "results.csv"
+
+_DISTRIBUTION = "baseline-zoo"
+
+
+class EnvironmentFacts(Protocol):
+    """What the store needs to know of an environment."""
+
+    @property
+    def environment_id(self) -> str:
+        """Digest of the facts below."""
+
+    @property
+    def device(self) -> str:
+        """The processor or accelerator in words."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts; `threads` is one of them on a CPU."""
+
+
+class RunDirectory:
+    """The single writer of a run directory. Use it as a context manager, or call `close`."""
+
+    def __init__(self, path: Path, info: RunInfo, journal: Journal, lock: RunLock) -> None:
+        """Read what is stored; `open` is the way to make one."""
+        self.path = path
+        self.info = info
+        self._journal = journal
+        self._lock = lock
+        self._series = _load_series(path / SERIES_NAME)
+        self._trials = _trials_by_series(self._journal.entries, path / TRIALS_NAME)
+        self._accuracy = AccuracyJournal(path)
+        self._rows: dict[str, Row] = {}
+        self._lines: dict[str, str] = {}
+
+    @classmethod
+    def open(
+        cls,
+        output: Path,
+        *,
+        environment: EnvironmentFacts,
+        settings: Mapping[str, Any],
+        seed: int | None = None,
+        reference_sha256: str = "",
+        resume: bool = False,
+    ) -> RunDirectory:
+        """Start a run in `output`, or continue the one that is there.
+
+        Args:
+            output: directory; made if it does not exist.
+            environment: what the trials will be measured in.
+            settings: JSON object of what was asked for; of an earlier run's, `FIXED_SETTINGS` must
+                be the same.
+            seed: of the run; None takes that of the run continued, or a new one.
+            reference_sha256: digest of the reference network.
+            resume: whether there must be a run to continue.
+
+        Raises:
+            RunLockedError: if another process writes to it.
+            DifferentRunError: if it holds a run that this one must not be mixed with.
+            StorageError: if it holds something else, or cannot be written.
+        """
+        with explained(output):
+            _check_is_ours(output, resume)
+            output.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as undo:
+            lock = RunLock(output)
+            undo.callback(lock.release)
+            info = _agreed_info(output, environment, dict(settings), seed, reference_sha256)
+            with explained(output):
+                remove_temporary_files(output)
+                (output / SAMPLES_NAME).mkdir(exist_ok=True)
+            replace_json(output / RUN_INFO_NAME, info.to_json())
+            journal = Journal(output / TRIALS_NAME)
+            undo.callback(journal.close)
+            run = cls(output, info, journal, lock)
+            run._write_results()
+            undo.pop_all()
+        return run
+
+    def close(self) -> None:
+        """Give the directory back; everything is on disk already. A second call does nothing."""
+        self._journal.close()
+        self._accuracy.close()
+        self._lock.release()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run, the same in each of its sessions."""
+        return self.info.seed
+
+    def trials_done(self) -> dict[str, set[int]]:
+        """The rounds of every series' finished trials, whatever their status, by series key."""
+        return {key: {round_ for round_, _ in trials} for key, trials in self._trials.items()}
+
+    def trials(self, series_key: str) -> list[TrialResult]:
+        """The finished trials of a series, oldest first."""
+        return [result for _, result in self._trials.get(series_key, [])]
+
+    def series(self) -> list[SeriesFacts]:
+        """Every series of the run, in the order of the rows."""
+        return list(self._series.values())
+
+    def set_series(self, planned: Iterable[SeriesFacts]) -> None:
+        """Make `planned` the series of the run, in that order, followed by those measured earlier.
+
+        An earlier series that was never measured, as one whose conversion failed, gives way to a
+        planned one of the same model, backend, precision and batch; otherwise it stays.
+
+        Raises:
+            ValueError: if two planned series have one key.
+            StorageError: if it cannot be written.
+        """
+        series: dict[str, SeriesFacts] = {}
+        for facts in planned:
+            if facts.key in series:
+                raise ValueError(f"the plan has the series {facts.key} twice")
+            series[facts.key] = facts
+        replaced = {_place(facts) for facts in series.values()}
+        for key, facts in self._series.items():
+            evaluated = self._accuracy.newest(key)
+            measured = key in self._trials or (evaluated is not None and evaluated.measured)
+            if key not in series and (measured or _place(facts) not in replaced):
+                series[key] = facts
+        replace_json(self.path / SERIES_NAME, [facts.to_json() for facts in series.values()])
+        self._series = series
+        self._rows.clear()
+        self._lines.clear()
+        self._write_results()
+
+    def samples_path(self, series_key: str, round_: int) -> Path:
+        """Where the worker writes the raw samples of a trial."""
+        name = re.sub(r"[^A-Za-z0-9.-]+", "_", series_key.split("|")[0])
+        digest = hashlib.sha256(series_key.encode()).hexdigest()[:8]
+        return self.path / SAMPLES_NAME / f"{name}-{digest}-round{round_:03d}.npz"
+
+    def append(self, series_key: str, round_: int, result: TrialResult) -> None:
+        """Store a finished trial. It is on disk when this returns, and results.csv shows it.
+
+        Raises:
+            ValueError: if the series is not of the run, or has a trial of this round.
+            StorageError: if the disk is full or fails. Nothing stored before is touched; the trial
+                itself is stored if the journal took it and only results.csv could not be written.
+        """
+        if series_key not in self._series:
+            raise ValueError(f"no series {series_key} in this run; call set_series first")
+        trials = self._trials.get(series_key, [])
+        if any(done == round_ for done, _ in trials):
+            raise ValueError(f"series {series_key} already has a trial of round {round_}")
+        self._journal.append({"series": series_key, "round": round_, "result": result.to_json()})
+        self._trials[series_key] = [*trials, (round_, result)]
+        self._rows.pop(series_key, None)
+        self._lines.pop(series_key, None)
+        self._write_results()
+
+    def accuracy(self, series_key: str) -> AccuracyResult | None:
+        """The newest evaluation of a series; None where there was none."""
+        return self._accuracy.newest(series_key)
+
+    def record_accuracy(self, series_key: str, result: AccuracyResult) -> None:
+        """Store an evaluation, unless it is the one that is stored. results.csv then shows it.
+
+        Raises:
+            ValueError: if the series is not of the run.
+            StorageError: if it cannot be stored.
+        """
+        if series_key not in self._series:
+            raise ValueError(f"no series {series_key} in this run; call set_series first")
+        if not self._accuracy.record(series_key, result):
+            return
+        self._rows.pop(series_key, None)
+        self._lines.pop(series_key, None)
+        self._write_results()
+
+    def rows(self) -> list[Row]:
+        """A row for every series, in the order of results.csv, with unrounded numbers."""
+        return [self._row(key) for key in self._series]
+
+    def _row(self, key: str) -> Row:
+        if key not in self._rows:
+            run = RunFacts(
+                environment_id=self.info.environment_id,
+                device=self.info.device,
+                threads=None if self.info.environment.get("accelerator") else self.info.environment.get("threads"),
+                seed=self.info.seed,
+            )
+            self._rows[key] = build_row(self._series[key], self.trials(key), run, self._accuracy.newest(key))
+        return self._rows[key]
+
+    def _write_results(self) -> None:
+        # Only the row of the new trial is made anew: an interval costs more than all the text.
+        for key in self._series:
+            if key not in self._lines:
+                self._lines[key] = format_row(self._row(key))
+        text = format_header() + "".join(self._lines[key] for key in self._series)
+        replace_text(self.path / RESULTS_NAME, text)
+
+
+def _place(facts: SeriesFacts) -> tuple[str, str, str, int]:
+    """What a series is of, whatever artifact it came to."""
+    return facts.model, facts.backend, facts.precision, facts.batch
+
+
+def _check_is_ours(output: Path, resume: bool) -> None:
+    if output.exists() and not output.is_dir():
+        raise StorageError(f"{output} is a file. Give --output a directory.")
+    if (output / RUN_INFO_NAME).is_file():
+        return
+    if resume:
+        raise StorageError(f"There is no run to resume in {output}. Leave --resume out to start one there.")
+    if not output.is_dir():
+        return
+    names = sorted(path.name for path in output.iterdir())
+    # A run killed in its first moment leaves these.
+    foreign = [
+        name
+        for name in names
+        if name not in (LOCK_NAME, HOLDER_NAME, SAMPLES_NAME) and not name.endswith(TEMPORARY_SUFFIX)
+    ]
+    if foreign:
+        raise StorageError(
+            f"{output} is not a run directory and is not empty (it holds {', '.join(foreign[:3])}"
+            f"{', ...' if len(foreign) > 3 else ''}). Give --output an empty or a new directory."
+        )
+
+
+def _agreed_info(
+    output: Path,
+    environment: EnvironmentFacts,
+    settings: dict[str, Any],
+    seed: int | None,
+    reference_sha256: str,
+) -> RunInfo:
+    """What the run is measured with: as wanted now, with the seed and age of a run continued."""
+    stored = load_run_info(output) if (output / RUN_INFO_NAME).is_file() else None
+    if seed is None:
+        seed = stored.seed if stored else secrets.randbits(31)
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    wanted = RunInfo(
+        environment_id=environment.environment_id,
+        device=environment.device,
+        # What cannot be written as JSON should fail here, and compare as it will be read back.
+        environment=json.loads(json.dumps(environment.to_json())),
+        settings=json.loads(json.dumps(settings)),
+        seed=seed,
+        reference_sha256=reference_sha256,
+        harness_version=importlib.metadata.version(_DISTRIBUTION),
+        created_at=stored.created_at if stored else now,
+    )
+    if stored:
+        check_continues(output, stored, wanted)
+    return wanted
+
+
+def _load_series(path: Path) -> dict[str, SeriesFacts]:
+    if not path.is_file():
+        return {}
+    with explained(path):
+        text = path.read_text(encoding="utf-8")
+    try:
+        series = [SeriesFacts.from_json(data) for data in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise StorageError(
+            f"{path} is damaged ({error}). Remove it to have its series planned again; finished trials are kept."
+        ) from error
+    return {facts.key: facts for facts in series}
+
+
+def _trials_by_series(entries: list[dict[str, Any]], path: Path) -> dict[str, list[tuple[int, TrialResult]]]:
+    trials: dict[str, list[tuple[int, TrialResult]]] = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            result = TrialResult.from_json(entry["result"])
+            trials.setdefault(entry["series"], []).append((entry["round"], result))
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{path} is damaged: line {number} is not a trial ({error}). Remove that line to have the "
+                "trial measured again, or give another --output."
+            ) from error
+    return trials

@@ -1,0 +1,153 @@
+"""Reads from results.csv what a comparison needs, and says in which line it went wrong."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import ComparisonError
+from harness.records.directory import RESULTS_NAME
+from harness.records.schema import SCHEMA_VERSION
+
+_TEXTS = ("model", "backend", "precision", "batch", "status", "reason", "environment_id", "device", "latency_kind")
+_TRIALS = ("latency_trials_ms", "ratio_trials", "reference_trials_ms")
+_NEEDED = (*_TEXTS, *_TRIALS, "schema_version")
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesKey:
+    """What makes two rows of two runs the same series; artifact and weights may differ, that is the question."""
+
+    model: str
+    backend: str
+    precision: str
+    batch: str
+
+    def __str__(self) -> str:
+        told = f"{self.model} ({self.backend}, {self.precision}"
+        return f"{told})" if self.batch == "1" else f"{told}, batch {self.batch})"
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredSeries:
+    """One row of a run; its trials are tuples of equal length, empty where the status is not `ok`."""
+
+    key: SeriesKey
+    status: str
+    reason: str
+    environment_id: str
+    device: str
+    latency_kind: str
+    latencies_ms: tuple[float, ...]
+    ratios: tuple[float, ...]
+    """Each trial's latency over that of the reference network in the same trial."""
+    references_ms: tuple[float, ...]
+
+
+def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
+    """The series of a run.
+
+    Args:
+        path: a run directory, or its results.csv.
+
+    Raises:
+        ComparisonError: with file and line, whatever is wrong with the file.
+    """
+    file = path / RESULTS_NAME if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ComparisonError(f"{file}: {error.strerror}. Give a run directory, or its {RESULTS_NAME}.") from error
+    except UnicodeDecodeError as error:
+        raise ComparisonError(f"{file}: not a text file. Give a run directory, or its {RESULTS_NAME}.") from error
+    rows = _lines(file, text)
+    columns = _columns(file, next(rows, (1, []))[1])
+    found: dict[SeriesKey, MeasuredSeries] = {}
+    lines: dict[SeriesKey, int] = {}
+    for line, cells in rows:
+        series = _series(file, line, columns, cells)
+        if series.key in found:
+            raise ComparisonError(
+                f"{file}:{line}: {series.key} is there twice, first in line {lines[series.key]}. Its artifact "
+                "changed during the run; measure each version in a directory of its own."
+            )
+        found[series.key], lines[series.key] = series, line
+    if not found:
+        raise ComparisonError(f"{file}: no rows. Measure something first: python -m harness run.")
+    return found
+
+
+def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row with its last line.
+
+    Raises:
+        ComparisonError: a loss of power left zeros, or a cell has no end.
+    """
+    rows = csv.reader(io.StringIO(text))
+    try:
+        for cells in rows:
+            if any("\0" in cell for cell in cells):
+                raise csv.Error("line contains NUL")
+            yield rows.line_num, cells
+    except csv.Error as error:
+        raise ComparisonError(
+            f"{file}:{rows.line_num}: {error}. The file is damaged; repeat the run's command: it makes the file anew "
+            "from trials.jsonl."
+        ) from error
+
+
+def _columns(file: Path, header: list[str]) -> dict[str, int]:
+    missing = [name for name in _NEEDED if name not in header]
+    if len(missing) == len(_NEEDED):
+        raise ComparisonError(f"{file}:1: not a {RESULTS_NAME}. Give a run directory, or its {RESULTS_NAME}.")
+    if missing:
+        raise ComparisonError(
+            f"{file}:1: no column {', '.join(missing)}. Another version of the harness wrote it, or it was edited; "
+            f"this version reads schema version {SCHEMA_VERSION}. Measure again."
+        )
+    return {name: header.index(name) for name in _NEEDED}
+
+
+def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) -> MeasuredSeries:
+    if len(cells) <= max(columns.values()):
+        raise ComparisonError(f"{file}:{line}: {len(cells)} cells, fewer than the header has. The file is cut off.")
+    row = {name: cells[position] for name, position in columns.items()}
+    if row["schema_version"] != str(SCHEMA_VERSION):
+        raise ComparisonError(
+            f"{file}:{line}: schema version {row['schema_version']!r}, and this version of the harness reads "
+            f"{SCHEMA_VERSION}. Measure again with the version that compares."
+        )
+    trials = {name: _numbers(file, line, name, row[name]) for name in _TRIALS}
+    if len({len(values) for values in trials.values()}) > 1:
+        counts = ", ".join(f"{len(values)} in {name}" for name, values in trials.items())
+        raise ComparisonError(f"{file}:{line}: the numbers of trials differ: {counts}. The file was edited.")
+    if row["status"] == "ok" and not trials["ratio_trials"]:
+        raise ComparisonError(f"{file}:{line}: status is ok but no trial is listed. The file was edited.")
+    return MeasuredSeries(
+        SeriesKey(row["model"], row["backend"], row["precision"], row["batch"]),
+        row["status"],
+        row["reason"],
+        row["environment_id"],
+        row["device"],
+        row["latency_kind"],
+        trials["latency_trials_ms"],
+        trials["ratio_trials"],
+        trials["reference_trials_ms"],
+    )
+
+
+def _numbers(file: Path, line: int, name: str, text: str) -> tuple[float, ...]:
+    values = []
+    for word in text.split():
+        try:
+            value = float(word)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value > 0):
+            raise ComparisonError(f"{file}:{line}: {word!r} in {name} is no positive number. The file was edited.")
+        values.append(value)
+    return tuple(values)

@@ -1,0 +1,135 @@
+"""results.csv written and read: rows to text, and the file back to typed columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StorageError
+from harness.files.storage import explained
+from harness.records.rows import Row
+from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, Column
+from harness.text.wording import number_text
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def format_header() -> str:
+    """The first line of results.csv."""
+    return format_cells(COLUMN_NAMES)
+
+
+def format_row(row: Row) -> str:
+    """One line of results.csv."""
+    return format_cells([row[name] for name in COLUMN_NAMES])
+
+
+def format_cells(values: Iterable[Any]) -> str:
+    """One line of a CSV; a None is an empty cell."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow([_cell(value) for value in values])
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return number_text(value)
+    return str(value)
+
+
+def load_rows(path: Path) -> pandas.DataFrame:
+    """Read results.csv with a type for each column.
+
+    Text cells are strings, empty where there is nothing; integers are `Int64` and numbers `float64`
+    with NA and NaN; times are timestamps in UTC.
+
+    Raises:
+        StorageError: if the file is not there, is not a results.csv or has another schema version.
+    """
+    try:
+        with explained(path):
+            text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StorageError(f"{path} is not a text file. Give the results.csv of a run.") from error
+    _check_header(path, text)
+    try:
+        frame = typed_frame(text, COLUMNS)
+        _check_version(path, frame)
+    except (ValueError, TypeError) as error:
+        raise StorageError(
+            f"{path}{_damaged_line(text)} is damaged ({error}). Repeat the run's command: it makes the file anew from "
+            "trials.jsonl."
+        ) from error
+    return frame
+
+
+def _damaged_line(text: str) -> str:
+    """`:7` for the first line with a wrong number of cells, or with text where a number belongs; empty if neither."""
+    lines = csv.reader(io.StringIO(text))
+    next(lines)
+    for cells in lines:
+        if len(cells) != len(COLUMNS) or not all(map(_is_of_its_type, COLUMNS, cells)):
+            return f":{lines.line_num}"
+    return ""
+
+
+def _is_of_its_type(column: Column, cell: str) -> bool:
+    if not cell or column.type in ("text", "time"):
+        return True
+    try:
+        number = float(cell)
+    except ValueError:
+        return False
+    return number.is_integer() if column.type == "integer" else not math.isnan(number)
+
+
+def typed_frame(text: str, columns: Sequence[Column]) -> pandas.DataFrame:
+    """The content of a CSV that has exactly these columns, with types as `load_rows` says."""
+    import pandas
+
+    frame = pandas.read_csv(
+        io.StringIO(text),
+        dtype={column.name: _DTYPES[column.type] for column in columns},
+        # A model may be called "None" or "NA": in text only nothing is nothing.
+        keep_default_na=False,
+        na_values={column.name: [""] for column in columns if column.type not in ("text", "time")},
+    )
+    for column in columns:
+        if column.type == "time":
+            frame[column.name] = pandas.to_datetime(frame[column.name], utc=True, format="ISO8601")
+    return frame
+
+
+_DTYPES: dict[str, Any] = {"text": str, "time": str, "integer": "Int64", "number": "float64"}
+
+
+def _check_header(path: Path, text: str) -> None:
+    lines = csv.reader(io.StringIO(text))
+    header, first = next(lines, []), next(lines, [])
+    if tuple(header) == COLUMN_NAMES:
+        return
+    missing = [name for name in COLUMN_NAMES if name not in header]
+    unknown = [name for name in header if name not in COLUMN_NAMES]
+    written = dict(zip(header, first, strict=False)).get("schema_version", "")
+    told = f" (it has those of {written})" if written else ""
+    raise StorageError(
+        f"{path} does not have the columns of schema version {SCHEMA_VERSION}{told}: "
+        f"missing {', '.join(missing) or 'none'}; unknown {', '.join(unknown) or 'none'}. Read it with the "
+        "version that wrote it, or measure again with another --output."
+    )
+
+
+def _check_version(path: Path, frame: pandas.DataFrame) -> None:
+    versions = sorted(int(version) for version in frame["schema_version"].unique())
+    if any(version != SCHEMA_VERSION for version in versions):
+        raise StorageError(
+            f"{path} has rows of schema version {', '.join(map(str, versions))}; this version reads "
+            f"{SCHEMA_VERSION}. Read it with the version that wrote it, or measure again."
+        )

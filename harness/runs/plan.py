@@ -1,0 +1,55 @@
+"""The order of the trials: rounds over every series, each in a random order of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.processes.trial import TrialResult
+from harness.records.series import SeriesFacts
+from harness.stats import trials as trials_module
+
+MIN_TRIALS = 3
+"""Trials of a series before its interval may end it early."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedTrial:
+    """One trial that is still wanted."""
+
+    series: SeriesFacts
+    round: int
+
+
+def measurable(series: Sequence[SeriesFacts]) -> list[SeriesFacts]:
+    """The series that have an artifact."""
+    return [facts for facts in series if facts.status == "ok"]
+
+
+def round_order(series: Sequence[SeriesFacts], seed: int, round_: int) -> list[SeriesFacts]:
+    """The series in the random order of one round: the same again after an interruption."""
+    ordered = sorted(series, key=lambda facts: facts.key)
+    random.Random(f"{seed}-{round_}").shuffle(ordered)
+    return ordered
+
+
+def trials_of_round(
+    series: Sequence[SeriesFacts], done: Mapping[str, set[int]], seed: int, round_: int
+) -> Iterator[PlannedTrial]:
+    """The trials of a round that have not been made."""
+    for facts in round_order(series, seed, round_):
+        if round_ not in done.get(facts.key, set()):
+            yield PlannedTrial(facts, round_)
+
+
+def settled(trials: Sequence[TrialResult], half_width_percent: float) -> bool:
+    """Whether further rounds would tell nothing more about a series.
+
+    That is so where its ratio's interval is narrow enough, and where its last trial failed: the next
+    would fail alike.
+    """
+    if trials and trials[-1].status != "ok":
+        return True
+    ratios = [trial.ratio for trial in trials if trial.ratio is not None]
+    return trials_module.narrow_enough(ratios, half_width_percent, MIN_TRIALS)

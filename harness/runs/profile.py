@@ -1,0 +1,121 @@
+"""A profile from request to CSV: convert what is missing, profile in a fresh process, keep the rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from pathlib import Path
+
+from harness.artifacts.bundle import read_bundle
+from harness.artifacts.conversions import Say, bundled_series, convert_all
+from harness.backends.device import Device
+from harness.errors import HarnessError, ProfileError
+from harness.files.storage import explained
+from harness.machine.environment import Environment
+from harness.processes.build import BuildJob, build_engine
+from harness.processes.profile import ProfileJob, ProfileResult, ProfileSettings, run_profile
+from harness.records.profile_table import layer_rows, write_layers
+from harness.records.series import SeriesFacts
+from harness.runs.request import RunRequest
+
+
+def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_dir: Path, say: Say) -> Path:
+    """Profiles the one model of a request.
+
+    Args:
+        request: the model, backend, precision, batch and threads; what concerns rounds is not read.
+        settings: how.
+        output: directory of the CSV; made where it is missing.
+        cache_dir: where artifacts are kept.
+        say: tells the user a line.
+
+    Returns:
+        The CSV (`harness.records.profile_table.COLUMNS`).
+
+    Raises:
+        HarnessError: a bad request, an unusable backend, or a directory that cannot be written.
+        ProfileError: the model could not be converted or profiled.
+    """
+    if settings.inferences < 2:
+        raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 2")
+    wanted = request.wanted
+    if not wanted.artifacts:
+        _check_one(len(wanted.conversions()) + len(set(wanted.onnx_files)))
+    request.check()
+    device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
+    backend, environment = device.backend, device.environment
+    bundled = bundled_series(wanted, read_bundle(wanted.artifacts), backend) if wanted.artifacts else None
+    if bundled is not None:
+        _check_one(len(bundled))
+    with explained(output):
+        output.mkdir(parents=True, exist_ok=True)
+    (series,) = bundled or convert_all(wanted, cache_dir, say)
+    if series.status == "ok" and backend.builds_engines:
+        series = _with_engine(series, request, cache_dir, say)
+    if series.status != "ok":
+        raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
+    say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
+    started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    job = ProfileJob(
+        artifact=series.artifact_path,
+        backend=series.backend,
+        precision=series.precision,
+        batch=series.batch,
+        threads=environment.threads,
+        inferences=settings.inferences,
+        cache_dir=str(cache_dir),
+        gpu=request.gpu,
+    )
+    result = run_profile(job, timeout_s=settings.timeout_s)
+    if result.status != "ok":
+        raise ProfileError(f"{series.model}: {result.status}: {result.reason}")
+    path = output / csv_name(series)
+    facts = _facts(series, result, environment, settings.inferences, started_at)
+    write_layers(path, layer_rows(result.layers, facts))
+    return path
+
+
+def _check_one(count: int) -> None:
+    if count != 1:
+        asked = "no model is given" if count == 0 else f"{count} models are selected"
+        raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
+
+
+def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say: Say) -> SeriesFacts:
+    """The series with its engine in the cache, or with the status and the reason why not."""
+    job = BuildJob(series.artifact_path, series.backend, series.precision, str(cache_dir), request.gpu)
+    built = build_engine(job, timeout_s=request.build_timeout_s)
+    if built.status == "ok":
+        say("engine: from the cache" if built.cached else f"engine: built in {built.build_s:.1f} s")
+    return dataclasses.replace(series, status=built.status, reason=built.reason)
+
+
+def csv_name(series: SeriesFacts) -> str:
+    """Name of a profile's CSV, as in `gpunet_GPUNet-0_onnxruntime_fp32_layers.csv`."""
+    batch = "" if series.batch == 1 else f"_b{series.batch}"
+    model = re.sub(r"[^A-Za-z0-9.-]+", "_", series.model)
+    return f"{model}_{series.backend}_{series.precision}{batch}_layers.csv"
+
+
+def _facts(
+    series: SeriesFacts, result: ProfileResult, environment: Environment, inferences: int, started_at: str
+) -> dict[str, object]:
+    return {
+        "model": series.model,
+        "backend": series.backend,
+        "precision_asked": series.precision,
+        "precision_effective": result.precision_effective,
+        "batch": series.batch,
+        "inferences": inferences,
+        "latency_median_ms": result.latency_median_ms,
+        "latency_kind": result.latency_kind,
+        "foreign_cores": result.foreign_cores,
+        "disturbances": ", ".join(result.disturbances),
+        "runtime": result.runtime,
+        "provider": result.provider,
+        "device": environment.device,
+        "environment_id": environment.environment_id,
+        "artifact_sha256": series.artifact_sha256,
+        "measured_at": started_at,
+    }

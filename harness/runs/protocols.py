@@ -1,0 +1,59 @@
+"""Published ways of measuring, by name: what each one fixes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.runs.request import RunRequest
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """The settings that a protocol fixes; everything else stays the user's choice."""
+
+    backend: str
+    precision: str
+    batch: int
+    cuda_graph: bool
+    stated_in: str
+    """Where it is described, and what it says."""
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "gpunet-paper": Protocol(
+        backend="tensorrt",
+        precision="fp16",
+        batch=1,
+        cuda_graph=False,
+        stated_in="arXiv 2205.00841, 6.1.1: TensorRT, FP16, batch 1, median GPU compute time",
+    ),
+}
+
+
+def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any]) -> RunRequest:
+    """The request with what the protocol fixes and what the user asked for.
+
+    Args:
+        request: everything else.
+        name: of a protocol, or None.
+        asked: `backend`, `precision`, `batch` and `cuda_graph`; None for what the user left open.
+
+    Raises:
+        HarnessError: an option contradicts the protocol.
+    """
+    given = {option: value for option, value in asked.items() if value is not None}
+    if name:
+        protocol = PROTOCOLS[name]
+        for option, value in given.items():
+            if value != getattr(protocol, option):
+                raise HarnessError(
+                    f"--protocol {name} measures with {option.replace('_', '-')} {getattr(protocol, option)} "
+                    f"({protocol.stated_in}); leave out one of the two options"
+                )
+        given = {option: getattr(protocol, option) for option in asked}
+    gpu = dataclasses.replace(request.gpu, cuda_graph=given.pop("cuda_graph", request.gpu.cuda_graph))
+    wanted = dataclasses.replace(request.wanted, **given)
+    return dataclasses.replace(request, wanted=wanted, gpu=gpu, protocol=name or "")

@@ -1,0 +1,56 @@
+"""How series are measured, and when it is enough; checked before anything is started."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from harness.artifacts.request import ArtifactRequest
+from harness.errors import HarnessError
+from harness.machine.gpu.settings import GpuSettings
+from harness.timing.settings import TimingSettings
+
+DEFAULT_ROUNDS = 5
+DEFAULT_BUDGET_S = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """A run: which series, on which device, and when it is enough."""
+
+    wanted: ArtifactRequest = dataclasses.field(default_factory=ArtifactRequest)
+    threads: int | None = None
+    """Threads of an inference; `harness.machine.environment.default_threads` where None."""
+    rounds: int = DEFAULT_ROUNDS
+    budget_s: float = DEFAULT_BUDGET_S
+    """Seconds after which no further round or trial is started; the first round is always finished."""
+    half_width_percent: float = 0.5
+    """A series is measured no further once its ratio's interval is this narrow, half its width in percent."""
+    trial_timeout_s: float = 300.0
+    build_timeout_s: float = 1800.0
+    """For one engine."""
+    timing: TimingSettings = dataclasses.field(default_factory=TimingSettings)
+    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
+    exclusive: bool = False
+    """Whether to refuse a GPU that others use."""
+    protocol: str = ""
+    """Name in `harness.runs.protocols`, where the settings above are a protocol's."""
+
+    def check(self) -> None:
+        """Refuses what could only fail later.
+
+        Raises:
+            HarnessError: saying which option to change.
+        """
+        if self.rounds < 1:
+            raise HarnessError(f"--rounds {self.rounds}: give a number of at least 1")
+        self.wanted.check()
+
+    def settings(self) -> dict[str, Any]:
+        """The request as the run directory records it: one flat JSON object."""
+        data = dataclasses.asdict(self)
+        flat = {**data.pop("wanted"), **data}
+        flat["onnx_files"] = [str(path) for path in self.wanted.onnx_files]
+        for name in ("artifacts", "calibration_images", "weights_lock"):
+            flat[name] = str(flat[name]) if flat[name] else None
+        return flat

@@ -1,0 +1,93 @@
+"""Rounds of trials, each stored as it ends, until it is enough."""
+
+from __future__ import annotations
+
+import statistics as standard_statistics
+import time
+from pathlib import Path
+
+from harness.files.storage import explained
+from harness.processes.launcher import run_trial
+from harness.processes.trial import TrialJob, TrialResult
+from harness.records.directory import RunDirectory
+from harness.records.series import SeriesFacts
+from harness.runs.plan import PlannedTrial, settled, trials_of_round
+from harness.runs.request import RunRequest
+from harness.text.progress import Progress
+
+
+class Rounds:
+    """The measuring part of a run, over one run directory."""
+
+    def __init__(
+        self, request: RunRequest, directory: RunDirectory, reference_path: Path, cache_dir: Path, threads: int
+    ) -> None:
+        self._request = request
+        self._directory = directory
+        self._reference = reference_path
+        self._cache_dir = cache_dir
+        self._threads = threads
+        self._trial_seconds: list[float] = []
+
+    def measure(self, series: list[SeriesFacts], started: float) -> bool:
+        """Rounds until every series is settled, the rounds are made, or the budget is spent.
+
+        Args:
+            series: what to measure.
+            started: `time.monotonic()` when the budget began.
+
+        Returns:
+            Whether the budget ended it.
+        """
+        for round_ in range(self._request.rounds):
+            pending = [
+                trial
+                for trial in trials_of_round(series, self._directory.trials_done(), self._directory.seed, round_)
+                if round_ == 0 or not self._settled(trial.series)
+            ]
+            if not pending:
+                continue
+            with Progress(f"round {round_ + 1}", len(pending)) as progress:
+                for trial in pending:
+                    if round_ > 0 and self._over_budget(started):
+                        return True
+                    result = self._trial(trial)
+                    progress.step(_trial_line(trial, result), problem=result.status != "ok")
+        return False
+
+    def _settled(self, series: SeriesFacts) -> bool:
+        return settled(self._directory.trials(series.key), self._request.half_width_percent)
+
+    def _over_budget(self, started: float) -> bool:
+        typical = standard_statistics.median(self._trial_seconds) if self._trial_seconds else 0.0
+        return time.monotonic() - started + typical > self._request.budget_s
+
+    def _trial(self, trial: PlannedTrial) -> TrialResult:
+        began = time.monotonic()
+        series = trial.series
+        job = TrialJob(
+            artifact=series.artifact_path,
+            artifact_sha256=series.artifact_sha256,
+            reference=str(self._reference),
+            backend=series.backend,
+            precision=series.precision,
+            batch=series.batch,
+            threads=self._threads,
+            timing=self._request.timing,
+            seed=self._directory.seed,
+            samples=str(self._directory.samples_path(series.key, trial.round)),
+            cache_dir=str(self._cache_dir),
+            gpu=self._request.gpu,
+        )
+        with explained(self._directory.path):
+            result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
+        self._directory.append(series.key, trial.round, result)
+        self._trial_seconds.append(time.monotonic() - began)
+        return result
+
+
+def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
+    name = trial.series.model
+    if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
+        return f"{name}: {result.status}: {result.reason}"
+    return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"

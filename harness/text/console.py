@@ -1,0 +1,54 @@
+"""What goes to the terminal and to the page of a CI job."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import ComparisonError
+
+# GitHub leaves out all that a step wrote if it is more (its documentation of job summaries).
+_STEP_SUMMARY_MAX_BYTES = 2**20
+
+
+def say(line: str) -> None:
+    """Prints a line for the user to standard error, beside what a command prints as its result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def write(path: Path | None, content: str) -> None:
+    """Writes a file that was asked for.
+
+    Raises:
+        ComparisonError: it cannot be written.
+    """
+    if path is None:
+        return
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+
+
+def append_to_step_summary(content: str) -> None:
+    """Shows the content on the page of a GitHub Actions job, where there is one and it is not too long for it."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    with writable(Path(path)), Path(path).open("ab") as file:
+        data = f"{content}\n".encode()
+        if file.tell() + len(data) > _STEP_SUMMARY_MAX_BYTES:
+            size_kib = len(data) // 1024
+            data = f"A summary of {size_kib} KiB is too long for this page; --markdown FILE keeps it.\n".encode()
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Explains what hinders the writing of a file."""
+    try:
+        yield
+    except OSError as error:
+        raise ComparisonError(f"{path} cannot be written: {error.strerror}") from error

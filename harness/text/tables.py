@@ -1,0 +1,29 @@
+"""Tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_LONGEST_CELL = 300
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
+    """A markdown table; cells must be escaped already.
+
+    Args:
+        header: names of the columns.
+        rows: cells of each row.
+        align: a letter a column, `l` or `r`; empty aligns all to the left.
+    """
+    rules = ["---:" if letter == "r" else "---" for letter in align or "l" * len(header)]
+    lines = [header, rules, *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cell(value: Any) -> str:
+    """Any value as text that stays within one cell, shortened where it is very long."""
+    text = " ".join(str(value).split())
+    if len(text) > _LONGEST_CELL:
+        text = text[:_LONGEST_CELL].rstrip() + " ..."
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,1 @@
+"""How long an inference takes: the loop, its clocks, the energy."""

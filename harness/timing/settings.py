@@ -1,0 +1,40 @@
+"""How a trial warms up and measures."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TimingSettings:
+    """How long a trial warms up and measures: one rule for every model.
+
+    A group is four blocks in the order measured, reference, reference, measured ("ABBA"), so that a
+    linear drift of the machine's speed cancels in the group's ratio. The values come from the sums and
+    experiments in `docs/measuring.md`.
+    """
+
+    warmup_s: float = 0.2
+    """Seconds each of the two sessions runs before anything is timed."""
+    warmup_min_runs: int = 2
+    """Inferences each session runs at least before anything is timed, the first one included."""
+    block_ms: float = 40.0
+    """Length aimed at for one block; a slower network's block is one inference."""
+    settle_ms: float = 10.0
+    """Untimed inferences after each switch of sessions, which find the caches full of the other's data."""
+    block_pairs: int = 3
+    """Uncontaminated ABBA groups wanted."""
+    max_repeats: int = 2
+    """Contaminated groups that one trial repeats at most."""
+    foreign_cpu_limit: float = 0.3
+    """Cores that other processes may use during a group before it counts as contaminated."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TimingSettings:
+        """The settings read back."""
+        return cls(**data)

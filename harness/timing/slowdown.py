@@ -1,0 +1,38 @@
+"""Makes a network slower than it is by a known share, to see whether a comparison finds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.timing.loop import Timeable
+
+
+class Slowed:
+    """A session each of whose inferences takes longer by a share of its own time.
+
+    The rest is spent spinning, as more of the same arithmetic would be. Only host time can be stretched so.
+    """
+
+    def __init__(self, session: Timeable, percent: float, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._session = session
+        self._factor = 1 + percent / 100
+        self._clock_ns = clock_ns
+
+    def infer(self) -> None:
+        """Run once, and then spin."""
+        begin_ns = self._clock_ns()
+        self._session.infer()
+        until_ns = begin_ns + self._factor * (self._clock_ns() - begin_ns)
+        while self._clock_ns() < until_ns:
+            pass
+
+    def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int]) -> None:
+        """Fill the array with the times of as many inferences."""
+        for index in range(len(latencies_ns)):
+            begin_ns = clock_ns()
+            self.infer()
+            latencies_ns[index] = clock_ns() - begin_ns

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.digests import file_sha256
+from harness.artifacts.bundle import BUNDLE_NAME, check_opsets, read_bundle
+from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
+from harness.errors import BundleError
+
+
+@pytest.fixture
+def three(converted, write_bundle) -> Path:
+    return write_bundle(
+        converted("gpunet/GPUNet-0"),
+        converted("gpunet/GPUNet-0", weight=2.0, precision="fp16", batch=8),
+        converted("regnet/RegNetX-200MF", weight=3.0),
+    )
+
+
+def change_index(directory: Path, **facts: Any) -> None:
+    path = directory / BUNDLE_NAME
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+
+
+def selected(directory: Path, *patterns: str, precision: str = "fp32", batch: int = 1) -> list[str]:
+    return [model.facts["model"] for model in read_bundle(directory).select(patterns, precision, batch)]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["gpunet", "GPUNET/gpunet-0", "gpunet-0", "*net-0", "gpunet/*", "regnetx*,gpunet-0", "smoke", "all"]
+)
+def test_patterns_mean_what_they_mean_in_the_zoo(three: Path, pattern: str) -> None:
+    assert "gpunet/GPUNet-0" in selected(three, pattern)
+    assert ("regnet/RegNetX-200MF" in selected(three, pattern)) == (pattern in ("regnetx*,gpunet-0", "smoke", "all"))
+
+
+def test_no_pattern_means_all_of_one_precision_and_batch(three: Path) -> None:
+    assert selected(three) == ["gpunet/GPUNet-0", "regnet/RegNetX-200MF"]
+    assert selected(three, precision="fp16", batch=8) == ["gpunet/GPUNet-0"]
+
+
+def test_the_series_are_those_of_the_conversion_with_paths_of_this_machine(three: Path, converted) -> None:
+    (model,) = read_bundle(three).select(["gpunet"], "fp32", 1)
+    series = model.series("tensorrt", three)
+    made = converted("gpunet/GPUNet-0")
+    assert series.artifact_path == str(three / "models" / "gpunet-GPUNet-0-fp32-b1.onnx")
+    changed = {"backend", "artifact_path"}
+    assert {k: v for k, v in series.to_json().items() if k not in changed} == {
+        k: v for k, v in made.to_json().items() if k not in changed
+    }
+    assert file_sha256(Path(series.artifact_path)) == made.artifact_sha256
+
+
+@pytest.mark.parametrize(
+    ("patterns", "precision", "batch", "message"),
+    [
+        (["mobile"], "fp32", 1, "no model 'mobile'; it has: gpunet/GPUNet-0, regnet/RegNetX-200MF. bundle.json"),
+        (["gpunet-1"], "fp32", 1, "no model 'gpunet-1'; nearest: gpunet/GPUNet-0"),
+        (["gpunet,vgg*"], "fp32", 1, r"no model 'vgg\*'; it has: gpunet/GPUNet-0, regnet/RegNetX-200MF"),
+        (
+            ["gpunet"],
+            "int8",
+            1,
+            r"int8 at batch 1. It has --precision fp32 --batch 1, --precision fp16 --batch 8: give",
+        ),
+        ([], "fp32", 4, "--precision fp32 --batch 4 --export on the machine that converts"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(
+    three: Path, patterns: list[str], precision: str, batch: int, message: str
+) -> None:
+    with pytest.raises(BundleError, match=message):
+        read_bundle(three).select(patterns, precision, batch)
+
+
+def test_a_bundle_without_models_is_refused(write_bundle) -> None:
+    with pytest.raises(BundleError, match="holds no models yet"):
+        read_bundle(write_bundle()).select([], "fp32", 1)
+
+
+def test_intact_files_pass(three: Path) -> None:
+    bundle = read_bundle(three)
+    bundle.check_files(bundle.models)
+
+
+def test_every_damaged_file_is_named(three: Path) -> None:
+    bundle = read_bundle(three)
+    first, second, third = (three / model.artifact.path for model in bundle.models if model.artifact)
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    third.write_bytes(third.read_bytes()[:-1] + b"?")
+    with pytest.raises(BundleError, match="Copy the folder again") as raised:
+        bundle.check_files(bundle.models)
+    assert f"models/{first.name} is missing" in str(raised.value)
+    assert f"models/{second.name} has {second.stat().st_size} bytes, not" in str(raised.value)
+    assert f"models/{third.name} has other content" in str(raised.value)
+
+
+def test_a_damaged_file_that_is_not_asked_for_is_in_nobodys_way(three: Path) -> None:
+    bundle = read_bundle(three)
+    (three / "models" / "gpunet-GPUNet-0-fp32-b1.onnx").unlink()
+    bundle.check_files(bundle.select(["regnet"], "fp32", 1))
+
+
+def test_a_damaged_reference_network_is_refused_whatever_is_asked_for(three: Path) -> None:
+    (three / "reference.onnx").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"reference.onnx has 0 bytes"):
+        read_bundle(three).check_files([])
+
+
+def test_a_file_that_may_not_be_read_is_named(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("harness.artifacts.bundle.file_sha256", refuse)
+    with pytest.raises(BundleError, match=r"reference.onnx cannot be read \(Permission denied\)"):
+        read_bundle(three).check_files([])
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file", "empty"])
+def test_a_folder_that_is_no_bundle_is_refused_with_the_way_to_make_one(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleError, match=r"no bundle.json. Make one .* convert --models MODELS --export DIR"):
+        read_bundle(tmp_path / place)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 1', '{"schema_version": 1}', "\xff"])
+def test_a_damaged_index_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / BUNDLE_NAME).write_text(text, encoding="latin-1")
+    with pytest.raises(BundleError, match="Copy the folder again"):
+        read_bundle(tmp_path)
+
+
+def test_another_schema_is_refused_with_both_versions(three: Path) -> None:
+    change_index(three, schema_version=2, harness_version="9.9.9")
+    with pytest.raises(BundleError, match=r"schema version 2: baseline-zoo 9.9.9 wrote it, and this is \d.* Install"):
+        read_bundle(three)
+
+
+def test_another_reference_network_is_refused(three: Path) -> None:
+    change_index(three, reference={"path": "reference.onnx", "sha256": "0" * 64, "size_bytes": 1})
+    with pytest.raises(BundleError, match="another reference network"):
+        read_bundle(three)
+
+
+def changed_model(directory: Path, **changes: Any) -> None:
+    (model, *others) = json.loads((directory / BUNDLE_NAME).read_text())["models"]
+    change_index(directory, models=[{**model, **changes}, *others])
+
+
+def test_facts_of_a_later_version_are_refused(three: Path) -> None:
+    facts = json.loads((three / BUNDLE_NAME).read_text())["models"][0]["facts"]
+    changed_model(three, facts={**facts, "colour": "blue"})
+    with pytest.raises(BundleError, match=r"facts that are not known here \(.*colour.*Install the same version"):
+        read_bundle(three)
+
+
+@pytest.mark.parametrize("path", ["../outside.onnx", "/outside.onnx"])
+def test_a_file_outside_the_folder_is_refused(three: Path, path: str) -> None:
+    changed_model(three, artifact={"path": path, "sha256": "0" * 64, "size_bytes": 1})
+    with pytest.raises(BundleError, match="is not below the folder"):
+        read_bundle(three)
+
+
+def test_a_model_that_is_ok_without_a_file_is_refused(three: Path) -> None:
+    changed_model(three, artifact=None)
+    with pytest.raises(BundleError, match="its files disagree"):
+        read_bundle(three)
+
+
+class OlderRuntime(OnnxRuntimeBackend):
+    def runtime(self) -> str:
+        return "TensorRT 8.5.3.1"
+
+    def opset_limit(self) -> int | None:
+        return 17
+
+
+def test_a_runtime_that_is_too_old_for_the_opset_names_the_models_and_the_option(converted) -> None:
+    series = [converted("gpunet/GPUNet-0", opset=18), converted("regnet/RegNetX-200MF", opset=17)]
+    with pytest.raises(BundleError) as raised:
+        check_opsets(series, OlderRuntime())
+    message = str(raised.value)
+    assert "TensorRT 8.5.3.1 reads ONNX opsets up to 17" in message
+    assert "gpunet/GPUNet-0 (18)" in message
+    assert "RegNetX" not in message
+    assert "--opset 17 and another --export DIR" in message
+
+
+def test_an_opset_that_is_read_or_not_known_passes(converted) -> None:
+    check_opsets([converted(opset=17), converted(opset=None)], OlderRuntime())
+    check_opsets([converted(opset=99)], OnnxRuntimeBackend())

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from converters import int8, pytorch
+from converters import request as conversion
+from foundation import vocabulary
+from harness.artifacts import request
+from harness.errors import HarnessError
+from harness.runs.request import RunRequest
+from zoo import releases, weights
+
+
+def test_the_defaults_are_the_converters_own() -> None:
+    assert tuple(pytorch.EXPORTERS) == vocabulary.EXPORTERS
+    assert releases.IMPLEMENTATIONS == vocabulary.IMPLEMENTATIONS
+    assert vocabulary.DEFAULT_EXPORTER == conversion.DEFAULT_EXPORTER
+    assert vocabulary.DEFAULT_OPSET == conversion.DEFAULT_OPSET
+    assert vocabulary.PRECISIONS == conversion.PRECISIONS
+    assert tuple(int8.SCHEMES) == vocabulary.INT8_SCHEMES
+    assert conversion.PrecisionOptions.int8_scheme == vocabulary.INT8_SCHEMES[0]
+
+
+def test_the_words_for_weights_are_the_zoos() -> None:
+    assert (vocabulary.PROBE, vocabulary.RELEASED, vocabulary.AUTO) == (weights.PROBE, weights.RELEASED, weights.AUTO)
+
+
+def test_images_recalibrate_what_needs_it_and_has_a_checkpoint(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.jpg").write_bytes(b"not looked into yet")
+    asked = request.ArtifactRequest(
+        models=("alphanet/a0", "regnet/RegNetX-200MF"), weights=vocabulary.AUTO, calibration_images=images
+    )
+    asked.check()
+    given = {one.model: one.recalibration_images for one in asked.conversions()}
+    assert given == {"alphanet/a0": images, "regnet/RegNetX-200MF": None}
+    probed = dataclasses.replace(asked, weights=vocabulary.PROBE, precision="int8")
+    probed.check()
+    assert [one.recalibration_images for one in probed.conversions()] == [None, None]
+    assert {one.options.calibration_images for one in probed.conversions()} == {images}
+
+
+def test_a_folder_without_images_to_recalibrate_on_is_refused(tmp_path: Path) -> None:
+    asked = request.ArtifactRequest(models=("alphanet/a0",), weights=vocabulary.RELEASED, calibration_images=tmp_path)
+    with pytest.raises(HarnessError, match=r"holds no image .* to recalibrate on"):
+        asked.check()
+
+
+def test_settings_can_be_written_as_json() -> None:
+    wanted = request.ArtifactRequest(
+        models=("a",), weights=vocabulary.RELEASED, weights_lock=Path("checkpoints.lock.toml")
+    )
+    asked = RunRequest(wanted, rounds=2)
+    assert json.loads(json.dumps(asked.settings()))["weights_lock"] == "checkpoints.lock.toml"
+    assert {"models", "rounds", "timing", "gpu"} <= set(asked.settings())
+
+
+def test_original_code_is_asked_of_every_model() -> None:
+    wanted = request.ArtifactRequest(models=("gpunet",), implementation="release")
+    wanted.check()
+    assert {one.implementation for one in wanted.conversions()} == {"release"}
+    assert {one.implementation for one in request.ArtifactRequest(models=("gpunet",)).conversions()} == {"own"}
+
+
+def test_original_code_of_what_has_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HarnessError, match="--implementation release: mine:build has no release"):
+        request.ArtifactRequest(own_models=("mine:build",), implementation="release").check()
+    monkeypatch.setattr(releases.pins, "all_sources", dict)
+    with pytest.raises(HarnessError, match="--implementation release: no original code is known of source 'gpunet'"):
+        request.ArtifactRequest(models=("gpunet",), implementation="release").check()

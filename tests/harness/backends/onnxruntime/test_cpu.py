@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
+from harness.backends.session import Session
+from harness.errors import ArtifactError, FallbackError, UnsupportedError
+
+WriteNetwork = Callable[..., Path]
+IMAGES = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
+
+
+def prepare(path: Path, precision: str = "fp32", batch: int = 1) -> Session:
+    return OnnxRuntimeBackend().prepare(path, precision=precision, batch=batch, threads=1)
+
+
+def test_a_session_computes_what_a_plain_session_computes(write_network: WriteNetwork) -> None:
+    path = write_network()
+    expected = onnxruntime.InferenceSession(str(path)).run(None, {"input": IMAGES})[0]
+    with prepare(path) as session:
+        session.start(IMAGES)
+        session.infer()
+        outputs = session.outputs()
+    assert list(outputs) == ["logits"]
+    np.testing.assert_array_equal(outputs["logits"], expected)
+
+
+def test_a_started_session_runs_on_other_images(write_network: WriteNetwork) -> None:
+    path = write_network()
+    plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    first = IMAGES.copy()
+    kept = []
+    with prepare(path) as session:
+        session.start(first)
+
+        for scale in (2, -3):
+            images = scale * IMAGES
+            (outputs,) = session.run(images).values()
+            expected = plain.run(None, {"input": images})[0]
+            np.testing.assert_array_equal(outputs, expected)
+            kept.append((outputs, expected))
+    for outputs, expected in kept:
+        np.testing.assert_array_equal(outputs, expected)
+    np.testing.assert_array_equal(first, IMAGES)
+
+
+def test_a_session_says_what_it_is(write_network: WriteNetwork) -> None:
+    with prepare(write_network()) as session:
+        session.start(IMAGES)
+        assert session.input.name == "input"
+        assert session.input.shape == (1, 3, 8, 8)
+        assert session.provider == "CPUExecutionProvider"
+        assert session.latency_kind == "host"
+        assert session.precision_effective() == "fp32"
+
+
+def computed_in(path: Path, precision: str) -> str:
+    """What a session that is asked for a precision computes in, or how it refuses."""
+    with prepare(path, precision=precision) as session:
+        try:
+            session.start(IMAGES)
+        except FallbackError as error:
+            return str(error).partition(".")[0]
+        return session.precision_effective()
+
+
+def test_float16_convolutions_are_passed_off_as_nothing_else(write_network: WriteNetwork) -> None:
+    """Few processors have kernels for them; on the others the runtime computes in float32."""
+    path = write_network(weight_type=TensorProto.FLOAT16)
+    found = {precision: computed_in(path, precision) for precision in ("fp32", "fp16")}
+    assert found in (
+        {"fp32": "fp32", "fp16": "fp16 was asked for but the runtime computed in fp32"},
+        {"fp32": "fp32 was asked for but the runtime computed in fp16", "fp16": "fp16"},
+    )
+
+
+def test_integer_convolutions_are_read_back_from_the_executed_graph(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("QuantizeLinear", ["input", "scale", "zero"], ["quantised"]),
+        helper.make_node("ConvInteger", ["quantised", "weights"], ["summed"]),
+        helper.make_node("Cast", ["summed"], ["logits"], to=TensorProto.FLOAT),
+    ]
+    constants = {
+        "scale": np.float32(0.1),
+        "zero": np.uint8(128),
+        "weights": np.ones((4, 3, 3, 3), dtype=np.int8),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "integer",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        initializer=[onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    path = tmp_path / "integer.onnx"
+    path.write_bytes(model.SerializeToString())
+    with prepare(path, precision="int8") as session:
+        session.start(IMAGES)
+        assert session.precision_effective() == "int8"
+
+
+@pytest.mark.skipif(
+    "AzureExecutionProvider" not in onnxruntime.get_available_providers(),
+    reason="This build has one provider only.",
+)
+def test_a_second_provider_that_gets_no_node_is_an_error(write_network: WriteNetwork) -> None:
+    """The real case of an accelerator's provider whose nodes all land on the processor."""
+    backend = OnnxRuntimeBackend("AzureExecutionProvider")
+    with (
+        backend.prepare(write_network(), precision="fp32", batch=1, threads=1) as session,
+        pytest.raises(FallbackError, match=r"are not on AzureExecutionProvider: .* on CPUExecutionProvider"),
+    ):
+        session.start(IMAGES)
+
+
+def test_a_provider_that_the_build_lacks_makes_the_backend_unusable() -> None:
+    availability = OnnxRuntimeBackend("NoSuchProvider").availability()
+    assert not availability.usable
+    assert "NoSuchProvider" in availability.why
+    assert "Install" in availability.what_to_do
+
+
+def test_the_backend_is_usable_and_names_its_version() -> None:
+    backend = OnnxRuntimeBackend()
+    assert backend.availability().usable
+    assert backend.runtime() == f"onnxruntime {onnxruntime.__version__}"
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_file_is_called_so(write_network: WriteNetwork, kept: float) -> None:
+    path = write_network()
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(ArtifactError, match="may be truncated"):
+        prepare(path)
+
+
+def test_a_file_cut_before_its_last_part_is_called_truncated(write_network: WriteNetwork) -> None:
+    path = write_network()
+    model = onnx.load(path)
+    model.ClearField("opset_import")
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactError, match="may be truncated"):
+        prepare(path)
+
+
+def test_another_kind_of_file_is_called_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_text("This is a readme.\n" * 20)
+    with pytest.raises(ArtifactError, match="not a readable ONNX file"):
+        prepare(path)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ({"second_input": True}, r"has 2 inputs \(input, offset\)"),
+        ({"shape": ["N", 3, 8, 8]}, "dynamic shape"),
+        ({"input_type": TensorProto.FLOAT16}, "float16, not float32"),
+        ({"shape": [4, 3, 8, 8]}, "batch 1 was asked"),
+    ],
+)
+def test_unfit_networks_are_refused(write_network: WriteNetwork, what: dict[str, object], message: str) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        prepare(write_network(**what))
+
+
+@pytest.mark.parametrize(
+    "what", [{"ir_version": 99}, {"opset": 99}, {"operator": "NoSuchOperator"}, {"weight_type": TensorProto.DOUBLE}]
+)
+def test_what_the_runtime_does_not_know_is_unsupported(write_network: WriteNetwork, what: dict[str, object]) -> None:
+    with pytest.raises(UnsupportedError, match="older opset"):
+        prepare(write_network(**what))
+
+
+def test_no_profile_is_left_behind(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with prepare(write_network(weight_type=TensorProto.FLOAT16)) as session:
+        session.bind_impl(IMAGES)
+        session.precision_effective()
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,376 @@
+"""The command line from outside, on real runs of tiny networks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from harness.__main__ import main
+from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
+from harness.commands.arguments import build_parser
+from harness.commands.implementation import request_from
+from harness.machine.processor import logical_cores
+
+QUICK = ["--block-ms", "2", "--block-groups", "1"]
+
+
+def run(*arguments, onnx=(), output, cache, quick=True):
+    files = [part for path in onnx for part in ("--onnx", str(path))]
+    options = ["--output", str(output), "--cache-dir", str(cache), *(QUICK if quick else [])]
+    return ["run", *arguments, *files, *options]
+
+
+@pytest.fixture
+def places(tmp_path):
+    return {"output": tmp_path / "results", "cache": tmp_path / "cache"}
+
+
+def rows(places):
+    return pd.read_csv(places["output"] / "results.csv", keep_default_na=False)
+
+
+def trials(places):
+    lines = (places["output"] / "trials.jsonl").read_text().splitlines()
+    return Counter((entry["series"], entry["round"]) for entry in map(json.loads, lines))
+
+
+def test_a_file_of_ones_own_is_measured_and_reported(tiny_onnx, places, capsys):
+    assert main(run("--rounds", "2", onnx=[tiny_onnx()], **places)) == 0
+    (row,) = rows(places).to_dict("records")
+    assert (row["model"], row["status"], row["trials_count"]) == ("onnx/tiny", "ok", 2)
+    assert row["latency_median_ms"] > 0
+    assert row["ratio_to_reference"] > 0
+    assert "onnx/tiny" in (places["output"] / "results.md").read_text()
+    printed = capsys.readouterr()
+    assert str(places["output"] / "results.csv") in printed.out
+    assert "[round 1 1/1] onnx/tiny" in printed.err
+
+
+def test_the_same_command_again_measures_nothing_twice(tiny_onnx, places):
+    twice = tiny_onnx()
+    files = [twice, twice, tiny_onnx(name="other.onnx", shape=(1, 3, 4, 4))]
+    command = run("--rounds", "1", onnx=files, **places)
+    assert main(command) == 0
+    before = trials(places)
+    assert main(command) == 0
+    assert trials(places) == before
+    assert set(before.values()) == {1}
+    more = [*command, "--resume"]
+    more[more.index("--rounds") + 1] = "2"
+    assert main(more) == 0
+    assert sum(trials(places).values()) == 4
+
+
+def test_bad_files_are_rows_with_reasons_beside_good_ones(tiny_onnx, places, tmp_path):
+    good, cut = tiny_onnx(), tmp_path / "cut.onnx"
+    cut.write_bytes(good.read_bytes()[:-20])
+    files = [good, cut, tiny_onnx(("n", 3, 8, 8), "dynamic.onnx"), tiny_onnx(name="two.onnx", inputs=2)]
+    assert main(run("--rounds", "1", onnx=files, **places)) == 1
+    found = rows(places).set_index("variant")
+    assert found.status.to_dict() == {"tiny": "ok", "cut": "failed", "dynamic": "failed", "two": "failed"}
+    assert "truncated" in found.reason["cut"]
+    assert "dynamic shape" in found.reason["dynamic"]
+    assert "2 inputs" in found.reason["two"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "resnest51"], "nearest: resnest/resnest50"),
+        (["--models", "vgg*"], "no model matches 'vgg*'"),
+        ([], "nothing to measure: give --models, --onnx or --model"),
+        (["--onnx", "nowhere.onnx"], "--onnx nowhere.onnx: no such file"),
+        (["--models", "smoke", "--batch", "0"], "--batch 0: give a number of at least 1"),
+        (["--models", "smoke", "--calibration-images", "."], "nothing here is calibrated; add --precision int8"),
+        (["--models", "smoke", "--precision", "int8", "--calibration-images", "gone"], "gone: no such folder"),
+        (["--model", "no_colon"], "give it as module:function"),
+        (["--models", "resnest50", "--weights", "gone.pth"], "--weights gone.pth: no such file"),
+        (["--models", "resnest", "--weights", __file__], "belongs to one model, but 11 are selected"),
+        (["--models", "resnest", "--weights", "relaesed"], "give probe, released, auto, or a checkpoint's path"),
+        (
+            ["--models", "resnest", "--mirror", "/mnt"],
+            "--mirror /mnt: nothing is fetched; add --weights released, or auto",
+        ),
+        (["--models", "smoke", "--weights-lock", "a.toml"], "--weights-lock a.toml: nothing is fetched"),
+        (
+            ["--models", "alphanet", "--weights", "released", "--calibration-images", "gone"],
+            "--calibration-images gone: no such folder",
+        ),
+    ],
+)
+def test_a_bad_request_says_what_to_do_and_leaves_nothing(arguments, message, places, capsys):
+    assert main(run(*arguments, **places)) == 2
+    assert message in capsys.readouterr().err
+    assert not (places["output"] / "results.csv").exists()
+
+
+def test_a_folder_without_images_is_refused_before_anything_starts(places, tmp_path, capsys):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    asked = ["--models", "smoke", "--precision", "int8", "--calibration-images", str(folder)]
+    assert main(run(*asked, **places)) == 2
+    assert "holds no image" in capsys.readouterr().err
+    assert not places["cache"].exists()
+
+
+def test_float16_input_is_of_fp16_alone(capsys):
+    assert main(["convert", "--models", "smoke", "--float16-io"]) == 2
+    assert "--float16-io: add --precision fp16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "scheme"),
+    [
+        (["convert"], "tensorrt"),
+        (["convert", "--int8-scheme", "onnxruntime"], "onnxruntime"),
+        (["run", "--backend", "onnxruntime"], "onnxruntime"),
+        (["run", "--int8-scheme", "tensorrt"], "tensorrt"),
+    ],
+)
+def test_int8_follows_the_rules_of_what_will_run_it(command, scheme):
+    arguments = build_parser().parse_args([*command, "--models", "smoke", "--precision", "int8"])
+    (request, *_) = request_from(arguments).wanted.conversions()
+    assert (request.precision, request.options.int8_scheme) == ("int8", scheme)
+
+
+def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(places, tmp_path, monkeypatch, capsys):
+    source = "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
+    (tmp_path / "int8_networks.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    asked = ["--model", "int8_networks:net", "--precision", "int8", "--resolution", "16", "--rounds", "1"]
+    assert main(run(*asked, **places)) == 0
+    (row,) = rows(places).to_dict("records")
+    assert (row["status"], row["precision"], row["precision_effective"]) == ("ok", "int8", "int8"), row["reason"]
+    told = capsys.readouterr().err
+    assert "warning: int8 ranges come from 16 generated images" in told
+    assert "agrees with the fp32 artifact to" in told
+
+
+def test_a_damaged_reference_network_is_written_anew(tiny_onnx, places, tmp_path):
+    command = run("--rounds", "1", onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    (reference,) = (places["cache"] / "reference").iterdir()
+    whole = reference.read_bytes()
+    reference.write_bytes(whole[:5000])
+    assert main(run("--rounds", "1", onnx=[tiny_onnx()], output=tmp_path / "again", cache=places["cache"])) == 0
+    assert reference.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_used_is_named(tiny_onnx, places, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(run(onnx=[tiny_onnx()], output=places["output"], cache=tmp_path / "file")) == 2
+    assert "file cannot be used (Not a directory)" in capsys.readouterr().err
+
+
+def test_a_directory_that_holds_no_run_cannot_be_resumed(tiny_onnx, places, capsys):
+    assert main(run("--resume", onnx=[tiny_onnx()], **places)) == 2
+    assert "no run to resume" in capsys.readouterr().err
+
+
+def test_a_directory_of_another_environment_is_refused(tiny_onnx, places, capsys):
+    path = tiny_onnx()
+    assert main(run("--rounds", "1", "--threads", "1", onnx=[path], **places)) == 0
+    assert main(run("--rounds", "1", "--threads", "2", onnx=[path], **places)) == 2
+    assert "threads was 1, is 2" in capsys.readouterr().err
+    assert sum(trials(places).values()) == 1
+
+
+def test_a_dry_run_prints_the_plan_and_touches_nothing(tiny_onnx, places, capsys):
+    assert main(run("--models", "smoke", "--dry-run", onnx=[tiny_onnx()], **places)) == 0
+    printed = capsys.readouterr()
+    assert "regnet/RegNetX-200MF  to convert" in printed.out
+    assert "tiny.onnx  as it is" in printed.out
+    assert not places["output"].exists()
+    assert not places["cache"].exists()
+
+
+def test_an_own_model_that_raises_is_a_row(places, tmp_path, monkeypatch, capsys):
+    (tmp_path / "cli_networks.py").write_text("def net():\n    raise RuntimeError('no weights')\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(run("--model", "cli_networks:net", **places)) == 1
+    (row,) = rows(places).to_dict("records")
+    assert (row["model"], row["status"]) == ("own/cli_networks:net", "failed")
+    assert "raised RuntimeError: no weights" in row["reason"]
+    assert "artifacts: 1 failed, in" in capsys.readouterr().err
+
+
+def test_an_own_model_is_measured_beside_a_file(places, tmp_path, tiny_onnx, monkeypatch):
+    (tmp_path / "cli_good.py").write_text(
+        "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    command = run("--model", "cli_good:net", "--resolution", "16", "--rounds", "1", onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    found = rows(places).set_index("model")
+    assert set(found.index) == {"own/cli_good:net", "onnx/tiny"}
+    assert found.macs["own/cli_good:net"] == str(8 * 27 * 14 * 14)
+
+
+def start(*command, **environment):
+    # A shell's background job ignores SIGINT, and so would whatever it starts; a handler is reset by the start.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *command],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+
+
+def wait_for_trials(places, count, seconds=120):
+    path = places["output"] / "trials.jsonl"
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} trials within {seconds} s")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_a_run_stopped_at_any_moment_is_gone_on_with(how, tiny_onnx, places):
+    files = [tiny_onnx(name=f"net{size}.onnx", shape=(1, 3, size, size)) for size in (4, 6, 8)]
+    command = run("--rounds", "3", "--half-width", "0", onnx=files, **places)
+    process = start(*command)
+    wait_for_trials(places, 4)
+    process.send_signal(how)
+    output, _ = process.communicate(timeout=60)
+    stopped = trials(places)
+    assert 4 <= sum(stopped.values()) < 9
+    if how != signal.SIGKILL:
+        assert process.returncode == 130, output
+        assert "the same command goes on from there" in output
+        assert (places["output"] / "results.md").is_file()
+    assert len(rows(places)) == 3
+    assert main(command) == 0
+    finished = trials(places)
+    assert len(finished) == 9
+    assert set(finished.values()) == {1}
+    assert stopped.items() <= finished.items()
+    assert rows(places).trials_count.tolist() == [3, 3, 3]
+
+
+def test_a_second_run_on_one_directory_is_refused(tiny_onnx, places):
+    command = run("--rounds", "50", "--half-width", "0", onnx=[tiny_onnx()], **places)
+    first = start(*command)
+    try:
+        wait_for_trials(places, 1)
+        second = start(*command)
+        output, _ = second.communicate(timeout=60)
+    finally:
+        first.kill()
+        first.communicate()
+    assert second.returncode == 2
+    assert str(first.pid) in output
+
+
+def test_measuring_imports_neither_torch_nor_tensorflow(tiny_onnx, places, tmp_path):
+    for package in ("torch", "tensorflow", "tf2onnx", "timm"):
+        (tmp_path / "blocked" / package).mkdir(parents=True)
+        (tmp_path / "blocked" / package / "__init__.py").write_text("raise AssertionError('imported while measuring')")
+    process = start(*run("--rounds", "1", onnx=[tiny_onnx()], **places), PYTHONPATH=str(tmp_path / "blocked"))
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+
+
+def test_the_report_is_written_again(tiny_onnx, places, capsys):
+    assert main(run("--rounds", "1", onnx=[tiny_onnx()], **places)) == 0
+    (places["output"] / "results.md").unlink()
+    assert main(["report", str(places["output"])]) == 0
+    assert (places["output"] / "results.md").is_file()
+    assert main(["report", str(places["cache"])]) == 2
+    assert "holds no results.csv" in capsys.readouterr().err
+
+
+def test_list_show_and_env_tell_what_there_is(capsys):
+    assert main(["list", "regnet/*Y*"]) == 0
+    assert "regnet/RegNetY-200MF" in capsys.readouterr().out
+    assert main(["show", "RegNetY-200MF"]) == 0
+    shown = capsys.readouterr().out
+    assert "channel order: BGR" in shown
+    assert "https://dl.fbaipublicfiles.com/pycls" in shown
+    assert main(["show", "RegNetY-200MF", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["published"]["top1_percent"] == 70.3
+    assert main(["show", "regnet"]) == 2
+    assert main(["env", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backends"]["onnxruntime"]["usable"] is True
+    assert main(["env"]) == 0
+    assert "onnxruntime: can run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "convert", "list", "show", "report", "profile", "env"])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m harness" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "gate"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--threads", "0"), ("--threads", "-1"), ("--block-groups", "0"), ("--block-ms", "nan"), ("--block-ms", "-1")],
+)
+def test_a_number_that_measures_nothing_is_refused(command, option, value, capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, option, value])
+    assert f"argument {option}: {value!r} is no " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--queue-depth", "0"),
+        ("--workspace", "-5"),
+        ("--workers", "-2"),
+        ("--resolution", "0"),
+        ("--half-width", "nan"),
+    ],
+)
+def test_an_option_of_a_run_alone_is_held_to_its_range(option, value, capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["run", option, value])
+    assert f"argument {option}: {value!r} is no " in capsys.readouterr().err
+
+
+def test_more_threads_than_processors_are_warned_of(tiny_onnx, places, capsys):
+    command = run("--rounds", "1", "--threads", str(logical_cores() + 1), onnx=[tiny_onnx()], **places)
+    assert main(command) == 0
+    assert f"warning: {logical_cores() + 1} threads on" in capsys.readouterr().err
+
+
+def test_a_wrong_duration_shows_the_right_form(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--models", "smoke", "--budget", "ten"])
+    assert ended.value.code == 2
+    assert "write 90s, 10m or 1.5h" in capsys.readouterr().err
+
+
+class OldTensorRt(OnnxRuntimeBackend):
+    """Usable here, and reads operators up to set 17."""
+
+    on_gpu = True
+
+    def opset_limit(self) -> int | None:
+        return 17
+
+
+@pytest.mark.parametrize(("options", "opset"), [([], 17), (["--opset", "18"], 18), (["--artifacts", "somewhere"], 18)])
+def test_what_is_converted_for_an_old_runtime_it_can_read(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], opset: int
+) -> None:
+    monkeypatch.setattr("harness.backends.get", lambda name: OldTensorRt())
+    arguments = build_parser().parse_args(["run", "--models", "smoke", *options])
+    assert request_from(arguments).wanted.opset == opset

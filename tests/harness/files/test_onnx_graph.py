@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from harness.errors import ArtifactError
+from harness.files.onnx_graph import OnnxGraph, read_graph
+
+
+def by_onnx(path: Path) -> tuple[int, int, list[tuple[str, str, str]]]:
+    """The same facts by the onnx package."""
+    model = onnx.load(path)
+    opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
+    return model.ir_version, opset, [(node.op_type, node.name, node.domain) for node in model.graph.node]
+
+
+def facts(graph: OnnxGraph) -> tuple[int, int, list[tuple[str, str, str]]]:
+    return graph.ir_version, graph.opset, [(node.operator, node.name, node.domain) for node in graph.nodes]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_file_is_read_as_the_onnx_package_reads_it(write_model: Any, precision: str) -> None:
+    path = write_model(precision=precision, opset=16, ir_version=7)
+    assert facts(read_graph(path)) == by_onnx(path)
+
+
+def test_other_domains_do_not_pass_for_the_standard_one(write_model: Any) -> None:
+    path = write_model()
+    model = onnx.load(path)
+    model.opset_import.extend([onnx.helper.make_opsetid("com.microsoft", 99)])
+    model.graph.node[0].domain = "com.microsoft"
+    onnx.save(model, path)
+    graph = read_graph(path)
+    assert graph.opset == 17
+    assert facts(graph) == by_onnx(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "read"), [([4, 3, 16, 16], (4, 3, 16, 16)), (["batch", 3, None, 16], (0, 3, 0, 16)), ([], ()), (None, ())]
+)
+def test_the_first_input_and_output_have_their_shapes(
+    shape: list[Any] | None, read: tuple[int, ...], tmp_path: Path
+) -> None:
+    def values(*shapes: tuple[str, list[Any] | None]) -> list[onnx.ValueInfoProto]:
+        return [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size) for name, size in shapes]
+
+    nodes = [onnx.helper.make_node("Relu", [name], [f"{name}_out"]) for name in ("images", "other")]
+    path = tmp_path / "net.onnx"
+    for own, others in ((shape, [7]), ([7], shape)):
+        inputs = values(("images", own), ("other", [5]))
+        outputs = values(("images_out", others), ("other_out", [5]))
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", inputs, outputs)), path)
+        graph = read_graph(path)
+        assert (graph.input_shape, graph.output_shape) == ((read, (7,)) if own is shape else ((7,), read))
+
+
+def test_a_graph_without_inputs_and_outputs_has_no_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    nodes = [onnx.helper.make_node("Relu", ["x"], ["y"])]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [])), path)
+    graph = read_graph(path)
+    assert (graph.input_shape, graph.output_shape) == ((), ())
+
+
+def test_operators_are_gathered(write_model: Any) -> None:
+    operators = read_graph(write_model(extra=("Relu", "Celu", "Relu"))).operators()
+    assert [node.name for node in operators["Relu"]] == ["extra_0", "extra_2"]
+    assert list(operators)[:3] == ["Conv", "Relu", "Celu"]
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.3, 0.7])
+def test_a_truncated_file_is_called_so(write_model: Any, kept: float) -> None:
+    path = write_model()
+    model = onnx.load(path)
+    model.producer_name = "an exporter"  # As real ones say; it stands before the graph.
+    content = model.SerializeToString()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(ArtifactError, match="may be truncated"):
+        read_graph(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"gone\.onnx cannot be read"):
+        read_graph(tmp_path / "gone.onnx")

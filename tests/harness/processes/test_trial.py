@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import json
+
+from harness.processes.trial import TrialJob, TrialResult
+from harness.timing.settings import TimingSettings
+
+
+def test_a_job_survives_json() -> None:
+    job = TrialJob("a.onnx", "ab", "r.onnx", "onnxruntime", "fp32", 1, 2, TimingSettings(block_ms=40.0), 3, "s.npz")
+    assert TrialJob.from_json(json.loads(json.dumps(job.to_json()))) == job
+
+
+def test_a_result_survives_json() -> None:
+    result = TrialResult("ok", latency_kind="host", latency_median_ms=1.5, samples_count=12)
+    assert TrialResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def test_a_result_that_is_not_ok_has_no_numbers() -> None:
+    data = TrialResult("failed", "It broke.").to_json()
+    assert data.pop("status") == "failed"
+    assert data.pop("reason") == "It broke."
+    assert set(data.values()) == {None}

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError, UnsupportedError
+from harness.processes import child, trial_worker
+from harness.processes.trial import TrialJob, TrialResult
+
+WriteNetwork = Callable[..., Path]
+
+
+def work(job: TrialJob, tmp_path: Path) -> TrialResult:
+    job_path, result_path = tmp_path / "job.json", tmp_path / "result.json"
+    job_path.write_text(json.dumps(job.to_json()))
+    assert trial_worker.main([str(job_path), str(result_path)]) == 0
+    return TrialResult.from_json(json.loads(result_path.read_text()))
+
+
+def test_a_trial_fills_every_number(quick_job: TrialJob, tmp_path: Path) -> None:
+    result = work(quick_job, tmp_path)
+    assert result.reason == ""
+    assert result.status == "ok"
+    empty = {name for name, value in result.to_json().items() if value is None}
+    assert empty <= {"latency_p99_ms", "gpu"}
+    assert result.precision_effective == "fp32"
+    assert result.latency_min_ms <= result.latency_median_ms <= result.latency_p90_ms
+    assert result.throughput_images_per_s == pytest.approx(1000 / result.latency_median_ms)
+
+
+def test_the_figures_are_those_of_the_samples(quick_job: TrialJob, tmp_path: Path) -> None:
+    result = work(quick_job, tmp_path)
+    with np.load(quick_job.samples, allow_pickle=False) as samples:
+        of_measured = samples["block_session"][samples["block"]] == 0
+        latencies_ms = samples["latency_ns"][of_measured] / 1e6
+    assert result.latency_median_ms == pytest.approx(np.median(latencies_ms))
+    assert result.latency_mean_ms == pytest.approx(np.mean(latencies_ms))
+    assert result.samples_count == len(latencies_ms)
+    assert result.blocks_count == 8
+
+
+def test_the_digests_tell_the_input_and_the_reference(quick_job: TrialJob, tmp_path: Path) -> None:
+    result = work(quick_job, tmp_path)
+    images = np.random.default_rng(7).standard_normal((1, 3, 8, 8), dtype=np.float32)
+    assert result.input_digest == hashlib.sha256(images.tobytes()).hexdigest()
+    assert result.reference_sha256 == hashlib.sha256(Path(quick_job.reference).read_bytes()).hexdigest()
+
+
+def test_the_same_seed_gives_the_same_outputs(quick_job: TrialJob, tmp_path: Path) -> None:
+    first, again = work(quick_job, tmp_path), work(quick_job, tmp_path)
+    other = work(dataclasses.replace(quick_job, seed=8), tmp_path)
+    assert first.output_digest == again.output_digest
+    assert first.input_digest != other.input_digest
+    assert first.output_digest != other.output_digest
+
+
+def test_no_path_of_samples_writes_none(quick_job: TrialJob, tmp_path: Path) -> None:
+    assert work(dataclasses.replace(quick_job, samples=""), tmp_path).status == "ok"
+    assert not Path(quick_job.samples).exists()
+
+
+def test_an_artifact_that_changed_is_refused(quick_job: TrialJob, tmp_path: Path) -> None:
+    right = hashlib.sha256(Path(quick_job.artifact).read_bytes()).hexdigest()
+    assert work(dataclasses.replace(quick_job, artifact_sha256=right), tmp_path).status == "ok"
+    result = work(dataclasses.replace(quick_job, artifact_sha256="0" * 64), tmp_path)
+    assert result.status == "failed"
+    assert "not 0000000000000000 as planned" in result.reason
+
+
+def test_a_network_that_yields_nan_is_failed(quick_job: TrialJob, tmp_path: Path, write_network: WriteNetwork) -> None:
+    job = dataclasses.replace(quick_job, artifact=str(write_network("nan.onnx", weight=float("nan"), operator="Abs")))
+    result = work(job, tmp_path)
+    assert result.status == "failed"
+    assert "'logits' is NaN in 256 of 256 values" in result.reason
+
+
+def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path, write_network: WriteNetwork) -> None:
+    job = dataclasses.replace(quick_job, artifact=str(write_network("inf.onnx", weight=1e3, operator="Exp")))
+    result = work(job, tmp_path)
+    assert result.status == "failed"
+    assert "'logits' is infinite" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "reason"),
+    [
+        ({"artifact": "gone.onnx", "artifact_sha256": "0" * 64}, "failed", "gone.onnx cannot be read"),
+        ({"artifact": "gone.onnx"}, "failed", "There is no file gone.onnx"),
+        ({"batch": 8}, "failed", "batch 8 was asked"),
+        ({"precision": "fp8"}, "unsupported", "no precision fp8"),
+        ({"backend": "abacus"}, "failed", "no backend 'abacus'"),
+    ],
+)
+def test_a_job_that_cannot_be_done_has_a_reason(
+    quick_job: TrialJob, tmp_path: Path, change: dict[str, str | int], status: str, reason: str
+) -> None:
+    result = work(dataclasses.replace(quick_job, **change), tmp_path)
+    assert result.status == status
+    assert reason in result.reason
+    assert result.latency_median_ms is None
+    assert result.started_at is not None
+
+
+def test_a_job_file_that_is_not_json_is_failed(tmp_path: Path) -> None:
+    job_path, result_path = tmp_path / "job.json", tmp_path / "result.json"
+    job_path.write_text("{")
+    trial_worker.main([str(job_path), str(result_path)])
+    assert json.loads(result_path.read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("Failed to allocate memory for requested buffer of size 123"), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (UnsupportedError("No such kernel."), "unsupported"),
+        (HarnessError("A message for users."), "failed"),
+        (KeyError("shape"), "failed"),
+    ],
+)
+def test_every_exception_becomes_a_status_with_a_reason(error: Exception, status: str) -> None:
+    result = child.failure(error)
+    assert result.status == status
+    assert result.reason
+
+
+def test_an_unforeseen_exception_is_named() -> None:
+    assert child.failure(KeyError("shape")).reason == "KeyError: 'shape'"
+
+
+def test_the_peak_is_that_of_this_process_not_of_its_parent() -> None:
+    """A child's `ru_maxrss` would begin at what the parent holds here."""
+    held = np.ones(400 * 1024 * 1024, dtype=np.uint8)
+    code = "from harness.processes.trial_worker import memory_peak_mib; print(memory_peak_mib())"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 5 < float(answer.stdout) < 300
+    assert held[-1] == 1
+
+
+def test_the_worker_imports_nothing_heavy() -> None:
+    heavy = {"pandas", "torch", "tensorflow", "matplotlib", "rich", "onnx"}
+    code = "import harness.processes.trial_worker, sys; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(answer.stdout.split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's choice is told through /proc on Linux")
+def test_a_worker_is_the_first_to_go_where_memory_runs_out() -> None:
+    code = "from harness.processes.child import die_first; die_first(); print(open('/proc/self/oom_score_adj').read())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "1000"

@@ -1,0 +1,432 @@
+"""The run directory: what is kept, across sessions, kills and full disks."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError, RunLockedError, StorageError
+from harness.processes.trial import TrialResult
+from harness.records.accuracy_journal import ACCURACY_NAME
+from harness.records.accuracy_result import AccuracyResult
+from harness.records.directory import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
+from harness.records.run_info import RUN_INFO_NAME, DifferentRunError
+from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
+from harness.records.series import SeriesFacts
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    environment_id: str = "e1"
+    device: str = "a processor"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"cpu_model": self.device, "threads": 2}
+
+
+def series(variant: str, **values: Any) -> SeriesFacts:
+    facts = {"artifact_sha256": variant * 64, "batch": 1, **values}
+    return SeriesFacts(
+        model=f"a/{variant}",
+        source="a",
+        variant=variant,
+        backend="onnxruntime",
+        precision="fp32",
+        **facts,
+    )
+
+
+def ok(latency_ms: float = 10.0) -> TrialResult:
+    return TrialResult(status="ok", latency_kind="host", latency_median_ms=latency_ms, ratio=2.0)
+
+
+X, Y = series("x"), series("y")
+
+Open = Callable[..., RunDirectory]
+
+
+@pytest.fixture
+def open_run(tmp_path: Path) -> Open:
+    """Opens the one directory of a test, with defaults for what it does not say."""
+
+    def opened(**options: Any) -> RunDirectory:
+        defaults = {"environment": Environment(), "settings": {"timing": {"block_ms": 80.0}}, "seed": 7}
+        return RunDirectory.open(tmp_path / "run", **{**defaults, **options})
+
+    return opened
+
+
+def table(run: RunDirectory) -> list[dict[str, str]]:
+    with (run.path / RESULTS_NAME).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_new_run_has_its_table_from_the_start(open_run: Open) -> None:
+    with open_run() as run:
+        assert (run.path / RESULTS_NAME).read_text() == ",".join(COLUMN_NAMES) + "\n"
+        run.set_series([X, Y])
+        assert [(row["model"], row["status"]) for row in table(run)] == [("a/x", "skipped"), ("a/y", "skipped")]
+
+
+def test_each_trial_is_in_the_table_at_once(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.append(Y.key, 0, ok(12.0))
+        assert [row["latency_median_ms"] for row in table(run)] == ["", "12"]
+        run.append(X.key, 0, ok(10.0))
+        run.append(X.key, 1, ok(11.0))
+        assert [row["latency_median_ms"] for row in table(run)] == ["10.5", "12"]
+        assert [row["latency_median_ms"] for row in run.rows()] == [10.5, 12.0]
+
+
+def test_a_later_session_goes_on_where_the_first_stopped(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.append(X.key, 0, ok())
+        run.append(X.key, 1, TrialResult(status="failed", reason="died"))
+    with open_run(seed=None, resume=True) as run:
+        assert run.seed == 7
+        assert run.trials_done() == {X.key: {0, 1}}
+        assert run.trials(X.key) == [ok(), TrialResult(status="failed", reason="died")]
+        assert run.series() == [X, Y]
+        run.append(Y.key, 0, ok())
+        assert run.trials_done() == {X.key: {0, 1}, Y.key: {0}}
+
+
+def test_a_run_without_a_seed_draws_one_and_keeps_it(open_run: Open) -> None:
+    with open_run(seed=None) as run:
+        seed = run.seed
+    with open_run(seed=None) as run:
+        assert run.seed == seed
+
+
+def test_a_lost_table_is_made_anew_from_the_trials(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok(12.0))
+        (run.path / RESULTS_NAME).unlink()
+    with open_run() as run:
+        assert [row["latency_median_ms"] for row in table(run)] == ["12"]
+
+
+def test_a_torn_last_trial_is_measured_again(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok())
+        run.append(X.key, 1, ok())
+    journal = run.path / TRIALS_NAME
+    journal.write_bytes(journal.read_bytes()[:-20])
+    with open_run() as run:
+        assert run.trials_done() == {X.key: {0}}
+        run.append(X.key, 1, ok())
+    with open_run() as run:
+        assert run.trials_done() == {X.key: {0, 1}}
+
+
+_APPENDS_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+from harness.records.directory import RunDirectory
+from harness.records.series import SeriesFacts
+from harness.processes.trial import TrialResult
+
+class Environment:
+    environment_id = "e1"
+    device = "a processor"
+    def to_json(self):
+        return {"cpu_model": "a processor", "threads": 2}
+
+run = RunDirectory.open(Path(sys.argv[1]), environment=Environment(),
+                        settings={"timing": {"block_ms": 80.0}}, seed=7)
+facts = SeriesFacts(model="a/x", source="a", variant="x", backend="onnxruntime", precision="fp32", batch=1,
+                    artifact_sha256="x" * 64)
+run.set_series([facts])
+for number in range(10**6):
+    run.append(facts.key, number, TrialResult(status="ok", latency_median_ms=float(number + 1), ratio=1.0))
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_run_loses_no_finished_trial_and_does_not_block(open_run: Open, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _APPENDS_UNTIL_KILLED, str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    reported = [int(process.stdout.readline()) for _ in range(10)]
+    with pytest.raises(RunLockedError, match=f"process {process.pid} "):
+        open_run()
+    process.send_signal(signal.SIGKILL)
+    reported += [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    with open_run(resume=True) as run:
+        done = run.trials_done()[X.key]
+        assert set(reported) <= done
+        # One more may have reached the disk than the run lived to report.
+        assert len(done) <= len(reported) + 1
+        assert table(run)[0]["trials_count"] == str(len(done))
+        assert not list(run.path.glob(".*.tmp"))
+
+
+def test_series_measured_earlier_stay_after_those_of_the_new_plan(open_run: Open) -> None:
+    unmeasured = series("u")
+    with open_run() as run:
+        run.set_series([X, unmeasured])
+        run.append(X.key, 0, ok())
+        run.set_series([Y])
+        assert run.series() == [Y, X, unmeasured]
+    with open_run() as run:
+        assert [row["model"] for row in table(run)] == ["a/y", "a/x", "a/u"]
+
+
+def test_a_failed_conversion_gives_way_to_one_that_succeeds(open_run: Open) -> None:
+    failed = series("x", artifact_sha256="", status="failed", reason="the exporter raised")
+    with open_run() as run:
+        run.set_series([failed, Y])
+        assert [row["status"] for row in table(run)] == ["failed", "skipped"]
+        run.set_series([X])
+        assert run.series() == [X, Y]
+
+
+def test_another_artifact_of_a_measured_model_is_a_row_of_its_own(open_run: Open) -> None:
+    converted_again = series("x", artifact_sha256="z" * 64)
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok())
+        run.set_series([converted_again])
+        assert run.series() == [converted_again, X]
+
+
+def test_newer_facts_of_a_series_replace_the_older(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok())
+        run.set_series([series("x", macs=1000)])
+        assert [(row["macs"], row["latency_median_ms"]) for row in table(run)] == [("1000", "10")]
+
+
+def test_mistakes_of_the_caller_are_refused_before_anything_is_written(open_run: Open) -> None:
+    with open_run() as run:
+        with pytest.raises(ValueError, match="no series"):
+            run.append(X.key, 0, ok())
+        with pytest.raises(ValueError, match="twice"):
+            run.set_series([X, X])
+        run.set_series([X])
+        run.append(X.key, 0, ok())
+        with pytest.raises(ValueError, match="already has a trial of round 0"):
+            run.append(X.key, 0, ok())
+        assert run.trials_done() == {X.key: {0}}
+
+
+def test_samples_of_different_trials_have_different_files(open_run: Open) -> None:
+    batch_8 = series("x", batch=8)
+    with open_run() as run:
+        paths = {run.samples_path(key, round_) for key in (X.key, batch_8.key) for round_ in (0, 1)}
+        assert len(paths) == 4
+        for path in paths:
+            assert path.parent.is_dir()
+            path.touch()
+
+
+def test_another_environment_is_refused_and_nothing_is_touched(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok())
+    before = {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    with pytest.raises(DifferentRunError, match="cpu_model was 'a processor', is 'another'"):
+        open_run(environment=Environment("e2", "another"))
+    assert {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+    open_run().close()
+
+
+def test_another_schema_is_refused(open_run: Open) -> None:
+    with open_run() as run:
+        info = json.loads((run.path / RUN_INFO_NAME).read_text())
+    info["schema_version"] = SCHEMA_VERSION + 1
+    (run.path / RUN_INFO_NAME).write_text(json.dumps(info))
+    with pytest.raises(DifferentRunError, match=f"schema version {SCHEMA_VERSION + 1}"):
+        open_run()
+
+
+def test_a_directory_of_something_else_is_left_alone(open_run: Open, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").touch()
+    with pytest.raises(StorageError, match=r"not empty \(it holds thesis\.tex\)"):
+        open_run()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_in_place_of_the_directory_is_refused(open_run: Open, tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(StorageError, match="is a file"):
+        open_run()
+
+
+def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="Check the path"):
+        RunDirectory.open(tmp_path / "file" / "run", environment=Environment(), settings={})
+
+
+def test_resume_needs_a_run(open_run: Open, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no run to resume"):
+        open_run(resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_may_not_be_written_is_refused(
+    open_run: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "mkdir", denied)
+    with pytest.raises(StorageError, match="Not allowed to write"):
+        open_run()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_killed_in_its_first_moment_is_started_again(open_run: Open, tmp_path: Path) -> None:
+    (tmp_path / "run" / "samples").mkdir(parents=True)
+    for name in (".lock", ".lock-holder.json", ".run.json.99.tmp"):
+        (tmp_path / "run" / name).touch()
+    open_run().close()
+
+
+def test_a_failed_opening_does_not_keep_the_lock(open_run: Open) -> None:
+    open_run().close()
+    with pytest.raises(HarnessError):
+        open_run(settings={"timing": {"block_ms": 40.0}})
+    open_run().close()
+
+
+def test_a_full_disk_keeps_the_trials_and_the_run_goes_on_later(
+    open_run: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.append(X.key, 0, ok())
+        before = (run.path / TRIALS_NAME).read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", _full_after(2))
+            with pytest.raises(StorageError, match=r"No space left.*Every finished trial is still stored"):
+                run.append(Y.key, 0, ok())
+        assert (run.path / TRIALS_NAME).read_bytes() == before
+    with open_run() as run:
+        assert run.trials_done() == {X.key: {0}}
+
+
+def _full_after(writes: int) -> Callable[[int, bytes], int]:
+    """A disk that takes ten bytes a write and is full after so many writes."""
+    real_write = os.write
+    left = iter(range(writes))
+
+    def write(descriptor: int, data: bytes) -> int:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real_write(descriptor, data[:10])
+
+    return write
+
+
+def test_a_trial_that_was_stored_before_the_table_failed_is_kept(
+    open_run: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_run() as run:
+        run.set_series([X])
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", full)
+            with pytest.raises(StorageError, match="No space left"):
+                run.append(X.key, 0, ok())
+    with open_run() as run:
+        assert run.trials_done() == {X.key: {0}}
+        assert [row["status"] for row in table(run)] == ["ok"]
+
+
+@pytest.mark.parametrize("line", ['{"series": "k"}', '{"series": "k", "round": 0, "result": {"speed": 1}}', "[]"])
+def test_a_line_that_is_no_trial_is_an_error_that_names_it(open_run: Open, line: str) -> None:
+    with open_run() as run:
+        pass
+    (run.path / TRIALS_NAME).write_text(line + "\n")
+    with pytest.raises(StorageError, match="line 1 is not a trial"):
+        open_run()
+
+
+def test_damaged_series_are_an_error_that_says_how_to_mend_it(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok())
+    (run.path / SERIES_NAME).write_text("[{")
+    with pytest.raises(StorageError, match="Remove it to have its series planned again"):
+        open_run()
+    (run.path / SERIES_NAME).unlink()
+    with open_run() as run:
+        run.set_series([X])
+        assert [row["status"] for row in table(run)] == ["ok"]
+
+
+MEASURED = AccuracyResult(
+    "i", "d", images_count=200, unreadable_count=0, top1_correct_count=150, top5_correct_count=190
+)
+
+
+def test_an_evaluation_is_in_the_table_at_once_and_in_later_sessions(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.record_accuracy(X.key, AccuracyResult("i", "d", reason="why"))
+        assert table(run)[0]["accuracy_measured_reason"] == "why"
+        run.record_accuracy(X.key, MEASURED)
+        assert (table(run)[0]["accuracy_measured_top1_percent"], table(run)[0]["status"]) == ("75", "skipped")
+    with open_run(resume=True) as run:
+        assert run.accuracy(X.key) == MEASURED
+        assert run.accuracy(Y.key) is None
+        assert table(run)[0]["accuracy_measured_top1_percent"] == "75"
+        run.append(X.key, 0, ok())
+        assert (table(run)[0]["status"], table(run)[0]["accuracy_measured_top5_percent"]) == ("ok", "95")
+        before = (run.path / ACCURACY_NAME).read_bytes()
+        run.record_accuracy(X.key, MEASURED)
+        assert (run.path / ACCURACY_NAME).read_bytes() == before
+
+
+def test_a_run_without_images_has_no_file_of_accuracy(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        assert not (run.path / ACCURACY_NAME).exists()
+
+
+def test_an_evaluated_series_is_not_replaced(open_run: Open) -> None:
+    other = series("x", artifact_sha256="o" * 64)
+    with open_run() as run:
+        run.set_series([X, Y])
+        run.record_accuracy(X.key, MEASURED)
+        run.record_accuracy(Y.key, AccuracyResult("i", "d", reason="why"))
+        run.set_series([other, series("y", artifact_sha256="o" * 64)])
+        assert [one.key for one in run.series()] == [other.key, series("y", artifact_sha256="o" * 64).key, X.key]
+
+
+def test_an_evaluation_of_a_strange_series_is_a_mistake(open_run: Open) -> None:
+    with open_run() as run, pytest.raises(ValueError, match="call set_series first"):
+        run.record_accuracy(X.key, MEASURED)
+
+
+def test_a_damaged_file_of_accuracy_names_itself(open_run: Open, tmp_path: Path) -> None:
+    with open_run():
+        pass
+    (tmp_path / "run" / ACCURACY_NAME).write_text('{"series": "x", "result": {"top": 1}}\n')
+    with pytest.raises(StorageError, match=r"accuracy\.jsonl is damaged"):
+        open_run(resume=True)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ComparisonError
+from harness.records.reader import SeriesKey, read_run
+
+MakeRow = Callable[..., dict[str, Any]]
+WriteRun = Callable[..., Path]
+
+KEY = SeriesKey("ofa/a", "onnxruntime", "fp32", "1")
+
+
+def test_a_run_is_its_directory_or_its_file(write_run: WriteRun, make_row: MakeRow) -> None:
+    directory = write_run("run", make_row("ofa/a", [0.5, 0.51]))
+    assert read_run(directory) == read_run(directory / "results.csv")
+    series = read_run(directory)[KEY]
+    assert series.ratios == (0.5, 0.51)
+    assert series.latencies_ms == (2.0, 2.04)
+    assert series.references_ms == (4.0, 4.0)
+
+
+def test_a_row_without_trials_is_kept_with_its_reason(write_run: WriteRun, make_row: MakeRow) -> None:
+    series = read_run(write_run("run", make_row("ofa/a", [], status="failed", reason="it broke")))[KEY]
+    assert (series.status, series.reason, series.ratios) == ("failed", "it broke", ())
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "0", "-1.5", "fast"])
+def test_a_time_that_is_none_is_named_with_file_and_line(write_run: WriteRun, make_row: MakeRow, word: str) -> None:
+    bad = make_row("ofa/b", [0.5, 0.5], latency_trials_ms=f"2.0 {word}")
+    directory = write_run("run", make_row("ofa/a", [0.5, 0.5]), bad)
+    with pytest.raises(ComparisonError, match=rf"results\.csv:3: '{word}' in latency_trials_ms"):
+        read_run(directory)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 1}, r":2: schema version '1'"),
+        ({"ratio_trials": "0.5"}, r":2: the numbers of trials differ: 2 in latency_trials_ms, 1 in ratio_trials"),
+        (
+            {"latency_trials_ms": "", "ratio_trials": "", "reference_trials_ms": ""},
+            r":2: status is ok but no trial is listed",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_is_refused(
+    write_run: WriteRun, make_row: MakeRow, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ComparisonError, match=message):
+        read_run(write_run("run", make_row("ofa/a", [0.5, 0.5], **changes)))
+
+
+def test_a_series_that_is_there_twice_names_both_lines(write_run: WriteRun, make_row: MakeRow) -> None:
+    twice = make_row("ofa/a", [0.5, 0.5])
+    with pytest.raises(ComparisonError, match=r":3: ofa/a .* is there twice, first in line 2"):
+        read_run(write_run("run", twice, twice))
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("model,backend,precision,batch,status\nofa/a,onnxruntime,fp32,1,ok\n")
+    with pytest.raises(ComparisonError, match=r":1: no column reason, environment_id"):
+        read_run(path)
+
+
+@pytest.mark.parametrize("text", ["", "<html>not found</html>\n", "a;b;c\n1;2;3\n"])
+def test_what_is_no_results_csv_is_said(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text(text)
+    with pytest.raises(ComparisonError, match=r":1: not a results\.csv"):
+        read_run(path)
+
+
+def test_a_binary_file_and_a_missing_one_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_bytes(b"\x89PNG\r\n\xff\xfe")
+    with pytest.raises(ComparisonError, match="not a text file"):
+        read_run(path)
+    with pytest.raises(ComparisonError, match="No such file"):
+        read_run(tmp_path / "nowhere")
+
+
+def test_a_file_that_is_cut_off_is_said(write_run: WriteRun, make_row: MakeRow) -> None:
+    directory = write_run("run", make_row("ofa/a", [0.5, 0.5]), make_row("ofa/b", [0.5, 0.5]))
+    path = directory / "results.csv"
+    path.write_text(path.read_text()[:-400])
+    with pytest.raises(ComparisonError, match=r"results\.csv:\d"):
+        read_run(directory)
+
+
+@pytest.mark.parametrize("damage", ["\0" * 512, '"' + "x" * 200_000])
+def test_zeros_and_a_cell_without_end_are_said(write_run: WriteRun, make_row: MakeRow, damage: str) -> None:
+    """What Python's reader refuses with an error of its own, from 3.11 on the second alone."""
+    directory = write_run("run", make_row("ofa/a", [0.5, 0.5]))
+    with (directory / "results.csv").open("a") as file:
+        file.write(damage)
+    with pytest.raises(ComparisonError, match=r"results\.csv:\d: .* The file is damaged; repeat the run's command"):
+        read_run(directory)
+
+
+def test_a_file_of_a_header_alone_is_said(write_run: WriteRun) -> None:
+    with pytest.raises(ComparisonError, match="no rows"):
+        read_run(write_run("run"))

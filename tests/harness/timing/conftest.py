@@ -1,0 +1,15 @@
+"""The fixtures of a GPU's fakes, for its clocks and its energy."""
+
+from __future__ import annotations
+
+from tests.harness.machine.gpu.conftest import (
+    built_library,
+    caller,
+    install_gpus,
+    install_nvml,
+    library,
+    logged,
+    open_driver,
+)
+
+__all__ = ["built_library", "caller", "install_gpus", "install_nvml", "library", "logged", "open_driver"]
