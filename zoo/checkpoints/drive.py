@@ -44,11 +44,9 @@ def download(location: Location, part: PartialFile, settings: FetchSettings) -> 
 
 def _run(location: Location, file: Path, name: str, settings: FetchSettings) -> None:
     import gdown
-    import requests
 
     patience = settings.patience
-    by_hand = f"download {location.url} in a browser, put it into a mirror's folder, and give that as --mirror"
-    with _watch(patience) as watch:
+    with _watch(patience) as watch, _failures_explained(location, patience):
 
         def progress(done_bytes: int, total_bytes: int | None) -> None:
             # gdown ends where this raises.
@@ -59,33 +57,48 @@ def _run(location: Location, file: Path, name: str, settings: FetchSettings) -> 
             watch.feed(done_bytes)
             settings.listener.advanced(done_bytes)
 
-        try:
-            gdown.download(
-                id=location.identifier,
-                output=str(file),
-                quiet=True,
-                use_cookies=False,
-                progress=progress,
-                timeout=(patience.connect_s, patience.silence_s),
-                retries=patience.attempts - 1,
-                cancel=watch.expired,
-            )
-        except gdown.DownloadCancelled as error:
-            raise FetchError(
-                f"{location.url} came by drops: fewer than {patience.window_bytes} bytes within "
-                f"{patience.window_s:g} s. Run the same again later, or {by_hand}"
-            ) from error
-        except gdown.FileURLRetrievalError as error:
-            raise FetchError(_refusal(location, str(error), by_hand)) from error
-        except gdown.DownloadError as error:
-            raise _failure(location, error, by_hand) from error
-        except requests.RequestException as error:
-            raise _failure(location, error, by_hand) from error
-        except (KeyError, ValueError, AssertionError) as error:
-            raise FetchError(
-                f"{location.url}: Google Drive answers what gdown does not understand ({error!r}): update gdown, "
-                f"or {by_hand}"
-            ) from error
+        gdown.download(
+            id=location.identifier,
+            output=str(file),
+            quiet=True,
+            use_cookies=False,
+            progress=progress,
+            timeout=(patience.connect_s, patience.silence_s),
+            retries=patience.attempts - 1,
+            cancel=watch.expired,
+        )
+
+
+@contextmanager
+def _failures_explained(location: Location, patience: Patience) -> Iterator[None]:
+    """Turns what gdown raises into a message that says what to do next.
+
+    Raises:
+        UnreachableError: Google Drive does not answer.
+        FetchError: any other failure of gdown.
+    """
+    import gdown
+    import requests
+
+    by_hand = f"download {location.url} in a browser, put it into a mirror's folder, and give that as --mirror"
+    try:
+        yield
+    except gdown.DownloadCancelled as error:
+        raise FetchError(
+            f"{location.url} came by drops: fewer than {patience.window_bytes} bytes within "
+            f"{patience.window_s:g} s. Run the same again later, or {by_hand}"
+        ) from error
+    except gdown.FileURLRetrievalError as error:
+        raise FetchError(_refusal(location, str(error), by_hand)) from error
+    except gdown.DownloadError as error:
+        raise _failure(location, error, by_hand) from error
+    except requests.RequestException as error:
+        raise _failure(location, error, by_hand) from error
+    except (KeyError, ValueError, AssertionError) as error:
+        raise FetchError(
+            f"{location.url}: Google Drive answers what gdown does not understand ({error!r}): update gdown, "
+            f"or {by_hand}"
+        ) from error
 
 
 def _refusal(location: Location, said: str, by_hand: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +11,15 @@ from zoo.preprocessing.decoding import Decoded
 from zoo.preprocessing.separable import interpolate, linear_taps
 from zoo.preprocessing.sizes import resized_size
 
-if TYPE_CHECKING:
-    from zoo.preprocessing.resampling import Resampling
 
-
-def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]:
+def resize_then_crop(decoded: Decoded, resize_px: int, crop_px: int) -> NDArray[np.float32]:
     """Shorter side to `resize_px`, then the centre; only the centre is computed.
 
     pycls (0.1.1: `scale`, `center_crop`) hands float32 pixels of 0..255 to `cv2.resize` with `INTER_LINEAR`. This is
     bit by bit OpenCV's own code; Intel's library, which it uses on some processors, differs by up to 0.02 of 255.
     """
-    width, height = resized_size(decoded.width_px, decoded.height_px, facts.resize_px)
-    left, top = (math.ceil((length - facts.crop_px) / 2) for length in (width, height))
-    columns = linear_taps(decoded.width_px, width, left, left + facts.crop_px)
-    rows = linear_taps(decoded.height_px, height, top, top + facts.crop_px)
+    width, height = resized_size(decoded.width_px, decoded.height_px, resize_px)
+    left, top = (math.ceil((length - crop_px) / 2) for length in (width, height))
+    columns = linear_taps(decoded.width_px, width, left, left + crop_px)
+    rows = linear_taps(decoded.height_px, height, top, top + crop_px)
     return interpolate(decoded.pixels, first=(1, columns), then=(0, rows))

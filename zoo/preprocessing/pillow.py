@@ -14,45 +14,44 @@ from zoo.preprocessing.sizes import resized_size
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from zoo.preprocessing.resampling import Resampling
-
 LARGEST_PX = 178_956_970
 """Pixels that a resized image may have: Pillow's limit on what it decodes."""
 
 
-def resize_then_crop(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
+def resize_then_crop(decoded: Decoded, resize_px: int, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
     """torchvision's `Resize(resize_px)` and `CenterCrop(crop_px)`, which timm uses too.
 
     Raises:
         UnreadableImageError: an image so narrow that the resized one has more than `LARGEST_PX`.
     """
-    width, height = resized_size(decoded.width_px, decoded.height_px, facts.resize_px)
+    width, height = resized_size(decoded.width_px, decoded.height_px, resize_px)
     if width * height > LARGEST_PX:
         raise UnreadableImageError(
             f"{decoded.width_px} x {decoded.height_px} pixels would be resized to {width} x {height}, which is too many"
         )
-    resized = decoded.image.resize((width, height), _method(facts))
+    resized = decoded.image.resize((width, height), _method(interpolation))
     # Python's round, as torchvision's: halves go to the even number.
-    left, top = round((width - facts.crop_px) / 2), round((height - facts.crop_px) / 2)
-    return _pixels(resized.crop((left, top, left + facts.crop_px, top + facts.crop_px)))
+    left, top = round((width - crop_px) / 2), round((height - crop_px) / 2)
+    return _pixels(resized.crop((left, top, left + crop_px, top + crop_px)))
 
 
-def crop_then_resize(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
+def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
     """ResNeSt's `ECenterCrop`: the crop's side is a fraction, and its edges are rounded one by one."""
-    side = facts.crop_fraction * min(decoded.width_px, decoded.height_px)
+    side = crop_fraction * min(decoded.width_px, decoded.height_px)
     left, top = (round((length - side) / 2) for length in (decoded.width_px, decoded.height_px))
     cropped = decoded.image.crop((left, top, round(left + side), round(top + side)))
-    return _pixels(cropped.resize((facts.crop_px, facts.crop_px), _method(facts)))
+    return _pixels(cropped.resize((crop_px, crop_px), _method(interpolation)))
 
 
-def squash(decoded: Decoded, facts: Resampling) -> NDArray[np.uint8]:
+def squash(decoded: Decoded, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
     """Both sides to `crop_px`, whatever the aspect ratio: timm's crop mode `squash` where nothing is cropped."""
-    return _pixels(decoded.image.resize((facts.crop_px, facts.crop_px), _method(facts)))
+    return _pixels(decoded.image.resize((crop_px, crop_px), _method(interpolation)))
 
 
-def _method(facts: Resampling) -> int:
+def _method(interpolation: str) -> int:
+    """Pillow's number of `bilinear` or `bicubic`."""
     methods = pillow_image().Resampling
-    return int(methods.BICUBIC if facts.interpolation == "bicubic" else methods.BILINEAR)
+    return int(methods.BICUBIC if interpolation == "bicubic" else methods.BILINEAR)
 
 
 def _pixels(image: Image) -> NDArray[np.uint8]:

@@ -69,29 +69,35 @@ class Resampling:
         return _RESIZES[self.rule, self.library](decoded, self)
 
 
-def _as_it_is(decoded: Decoded, facts: Resampling) -> NDArray[Any]:
+def _as_it_is(decoded: Decoded, crop_px: int) -> NDArray[np.uint8]:
     """The image itself.
 
     Raises:
         UnreadableImageError: it is not of the data set's size.
     """
-    if (decoded.width_px, decoded.height_px) != (facts.crop_px, facts.crop_px):
+    if (decoded.width_px, decoded.height_px) != (crop_px, crop_px):
         raise UnreadableImageError(
             f"{decoded.width_px} x {decoded.height_px} pixels, where the release takes its data set's images of "
-            f"{facts.crop_px} x {facts.crop_px} as they are"
+            f"{crop_px} x {crop_px} as they are"
         )
     return decoded.pixels
 
 
 _RESIZES: dict[tuple[str, str], _Resize] = {
-    ("resize_then_crop", "pil"): pillow.resize_then_crop,
-    ("crop_then_resize", "pil"): pillow.crop_then_resize,
-    ("squash", "pil"): pillow.squash,
-    ("resize_then_crop", "opencv"): opencv.resize_then_crop,
-    ("crop_then_resize", "tensorflow1"): tensorflow1.crop_then_resize,
-    ("none", ""): _as_it_is,
+    ("resize_then_crop", "pil"): lambda decoded, by: pillow.resize_then_crop(
+        decoded, by.resize_px, by.crop_px, by.interpolation
+    ),
+    ("crop_then_resize", "pil"): lambda decoded, by: pillow.crop_then_resize(
+        decoded, by.crop_fraction, by.crop_px, by.interpolation
+    ),
+    ("squash", "pil"): lambda decoded, by: pillow.squash(decoded, by.crop_px, by.interpolation),
+    ("resize_then_crop", "opencv"): lambda decoded, by: opencv.resize_then_crop(decoded, by.resize_px, by.crop_px),
+    ("crop_then_resize", "tensorflow1"): lambda decoded, by: tensorflow1.crop_then_resize(
+        decoded, by.crop_fraction, by.crop_px
+    ),
+    ("none", ""): lambda decoded, by: _as_it_is(decoded, by.crop_px),
 }
-"""By rule and library."""
+"""By rule and library. The functions take the facts that they need, so that none of them knows this module."""
 _FLOAT_LIBRARIES = ("opencv", "tensorflow1")
 """Which resize in float32, and so does the crop; the others give bytes."""
 _INTERPOLATIONS = {"pil": ("bilinear", "bicubic"), "opencv": ("bilinear",), "tensorflow1": ("bicubic",), "": ("",)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +11,22 @@ from zoo.preprocessing.decoding import Decoded
 from zoo.preprocessing.errors import UnreadableImageError
 from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near, interpolate
 
-if TYPE_CHECKING:
-    from zoo.preprocessing.resampling import Resampling
-
 _TABLE_SIZE = 1024
 """TensorFlow looks weights up by the position's fraction in 1/1024 (core/kernels/image/resize_bicubic_op.cc)."""
 
 
-def crop_then_resize(decoded: Decoded, facts: Resampling) -> NDArray[np.float32]:
+def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int) -> NDArray[np.float32]:
     """The centre square of `crop_fraction` of the shorter side, rounded down, resized to `crop_px`; 0..255 and beyond.
 
     Raises:
         UnreadableImageError: an image so small that the crop is empty.
     """
     width, height = decoded.width_px, decoded.height_px
-    side = int(np.float32(facts.crop_fraction) * np.float32(min(width, height)))
+    side = int(np.float32(crop_fraction) * np.float32(min(width, height)))
     if not side:
-        raise UnreadableImageError(f"of {width} x {height} pixels, the crop of {facts.crop_fraction:.3f} is empty")
+        raise UnreadableImageError(f"of {width} x {height} pixels, the crop of {crop_fraction:.3f} is empty")
     left, top = (width - side + 1) // 2, (height - side + 1) // 2
-    taps = _taps(side, facts.crop_px)
+    taps = _taps(side, crop_px)
     return interpolate(decoded.pixels[top : top + side, left : left + side], first=(0, taps), then=(1, taps))
 
 
