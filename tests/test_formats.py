@@ -283,7 +283,8 @@ def test_a_run_is_compared_with_a_new_one(stored: Path, here: Path) -> None:
 
     Two rounds may show anything. That each row found its counterpart, and got an interval, is what counts.
     """
-    command(stored, "compare", "run", str(here / "new"), "--json", "compared.json", code=None)
+    done = command(stored, "compare", "run", str(here / "new"), "--json", "compared.json", code=None)
+    assert done.returncode in (0, 1, 3), done.stderr
     series = {one["key"]["model"]: one for one in read_json(stored / "compared.json")["series"]}
     assert list(series) == SERIES
     stored_rows = {row["model"]: row for row in read_rows(stored / "run" / "results.csv")}
