@@ -44,7 +44,7 @@ SERIES = ["onnx/shallow", "onnx/deep", "onnx/not_finite"]
 
 def environment_of(facts: dict[str, Any]) -> tuple[str, str]:
     """The id and the device of stored facts, which no command computes."""
-    from harness.environment import Environment
+    from harness.machine.environment import Environment
 
     environment = Environment.from_json(facts)
     return environment.environment_id, environment.device
