@@ -44,7 +44,7 @@ def start_s(checkout: Path, arguments: list[str]) -> float:
     """Seconds from starting a process in the checkout to its end."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     begin_s = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *arguments], cwd=checkout, env=environment, check=True, capture_output=True)
     return time.perf_counter() - begin_s
 
 
@@ -52,9 +52,7 @@ def main() -> None:
     """Measure the starts and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", type=Path, required=True, metavar="PATH", help="the other checkout")
-    parser.add_argument(
-        "--starts", type=int, default=20, metavar="N", help="of each command and checkout (%(default)s)"
-    )
+    parser.add_argument("--starts", type=int, default=20, metavar="N", help="of each kind (%(default)s)")
     arguments = parser.parse_args()
     checkouts = {"here": HERE, "there": arguments.against.resolve()}
     print("| start | here ms | there ms | ratio |\n|---|---:|---:|---:|")
