@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.files import default_cache_dir as default_cache_dir
-from zoo.files import file_sha256 as file_sha256
+from foundation.cache import default_cache_dir
+from foundation.digests import file_sha256
 
 MODEL_FILE = "model.onnx"
 SIDECAR_FILE = "provenance.json"

@@ -9,8 +9,8 @@ from typing import Any
 
 import zoo
 from converters import pytorch, tensorflow
-from converters.artifact import file_sha256
-from zoo.card import ModelCard, json_sha256
+from foundation.digests import file_sha256, json_sha256
+from zoo.card import ModelCard
 from zoo.checkpoints import FetchedCheckpoint
 from zoo.releases import OWN, RELEASE
 from zoo.releases.pins import release_source

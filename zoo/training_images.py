@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.digests import file_sha256
 from zoo.card import Preprocessing
 from zoo.errors import MissingPackageError, WeightsError
-from zoo.files import file_sha256
 from zoo.preprocessing.decoding import decode
 from zoo.preprocessing.errors import UnreadableImageError
 from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below

@@ -7,9 +7,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.digests import file_sha256
 from zoo.checkpoints import FetchedCheckpoint, FetchError, FetchSettings, fetch
 from zoo.errors import WeightsError
-from zoo.files import file_sha256
 from zoo.native import NativeModel
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from foundation.digests import json_sha256
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
 from harness.records.series import SeriesFacts
 from harness.text.wording import one_line
-from zoo.card import Preprocessing, json_sha256
+from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError
 from zoo.preprocessing import Pipeline, pipeline

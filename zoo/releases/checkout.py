@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from foundation.cache import default_cache_dir
 from zoo.errors import MissingSourcesError, ReleaseError
-from zoo.files import default_cache_dir
 from zoo.releases.git import GitError, require_git, run
 from zoo.releases.integrity import departure
 from zoo.releases.pins import Pin, all_sources
