@@ -22,6 +22,7 @@ from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
+from foundation.replacing import replace_json
 from zoo.releases import RELEASE
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
     except Exception as error:
         result = _failure(error)
     result["memory_peak_mib"] = _memory_peak_mib()
-    Path(folder, "result.json").write_text(json.dumps(result), encoding="utf-8")
+    replace_json(Path(folder, "result.json"), result)
 
 
 def _memory_peak_mib() -> float | None:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from foundation.replacing import replace_json
 from harness import backends, units
 from harness.backends.layers import LayerTime
 from harness.backends.session import Session
 from harness.errors import UnsupportedError
-from harness.files.storage import write_json_atomically
 from harness.machine.meter import Disturbance, Meter
 from harness.processes.child import check_finite, die_first, end_with_parent, failure, seeded_images
 from harness.processes.profile import ProfileJob, ProfileResult
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         failed = failure(error)
         result = ProfileResult(failed.status, failed.reason)
-    write_json_atomically(result.to_json(), result_path)
+    replace_json(result_path, result.to_json())
     return 0
 
 

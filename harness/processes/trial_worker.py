@@ -18,7 +18,7 @@ from foundation.digests import file_sha256
 from harness import backends
 from harness.backends.session import Session
 from harness.errors import StorageError, UnsupportedError
-from harness.files.storage import explained, write_json_atomically
+from harness.files.storage import explained, replace_json
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.child import (
     check_artifact,
@@ -123,8 +123,7 @@ def main(arguments: list[str]) -> int:
         except Exception as error:
             result = failure(error)
         data = {**result.to_json(), "started_at": started_at, "worker_s": time.perf_counter() - begin_s}
-        with explained(result_path):
-            write_json_atomically(data, result_path)
+        replace_json(result_path, data)
     except StorageError as error:
         print(error, file=sys.stderr)
         return EXIT_NOT_STORED

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from foundation.cache import default_cache_dir
+from foundation.system_errors import is_out_of_space
 from zoo.errors import MissingSourcesError, ReleaseError
 from zoo.releases.git import GitError, require_git, run
 from zoo.releases.integrity import departure
@@ -111,7 +111,7 @@ def check_out(pin: Pin, cache_dir: Path | None = None, listener: Listener = lamb
             f"{lock}: end it, then run again: {fetch_command(pin)}"
         ) from error
     except OSError as error:
-        reason = _out_of_space(folder.parent) if error.errno == errno.ENOSPC else str(error)
+        reason = _out_of_space(folder.parent) if is_out_of_space(error) else str(error)
         raise ReleaseError(
             f"{pin.repository} cannot be kept in {folder}: {reason}; then run again: {fetch_command(pin)}"
         ) from error

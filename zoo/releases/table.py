@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.replacing import replace_text
 from zoo.errors import ReleaseError
 from zoo.releases.comparison import ReleaseComparison
 
@@ -147,6 +148,6 @@ def write(rows: Sequence[ReleaseComparison], path: Path) -> None:
         ReleaseError: the file cannot be written.
     """
     try:
-        path.write_text(csv_text(rows) if path.suffix == ".csv" else markdown_text(rows), encoding="utf-8")
+        replace_text(path, csv_text(rows) if path.suffix == ".csv" else markdown_text(rows))
     except OSError as error:
         raise ReleaseError(f"--output {path}: {error.strerror}; give another file") from error

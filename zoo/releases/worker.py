@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.replacing import replace_json
+
 if TYPE_CHECKING:
     from zoo.native import NativeModel
 
@@ -76,7 +78,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     data: Mapping[str, Any] = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
     result = answer(Job(**data))
-    (folder / RESULT_FILE).write_text(json.dumps(result), encoding="utf-8")
+    replace_json(folder / RESULT_FILE, result)
     return 0
 
 

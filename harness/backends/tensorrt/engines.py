@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from foundation.replacing import replacing
 from harness.backends.backend import BuiltEngine
 from harness.errors import StorageError
 from harness.files.locking import KernelLock
@@ -205,10 +206,8 @@ class TimingsFile:
 
     def replace(self, content: bytes) -> None:
         """Write the new content so that a reader sees the old one or the new one."""
-        aside = self.path.with_name(f".{self.path.name}.partial")
-        with explained(self.path):
-            aside.write_bytes(content)
-            aside.replace(self.path)
+        with explained(self.path), replacing(self.path) as temporary:
+            temporary.write_bytes(content)
 
 
 def _wait_for_lock(path: Path) -> KernelLock:
