@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.accuracy.memory import BYTES_PER_MIB, OpenNetworks, batches_together, chunk_images, fitting_images
+from foundation.units import BYTES_PER_MIB
+from harness.accuracy.memory import OpenNetworks, batches_together, chunk_images, fitting_images
 from harness.accuracy.messages import Evaluate, Load, Setup
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions

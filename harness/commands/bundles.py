@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from foundation.units import BYTES_PER_MIB
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.bundle_writer import BundleWriter
 from harness.artifacts.request import ArtifactRequest
@@ -35,7 +36,7 @@ def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[s
                 paths[facts.key] = path
             how = "copied" if copied else "was there" if path else facts.status
             progress.step(f"{facts.model}: {how}", problem=path is None)
-    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / 2**20
+    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / BYTES_PER_MIB
     say(f"{counted(len(writer.bundle.models), 'model')}, {size_mib:.0f} MiB in {writer.bundle.directory}")
     return paths
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foundation.replacing import replacing
+from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.stats import trials
-from harness.units import NANOSECONDS_PER_MILLISECOND
 
 MEASURED = 0
 REFERENCE = 1

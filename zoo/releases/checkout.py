@@ -9,6 +9,7 @@ from pathlib import Path
 
 from foundation.cache import default_cache_dir
 from foundation.system_errors import is_out_of_space
+from foundation.units import BYTES_PER_MIB
 from zoo.errors import MissingSourcesError, ReleaseError
 from zoo.releases.git import GitError, require_git, run
 from zoo.releases.integrity import departure
@@ -177,7 +178,8 @@ def _hopeless(pin: Pin, text: str, folder: Path) -> str:
 
 
 def _out_of_space(folder: Path) -> str:
-    return f"no space left, {shutil.disk_usage(folder).free / 2**20:.0f} MiB are free; make room, or give --cache-dir"
+    free_mib = shutil.disk_usage(folder).free / BYTES_PER_MIB
+    return f"no space left, {free_mib:.0f} MiB are free; make room, or give --cache-dir"
 
 
 def _last_line(text: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.endings import says_out_of_memory
 from foundation.replacing import replace_json
 
 if TYPE_CHECKING:
@@ -63,11 +64,18 @@ def answer(job: Job) -> dict[str, Any]:
     except ZooError as error:
         return {"status": "failed", "reason": str(error)}
     except Exception as error:
+        if says_out_of_memory(str(error)):
+            return {"status": "out_of_memory", "reason": f"memory ran out: {first_line(error)}"}
         return {"status": "failed", "reason": f"{type(error).__name__}: {first_line(error)}"}
     return {"status": "ok", "reason": "", "facts": facts.to_json()}
 
 
 def _end_with_input() -> None:
+    """Ends this process with the one that started it, on every system; the kernel's way is Linux's alone.
+
+    There it would also end this process with the thread that started it (prctl(2)), and a comparison starts its
+    workers from several.
+    """
     sys.stdin.buffer.read()
     os._exit(1)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.replacing import replacing
-from harness.accuracy.memory import BYTES_PER_MIB
+from foundation.units import BYTES_PER_MIB
 from harness.errors import AccuracyError
 from harness.files.locking import KernelLock
 from harness.files.storage import explained
