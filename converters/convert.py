@@ -28,9 +28,8 @@ from converters.request import (
 from converters.verify import verify
 from converters.weights import weights_facts, weights_warnings, with_finite_statistics
 from foundation.digests import file_sha256, json_sha256
+from foundation.vocabulary import OWN, PROBE, RELEASE
 from zoo.native import NativeModel
-from zoo.releases import OWN, RELEASE
-from zoo.weights import PROBE
 
 PROVENANCE_SCHEMA = 1
 

@@ -24,8 +24,7 @@ from foundation.child import die_first, memory_peak_mib
 from foundation.endings import Remedies, ended, over_memory, over_time, says_out_of_memory
 from foundation.replacing import replace_json
 from foundation.units import BYTES_PER_MIB
-from foundation.vocabulary import Status
-from zoo.releases import RELEASE
+from foundation.vocabulary import RELEASE, Status
 
 if TYPE_CHECKING:
     from zoo.native import NativeModel

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.digests import json_sha256
+from foundation.vocabulary import PROBE
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
 from harness.records.series import SeriesFacts
@@ -82,7 +83,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
-    if facts.weights == "probe":
+    if facts.weights == PROBE:
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
         return "its input has no fixed shape of square images, (batch, 3, R, R): export it with one"

@@ -32,7 +32,7 @@ class Job:
     model: str
     """Full name."""
     implementation: str
-    """One of `zoo.releases.IMPLEMENTATIONS`."""
+    """One of `foundation.vocabulary.IMPLEMENTATIONS`."""
     cache_dir: str = ""
     """Where checkouts are; the user's cache where empty."""
     operators_by: str = ""
