@@ -25,6 +25,7 @@ from foundation.endings import Remedies, ended, over_memory, over_time, says_out
 from foundation.replacing import replace_json
 from foundation.units import BYTES_PER_MIB
 from foundation.vocabulary import RELEASE, Status
+from foundation.wording import first_line
 
 if TYPE_CHECKING:
     from zoo.native import NativeModel
@@ -149,7 +150,7 @@ def _failure(error: Exception) -> dict[str, Any]:
     if says_out_of_memory(text):
         return {
             "status": "out_of_memory",
-            "reason": f"the conversion ran out of memory: {text.splitlines()[0]}",
+            "reason": f"the conversion ran out of memory: {first_line(error)}",
         }
     known = type(error).__module__.split(".")[0] in ("zoo", "converters")
     return {"status": "failed", "reason": text if known else f"{kind}: {text}"}

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import zoo
 from converters import pytorch, tensorflow
 from foundation.digests import file_sha256, json_sha256
+from foundation.packages import package_version
 from foundation.vocabulary import (
     DEFAULT_EXPORTER,
     DEFAULT_OPSET,
     FILE,
     INT8_SCHEMES,
     OWN,
-    PRECISIONS,
     PROBE,
     RELEASE,
     RELEASED,
@@ -32,13 +32,7 @@ CONVERTER_REVISION = 1
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Versions of installed packages, read without importing them; `absent` where there is none."""
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "absent"
-    return versions
+    return {package: package_version(package) or "absent" for package in packages}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +64,7 @@ class ConversionRequest:
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     batch: int = 1
-    precision: str = PRECISIONS[0]
+    precision: str = "fp32"
     """One of `foundation.vocabulary.PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
     options: PrecisionOptions = PrecisionOptions()
     resolution: int | None = None

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.vocabulary import PROBE
+from foundation.wording import first_line, shortened
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import MissingPackageError, WeightsError, first_line, shortened
+from zoo.errors import MissingPackageError, WeightsError
 from zoo.file_kinds import unlike_checkpoint
 from zoo.torch_checkpoint import next_step
 from zoo.torch_model import misfits

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.vocabulary import PROBE
+from foundation.wording import shortened
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import WeightsError, shortened
+from zoo.errors import WeightsError
 from zoo.torch_checkpoint import next_step, read_state_dict
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from foundation.units import BYTES_PER_MIB
+from foundation.wording import one_line
 from harness.accuracy.memory import OpenNetworks, batches_together, chunk_images, fitting_images
 from harness.accuracy.messages import Evaluate, Load, Setup
 from harness.accuracy.process import EvaluatingProcess
@@ -21,7 +22,6 @@ from harness.datasets import ImageSet
 from harness.errors import PartnerError
 from harness.machine.gpu.settings import GpuSettings
 from harness.text.progress import Progress
-from harness.text.wording import one_line
 from zoo.preprocessing import Pipeline
 
 _IMAGES_OF_A_QUESTION = 32

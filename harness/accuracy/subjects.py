@@ -11,10 +11,10 @@ from typing import Any
 
 from foundation.digests import json_sha256
 from foundation.vocabulary import PROBE
+from foundation.wording import one_line
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
 from harness.records.series import SeriesFacts
-from harness.text.wording import one_line
 from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foundation.units import BYTES_PER_MIB
+from foundation.wording import counted
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.bundle_writer import BundleWriter
 from harness.artifacts.request import ArtifactRequest
 from harness.records.series import SeriesFacts
 from harness.text.progress import Progress
-from harness.text.wording import counted
 
 
 def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[str], None]) -> dict[str, Path]:

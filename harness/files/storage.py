@@ -15,6 +15,7 @@ from typing import Any
 
 from foundation import replacing
 from foundation.system_errors import is_not_allowed, is_out_of_space
+from foundation.wording import cause
 from harness.errors import StorageError
 
 TRIAL_FOLDER_PREFIX = "trial-"
@@ -49,7 +50,7 @@ def _explanation(error: OSError, path: Path) -> str:
             "to, or change the permissions of this one."
         )
     return (
-        f"Cannot use {path} ({error.strerror or error}). Check the path and the disk it is on, then repeat "
+        f"Cannot use {path} ({cause(error)}). Check the path and the disk it is on, then repeat "
         "the command with the same --output, or give another."
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foundation.system_errors import is_not_allowed, is_out_of_space
+from foundation.wording import cause
 from zoo.checkpoints.errors import FetchError
 from zoo.checkpoints.settings import FetchListener
 
@@ -25,7 +26,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _explanation(error: OSError, path: Path) -> str:
-    said = error.strerror or str(error)
+    said = cause(error)
     if is_out_of_space(error):
         return (
             f"no space left to write {path} ({said}): free some and run the same again, which goes on where this "

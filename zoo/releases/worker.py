@@ -52,7 +52,8 @@ def _build(job: Job) -> NativeModel:
 
 def answer(job: Job) -> dict[str, Any]:
     """The result of a job as a JSON object; an exception becomes a status and a reason."""
-    from zoo.errors import MissingPackageError, ZooError, first_line
+    from foundation.wording import first_line
+    from zoo.errors import MissingPackageError, ZooError
     from zoo.releases.facts import gather
 
     try:
