@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 
+from foundation.interruption import interrupt_on_termination
 from harness.commands.arguments import build_parser
 from harness.errors import EXIT_BAD_REQUEST, EXIT_FAULT, EXIT_INTERRUPTED, HarnessError
 
 # What a machine that only measures may lack, as it is with `pip install --no-deps`.
 _BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "scipy", "tomli")
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parsed = build_parser().parse_args(arguments)
     # A job scheduler's polite end is an interruption too: children are ended, the reports written.
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    interrupt_on_termination()
     try:
         return COMMANDS[parsed.command](parsed)
     except HarnessError as error:

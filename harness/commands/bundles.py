@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from foundation.units import BYTES_PER_MIB
+from foundation.wording import counted
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.bundle_writer import BundleWriter
 from harness.artifacts.request import ArtifactRequest
 from harness.records.series import SeriesFacts
 from harness.text.progress import Progress
-from harness.text.wording import counted
 
 
 def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[str], None]) -> dict[str, Path]:
@@ -35,7 +36,7 @@ def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[s
                 paths[facts.key] = path
             how = "copied" if copied else "was there" if path else facts.status
             progress.step(f"{facts.model}: {how}", problem=path is None)
-    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / 2**20
+    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / BYTES_PER_MIB
     say(f"{counted(len(writer.bundle.models), 'model')}, {size_mib:.0f} MiB in {writer.bundle.directory}")
     return paths
 

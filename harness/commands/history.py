@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.wording import counted
 from harness.commands.options.types import count, percent, rate
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
 from harness.text.console import append_to_step_summary, writable, write
-from harness.text.wording import counted
 
 if TYPE_CHECKING:
     _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -136,9 +136,9 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> None:
+    from foundation.wording import one_line
     from harness.history.record import read_record
     from harness.history.store import HistoryStore
-    from harness.text.wording import one_line
 
     record = read_record(arguments.run)
     label = None if arguments.label is None else one_line(arguments.label)

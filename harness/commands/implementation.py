@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RELEASED
+from foundation.wording import counted
 from harness import backends
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.accuracy_compare import accuracy_compare
@@ -24,7 +25,6 @@ from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.runs.protocols import with_protocol
 from harness.runs.request import RunRequest
 from harness.text.console import say
-from harness.text.wording import counted
 from harness.timing.settings import TimingSettings
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.wording import one_line
 from harness import backends
 from harness.commands.gate import say_finished
 from harness.commands.options.measuring import add_measuring, conditions_of
@@ -25,7 +26,6 @@ from harness.comparison.sides import pairings, read_side
 from harness.comparison.verdict import EXIT_CLEAN, EXIT_INCONCLUSIVE, EXIT_REGRESSED
 from harness.errors import ComparisonError
 from harness.text.console import write
-from harness.text.wording import one_line
 
 CSV_NAME = "selfcheck_pairs.csv"
 REPORT_NAME = "selfcheck.md"

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from foundation.wording import one_line
 from harness.comparison.verdict import VERDICTS, Verdict
-from harness.text.wording import one_line
 
 _HEADER = ("verdict", "series", "change", "95 % interval", "latency ms", "could see", "remark")
 
