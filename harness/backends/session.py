@@ -48,6 +48,8 @@ class Session(abc.ABC):
     input: TensorSpec
     provider: str
     latency_kind: LatencyKind
+    load_s: float
+    """Seconds that `Backend.prepare` took to load it."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision

@@ -6,10 +6,8 @@ It reads a `ProfileJob` and writes a `ProfileResult`, as `harness.processes.tria
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -17,10 +15,11 @@ from harness import backends, units
 from harness.backends.layers import LayerTime
 from harness.backends.session import Session
 from harness.errors import UnsupportedError
-from harness.files.storage import write_json_atomically
+from harness.machine.measured import open_meter
 from harness.machine.meter import Disturbance, Meter
-from harness.processes.child import check_finite, die_first, end_with_parent, failure, seeded_images
+from harness.processes.child import answer_file, die_first, end_with_parent
 from harness.processes.profile import ProfileJob, ProfileResult
+from harness.processes.tensors import check_finite, seeded_images
 from harness.timing import loop
 from harness.timing.settings import TimingSettings
 
@@ -30,19 +29,12 @@ def profile_job(job: ProfileJob) -> ProfileResult:
 
     Half of these come before the profile and half after it, so that a drift of the machine's speed cancels.
     """
-    backend = backends.get(job.backend)
+    backend = backends.get(job.target.backend)
     settings = TimingSettings()
-    meter = backend.meter(job.gpu)
-    with backend.prepare(
-        job.artifact,
-        precision=job.precision,
-        batch=job.batch,
-        threads=job.threads,
-        gpu=job.gpu,
-        cache_dir=job.cache_dir,
-    ) as session:
+    with job.target.open() as session:
         session.start(seeded_images(session, job.seed))
         check_finite(session.outputs())
+        meter = open_meter(job.target.gpu if backend.on_gpu else None)
         with loop.garbage_collector_off():
             loop.warm_up(session, settings, time.perf_counter_ns)
             measured = _least_disturbed(session, job.inferences, meter, settings)
@@ -96,15 +88,8 @@ def _measure(session: Session, inferences: int, meter: Meter, foreign_cpu_limit:
 
 
 def main(arguments: list[str]) -> int:
-    """Profiles the job in the first file, writes the result to the second."""
-    job_path, result_path = map(Path, arguments)
-    try:
-        result = profile_job(ProfileJob.from_json(json.loads(job_path.read_text())))
-    except Exception as error:
-        failed = failure(error)
-        result = ProfileResult(failed.status, failed.reason)
-    write_json_atomically(result.to_json(), result_path)
-    return 0
+    """Profiles the job in the first file, writes the result to the second; returns the process's exit code."""
+    return answer_file(arguments, lambda job: profile_job(ProfileJob.from_json(job)).to_json())
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def measure(
 ) -> list[Block]:
     """Warm both sessions up and time them in ABBA groups, all of which are returned.
 
-    Groups are added until `settings.block_pairs` of them are free of contamination, or
+    Groups are added until `settings.groups` of them are free of contamination, or
     `settings.max_repeats` were repeated.
     """
     sessions = (measured, reference)
@@ -49,11 +49,11 @@ def measure(
         latencies_ns = [warm_up(session, settings, clock_ns) for session in sessions]
         blocks: list[Block] = []
         clean_count = 0
-        for group in range(settings.block_pairs + settings.max_repeats):
+        for group in range(settings.groups + settings.max_repeats):
             added = time_group(sessions, latencies_ns, group, settings, meter, clock_ns)
             blocks += added
             clean_count += not added[0].contaminated
-            if clean_count == settings.block_pairs:
+            if clean_count == settings.groups:
                 break
     return blocks
 

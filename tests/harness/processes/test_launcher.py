@@ -36,7 +36,11 @@ def test_a_trial_runs_in_another_process(quick_job: TrialJob, tmp_path: Path) ->
 
 
 def test_a_failed_trial_has_the_workers_reason(quick_job: TrialJob, tmp_path: Path) -> None:
-    result = run_trial(dataclasses.replace(quick_job, batch=5), timeout_s=60, work_dir=tmp_path)
+    result = run_trial(
+        dataclasses.replace(quick_job, first=dataclasses.replace(quick_job.first, batch=5)),
+        timeout_s=60,
+        work_dir=tmp_path,
+    )
     assert result.status == "failed"
     assert "batch 5 was asked" in result.reason
 
