@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from foundation.vocabulary import Status
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from foundation.vocabulary import Status
 
 EXIT_SUCCESS = 0
 EXIT_FAILED_ROWS = 1

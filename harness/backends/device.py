@@ -9,8 +9,8 @@ from harness import backends
 from harness.backends.backend import Backend
 from harness.machine.environment import Environment, collect, crowded_threads
 from harness.machine.gpu.exclusive import refuse_shared
+from harness.machine.gpu.facts import accelerator
 from harness.machine.gpu.settings import GpuSettings
-from harness.machine.measured import accelerator
 
 
 @dataclasses.dataclass(frozen=True)

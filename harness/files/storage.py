@@ -12,7 +12,6 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +84,8 @@ def replace_json(path: Path, value: Any) -> None:
 
 def remove_temporary_files(directory: Path) -> None:
     """Remove what a process that was killed inside `replace_text`, or during a trial, left in `directory`."""
+    import shutil  # Loads three decompressors, which no measuring process needs.
+
     for path in directory.glob(f".*{TEMPORARY_SUFFIX}"):
         path.unlink(missing_ok=True)
     for path in directory.glob(f"{TRIAL_FOLDER_PREFIX}*"):

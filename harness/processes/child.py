@@ -13,11 +13,13 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from foundation.vocabulary import Status
 from harness.errors import EXIT_NOT_STORED, HarnessError, StorageError, UnsupportedError
 from harness.files.storage import explained, write_json_atomically
+
+if TYPE_CHECKING:
+    from foundation.vocabulary import Status
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 """From the JSON object of a question to that of its answer; an exception is an answer too."""

@@ -10,7 +10,6 @@ from foundation.digests import file_sha256
 from harness import backends
 from harness.backends.session import Session
 from harness.errors import ArtifactError
-from harness.files.artifact_digest import artifact_sha256
 from harness.machine.gpu.settings import GpuSettings
 
 
@@ -73,6 +72,8 @@ def check_artifact(path: Path, sha256: str) -> None:
         # A file whose own digest is the artifact's has its weights inside: no need to go through the graph for others.
         if file_sha256(path) == sha256:
             return
+        from harness.files.artifact_digest import artifact_sha256
+
         found = artifact_sha256(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.backends.session import Session
 from harness.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def seeded_images(session: Session, seed: int) -> npt.NDArray[np.float32]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from foundation.vocabulary import Status
-from harness.machine.gpu.figures import GpuFigures
 from harness.processes.target import Target
 from harness.timing.settings import TimingSettings
-from harness.vocabulary import LatencyKind
+
+if TYPE_CHECKING:
+    from foundation.vocabulary import Status
+    from harness.machine.gpu.figures import GpuFigures
+    from harness.vocabulary import LatencyKind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,5 +104,8 @@ class TrialResult:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrialResult:
         """The result read back."""
-        gpu = data.get("gpu")
-        return cls(**{**data, "gpu": GpuFigures.from_json(gpu) if gpu else None})
+        if not data.get("gpu"):
+            return cls(**data)
+        from harness.machine.gpu.figures import GpuFigures
+
+        return cls(**{**data, "gpu": GpuFigures.from_json(data["gpu"])})

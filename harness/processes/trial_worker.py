@@ -11,22 +11,23 @@ import datetime
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation.digests import file_sha256
 from harness import backends
-from harness.backends.session import Session
 from harness.errors import UnsupportedError
 from harness.files.storage import explained
-from harness.machine.gpu.figures import GpuFigures
 from harness.machine.measured import open_meter
-from harness.machine.meter import Meter
 from harness.processes.child import answer_file, die_first, end_with_parent, memory_peak_mib
 from harness.processes.tensors import check_finite, seeded_images, sha256_arrays
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing import loop
 from harness.timing.samples import save_samples, summarise
-from harness.timing.slowdown import Slowed
+
+if TYPE_CHECKING:
+    from harness.backends.session import Session
+    from harness.machine.gpu.figures import GpuFigures
+    from harness.machine.meter import Meter
 
 
 def measure_job(job: TrialJob) -> TrialResult:
@@ -86,6 +87,8 @@ def slowed(session: Session, percent: float) -> loop.Timeable:
         return session
     if session.latency_kind != "host":
         raise UnsupportedError(f"Only host latency can be slowed down, not {session.latency_kind}.")
+    from harness.timing.slowdown import Slowed
+
     return Slowed(session, percent)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 # Scale that makes the median absolute deviation estimate a normal distribution's standard deviation.
 _MAD_TO_SD = 1.4826

@@ -10,15 +10,17 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.machine.meter import Meter
 from harness.timing.samples import GROUP_ORDER, Block
 from harness.timing.settings import TimingSettings
 from harness.units import NANOSECONDS_PER_MILLISECOND
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Timeable(Protocol):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.stats import trials
 from harness.units import NANOSECONDS_PER_MILLISECOND
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MEASURED = 0
 REFERENCE = 1

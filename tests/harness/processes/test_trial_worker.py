@@ -152,10 +152,30 @@ def test_the_peak_is_that_of_this_process_not_of_its_parent() -> None:
 
 
 def test_the_worker_imports_nothing_heavy() -> None:
-    heavy = {"pandas", "torch", "tensorflow", "matplotlib", "rich", "onnx"}
-    code = "import harness.processes.trial_worker, sys; print(*sys.modules)"
+    """Its start-up is part of every trial; what numpy itself imports does not count."""
+    packages = {"pandas", "torch", "tensorflow", "matplotlib", "rich", "onnx", "onnxruntime", "scipy", "psutil"}
+    packages |= {"platformdirs", "pynvml"}
+    standard = {"argparse", "concurrent.futures", "email", "http", "importlib.metadata", "mmap", "random", "shutil"}
+    standard |= {"statistics", "subprocess", "tempfile", "threading"}
+    own = {"harness.backends.layers", "harness.files.artifact_digest", "harness.machine.linux_facts"}
+    own |= {"harness.machine.gpu.facts", "harness.machine.gpu.figures", "harness.processes.launcher"}
+    own |= {"harness.timing.slowdown", "numpy.typing"}
+    code = (
+        "import numpy, sys; before = set(sys.modules); import harness.processes.trial_worker; "
+        "print(*set(sys.modules) - before)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert heavy.isdisjoint(answer.stdout.split())
+    assert (packages | standard | own).isdisjoint(answer.stdout.split())
+
+
+def test_the_processors_backend_imports_no_profiler() -> None:
+    code = (
+        "import numpy, sys; before = set(sys.modules); import harness.backends.onnxruntime.cpu; "
+        "print(*set(sys.modules) - before)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    profiler = {"harness.backends.layers", "harness.backends.onnxruntime.layers", "statistics", "decimal"}
+    assert profiler.isdisjoint(answer.stdout.split())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's choice is told through /proc on Linux")
