@@ -102,10 +102,8 @@ def time_group(
 ) -> list[Block]:
     """Time the four blocks of one group and judge whether others disturbed it.
 
-    `expected_ns` are the sessions' latencies, from which the lengths of blocks follow. After a switch
-    the caches hold the other session's data: on two cores with 32 MiB of shared cache the first inference
-    was seen to take 83 % longer in a network of 0.6 ms, whose next eight fell from 46 % to 5 %, 9 % in
-    one of 3.9 ms and nothing in one of 52 ms. These 10 ms are left untimed (`settling_runs`).
+    `expected_ns` are the sessions' latencies, from which the lengths of blocks follow. After a switch the caches hold
+    the other session's data, so the first inferences are left untimed (`settling_runs`; measured in docs/evidence.md).
     """
     arrays = [
         np.zeros(runs_that_fill(settings.block_ms, expected_ns[session]), dtype=np.int64) for session in GROUP_ORDER

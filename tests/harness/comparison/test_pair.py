@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable
@@ -85,6 +86,20 @@ def test_a_partner_that_cannot_load_its_side_says_why(sizes: tuple[Side, Side], 
     found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False)
     assert found.status == "failed"
     assert "broken.onnx" in found.reason
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_side_that_changed_is_refused_in_either_place(
+    sizes: tuple[Side, Side], tmp_path: Path, swapped: bool, processes: int
+) -> None:
+    one = Pairing("m", 1, base=dataclasses.replace(sizes[0], sha256="0" * 64), new=sizes[0])
+    if processes == 1:
+        found = measure_pair(one, CONDITIONS, seed=0, swapped=swapped, work_dir=tmp_path)
+    else:
+        found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=swapped)
+    assert found.status == "failed"
+    assert "not 0000000000000000 as planned" in found.reason
 
 
 def test_a_partner_that_dies_is_told_by_its_signal(
