@@ -260,7 +260,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--block-ms", type=milliseconds, default=timing.block_ms, help="length of a timed block (%(default)s)"
     )
     group.add_argument(
-        "--block-groups", type=count, default=timing.block_pairs, help="ABBA groups of blocks in a trial (%(default)s)"
+        "--block-groups", type=count, default=timing.groups, help="ABBA groups of blocks in a trial (%(default)s)"
     )
     group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
     _add_precision_options(parser)

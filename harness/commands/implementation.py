@@ -140,7 +140,7 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
             "budget_s": arguments.budget,
             "half_width_percent": arguments.half_width,
             "trial_timeout_s": arguments.trial_timeout,
-            "timing": TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
+            "timing": TimingSettings(block_ms=arguments.block_ms, groups=arguments.block_groups),
         }
     request = RunRequest(wanted_from(arguments), **measuring)
     asked = {name: getattr(arguments, name, None) for name in ("backend", "precision", "batch", "cuda_graph")}
@@ -284,7 +284,7 @@ def run(arguments: argparse.Namespace) -> int:
                 # Not at the top: a machine that only measures has neither the zoo nor what reads images.
                 from harness.accuracy.session import AccuracyTask
 
-                evaluated = AccuracyTask.of(images, opened, ready, say).evaluate(ready.series)
+                evaluated = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
     except KeyboardInterrupt:
         _write_reports(arguments.output)
         say(f"interrupted; what is finished is in {arguments.output}, the same command goes on from there")
@@ -317,7 +317,7 @@ def accuracy(arguments: argparse.Namespace) -> int:
     try:
         settings = settings_of_latency(output)
         with prepared(request, output, _cache_dir(arguments), arguments.resume, say, settings) as ready:
-            outcome = AccuracyTask.of(images, opened, ready, say).evaluate(ready.series)
+            outcome = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
     except KeyboardInterrupt:
         say(f"interrupted; what is finished is in {arguments.output}, the same command goes on from there")
         raise

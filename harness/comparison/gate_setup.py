@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from harness import backends
+from harness.backends.device import environment_of
 from harness.comparison.duet import measure_duet
 from harness.comparison.gate import GateRules, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
 from harness.comparison.pair_journal import series_facts
 from harness.errors import ComparisonError
 from harness.files.storage import explained
-from harness.machine.environment import collect
 from harness.stats.sign_flip import EXACT_PAIRS, least_p_value
 
 
 def shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
     """What shapes every pair of a gate or a self-check, for `PairJournal.open`."""
-    environment = collect(conditions.threads, backends.get(conditions.backend).accelerator(conditions.gpu))
+    environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
     return {
-        "conditions": dataclasses.asdict(conditions),
+        "conditions": conditions.to_json(),
         "builds": builds,
         "series": series_facts(pairings),
         "environment_id": environment.environment_id,

@@ -25,7 +25,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         "--block-ms", type=milliseconds, default=timing.block_ms, help="length of a timed block (%(default)s)"
     )
     group.add_argument(
-        "--block-groups", type=count, default=timing.block_pairs, help="ABBA groups of blocks in a pair (%(default)s)"
+        "--block-groups", type=count, default=timing.groups, help="ABBA groups of blocks in a pair (%(default)s)"
     )
     group.add_argument("--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one pair (5m)")
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
@@ -51,7 +51,7 @@ def conditions_of(arguments: argparse.Namespace) -> Conditions:
     return Conditions(
         arguments.backend,
         device.threads,
-        TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups),
+        TimingSettings(block_ms=arguments.block_ms, groups=arguments.block_groups),
         gpu,
         arguments.pair_timeout,
         str(arguments.cache_dir or default_cache_dir()),
