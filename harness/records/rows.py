@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.processes.trial import TrialResult
+from harness.records.absence import RowState
 from harness.records.accuracy_cells import accuracy_cells
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.gpu_cells import gpu_cells
-from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
+from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
 from harness.records.series import SeriesFacts
 from harness.stats.trials import interval_over_trials, median
 from harness.text.wording import number_text, one_line
 
 Row = dict[str, Any]
 """A value or None for every column of `harness.records.schema.COLUMNS`, in that order."""
+
+
+class RowError(Exception):
+    """The cells of a row do not fit the schema: a fault of this program, not of what was measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +45,9 @@ def build_row(
             been measured yet.
         run: what the row shares with all others of the run.
         accuracy: its newest evaluation; None where there was none.
+
+    Raises:
+        RowError: the cells do not fit the schema, which is a fault of this program.
     """
     ok = [trial for trial in trials if trial.status == "ok"]
     failed = [trial for trial in trials if trial.status != "ok"]
@@ -53,6 +61,39 @@ def build_row(
         "trials_count": len(ok),
         "trials_failed_count": len(failed),
     }
+    state = RowState(
+        trials_ok_count=len(ok),
+        trials_failed_count=len(failed),
+        has_artifact=bool(facts.artifact_sha256 and facts.artifact_path),
+        on_gpu=any(trial.gpu for trial in ok),
+        accuracy_asked=accuracy is not None,
+        accuracy_measured=accuracy is not None and accuracy.measured,
+        top5_measured=accuracy is not None and accuracy.top5_correct_count is not None,
+        top1_published=facts.accuracy_published_top1_percent is not None,
+    )
+    return checked_row(values, state)
+
+
+def checked_row(values: Mapping[str, Any], state: RowState) -> Row:
+    """The cells in the schema's order, refused where they do not fit it.
+
+    Args:
+        values: the cells by column; one that is absent is empty.
+        state: what decides which of them may be.
+
+    Raises:
+        RowError: a cell has no column, or is empty although its column says that it is not.
+    """
+    unknown = sorted(set(values) - set(COLUMN_NAMES))
+    empty = [
+        column.name for column in COLUMNS if values.get(column.name) in (None, "") and not column.may_be_empty(state)
+    ]
+    faults = [f"no column is named {name}" for name in unknown] + [f"{name} is empty" for name in empty]
+    if faults:
+        raise RowError(
+            f"The row of {values.get('model')} does not fit the schema of results.csv: {', '.join(faults)}. This is a "
+            "fault of the harness; the trials are stored in trials.jsonl."
+        )
     return {name: values.get(name) for name in COLUMN_NAMES}
 
 

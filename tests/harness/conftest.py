@@ -198,6 +198,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
             weights="probe",
             artifact_path=str(path),
             artifact_sha256=file_sha256(path),
+            artifact_mib=path.stat().st_size / 2**20,
             exporter="torch.onnx.export dynamo 2.14.1",
             **known,
         )

@@ -18,7 +18,7 @@ def test_names_are_unique_and_in_snake_case() -> None:
 
 def test_every_column_is_explained_in_a_sentence() -> None:
     assert [column.name for column in COLUMNS if not column.description.endswith(".")] == []
-    assert [column.name for column in COLUMNS if "|" in column.description + column.empty_when] == []
+    assert [column.name for column in COLUMNS if "|" in column.description + column.empty_text] == []
 
 
 def test_a_unit_is_in_the_name() -> None:
