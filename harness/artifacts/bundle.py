@@ -11,8 +11,6 @@ Reading one needs neither the zoo nor the converters, so that it works where onl
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import fnmatch
 import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from foundation.digests import file_sha256
+from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
 from harness.records.series import SeriesFacts
@@ -78,13 +77,6 @@ class BundledModel:
         """Model, precision and batch, of which a bundle has one artifact."""
         return self.facts["model"], self.facts["precision"], self.facts["batch"]
 
-    def matches(self, pattern: str) -> bool:
-        """Whether a name, glob, source or suite means this model, as `zoo.selection.select` has it."""
-        wanted = pattern.lower()
-        names = (self.facts["model"].lower(), self.facts["variant"].lower())
-        by_group = wanted in self.suites or wanted in ("all", self.facts["source"].lower())
-        return by_group or any(fnmatch.fnmatchcase(name, wanted) for name in names)
-
     def series(self, backend: str, directory: Path) -> SeriesFacts:
         """The series that this model is on `backend`, of a bundle in `directory`."""
         path = str((directory / self.artifact.path).resolve()) if self.artifact else ""
@@ -123,11 +115,8 @@ class Bundle:
         """
         if not self.models:
             raise BundleError(f"{self.directory} holds no models yet. Repeat the export and copy the folder again.")
-        wanted = [part.strip() for text in patterns for part in text.split(",") if part.strip()]
-        for pattern in wanted:
-            if not any(model.matches(pattern) for model in self.models):
-                raise BundleError(self._nothing(pattern))
-        chosen = [model for model in self.models if not wanted or any(model.matches(pattern) for pattern in wanted)]
+        names = self._selected(parts(patterns))
+        chosen = [model for model in self.models if model.place[0] in names]
         found = [model for model in chosen if model.place[1:] == (precision, batch)]
         if not found:
             raise BundleError(
@@ -136,6 +125,15 @@ class Bundle:
                 f"--batch {batch} --export on the machine that converts."
             )
         return found
+
+    def _selected(self, patterns: Sequence[str]) -> set[str]:
+        """Names of the models that any pattern means; no pattern means all."""
+        models = [Selectable(model.place[0], frozenset(model.suites)) for model in self.models]
+        advice = f"{BUNDLE_NAME} there names all, or export it too, on the machine that converts"
+        try:
+            return set(select(patterns or [ALL], models, place=f"in {self.directory}", advice=advice))
+        except SelectionError as error:
+            raise BundleError(str(error)) from error
 
     def check_files(self, models: Iterable[BundledModel]) -> None:
         """Refuse to measure where the reference network or an artifact is not what was exported.
@@ -151,17 +149,6 @@ class Bundle:
                 f"{self.directory} is not as it was exported: {_listed(wrong)}. Copy the folder again, as with "
                 "rsync -a --checksum, or export it again."
             )
-
-    def _nothing(self, pattern: str) -> str:
-        names = {
-            name.lower(): model.place[0] for model in self.models for name in (model.facts["variant"], model.place[0])
-        }
-        near = difflib.get_close_matches(pattern.lower(), list(names), n=_NAMED_MAX, cutoff=0.5)
-        shown = [names[name] for name in near] or list(dict.fromkeys(names.values()))
-        return (
-            f"{self.directory} has no model {pattern!r}; {'nearest' if near else 'it has'}: {_listed(shown)}. "
-            f"{BUNDLE_NAME} there names all. Or export it too, on the machine that converts."
-        )
 
 
 def read_bundle(directory: Path) -> Bundle:
