@@ -73,7 +73,7 @@ class BundledModel:
     provenance: BundledFile | None = None
 
     @property
-    def place(self) -> tuple[str, str, int]:
+    def identity(self) -> tuple[str, str, int]:
         """Model, precision and batch, of which a bundle has one artifact."""
         return self.facts["model"], self.facts["precision"], self.facts["batch"]
 
@@ -116,8 +116,8 @@ class Bundle:
         if not self.models:
             raise BundleError(f"{self.directory} holds no models yet. Repeat the export and copy the folder again.")
         names = self._selected(parts(patterns))
-        chosen = [model for model in self.models if model.place[0] in names]
-        found = [model for model in chosen if model.place[1:] == (precision, batch)]
+        chosen = [model for model in self.models if model.identity[0] in names]
+        found = [model for model in chosen if model.identity[1:] == (precision, batch)]
         if not found:
             raise BundleError(
                 f"{self.directory} has nothing of that in {precision} at batch {batch}. It has "
@@ -128,7 +128,7 @@ class Bundle:
 
     def _selected(self, patterns: Sequence[str]) -> set[str]:
         """Names of the models that any pattern means; no pattern means all."""
-        models = [Selectable(model.place[0], frozenset(model.suites)) for model in self.models]
+        models = [Selectable(model.identity[0], frozenset(model.suites)) for model in self.models]
         advice = f"{BUNDLE_NAME} there names all, or export it too, on the machine that converts"
         try:
             return set(select(patterns or [ALL], models, place=f"in {self.directory}", advice=advice))
@@ -194,11 +194,11 @@ def check_opsets(series: Iterable[SeriesFacts], backend: Backend) -> None:
         BundleError: naming the models and the way to convert them.
     """
     limit = backend.opset_limit()
-    too_new = [facts for facts in series if limit is not None and facts.opset is not None and facts.opset > limit]
+    too_new = [one for one in series if limit is not None and one.opset is not None and one.opset > limit]
     if too_new:
         raise BundleError(
             f"{backend.runtime()} reads ONNX opsets up to {limit}, and these artifacts are of a later one: "
-            f"{_listed(f'{facts.model} ({facts.opset})' for facts in too_new)}. Convert them on the machine that "
+            f"{_listed(f'{one.model} ({one.opset})' for one in too_new)}. Convert them on the machine that "
             f"converts with --opset {limit} and another --export DIR."
         )
 
@@ -228,7 +228,7 @@ def _of_another_version(path: Path, what: str, written_by: str) -> str:
 
 def _options(models: Iterable[BundledModel]) -> list[str]:
     """The precisions and batches there are, as options."""
-    return [f"--precision {model.place[1]} --batch {model.place[2]}" for model in models]
+    return [f"--precision {model.identity[1]} --batch {model.identity[2]}" for model in models]
 
 
 def _listed(texts: Iterable[str]) -> str:

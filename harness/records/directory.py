@@ -163,17 +163,17 @@ class RunDirectory:
             StorageError: if it cannot be written.
         """
         series: dict[str, SeriesFacts] = {}
-        for facts in planned:
-            if facts.key in series:
-                raise ValueError(f"the plan has the series {facts.key} twice")
-            series[facts.key] = facts
-        replaced = {_place(facts) for facts in series.values()}
-        for key, facts in self._series.items():
+        for one in planned:
+            if one.key in series:
+                raise ValueError(f"the plan has the series {one.key} twice")
+            series[one.key] = one
+        replaced = {_identity(one) for one in series.values()}
+        for key, one in self._series.items():
             evaluated = self._accuracy.newest(key)
             measured = key in self._trials or (evaluated is not None and evaluated.measured)
-            if key not in series and (measured or _place(facts) not in replaced):
-                series[key] = facts
-        replace_json(self.path / SERIES_NAME, [facts.to_json() for facts in series.values()])
+            if key not in series and (measured or _identity(one) not in replaced):
+                series[key] = one
+        replace_json(self.path / SERIES_NAME, [one.to_json() for one in series.values()])
         self._series = series
         self._rows.clear()
         self._lines.clear()
@@ -247,9 +247,9 @@ class RunDirectory:
         replace_text(self.path / RESULTS_NAME, text)
 
 
-def _place(facts: SeriesFacts) -> tuple[str, str, str, int]:
+def _identity(one: SeriesFacts) -> tuple[str, str, str, int]:
     """What a series is of, whatever artifact it came to."""
-    return facts.model, facts.backend, facts.precision, facts.batch
+    return one.model, one.backend, one.precision, one.batch
 
 
 def _check_is_ours(output: Path, resume: bool) -> None:
@@ -314,7 +314,7 @@ def _load_series(path: Path) -> dict[str, SeriesFacts]:
         raise StorageError(
             f"{path} is damaged ({error}). Remove it to have its series planned again; finished trials are kept."
         ) from error
-    return {facts.key: facts for facts in series}
+    return {one.key: one for one in series}
 
 
 def _trials_by_series(entries: list[dict[str, Any]], path: Path) -> dict[str, list[tuple[int, TrialResult]]]:

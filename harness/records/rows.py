@@ -35,12 +35,12 @@ class RunFacts:
 
 
 def build_row(
-    facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
+    series: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
 ) -> Row:
     """The row of one series.
 
     Args:
-        facts: what was known of the series before its first trial.
+        series: what was known of the series before its first trial.
         trials: its finished trials, oldest first; none where the conversion failed or nothing has
             been measured yet.
         run: what the row shares with all others of the run.
@@ -52,24 +52,24 @@ def build_row(
     ok = [trial for trial in trials if trial.status == "ok"]
     failed = [trial for trial in trials if trial.status != "ok"]
     values: Row = {
-        **dataclasses.asdict(facts),
-        **_outcome(facts, ok, failed),
-        **(_figures(ok, facts.batch) if ok else {}),
-        **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), facts.warnings),
+        **dataclasses.asdict(series),
+        **_outcome(series, ok, failed),
+        **(_figures(ok, series.batch) if ok else {}),
+        **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), series.warnings),
         **_provenance(trials, run),
-        **accuracy_cells(accuracy, facts.accuracy_published_top1_percent),
+        **accuracy_cells(accuracy, series.accuracy_published_top1_percent),
         "trials_count": len(ok),
         "trials_failed_count": len(failed),
     }
     state = RowState(
         trials_ok_count=len(ok),
         trials_failed_count=len(failed),
-        has_artifact=bool(facts.artifact_sha256 and facts.artifact_path),
+        has_artifact=bool(series.artifact_sha256 and series.artifact_path),
         on_gpu=any(trial.gpu for trial in ok),
         accuracy_asked=accuracy is not None,
         accuracy_measured=accuracy is not None and accuracy.measured,
         top5_measured=accuracy is not None and accuracy.top5_correct_count is not None,
-        top1_published=facts.accuracy_published_top1_percent is not None,
+        top1_published=series.accuracy_published_top1_percent is not None,
     )
     return checked_row(values, state)
 
@@ -102,7 +102,7 @@ def _with_warnings(cells: Row, of_the_artifact: str) -> Row:
     return {**cells, "warnings": " ".join(filter(None, (of_the_artifact, cells.get("warnings")))) or None}
 
 
-def _outcome(facts: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:
+def _outcome(series: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:
     if ok:
         reason = ""
         if failed:
@@ -110,9 +110,9 @@ def _outcome(facts: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[Tri
         return {"status": "ok", "reason": one_line(reason)}
     if failed:
         return {"status": failed[-1].status, "reason": one_line(failed[-1].reason)}
-    if facts.status == "ok":
+    if series.status == "ok":
         return {"status": "skipped", "reason": "not measured yet: no trial has finished"}
-    return {"status": facts.status, "reason": one_line(facts.reason)}
+    return {"status": series.status, "reason": one_line(series.reason)}
 
 
 def _counted(failed: Sequence[TrialResult]) -> str:
