@@ -19,7 +19,7 @@ from harness.files.storage import explained, remove_temporary_files
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.directory import RunDirectory
 from harness.records.run_info import RUN_INFO_NAME, load_run_info
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
 from harness.text.wording import counted
@@ -45,7 +45,7 @@ class AccuracyTask:
         machine = Machine(ready.threads, ready.gpu, ready.cache_dir)
         return cls(request, images, ready.directory, machine, say)
 
-    def evaluate(self, series: Sequence[SeriesFacts]) -> AccuracyOutcome:
+    def evaluate(self, series: Sequence[Series]) -> AccuracyOutcome:
         """Evaluates what can be evaluated, and records for every series what came of it.
 
         Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.text.wording import one_line
 from zoo.card import Preprocessing, json_sha256
 from zoo.catalog.reader import preprocessing_of
@@ -71,7 +71,7 @@ class Subject:
         return {name: value for name, value in facts.items() if name != "artifact"}
 
 
-def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) -> Subject | str:
+def subject_of(facts: Series, images: ImageSet, own: Preprocessing | None) -> Subject | str:
     """The series as it is evaluated, or why it is not.
 
     Args:
@@ -108,7 +108,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     return subject
 
 
-def _preprocessing(facts: SeriesFacts, own: Preprocessing | None) -> Preprocessing:
+def _preprocessing(facts: Series, own: Preprocessing | None) -> Preprocessing:
     import zoo
     from zoo.own import SOURCE, card
 
@@ -146,7 +146,7 @@ def own_preprocessing(text: str) -> Preprocessing | None:
         ) from error
 
 
-def lacks_recalibration(facts: SeriesFacts) -> bool:
+def lacks_recalibration(facts: Series) -> bool:
     """Whether the artifact holds a supernet's statistics where its release has a subnet's recalibrated.
 
     Its provenance tells, which lies beside it.

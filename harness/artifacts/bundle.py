@@ -21,7 +21,7 @@ from foundation.digests import file_sha256
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 if TYPE_CHECKING:
     from harness.backends.backend import Backend
@@ -66,7 +66,7 @@ class BundledModel:
     """One model in one precision at one batch size; one whose conversion failed has no files."""
 
     facts: Mapping[str, Any]
-    """The fields of `SeriesFacts` but for `MACHINE_FACTS`."""
+    """The fields of `Series` but for `MACHINE_FACTS`."""
     suites: tuple[str, ...] = ()
     """Names of the zoo's suites that the model is in."""
     artifact: BundledFile | None = None
@@ -77,10 +77,10 @@ class BundledModel:
         """Model, precision and batch, of which a bundle has one artifact."""
         return self.facts["model"], self.facts["precision"], self.facts["batch"]
 
-    def series(self, backend: str, directory: Path) -> SeriesFacts:
+    def series(self, backend: str, directory: Path) -> Series:
         """The series that this model is on `backend`, of a bundle in `directory`."""
         path = str((directory / self.artifact.path).resolve()) if self.artifact else ""
-        return SeriesFacts(**self.facts, backend=backend, artifact_path=path)
+        return Series(**self.facts, backend=backend, artifact_path=path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +187,7 @@ def read_bundle(directory: Path) -> Bundle:
     return Bundle(directory, reference, models)
 
 
-def check_opsets(series: Iterable[SeriesFacts], backend: Backend) -> None:
+def check_opsets(series: Iterable[Series], backend: Backend) -> None:
     """Refuse artifacts of a newer opset than the runtime reads.
 
     Raises:

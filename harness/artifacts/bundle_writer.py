@@ -29,7 +29,7 @@ from harness.artifacts.reference import REFERENCE_SHA256, write_reference
 from harness.errors import BundleError, StorageError
 from harness.files.locking import LOCK_NAME, KernelLock
 from harness.files.storage import TEMPORARY_SUFFIX, remove_temporary_files, replace_json
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 PROVENANCE_NAME = "provenance.json"
 """The sidecar of an artifact in the converters' cache."""
@@ -82,7 +82,7 @@ class BundleWriter:
         reference = BundledFile(REFERENCE_NAME, REFERENCE_SHA256, path.stat().st_size)
         self._write_index(Bundle(self._directory, reference, models))
 
-    def check(self, series: Sequence[SeriesFacts]) -> None:
+    def check(self, series: Sequence[Series]) -> None:
         """Refuse what would replace an artifact of the bundle by another of the same model, precision and batch.
 
         Raises:
@@ -100,7 +100,7 @@ class BundleWriter:
                     "one artifact of a model in a precision and batch: give another --export DIR."
                 )
 
-    def add(self, series: SeriesFacts, suites: Sequence[str] = ()) -> bool:
+    def add(self, series: Series, suites: Sequence[str] = ()) -> bool:
         """Put a model into the bundle; one whose conversion failed is a row without files.
 
         Args:
@@ -133,7 +133,7 @@ class BundleWriter:
         self._write_index(dataclasses.replace(self.bundle, models=tuple(models.values())))
         return copied
 
-    def artifact_path(self, series: SeriesFacts) -> Path | None:
+    def artifact_path(self, series: Series) -> Path | None:
         """Where the bundle has the artifact of a series; None where it has none."""
         found = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
         return self._directory / found.artifact.path if found and found.artifact else None
@@ -174,7 +174,7 @@ class BundleWriter:
         self.close()
 
 
-def file_stem(series: SeriesFacts) -> str:
+def file_stem(series: Series) -> str:
     """A readable name that no other series has, on file systems that ignore case too.
 
     As in `gpunet-GPUNet-0-fp32-b1`; where characters of the model's name had to go, some digits of its digest
@@ -187,11 +187,11 @@ def file_stem(series: SeriesFacts) -> str:
     return f"{readable}-{series.precision}-b{series.batch}"
 
 
-def _identity(series: SeriesFacts) -> tuple[str, str, int]:
+def _identity(series: Series) -> tuple[str, str, int]:
     return series.model, series.precision, series.batch
 
 
-def _making(series: SeriesFacts) -> str:
+def _making(series: Series) -> str:
     """How an artifact was made, and which it is."""
     return f"{series.exporter}, opset {series.opset}, {series.weights} weights, SHA-256 {series.artifact_sha256[:12]}"
 

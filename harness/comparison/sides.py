@@ -13,7 +13,7 @@ from harness.artifacts.suites import with_suites
 from harness.comparison.pair import Pairing, Side
 from harness.errors import ComparisonError
 from harness.records.directory import SERIES_NAME
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read_side(path: Path) -> list[SideSeries]:
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
-        series: list[tuple[SeriesFacts, frozenset[str] | None]] = [
+        series: list[tuple[Series, frozenset[str] | None]] = [
             (model.series("", bundle.directory), frozenset(model.suites)) for model in bundle.models
         ]
     elif (path / SERIES_NAME).is_file():
@@ -77,7 +77,7 @@ def read_side(path: Path) -> list[SideSeries]:
     return found
 
 
-def _side_series(one: SeriesFacts, suites: frozenset[str] | None) -> SideSeries:
+def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:
     if one.status == "ok" and one.artifact_path:
         return SideSeries(one.model, one.precision, one.batch, one.artifact_path, one.artifact_sha256, suites=suites)
     return SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}", suites=suites)
@@ -170,9 +170,9 @@ def _side(series: SideSeries) -> Side:
     return Side(series.path, series.sha256, series.precision)
 
 
-def _series_of_run(path: Path) -> list[SeriesFacts]:
+def _series_of_run(path: Path) -> list[Series]:
     try:
-        return [SeriesFacts.from_json(data) for data in json.loads(path.read_text(encoding="utf-8"))]
+        return [Series.from_json(data) for data in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise ComparisonError(f"{path} is damaged ({error}). Measure that run again.") from error
 

@@ -12,7 +12,7 @@ from harness.records.accuracy_cells import accuracy_cells
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.gpu_cells import gpu_cells
 from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.stats.trials import interval_over_trials, median
 from harness.text.wording import number_text, one_line
 
@@ -35,7 +35,7 @@ class RunFacts:
 
 
 def build_row(
-    series: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
+    series: Series, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
 ) -> Row:
     """The row of one series.
 
@@ -102,7 +102,7 @@ def _with_warnings(cells: Row, of_the_artifact: str) -> Row:
     return {**cells, "warnings": " ".join(filter(None, (of_the_artifact, cells.get("warnings")))) or None}
 
 
-def _outcome(series: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:
+def _outcome(series: Series, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:
     if ok:
         reason = ""
         if failed:

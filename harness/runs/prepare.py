@@ -20,15 +20,15 @@ from harness.machine.gpu.settings import GpuSettings
 from harness.processes.build import Builder, BuildJob, BuildResult
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.plan import measurable
 from harness.runs.request import RunRequest
 from harness.text.progress import Progress, minutes_text
 
 
 def build_engines(
-    request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, say: Say
-) -> list[SeriesFacts]:
+    request: RunRequest, series: list[Series], reference_path: Path, cache_dir: Path, say: Say
+) -> list[Series]:
     """The series with their engines built, where the backend builds any; failures are rows too.
 
     Raises:
@@ -40,7 +40,7 @@ def build_engines(
     job = BuildJob(str(reference_path), request.wanted.backend, "fp32", str(cache_dir), request.gpu)
     counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
     started = time.monotonic()
-    failed: dict[str, SeriesFacts] = {}
+    failed: dict[str, Series] = {}
     with Progress("build", 1 + len(wanted)) as progress, Builder() as builder:
         built = builder.build(job, request.build_timeout_s)
         if built.status != "ok":
@@ -69,7 +69,7 @@ class PreparedRun:
     """A run directory with the series of a request in it, converted and built."""
 
     directory: RunDirectory
-    series: list[SeriesFacts]
+    series: list[Series]
     """Of the request; the directory may hold others, of earlier sessions."""
     reference_path: Path
     threads: int

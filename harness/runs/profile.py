@@ -16,7 +16,7 @@ from harness.machine.environment import Environment
 from harness.processes.build import BuildJob, build_engine
 from harness.processes.profile import ProfileJob, ProfileResult, ProfileSettings, run_profile
 from harness.records.profile_table import layer_rows, write_layers
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.request import RunRequest
 
 
@@ -82,7 +82,7 @@ def _check_one(count: int) -> None:
         raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
 
 
-def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say: Say) -> SeriesFacts:
+def _with_engine(series: Series, request: RunRequest, cache_dir: Path, say: Say) -> Series:
     """The series with its engine in the cache, or with the status and the reason why not."""
     job = BuildJob(series.artifact_path, series.backend, series.precision, str(cache_dir), request.gpu)
     built = build_engine(job, timeout_s=request.build_timeout_s)
@@ -91,7 +91,7 @@ def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say:
     return dataclasses.replace(series, status=built.status, reason=built.reason)
 
 
-def csv_name(series: SeriesFacts) -> str:
+def csv_name(series: Series) -> str:
     """Name of a profile's CSV, as in `gpunet_GPUNet-0_onnxruntime_fp32_layers.csv`."""
     batch = "" if series.batch == 1 else f"_b{series.batch}"
     model = re.sub(r"[^A-Za-z0-9.-]+", "_", series.model)
@@ -99,7 +99,7 @@ def csv_name(series: SeriesFacts) -> str:
 
 
 def _facts(
-    series: SeriesFacts, result: ProfileResult, environment: Environment, inferences: int, started_at: str
+    series: Series, result: ProfileResult, environment: Environment, inferences: int, started_at: str
 ) -> dict[str, object]:
     return {
         "model": series.model,

@@ -16,7 +16,7 @@ from harness.artifacts.suites import with_suites
 from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
 from harness.errors import BundleError, ComparisonError, HistoryError
 from harness.history.timeline import matching
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from zoo import selection as zoo_selection
 from zoo.catalog.reader import all_cards
 from zoo.errors import UnknownModelError
@@ -151,10 +151,10 @@ def test_suites_that_nobody_recorded_are_the_catalogues(monkeypatch: pytest.Monk
     assert with_suites(models, ["smoke"]) == models
 
 
-def _series(name: str) -> SeriesFacts:
+def _series(name: str) -> Series:
     source, _, variant = name.partition("/")
     path = f"{variant}.onnx"
-    return SeriesFacts(name, source, variant, "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256="d")
+    return Series(name, source, variant, "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256="d")
 
 
 def test_suites_of_run_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

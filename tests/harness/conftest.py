@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from foundation.digests import file_sha256
 from harness.artifacts.bundle_writer import BundleWriter
 from harness.processes.trial import TrialJob
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.timing.settings import TimingSettings
 
 WriteNetwork = Callable[..., Path]
@@ -174,14 +174,14 @@ def quick_job(tmp_path: Path, write_network: WriteNetwork, quick_timing: TimingS
     )
 
 
-MakeSeries = Callable[..., SeriesFacts]
+MakeSeries = Callable[..., Series]
 
 
 @pytest.fixture
 def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
     """A series as a conversion gives it: a tiny network in a folder of its own, its provenance beside it."""
 
-    def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> SeriesFacts:
+    def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> Series:
         source, variant = model.split("/", 1)
         text = json.dumps([model, weight, facts])
         folder = tmp_path / "cache" / hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -189,7 +189,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
         path = write_network(folder / "model.onnx", weight=weight)
         (folder / "provenance.json").write_text(text)
         known: dict[str, Any] = {"backend": "onnxruntime", "precision": "fp32", "batch": 1, "opset": 17, **facts}
-        return SeriesFacts(
+        return Series(
             model=model,
             source=source,
             variant=variant,
@@ -210,7 +210,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
 def write_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Writes the series into a bundle and returns its folder."""
 
-    def write(*series: SeriesFacts, suites: Sequence[str] = ("all", "smoke")) -> Path:
+    def write(*series: Series, suites: Sequence[str] = ("all", "smoke")) -> Path:
         with BundleWriter(tmp_path / "bundle") as writer:
             for facts in series:
                 writer.add(facts, suites)

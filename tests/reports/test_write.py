@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import StorageError
 from harness.records.directory import RunDirectory
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from reports.write import write_reports
 from tests.fakes.trials import ok_trial
 
@@ -31,7 +31,7 @@ TRIAL = ok_trial()
 def _run(path: Path, batches: tuple[int, ...] = (1,), accuracy_percent: float | None = 75.0) -> Path:
     with RunDirectory.open(path, environment=Environment(), settings={"rounds": 1}) as run:
         series = [
-            SeriesFacts(
+            Series(
                 model="a/x",
                 source="a",
                 variant="x",

@@ -10,7 +10,7 @@ import zoo
 from harness.accuracy.subjects import NOT_RECALIBRATED, NOT_THE_WEIGHTS, Subject, own_preprocessing, subject_of
 from harness.datasets import open_images
 from harness.errors import AccuracyError
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from tests.fakes.classifiers import series_of
 
 TOML = """\
@@ -30,7 +30,7 @@ def images(make_images):
 
 
 @pytest.fixture
-def facts(write_classifier) -> SeriesFacts:
+def facts(write_classifier) -> Series:
     return series_of(write_classifier())
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
 from harness.errors import ComparisonError
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 
 def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries:
@@ -17,8 +17,8 @@ def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries
 
 def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
     facts = [
-        SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
-        SeriesFacts("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
+        Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
+        Series("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
     assert read_side(tmp_path) == [
@@ -29,7 +29,7 @@ def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
 
 def test_two_artifacts_of_one_series_are_refused(tmp_path: Path) -> None:
     facts = [
-        SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256=path)
+        Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256=path)
         for path in ("newer.onnx", "older.onnx")
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
@@ -127,7 +127,7 @@ def test_a_precision_that_a_side_lacks_does_not_vanish() -> None:
 
 
 def test_the_suites_of_a_bundle_are_recorded(
-    converted: Callable[..., SeriesFacts], write_bundle: Callable[..., Path]
+    converted: Callable[..., Series], write_bundle: Callable[..., Path]
 ) -> None:
     side = read_side(write_bundle(converted("gpunet/GPUNet-0"), suites=["all", "smoke"]))
     assert [found.model for found in pairings(side, side, ["smoke"])] == ["gpunet/GPUNet-0"]

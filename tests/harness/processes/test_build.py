@@ -15,7 +15,7 @@ from harness.errors import HarnessError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes import build
 from harness.processes.build import Builder, BuildJob, BuildResult, build_engine
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs import prepare
 from harness.runs.request import RunRequest
 
@@ -136,8 +136,8 @@ def test_a_build_that_crashes_or_hangs_costs_its_own_result_only(builder: Builde
     assert after.status == "ok"
 
 
-def series(name: str, status: str = "ok") -> SeriesFacts:
-    return SeriesFacts(
+def series(name: str, status: str = "ok") -> Series:
+    return Series(
         f"gpunet/{name}",
         "gpunet",
         name,
@@ -150,7 +150,7 @@ def series(name: str, status: str = "ok") -> SeriesFacts:
     )
 
 
-def build_all(results: dict[str, BuildResult], members: list[SeriesFacts], monkeypatch: pytest.MonkeyPatch) -> Any:
+def build_all(results: dict[str, BuildResult], members: list[Series], monkeypatch: pytest.MonkeyPatch) -> Any:
     use(monkeypatch, Compiling())
     jobs: list[BuildJob] = []
 

@@ -23,7 +23,7 @@ from harness.records.accuracy_result import AccuracyResult
 from harness.records.directory import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
 from harness.records.run_info import RUN_INFO_NAME, DifferentRunError
 from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from tests.fakes.trials import ok_trial
 
 
@@ -36,7 +36,7 @@ class Environment:
         return {"cpu_model": self.device, "threads": 2}
 
 
-def series(variant: str, **values: Any) -> SeriesFacts:
+def series(variant: str, **values: Any) -> Series:
     facts = {
         "artifact_sha256": variant * 64,
         "artifact_path": f"{variant}.onnx",
@@ -44,7 +44,7 @@ def series(variant: str, **values: Any) -> SeriesFacts:
         "batch": 1,
         **values,
     }
-    return SeriesFacts(
+    return Series(
         model=f"a/{variant}",
         source="a",
         variant=variant,
@@ -146,7 +146,7 @@ _APPENDS_UNTIL_KILLED = """
 import dataclasses, json, sys
 from pathlib import Path
 from harness.records.directory import RunDirectory
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.processes.trial import TrialResult
 
 class Environment:
@@ -157,7 +157,7 @@ class Environment:
 
 run = RunDirectory.open(Path(sys.argv[1]), environment=Environment(),
                         settings={"timing": {"block_ms": 80.0}}, seed=7)
-facts = SeriesFacts(model="a/x", source="a", variant="x", backend="onnxruntime", precision="fp32", batch=1,
+facts = Series(model="a/x", source="a", variant="x", backend="onnxruntime", precision="fp32", batch=1,
                     artifact_sha256="x" * 64)
 trial = TrialResult.from_json(json.loads(sys.argv[2]))
 run.set_series([facts])

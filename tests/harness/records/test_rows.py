@@ -16,12 +16,12 @@ from harness.records.absence import RowState
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.rows import Row, RowError, RunFacts, build_row, checked_row
 from harness.records.schema import COLUMN_NAMES, COLUMNS
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.stats.trials import interval_over_trials
 from tests.fakes.trials import GPU, ok_trial
 
 RUN = RunFacts(environment_id="e1", device="a processor", threads=2, seed=7)
-FACTS = SeriesFacts(model="a/b", source="a", variant="b", backend="onnxruntime", precision="fp32", batch=4)
+FACTS = Series(model="a/b", source="a", variant="b", backend="onnxruntime", precision="fp32", batch=4)
 TRIAL = ok_trial(runtime="onnxruntime 1")
 TIMEOUT = TrialResult(status="timeout", reason="longer than\n 120 s", started_at="2026-01-31T13:00:00+00:00")
 
@@ -40,7 +40,7 @@ def _with(**values: float | str) -> TrialResult:
     return dataclasses.replace(TRIAL, **values)
 
 
-FULL = SeriesFacts(
+FULL = Series(
     model="a/b",
     source="a",
     variant="b",
@@ -109,7 +109,7 @@ NOT_EVALUATED = AccuracyResult("ImageNet", "7" * 64, reason="The weights are the
     ids=lambda trials: ",".join(trial.status + ("/gpu" if trial.gpu else "") for trial in trials) or "none",
 )
 def test_a_row_of_any_state_is_accepted(
-    trials: list[TrialResult], facts: SeriesFacts, accuracy: AccuracyResult | None
+    trials: list[TrialResult], facts: Series, accuracy: AccuracyResult | None
 ) -> None:
     row = build_row(facts, trials, RUN, accuracy)
     empty = empty_cells(row)
