@@ -6,6 +6,8 @@ import contextlib
 import functools
 import multiprocessing
 import os
+from collections.abc import Iterator
+from multiprocessing import spawn
 from typing import Any
 
 from zoo.releases.process import thread_variables
@@ -30,6 +32,25 @@ def _server(framework: str) -> Any:
     return server
 
 
+@contextlib.contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Has a process that starts not import the caller's `__main__`, of which conversions need nothing.
+
+    `multiprocessing` would run a script again in each process, which would convert again, without an
+    `if __name__ == "__main__"` around its calls.
+    """
+    whole = spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, Any]:
+        return {key: value for key, value in whole(name).items() if not key.startswith("init_main")}
+
+    spawn.get_preparation_data = without_main
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = whole
+
+
 def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
     """A started process, forked from the framework's server where the platform can, a fresh interpreter elsewhere.
 
@@ -38,7 +59,8 @@ def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         process: Any = multiprocessing.get_context("spawn").Process(target=target, args=args)
-        process.start()
+        with _main_left_alone():
+            process.start()
         return process
     from multiprocessing import forkserver
 
@@ -46,7 +68,8 @@ def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
     shared = forkserver.connect_to_new_process
     forkserver.connect_to_new_process = _server(framework).connect_to_new_process
     try:
-        process.start()
+        with _main_left_alone():
+            process.start()
     finally:
         forkserver.connect_to_new_process = shared
     return process

@@ -1,1 +1,34 @@
-"""From an artifact to rows of comparable measurements."""
+"""From an artifact to rows of comparable measurements.
+
+import harness
+rows = harness.run("regnet/RegNetX-200MF", rounds=3)
+found = harness.compare("base", "new")
+
+docs/python.md shows more. What is public is loaded where it is first used: the measuring processes import this package
+too, and what they import is part of every trial.
+"""
+
+from __future__ import annotations
+
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from harness.api import compare, evaluate, results, run
+    from harness.comparison.verdict import RunsComparison
+    from harness.errors import HarnessError
+
+__all__ = ["HarnessError", "RunsComparison", "compare", "evaluate", "results", "run"]
+
+_MODULES = {"HarnessError": "harness.errors", "RunsComparison": "harness.comparison.verdict"}
+"""Where a public name is defined, if not in `harness.api`."""
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES.get(name, "harness.api")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,1 +1,6 @@
-"""From rows to what people read: tables and pictures."""
+"""From rows to what people read: tables and pictures.
+
+`python -m reports` writes them, and so does every run. None of it is public.
+"""
+
+__all__: list[str] = []

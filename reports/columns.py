@@ -31,9 +31,7 @@ def render_columns() -> str:
 
 def column_line(column: Column) -> str:
     """A column's line in a table of documentation."""
-    return (
-        f"| `{column.name}` | {column.type} | {column.unit} | {column.description} | {column.empty_when or 'never'} |"
-    )
+    return f"| `{column.name}` | {column.type} | {column.unit} | {column.description} | {column.empty_text} |"
 
 
 if __name__ == "__main__":

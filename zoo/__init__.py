@@ -9,24 +9,23 @@ model.logits(images)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import OWN, PROBE
-from zoo import adapters, releases
+from foundation import vocabulary
+from zoo import adapters, releases, selection
 from zoo.card import ModelCard
-from zoo.catalog.reader import all_cards
-from zoo.errors import UnknownModelError
-from zoo.selection import select
+from zoo.catalog import reader
+from zoo.errors import UnknownModelError, ZooError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from zoo.checkpoints import FetchSettings
     from zoo.native import NativeModel
     from zoo.weights import Weights
 
-__all__ = ["ModelCard", "card", "cards", "list_models", "load"]
+__all__ = ["ModelCard", "UnknownModelError", "ZooError", "card", "cards", "list_models", "load"]
 
 
 def cards(patterns: str | Iterable[str] = "all") -> list[ModelCard]:
@@ -35,7 +34,7 @@ def cards(patterns: str | Iterable[str] = "all") -> list[ModelCard]:
     Raises:
         UnknownModelError: a pattern selects nothing.
     """
-    return select(patterns, all_cards())
+    return selection.select(patterns, reader.all_cards())
 
 
 def list_models(patterns: str | Iterable[str] = "all") -> list[str]:
@@ -59,11 +58,11 @@ def card(name: str) -> ModelCard:
 
 def load(
     model: str | ModelCard,
-    weights: Weights = PROBE,
+    weights: Weights = vocabulary.PROBE,
     *,
     settings: FetchSettings | None = None,
     calibration_images: Path | None = None,
-    implementation: str = OWN,
+    implementation: str = vocabulary.OWN,
     cache_dir: Path | None = None,
 ) -> NativeModel:
     """The native model of a card, with its weights.
@@ -92,6 +91,6 @@ def load(
     facts = card(model) if isinstance(model, str) else model
     # Before the original code is built, which closes the process to the network.
     checkpoint = at_hand(facts, weights, settings)
-    native = adapters.build(facts) if implementation == OWN else releases.build(facts, cache_dir)
+    native = adapters.build(facts) if implementation == vocabulary.OWN else releases.build(facts, cache_dir)
     apply_weights(native, checkpoint, calibration_images)
     return native

@@ -19,7 +19,7 @@ from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
 from harness.files.storage import explained, remove_temporary_files
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.run_info import RUN_INFO_NAME, load_run_info
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
 
@@ -38,7 +38,7 @@ class AccuracyTask:
     say: Say
     """Prints a line for the user."""
 
-    def evaluate(self, series: Sequence[SeriesFacts]) -> AccuracyOutcome:
+    def evaluate(self, series: Sequence[Series]) -> AccuracyOutcome:
         """Evaluates what can be evaluated, and records for every series what came of it.
 
         Args:

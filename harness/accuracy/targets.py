@@ -15,7 +15,7 @@ from foundation.wording import one_line
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
 from harness.processes.target import Target
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError
@@ -81,7 +81,7 @@ class EvaluationTarget:
 
 
 def evaluation_target(
-    facts: SeriesFacts, network: Target, images: ImageSet, own: Preprocessing | None
+    facts: Series, network: Target, images: ImageSet, own: Preprocessing | None
 ) -> EvaluationTarget | str:
     """The series as it is evaluated, or why it is not.
 
@@ -110,7 +110,7 @@ def evaluation_target(
     return target
 
 
-def _preprocessing(facts: SeriesFacts, own: Preprocessing | None) -> Preprocessing:
+def _preprocessing(facts: Series, own: Preprocessing | None) -> Preprocessing:
     import zoo
     from zoo.own import SOURCE, card
 
@@ -148,7 +148,7 @@ def own_preprocessing(text: str) -> Preprocessing | None:
         ) from error
 
 
-def lacks_recalibration(facts: SeriesFacts) -> bool:
+def lacks_recalibration(facts: Series) -> bool:
     """Whether the artifact holds a supernet's statistics where its release has a subnet's recalibrated.
 
     Its provenance tells, which lies beside it.

@@ -11,8 +11,6 @@ Reading one needs neither the zoo nor the converters, so that it works where onl
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import fnmatch
 import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +18,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from foundation.digests import file_sha256
+from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from foundation.wording import listed
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 if TYPE_CHECKING:
     from harness.backends.backend import Backend
@@ -68,28 +67,21 @@ class BundledModel:
     """One model in one precision at one batch size; one whose conversion failed has no files."""
 
     facts: Mapping[str, Any]
-    """The fields of `SeriesFacts` but for `MACHINE_FACTS`."""
+    """The fields of `Series` but for `MACHINE_FACTS`."""
     suites: tuple[str, ...] = ()
     """Names of the zoo's suites that the model is in."""
     artifact: BundledFile | None = None
     provenance: BundledFile | None = None
 
     @property
-    def place(self) -> tuple[str, str, int]:
+    def identity(self) -> tuple[str, str, int]:
         """Model, precision and batch, of which a bundle has one artifact."""
         return self.facts["model"], self.facts["precision"], self.facts["batch"]
 
-    def matches(self, pattern: str) -> bool:
-        """Whether a name, glob, source or suite means this model, as `zoo.selection.select` has it."""
-        wanted = pattern.lower()
-        names = (self.facts["model"].lower(), self.facts["variant"].lower())
-        by_group = wanted in self.suites or wanted in ("all", self.facts["source"].lower())
-        return by_group or any(fnmatch.fnmatchcase(name, wanted) for name in names)
-
-    def series(self, backend: str, directory: Path) -> SeriesFacts:
+    def series(self, backend: str, directory: Path) -> Series:
         """The series that this model is on `backend`, of a bundle in `directory`."""
         path = str((directory / self.artifact.path).resolve()) if self.artifact else ""
-        return SeriesFacts(**self.facts, backend=backend, artifact_path=path)
+        return Series(**self.facts, backend=backend, artifact_path=path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,12 +116,9 @@ class Bundle:
         """
         if not self.models:
             raise BundleError(f"{self.directory} holds no models yet. Repeat the export and copy the folder again.")
-        wanted = [part.strip() for text in patterns for part in text.split(",") if part.strip()]
-        for pattern in wanted:
-            if not any(model.matches(pattern) for model in self.models):
-                raise BundleError(self._nothing(pattern))
-        chosen = [model for model in self.models if not wanted or any(model.matches(pattern) for pattern in wanted)]
-        found = [model for model in chosen if model.place[1:] == (precision, batch)]
+        names = self._selected(parts(patterns))
+        chosen = [model for model in self.models if model.identity[0] in names]
+        found = [model for model in chosen if model.identity[1:] == (precision, batch)]
         if not found:
             raise BundleError(
                 f"{self.directory} has nothing of that in {precision} at batch {batch}. It has "
@@ -137,6 +126,15 @@ class Bundle:
                 f"--batch {batch} --export on the machine that converts."
             )
         return found
+
+    def _selected(self, patterns: Sequence[str]) -> set[str]:
+        """Names of the models that any pattern means; no pattern means all."""
+        models = [Selectable(model.identity[0], frozenset(model.suites)) for model in self.models]
+        advice = f"{BUNDLE_NAME} there names all, or export it too, on the machine that converts"
+        try:
+            return set(select(patterns or [ALL], models, place=f"in {self.directory}", advice=advice))
+        except SelectionError as error:
+            raise BundleError(str(error)) from error
 
     def check_files(self, models: Iterable[BundledModel]) -> None:
         """Refuse to measure where the reference network or an artifact is not what was exported.
@@ -152,17 +150,6 @@ class Bundle:
                 f"{self.directory} is not as it was exported: {listed(wrong)}. Copy the folder again, as with "
                 "rsync -a --checksum, or export it again."
             )
-
-    def _nothing(self, pattern: str) -> str:
-        names = {
-            name.lower(): model.place[0] for model in self.models for name in (model.facts["variant"], model.place[0])
-        }
-        near = difflib.get_close_matches(pattern.lower(), list(names), n=_NEAREST_MAX, cutoff=0.5)
-        shown = [names[name] for name in near] or list(dict.fromkeys(names.values()))
-        return (
-            f"{self.directory} has no model {pattern!r}; {'nearest' if near else 'it has'}: {listed(shown)}. "
-            f"{BUNDLE_NAME} there names all. Or export it too, on the machine that converts."
-        )
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -201,18 +188,18 @@ def read_bundle(directory: Path) -> Bundle:
     return Bundle(directory, reference, models)
 
 
-def check_opsets(series: Iterable[SeriesFacts], backend: Backend) -> None:
+def check_opsets(series: Iterable[Series], backend: Backend) -> None:
     """Refuse artifacts of a newer opset than the runtime reads.
 
     Raises:
         BundleError: naming the models and the way to convert them.
     """
     limit = backend.opset_limit()
-    too_new = [facts for facts in series if limit is not None and facts.opset is not None and facts.opset > limit]
+    too_new = [one for one in series if limit is not None and one.opset is not None and one.opset > limit]
     if too_new:
         raise BundleError(
             f"{backend.runtime()} reads ONNX opsets up to {limit}, and these artifacts are of a later one: "
-            f"{listed(f'{facts.model} ({facts.opset})' for facts in too_new)}. Convert them on the machine that "
+            f"{listed(f'{one.model} ({one.opset})' for one in too_new)}. Convert them on the machine that "
             f"converts with --opset {limit} and another --export DIR."
         )
 
@@ -242,4 +229,4 @@ def _of_another_version(path: Path, what: str, written_by: str) -> str:
 
 def _options(models: Iterable[BundledModel]) -> list[str]:
     """The precisions and batches there are, as options."""
-    return [f"--precision {model.place[1]} --batch {model.place[2]}" for model in models]
+    return [f"--precision {model.identity[1]} --batch {model.identity[2]}" for model in models]

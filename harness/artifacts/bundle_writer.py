@@ -29,7 +29,7 @@ from harness.artifacts.reference import REFERENCE_SHA256, write_reference
 from harness.errors import BundleError, StorageError
 from harness.files.locking import LOCK_NAME, KernelLock
 from harness.files.storage import remove_temporary_files, replace_json
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 PROVENANCE_NAME = "provenance.json"
 """The sidecar of an artifact in the converters' cache."""
@@ -82,29 +82,29 @@ class BundleWriter:
         reference = BundledFile(REFERENCE_NAME, REFERENCE_SHA256, path.stat().st_size)
         self._write_index(Bundle(self._directory, reference, models))
 
-    def check(self, series: Sequence[SeriesFacts]) -> None:
+    def check(self, series: Sequence[Series]) -> None:
         """Refuse what would replace an artifact of the bundle by another of the same model, precision and batch.
 
         Raises:
             BundleError: naming the first one, before anything is written.
         """
-        there = {model.place: model for model in self.bundle.models}
-        for facts in series:
-            found = there.get(_place(facts))
-            if found is None or not found.artifact or facts.status != "ok":
+        there = {model.identity: model for model in self.bundle.models}
+        for one in series:
+            found = there.get(_identity(one))
+            if found is None or not found.artifact or one.status != "ok":
                 continue
-            if found.artifact.sha256 != facts.artifact_sha256:
+            if found.artifact.sha256 != one.artifact_sha256:
                 raise BundleError(
-                    f"{self._directory} holds another artifact of {facts.model}: "
-                    f"{_making(found.series('', self._directory))}; the new one is of {_making(facts)}. A folder has "
+                    f"{self._directory} holds another artifact of {one.model}: "
+                    f"{_making(found.series('', self._directory))}; the new one is of {_making(one)}. A folder has "
                     "one artifact of a model in a precision and batch: give another --export DIR."
                 )
 
-    def add(self, facts: SeriesFacts, suites: Sequence[str] = ()) -> bool:
+    def add(self, series: Series, suites: Sequence[str] = ()) -> bool:
         """Put a model into the bundle; one whose conversion failed is a row without files.
 
         Args:
-            facts: of the series; its artifact lies in the converters' cache, its provenance beside it.
+            series: its artifact lies in the converters' cache, its provenance beside it.
             suites: names of the zoo's suites that it is in.
 
         Returns:
@@ -114,28 +114,28 @@ class BundleWriter:
         Raises:
             BundleError: a file cannot be written, or is not what the conversion made.
         """
-        described = {name: value for name, value in dataclasses.asdict(facts).items() if name not in MACHINE_FACTS}
-        earlier = next((model for model in self.bundle.models if model.place == _place(facts)), None)
+        described = {name: value for name, value in dataclasses.asdict(series).items() if name not in MACHINE_FACTS}
+        earlier = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
         copied = False
-        if facts.status == "ok":
-            source = Path(facts.artifact_path)
-            stem = f"{MODELS_FOLDER}/{file_stem(facts)}"
+        if series.status == "ok":
+            source = Path(series.artifact_path)
+            stem = f"{MODELS_FOLDER}/{file_stem(series)}"
             with _explained(source):
                 sidecar_sha256 = file_sha256(source.with_name(PROVENANCE_NAME))
-            artifact, copied = self._keep(source, f"{stem}.onnx", facts.artifact_sha256)
+            artifact, copied = self._keep(source, f"{stem}.onnx", series.artifact_sha256)
             provenance, _ = self._keep(source.with_name(PROVENANCE_NAME), f"{stem}.json", sidecar_sha256)
             model = BundledModel(described, tuple(suites), artifact, provenance)
         elif earlier is not None and earlier.artifact:
             return False
         else:
             model = BundledModel(described, tuple(suites))
-        models = {one.place: one for one in self.bundle.models} | {model.place: model}
+        models = {one.identity: one for one in self.bundle.models} | {model.identity: model}
         self._write_index(dataclasses.replace(self.bundle, models=tuple(models.values())))
         return copied
 
-    def artifact_path(self, facts: SeriesFacts) -> Path | None:
+    def artifact_path(self, series: Series) -> Path | None:
         """Where the bundle has the artifact of a series; None where it has none."""
-        found = next((model for model in self.bundle.models if model.place == _place(facts)), None)
+        found = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
         return self._directory / found.artifact.path if found and found.artifact else None
 
     def _keep(self, source: Path, path: str, sha256: str) -> tuple[BundledFile, bool]:
@@ -174,26 +174,26 @@ class BundleWriter:
         self.close()
 
 
-def file_stem(facts: SeriesFacts) -> str:
+def file_stem(series: Series) -> str:
     """A readable name that no other series has, on file systems that ignore case too.
 
     As in `gpunet-GPUNet-0-fp32-b1`; where characters of the model's name had to go, some digits of its digest
     are added.
     """
-    name = facts.model.replace("/", "-", 1)
+    name = series.model.replace("/", "-", 1)
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
     if readable != name:
-        readable += f"-{hashlib.sha256(facts.model.encode()).hexdigest()[:8]}"
-    return f"{readable}-{facts.precision}-b{facts.batch}"
+        readable += f"-{hashlib.sha256(series.model.encode()).hexdigest()[:8]}"
+    return f"{readable}-{series.precision}-b{series.batch}"
 
 
-def _place(facts: SeriesFacts) -> tuple[str, str, int]:
-    return facts.model, facts.precision, facts.batch
+def _identity(series: Series) -> tuple[str, str, int]:
+    return series.model, series.precision, series.batch
 
 
-def _making(facts: SeriesFacts) -> str:
+def _making(series: Series) -> str:
     """How an artifact was made, and which it is."""
-    return f"{facts.exporter}, opset {facts.opset}, {facts.weights} weights, SHA-256 {facts.artifact_sha256[:12]}"
+    return f"{series.exporter}, opset {series.opset}, {series.weights} weights, SHA-256 {series.artifact_sha256[:12]}"
 
 
 def _check_is_ours(directory: Path) -> None:

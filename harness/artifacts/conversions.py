@@ -13,7 +13,7 @@ from harness.artifacts.bundle import Bundle, check_opsets
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.text.progress import Progress, minutes_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 """Tells the user a line."""
 
 
-def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[SeriesFacts]:
+def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
     """Every series of the request, what had to be converted converted; failures are rows too."""
     from converters.pool import PoolSettings, convert_many
 
@@ -52,7 +52,7 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
     return found + _file_series(request)
 
 
-def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -> list[SeriesFacts]:
+def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -> list[Series]:
     """Every series of the request out of a bundle, its files held against their digests.
 
     Raises:
@@ -65,7 +65,7 @@ def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -
     return found + _file_series(request)
 
 
-def _file_series(request: ArtifactRequest) -> list[SeriesFacts]:
+def _file_series(request: ArtifactRequest) -> list[Series]:
     """The series of the ONNX files; a file that is given twice is one series."""
     found = [
         facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files

@@ -10,7 +10,7 @@ from foundation.units import BYTES_PER_MIB
 from harness.errors import ArtifactError
 from harness.files.artifact_digest import artifact_sha256, artifact_size_bytes
 from harness.files.onnx_graph import OnnxGraph, read_graph
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
@@ -80,11 +80,11 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     }
 
 
-def facts_of_conversion(conversion: Conversion, backend: str) -> SeriesFacts:
+def facts_of_conversion(conversion: Conversion, backend: str) -> Series:
     """The series that a conversion gives, or the row that says why there is none."""
     request = conversion.request
     facts = _own_facts(request.model) if request.is_own else _card_facts(request.model)
-    return SeriesFacts(
+    return Series(
         **{**facts, **_artifact_facts(conversion)},
         backend=backend,
         precision=request.precision,
@@ -109,10 +109,10 @@ def _onnx_description(path: Path) -> dict[str, Any]:
     return {"opset": graph.opset or None, "classes": _classes(graph), **known}
 
 
-def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> SeriesFacts:
+def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Series:
     """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
     described = {"batch": batch, **_onnx_description(path)}
-    return SeriesFacts(
+    return Series(
         model=f"onnx/{path.stem}",
         source="onnx",
         variant=path.stem,

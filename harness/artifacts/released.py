@@ -7,7 +7,6 @@ nor a lack of network is taken for a slow or a failed conversion.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from foundation.vocabulary import AUTO, PROBE, RELEASED
 from harness.artifacts.request import ArtifactRequest
 from harness.errors import HarnessError
+from harness.text.notes import notes_stream
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
@@ -76,7 +76,7 @@ def _fetched(request: ArtifactRequest, cache_dir: Path, offline: bool) -> list[O
         from zoo.checkpoints.progress import listener_for
 
         cards = request.cards()
-        listener = listener_for(sys.stderr)
+        listener = listener_for(notes_stream())
         settings = FetchSettings(cache_dir, request.mirror, request.weights_lock, offline, listener)
         outcomes = []
         for outcome in fetch_many(cards, settings):

@@ -16,6 +16,7 @@ from foundation.vocabulary import (
     PROBE,
     RELEASED,
 )
+from harness import backends
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -118,6 +119,12 @@ class ArtifactRequest:
                 )
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
+
+    def with_readable_opset(self) -> ArtifactRequest:
+        """The request with the newest operator set up to its own that its backend reads."""
+        runtime = backends.get(self.backend)
+        limit = runtime.opset_limit() if runtime.on_gpu and runtime.availability().usable else None
+        return dataclasses.replace(self, opset=min(self.opset, limit or self.opset))
 
     def recalibrates(self, card: ModelCard) -> bool:
         """Whether the card's weights are recalibrated on the images that are given."""

@@ -10,7 +10,7 @@ from converters.artifact import Artifact
 from converters.pool import Conversion
 from converters.verify import artifact_logits
 from zoo import probe
-from zoo.references import Comparison, compare, logits_error, reference
+from zoo.recorded import Comparison, compare, logits_error, reference
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,11 +10,11 @@ from foundation.wording import counted
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.bundle_writer import BundleWriter
 from harness.artifacts.request import ArtifactRequest
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.text.progress import Progress
 
 
-def export(series: Sequence[SeriesFacts], writer: BundleWriter, say: Callable[[str], None]) -> dict[str, Path]:
+def export(series: Sequence[Series], writer: BundleWriter, say: Callable[[str], None]) -> dict[str, Path]:
     """Put every series into the bundle and tell its size.
 
     Returns:

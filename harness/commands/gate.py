@@ -57,7 +57,9 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("base", type=Path, metavar="BASE", help="the artifacts to compare with")
     parser.add_argument("new", type=Path, metavar="NEW", help="the artifacts to judge")
-    parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
+    parser.add_argument(
+        "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
+    )
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
     rules = GateRules()
     group = add_rules(parser, rules)

@@ -26,7 +26,7 @@ Keeps runs in one file and shows how each series moved over time.
 
   python -m harness history add results --label "$(git rev-parse --short HEAD)"
   python -m harness history fbnet/fbnet_a                the runs of a model, and where its level changed
-  python -m harness history all --plot history.svg       names, globs, sources, or all
+  python -m harness history all --plot history.svg       names, globs, sources, suites
   python -m harness history list                         the runs
   python -m harness history export history.csv           every row of every run
 
@@ -71,7 +71,7 @@ def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action=_ActionOrModel, dest="action", required=True, metavar="MODEL | add | list | export"
     )
     showing = actions.add_parser(_SHOWING, prog=parser.prog)
-    showing.add_argument("models", nargs="+", metavar="MODEL", help="a name, a glob, a source, or all")
+    showing.add_argument("models", nargs="+", metavar="MODEL", help="a name, a glob, a source or a suite")
     rules = ChangeRules()
     showing.add_argument(
         "--last",

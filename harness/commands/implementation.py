@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_OPSET, INT8_SCHEMES, PROBE, RELEASED
 from foundation.wording import counted
-from harness import backends
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.accuracy_compare import accuracy_compare
 from harness.commands.compare import compare
@@ -147,20 +146,13 @@ def request_from(arguments: argparse.Namespace) -> RunRequest:
     request = with_protocol(request, getattr(arguments, "protocol", None), asked)
     if arguments.opset or request.wanted.artifacts:
         return request
-    return dataclasses.replace(request, wanted=with_readable_opset(request.wanted))
+    return dataclasses.replace(request, wanted=request.wanted.with_readable_opset())
 
 
 def _weights(arguments: argparse.Namespace) -> str:
     """Which weights: where the options do not say, the released ones of models that accuracy is asked of."""
     asked: str | None = getattr(arguments, "weights", PROBE)
     return asked or (RELEASED if arguments.models and not arguments.artifacts else PROBE)
-
-
-def with_readable_opset(request: ArtifactRequest) -> ArtifactRequest:
-    """The request with the newest operator set up to the default that its backend reads."""
-    backend = backends.get(request.backend)
-    limit = backend.opset_limit() if backend.on_gpu and backend.availability().usable else None
-    return dataclasses.replace(request, opset=min(request.opset, limit or request.opset))
 
 
 def _cache_dir(arguments: argparse.Namespace) -> Path:

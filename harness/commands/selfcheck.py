@@ -64,7 +64,9 @@ def add_selfcheck(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("artifacts", type=Path, metavar="ARTIFACTS", help="a run directory or exported folder")
-    parser.add_argument("--models", action="append", default=[], metavar="PART", help="only models whose name has it")
+    parser.add_argument(
+        "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
+    )
     parser.add_argument("--comparisons", type=count, default=300, metavar="N", help="of equals (%(default)s)")
     parser.add_argument("--gates", type=int, default=50, metavar="N", help="with a slow-down (%(default)s)")
     parser.add_argument("--slowdown", type=float, default=3.0, metavar="PERCENT", help="put in (%(default)s)")

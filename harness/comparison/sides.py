@@ -6,12 +6,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
 from harness.artifacts.facts import facts_of_file
+from harness.artifacts.suites import with_suites
 from harness.comparison.pair import Pairing, Side
 from harness.errors import ComparisonError
 from harness.records.directory import SERIES_NAME
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,8 @@ class SideSeries:
     sha256: str = ""
     failure: str = ""
     """Status and reason of a conversion that failed."""
+    suites: frozenset[str] | None = None
+    """Names of the zoo's suites that the model is in; None where nobody recorded it."""
 
     def __str__(self) -> str:
         return f"{self.model} ({self.precision}, batch {self.batch})"
@@ -55,25 +59,28 @@ def read_side(path: Path) -> list[SideSeries]:
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
-        series = [model.series("", bundle.directory) for model in bundle.models]
+        series: list[tuple[Series, frozenset[str] | None]] = [
+            (model.series("", bundle.directory), frozenset(model.suites)) for model in bundle.models
+        ]
     elif (path / SERIES_NAME).is_file():
-        series = _series_of_run(path / SERIES_NAME)
+        series = [(one, None) for one in _series_of_run(path / SERIES_NAME)]
     else:
         raise ComparisonError(
             f"{path} is no run directory, exported folder or .onnx file. Make one with python -m harness run --output "
             f"{path}, or python -m harness convert --export {path}."
         )
-    found = [
-        SideSeries(one.model, one.precision, one.batch, one.artifact_path, one.artifact_sha256)
-        if one.status == "ok" and one.artifact_path
-        else SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}")
-        for one in series
-    ]
+    found = [_side_series(one, suites) for one, suites in series]
     if not any(one.path for one in found):
         failures = f" The first: {found[0]}: {found[0].failure}" if found else ""
         raise ComparisonError(f"{path} holds no artifact.{failures}")
     _refuse_twins(path, [one for one in found if one.path])
     return found
+
+
+def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:
+    if one.status == "ok" and one.artifact_path:
+        return SideSeries(one.model, one.precision, one.batch, one.artifact_path, one.artifact_sha256, suites=suites)
+    return SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}", suites=suites)
 
 
 def _refuse_twins(path: Path, found: list[SideSeries]) -> None:
@@ -86,8 +93,21 @@ def _refuse_twins(path: Path, found: list[SideSeries]) -> None:
         )
 
 
-def _chosen(side: list[SideSeries], patterns: list[str]) -> list[SideSeries]:
-    return [one for one in side if not patterns or any(part.lower() in one.model.lower() for part in patterns)]
+def selected(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> set[str]:
+    """Names of the models that any pattern means on either side; no pattern means all.
+
+    Raises:
+        ComparisonError: a pattern means none; the message offers the nearest names.
+    """
+    # What one side recorded of a model holds of the other's too.
+    recorded = {one.model: one.suites for one in (*base, *new) if one.suites is not None}
+    names = dict.fromkeys(one.model for one in (*new, *base))
+    wanted = parts(patterns)
+    models = with_suites([Selectable(name, recorded.get(name)) for name in names], wanted)
+    try:
+        return set(select(wanted or [ALL], models, place="in these artifacts"))
+    except SelectionError as error:
+        raise ComparisonError(str(error)) from error
 
 
 def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> list[Pairing]:
@@ -96,12 +116,13 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
     Args:
         base: the baseline's artifacts.
         new: the candidate's.
-        patterns: parts of names, whatever the case; none selects all.
+        patterns: names, globs, sources or suites (`foundation.selection`); none selects all.
 
     Raises:
-        ComparisonError: nothing is on both sides.
+        ComparisonError: nothing is on both sides, or a pattern selects nothing.
     """
-    chosen = _chosen(new, patterns)
+    names = selected(base, new, patterns)
+    chosen = [one for one in new if one.model in names]
     there = [one for one in base if one.path]
     found = []
     for one in (each for each in chosen if each.path):
@@ -128,7 +149,8 @@ def unpaired(
         paired: what `pairings` found.
     """
     whose = ("baseline", "candidate")
-    sides = [{str(one): one for one in _chosen(side, patterns)} for side in (base, new)]
+    names = selected(base, new, patterns)
+    sides = [{str(one): one for one in side if one.model in names} for side in (base, new)]
     taken = [{str(SideSeries(one.model, one.base.precision, one.batch)) for one in paired}]
     taken.append({str(SideSeries(one.model, one.new.precision, one.batch)) for one in paired})
     found = []
@@ -148,9 +170,9 @@ def _side(series: SideSeries) -> Side:
     return Side(series.path, series.sha256, series.precision)
 
 
-def _series_of_run(path: Path) -> list[SeriesFacts]:
+def _series_of_run(path: Path) -> list[Series]:
     try:
-        return [SeriesFacts.from_json(data) for data in json.loads(path.read_text(encoding="utf-8"))]
+        return [Series.from_json(data) for data in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise ComparisonError(f"{path} is damaged ({error}). Measure that run again.") from error
 

@@ -16,7 +16,7 @@ from harness.errors import AccuracyError
 from harness.records.accuracy_journal import ACCURACY_NAME, read_results
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.directory import SERIES_NAME
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.stats.multiplicity import holm
 from harness.stats.proportions import PairedDifference, paired_difference
 
@@ -25,7 +25,7 @@ from harness.stats.proportions import PairedDifference, paired_difference
 class EvaluatedSeries:
     """A series of a run with a measured accuracy."""
 
-    facts: SeriesFacts
+    facts: Series
     result: AccuracyResult
     predictions: Path
 
@@ -77,7 +77,7 @@ def read_evaluated(run_directory: Path) -> list[EvaluatedSeries]:
         )
     results = read_results(run_directory)
     try:
-        series = [SeriesFacts.from_json(entry) for entry in json.loads(planned.read_text(encoding="utf-8"))]
+        series = [Series.from_json(entry) for entry in json.loads(planned.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise AccuracyError(f"{planned} was written by another version, or is damaged ({error!r})") from error
     found = [(facts, results[facts.key]) for facts in series if facts.key in results]

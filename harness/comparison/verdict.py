@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Collection, Mapping
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import ComparisonError
 from harness.records.reader import MeasuredSeries, SeriesKey
@@ -14,6 +14,9 @@ from harness.stats.multiplicity import benjamini_hochberg, holm
 from harness.stats.run_effect import run_effect_sd
 from harness.stats.trials import median
 from harness.stats.unpaired import Change, Samples, change, samples_of, smallest_detectable_percent, typical_sd
+
+if TYPE_CHECKING:
+    import pandas
 
 Verdict = Literal["regressed", "not measured", "inconclusive", "improved", "same"]
 
@@ -71,6 +74,35 @@ class RunsComparison:
     """By how much the reference network was slower in the candidate's trials; of the typical series."""
     run_effect_percent: float
     """Standard deviation of what that alone changes in such a series, which its trials do not show."""
+
+    def table(self) -> pandas.DataFrame:
+        """A row a series: its key, verdict and reason, the change with its interval, and both latencies.
+
+        Numbers are NaN where the series was not compared.
+        """
+        import pandas
+
+        rows = []
+        for one in self.series:
+            change = one.change
+            rows.append(
+                {
+                    **dataclasses.asdict(one.key),
+                    "verdict": one.verdict,
+                    "reason": one.reason,
+                    "change_percent": change.percent if change else math.nan,
+                    "change_low_percent": change.low_percent if change else math.nan,
+                    "change_high_percent": change.high_percent if change else math.nan,
+                    "base_latency_ms": one.base_latency_ms,
+                    "new_latency_ms": one.new_latency_ms,
+                    "latency_change_percent": one.latency_change_percent,
+                    "smallest_detectable_percent": one.smallest_detectable_percent,
+                    "suspect": one.suspect,
+                }
+            )
+        frame = pandas.DataFrame(rows)
+        numbers = [name for name in frame.columns if name.endswith(("_percent", "_ms"))]
+        return frame.astype({"batch": int, **dict.fromkeys(numbers, float)})
 
 
 def compare_runs(

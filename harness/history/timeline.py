@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import fnmatch
 import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+from foundation.selection import Selectable, SelectionError, select
+from harness.artifacts.suites import with_suites
 from harness.errors import HistoryError
 from harness.history.change_points import ChangePoint, ChangeRules, change_points
 from harness.history.store import HistoryStore, StoredRun, StoredSeries
@@ -19,8 +19,6 @@ from harness.records.run_info import differing_facts
 from harness.stats.trials import interval_over_trials, median
 
 Figure = Literal["ratio", "latency"]
-
-_NAMED_MAX = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +96,7 @@ def timelines(
 
     Args:
         store: the history.
-        patterns: names, globs on the whole name or its second half, sources, or `all`; see `matching`.
+        patterns: names, globs, sources or suites (`foundation.selection`).
         rules: what counts as a change.
         last: newest runs of an era to look at; None means all.
 
@@ -121,26 +119,11 @@ def matching(models: Sequence[str], patterns: Sequence[str]) -> list[str]:
     Raises:
         HistoryError: a pattern means none; the message offers the nearest names.
     """
-    chosen: set[str] = set()
-    for pattern in (part.strip() for text in patterns for part in text.split(",")):
-        found = [model for model in models if _means(pattern.lower(), model.lower())]
-        if not found:
-            raise HistoryError(_unknown(pattern, models))
-        chosen.update(found)
-    return [model for model in models if model in chosen]
-
-
-def _means(pattern: str, model: str) -> bool:
-    source, _, variant = model.partition("/")
-    return pattern in ("all", source) or any(fnmatch.fnmatchcase(name, pattern) for name in (model, variant))
-
-
-def _unknown(pattern: str, models: Sequence[str]) -> str:
-    names = {name.lower(): model for model in models for name in (model, model.partition("/")[2])}
-    near = [names[name] for name in difflib.get_close_matches(pattern.lower(), list(names), n=_NAMED_MAX, cutoff=0.5)]
-    near += [model for model in models if pattern.lower() in model.lower()]
-    told = ", ".join(list(dict.fromkeys(near))[:_NAMED_MAX]) or "none is near it"
-    return f"no model {pattern!r} in this history; nearest: {told}. `history list` shows its runs."
+    candidates = with_suites([Selectable(model) for model in models], patterns)
+    try:
+        return select(patterns, candidates, place="in this history", advice="`history list` shows its runs")
+    except SelectionError as error:
+        raise HistoryError(str(error)) from error
 
 
 def _eras(members: Sequence[tuple[StoredRun, StoredSeries]], rules: ChangeRules, last: int | None) -> tuple[Era, ...]:

@@ -33,7 +33,7 @@ from harness.records.accuracy_journal import AccuracyJournal
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.rows import Row, RunFacts, build_row
 from harness.records.run_info import RUN_INFO_NAME, RunInfo, check_continues, load_run_info
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.records.table import format_header, format_row
 
 SERIES_NAME = "series.json"
@@ -150,11 +150,11 @@ class RunDirectory:
         """The finished trials of a series, oldest first."""
         return [result for _, result in self._trials.get(series_key, [])]
 
-    def series(self) -> list[SeriesFacts]:
+    def series(self) -> list[Series]:
         """Every series of the run, in the order of the rows."""
         return list(self._series.values())
 
-    def set_series(self, planned: Iterable[SeriesFacts]) -> None:
+    def set_series(self, planned: Iterable[Series]) -> None:
         """Make `planned` the series of the run, in that order, followed by those measured earlier.
 
         An earlier series that was never measured, as one whose conversion failed, gives way to a
@@ -164,18 +164,18 @@ class RunDirectory:
             ValueError: if two planned series have one key.
             StorageError: if it cannot be written.
         """
-        series: dict[str, SeriesFacts] = {}
-        for facts in planned:
-            if facts.key in series:
-                raise ValueError(f"the plan has the series {facts.key} twice")
-            series[facts.key] = facts
-        replaced = {_place(facts) for facts in series.values()}
-        for key, facts in self._series.items():
+        series: dict[str, Series] = {}
+        for one in planned:
+            if one.key in series:
+                raise ValueError(f"the plan has the series {one.key} twice")
+            series[one.key] = one
+        replaced = {_identity(one) for one in series.values()}
+        for key, one in self._series.items():
             evaluated = self._accuracy.newest(key)
             measured = key in self._trials or (evaluated is not None and evaluated.measured)
-            if key not in series and (measured or _place(facts) not in replaced):
-                series[key] = facts
-        replace_json(self.path / SERIES_NAME, [facts.to_json() for facts in series.values()])
+            if key not in series and (measured or _identity(one) not in replaced):
+                series[key] = one
+        replace_json(self.path / SERIES_NAME, [one.to_json() for one in series.values()])
         self._series = series
         self._rows.clear()
         self._lines.clear()
@@ -249,9 +249,9 @@ class RunDirectory:
         replace_text(self.path / RESULTS_NAME, text)
 
 
-def _place(facts: SeriesFacts) -> tuple[str, str, str, int]:
+def _identity(one: Series) -> tuple[str, str, str, int]:
     """What a series is of, whatever artifact it came to."""
-    return facts.model, facts.backend, facts.precision, facts.batch
+    return one.model, one.backend, one.precision, one.batch
 
 
 def _check_is_ours(output: Path, resume: bool) -> None:
@@ -305,18 +305,18 @@ def _agreed_info(
     return wanted
 
 
-def _load_series(path: Path) -> dict[str, SeriesFacts]:
+def _load_series(path: Path) -> dict[str, Series]:
     if not path.is_file():
         return {}
     with explained(path):
         text = path.read_text(encoding="utf-8")
     try:
-        series = [SeriesFacts.from_json(data) for data in json.loads(text)]
+        series = [Series.from_json(data) for data in json.loads(text)]
     except (ValueError, TypeError) as error:
         raise StorageError(
             f"{path} is damaged ({error}). Remove it to have its series planned again; finished trials are kept."
         ) from error
-    return {facts.key: facts for facts in series}
+    return {one.key: one for one in series}
 
 
 def _trials_by_series(entries: list[dict[str, Any]], path: Path) -> dict[str, list[tuple[int, TrialResult]]]:

@@ -14,28 +14,29 @@ from typing import TYPE_CHECKING, Any
 from harness.backends.layers import LayerTime
 from harness.errors import StorageError
 from harness.files.storage import explained, replace_text
+from harness.records.absence import Absence
 from harness.records.schema import Column
 from harness.records.table import format_cells, typed_frame
 
 if TYPE_CHECKING:
     import pandas
 
+_NOT_SAID = Absence("the runtime does not say")
+
 COLUMNS = (
     Column("position", "integer", "", "Place in the order of execution, from 0."),
     Column("rank", "integer", "", "Place in the order of time, from 1, the longest."),
     Column("name", "text", "", "The runtime's own name of the layer, often that of its last output."),
-    Column("kind", "text", "", "The runtime's own type of the layer.", "the runtime does not say"),
+    Column("kind", "text", "", "The runtime's own type of the layer.", (_NOT_SAID,)),
     Column(
         "variant",
         "text",
         "",
         "Kernel of a convolution, and `depthwise` or `grouped`.",
-        "the runtime does not say, or the layer is none",
+        (_NOT_SAID, Absence("the layer is none")),
     ),
-    Column(
-        "shapes", "text", "", "First input and first output of the layer without the batch.", "the runtime does not say"
-    ),
-    Column("precision", "text", "", "What the layer computed in.", "the runtime does not say, or it is integers"),
+    Column("shapes", "text", "", "First input and first output of the layer without the batch.", (_NOT_SAID,)),
+    Column("precision", "text", "", "What the layer computed in.", (_NOT_SAID, Absence("it is integers"))),
     Column("time_ms", "number", "ms", "Median over the profiled inferences."),
     Column("share_percent", "number", "%", "Time over the sum of all layers' times. The column sums to 100."),
     Column("cumulative_percent", "number", "%", "Share of this layer and all that take longer, in order of `rank`."),
@@ -49,7 +50,7 @@ COLUMNS = (
     Column("latency_median_ms", "number", "ms", "Median inference of the same process without the profiler."),
     Column("latency_kind", "text", "", "What `latency_median_ms` is, as in results.csv."),
     Column("foreign_cores", "number", "cores", "Cores that other processes used on average meanwhile."),
-    Column("disturbances", "text", "", "What makes the times less trustworthy.", "nothing was seen"),
+    Column("disturbances", "text", "", "What makes the times less trustworthy.", (Absence("nothing was seen"),)),
     Column("runtime", "text", "", "Runtime and version."),
     Column("provider", "text", "", "Execution provider, or device of the runtime."),
     Column("device", "text", "", "Processor with its threads, or accelerator."),

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foundation.wording import one_line
 from harness.processes.trial import TrialResult
+from harness.records.absence import RowState
 from harness.records.accuracy_cells import accuracy_cells
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.gpu_cells import gpu_cells
-from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
-from harness.records.series import SeriesFacts
+from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
+from harness.records.series import Series
 from harness.stats.trials import interval_over_trials, median
 from harness.text.wording import number_text
 
 Row = dict[str, Any]
 """A value or None for every column of `harness.records.schema.COLUMNS`, in that order."""
+
+
+class RowError(Exception):
+    """The cells of a row do not fit the schema: a fault of this program, not of what was measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,29 +36,65 @@ class RunFacts:
 
 
 def build_row(
-    facts: SeriesFacts, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
+    series: Series, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
 ) -> Row:
     """The row of one series.
 
     Args:
-        facts: what was known of the series before its first trial.
+        series: what was known of the series before its first trial.
         trials: its finished trials, oldest first; none where the conversion failed or nothing has
             been measured yet.
         run: what the row shares with all others of the run.
         accuracy: its newest evaluation; None where there was none.
+
+    Raises:
+        RowError: the cells do not fit the schema, which is a fault of this program.
     """
     ok = [trial for trial in trials if trial.status == "ok"]
     failed = [trial for trial in trials if trial.status != "ok"]
     values: Row = {
-        **dataclasses.asdict(facts),
-        **_outcome(facts, ok, failed),
-        **(_figures(ok, facts.batch) if ok else {}),
-        **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), facts.warnings),
+        **dataclasses.asdict(series),
+        **_outcome(series, ok, failed),
+        **(_figures(ok, series.batch) if ok else {}),
+        **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), series.warnings),
         **_provenance(trials, run),
-        **accuracy_cells(accuracy, facts.accuracy_published_top1_percent),
+        **accuracy_cells(accuracy, series.accuracy_published_top1_percent),
         "trials_count": len(ok),
         "trials_failed_count": len(failed),
     }
+    state = RowState(
+        trials_ok_count=len(ok),
+        trials_failed_count=len(failed),
+        has_artifact=bool(series.artifact_sha256 and series.artifact_path),
+        on_gpu=any(trial.gpu for trial in ok),
+        accuracy_asked=accuracy is not None,
+        accuracy_measured=accuracy is not None and accuracy.measured,
+        top5_measured=accuracy is not None and accuracy.top5_correct_count is not None,
+        top1_published=series.accuracy_published_top1_percent is not None,
+    )
+    return checked_row(values, state)
+
+
+def checked_row(values: Mapping[str, Any], state: RowState) -> Row:
+    """The cells in the schema's order, refused where they do not fit it.
+
+    Args:
+        values: the cells by column; one that is absent is empty.
+        state: what decides which of them may be.
+
+    Raises:
+        RowError: a cell has no column, or is empty although its column says that it is not.
+    """
+    unknown = sorted(set(values) - set(COLUMN_NAMES))
+    empty = [
+        column.name for column in COLUMNS if values.get(column.name) in (None, "") and not column.may_be_empty(state)
+    ]
+    faults = [f"no column is named {name}" for name in unknown] + [f"{name} is empty" for name in empty]
+    if faults:
+        raise RowError(
+            f"The row of {values.get('model')} does not fit the schema of results.csv: {', '.join(faults)}. This is a "
+            "fault of the harness; the trials are stored in trials.jsonl."
+        )
     return {name: values.get(name) for name in COLUMN_NAMES}
 
 
@@ -62,7 +103,7 @@ def _with_warnings(cells: Row, of_the_artifact: str) -> Row:
     return {**cells, "warnings": " ".join(filter(None, (of_the_artifact, cells.get("warnings")))) or None}
 
 
-def _outcome(facts: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:
+def _outcome(series: Series, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:
     if ok:
         reason = ""
         if failed:
@@ -70,9 +111,9 @@ def _outcome(facts: SeriesFacts, ok: Sequence[TrialResult], failed: Sequence[Tri
         return {"status": "ok", "reason": one_line(reason)}
     if failed:
         return {"status": failed[-1].status, "reason": one_line(failed[-1].reason)}
-    if facts.status == "ok":
+    if series.status == "ok":
         return {"status": "skipped", "reason": "not measured yet: no trial has finished"}
-    return {"status": facts.status, "reason": one_line(facts.reason)}
+    return {"status": series.status, "reason": one_line(series.reason)}
 
 
 def _counted(failed: Sequence[TrialResult]) -> str:

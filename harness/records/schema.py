@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from harness.records.absence import Absence, RowState
+
 SCHEMA_VERSION = 3
 
 ColumnType = Literal["text", "integer", "number", "time"]
@@ -23,21 +25,49 @@ class Column:
     unit: str
     """Unit of the value, empty for text and pure numbers."""
     description: str
-    empty_when: str = ""
-    """When the cell is empty; an empty string says that it never is."""
+    empty_when: tuple[Absence, ...] = ()
+    """Reasons for which the cell may be empty; where there are none it never is."""
+
+    @property
+    def empty_text(self) -> str:
+        """When the cell is empty, in words."""
+        return ", or ".join(absence.text for absence in self.empty_when) or "never"
+
+    def may_be_empty(self, state: RowState) -> bool:
+        """Whether the cell may be empty in such a row."""
+        return any(absence.may_hold(state) for absence in self.empty_when)
 
 
-_NOT_OK = "status is not ok"
-_NO_ARTIFACT = "no artifact was made"
-_NOT_EVALUATED = "it was not measured"
-_FEW_CLASSES = "it was not measured, or there are five classes or fewer"
-_NO_DIFFERENCE = "it was not measured, or the release states none"
-_NO_GPU = "it did not run on a GPU, or status is not ok"
-_NOT_TOLD = "it did not run on a GPU, or the device does not tell"
-_NO_ENGINE = "the runtime built none"
-_UNKNOWN = "not known, as of one's own model"
-_NOT_STATED = "the release states none"
-_FEW_TRIALS = "fewer than two trials are ok, so there is no interval"
+_NOT_OK = (Absence("status is not ok", lambda row: not row.ok),)
+_NO_FAILURE = (Absence("status is ok and no trial failed", lambda row: row.ok and not row.trials_failed_count),)
+_NO_TRIAL = (Absence("no trial has finished", lambda row: not row.trials_ok_count + row.trials_failed_count),)
+_FEW_TRIALS = (Absence("fewer than two trials are ok, so there is no interval", lambda row: row.trials_ok_count < 2),)
+_FEW_SAMPLES = (Absence("no trial has 662 samples"),)
+_ONE_GROUP = (*_NOT_OK, Absence("no trial has two groups of blocks"))
+_NO_PEAK = (*_NOT_OK, Absence("the system does not tell"))
+_NO_ARTIFACT = (Absence("no artifact was made", lambda row: not row.has_artifact),)
+_NOT_CONVERTED = (Absence("nothing was converted"),)
+_NOT_READ = (*_NO_ARTIFACT, Absence("the file cannot be read"))
+_NOT_EVALUATED = (Absence("it was not measured", lambda row: not row.accuracy_measured),)
+_FEW_CLASSES = (*_NOT_EVALUATED, Absence("there are five classes or fewer", lambda row: not row.top5_measured))
+_NO_DIFFERENCE = (*_NOT_EVALUATED, Absence("the release states none", lambda row: not row.top1_published))
+_NO_REASON = (
+    Absence("it was measured", lambda row: row.accuracy_measured),
+    Absence("nobody asked", lambda row: not row.accuracy_asked),
+)
+_OFF_GPU = Absence("it did not run on a GPU", lambda row: not row.on_gpu)
+_NO_GPU = (_OFF_GPU, *_NOT_OK)
+_NOT_TOLD = (_OFF_GPU, Absence("the device does not tell"))
+_NOT_SAID = (_OFF_GPU, Absence("the runtime does not say"))
+_NO_ENGINE = (Absence("the runtime built none"),)
+_NOTHING = (Absence("there is nothing"),)
+_NOT_SQUARE = (Absence("the input is not square"),)
+_NO_CLASSES = (Absence("not known, as where the output is not [N, classes]"),)
+_UNKNOWN = (Absence("not known, as of a user's model"),)
+_NOT_STATED = (Absence("the release states none"),)
+_NO_CPU = (Absence("the device is not a CPU"),)
+_NO_FILE = (Absence("the weights come from no file"),)
+_NOT_RELEASED = (Absence("the weights are not the release's"),)
 
 _IDENTITY = (
     Column("model", "text", "", "Full name, `<source>/<the release's own name>`."),
@@ -58,7 +88,7 @@ _IDENTITY = (
         "text",
         "",
         "Why the status is what it is, on one line. On an ok row: what its failed trials said.",
-        "status is ok and no trial failed",
+        _NO_FAILURE,
     ),
 )
 
@@ -91,7 +121,7 @@ _ACCURACY = (
         "text",
         "",
         "Why there is no measured accuracy, where one was asked for.",
-        "it was measured, or nobody asked",
+        _NO_REASON,
     ),
     Column("accuracy_images_count", "integer", "images", "Images behind the measured accuracy.", _NOT_EVALUATED),
     Column(
@@ -174,7 +204,7 @@ _LATENCY = (
         "number",
         "ms",
         "Median over the trials of the 99th percentiles of those trials that have 662 samples or more.",
-        "no trial has 662 samples",
+        _FEW_SAMPLES,
     ),
     Column("latency_min_ms", "number", "ms", "Fastest inference of all trials.", _NOT_OK),
     Column(
@@ -190,7 +220,7 @@ _LATENCY = (
         "%",
         "Median over the trials of the robust standard deviation of the log ratio between the groups of "
         "blocks of one trial.",
-        _NOT_OK,
+        _ONE_GROUP,
     ),
 )
 
@@ -235,7 +265,7 @@ _COST = (
         "number",
         "MiB",
         "Largest resident memory of a measuring process, runtime and reference network included.",
-        _NOT_OK,
+        _NO_PEAK,
     ),
     Column("load_s", "number", "s", "Median over the trials of the time to create the session.", _NOT_OK),
     Column("first_inference_ms", "number", "ms", "Median over the trials of the first inference.", _NOT_OK),
@@ -263,7 +293,7 @@ _GPU = (
     Column("gpu_energy_mj", "number", "mJ", "Energy of one inference, the whole board's.", _NOT_TOLD),
     Column("gpu_throttle_reasons", "text", "", "Why the clock was held back in any trial; `none`.", _NOT_TOLD),
     Column("gpu_foreign_processes_count", "integer", "processes", "Most others that computed on it.", _NOT_TOLD),
-    Column("gpu_memory_mib", "number", "MiB", "Device memory of the engine and its context.", _NO_GPU),
+    Column("gpu_memory_mib", "number", "MiB", "Device memory of the engine and its context.", _NOT_SAID),
     Column("engine_mib", "number", "MiB", "Size of the engine built for this device.", _NO_ENGINE),
     Column(
         "engine_build_s",
@@ -273,12 +303,12 @@ _GPU = (
         _NO_ENGINE,
     ),
     Column("engine_sha256", "text", "", "Digest of the engine of the newest trial.", _NO_ENGINE),
-    Column("warnings", "text", "", "What a reader should know of the figures, in sentences.", "there is nothing"),
+    Column("warnings", "text", "", "What a reader should know of the figures, in sentences.", _NOTHING),
 )
 
 _NETWORK = (
-    Column("resolution", "integer", "pixels", "Height and width of the input.", "the input is not square"),
-    Column("classes", "integer", "", "Classes of the output.", "not known, as where the output is not [N, classes]"),
+    Column("resolution", "integer", "pixels", "Height and width of the input.", _NOT_SQUARE),
+    Column("classes", "integer", "", "Classes of the output.", _NO_CLASSES),
     Column("parameters", "integer", "", "Trainable parameters of the network.", _UNKNOWN),
     Column("macs", "integer", "", "Multiply-adds of one image, convolutions and linear layers.", _UNKNOWN),
 )
@@ -291,21 +321,21 @@ _ARTIFACT = (
         "Size of the artifact's file and of those beside it that hold weights.",
         _NO_ARTIFACT,
     ),
-    Column("exporter", "text", "", "Exporter and its version.", _NO_ARTIFACT),
-    Column("opset", "integer", "", "ONNX operator set of the artifact.", _NO_ARTIFACT),
+    Column("exporter", "text", "", "Exporter and its version.", _NOT_CONVERTED),
+    Column("opset", "integer", "", "ONNX operator set of the artifact.", _NOT_READ),
     Column(
         "conversion_s",
         "number",
         "s",
         "Time the conversion took when it was made; a cached artifact keeps its figure.",
-        "nothing was converted",
+        _NOT_CONVERTED,
     ),
     Column(
         "verification_relative_l2",
         "number",
         "",
         "Largest relative L2 error of the artifact's logits against the model's, or the fp32 artifact's.",
-        "nothing was converted",
+        _NOT_CONVERTED,
     ),
 )
 
@@ -314,7 +344,7 @@ _PROVENANCE = (
     Column("device", "text", "", "The processor or accelerator measured."),
     Column("runtime", "text", "", "Runtime and version.", _NOT_OK),
     Column("provider", "text", "", "Execution provider that ran the graph.", _NOT_OK),
-    Column("threads", "integer", "", "Threads one inference may use.", "the device is not a CPU"),
+    Column("threads", "integer", "", "Threads one inference may use.", _NO_CPU),
     Column(
         "environment_id",
         "text",
@@ -322,7 +352,7 @@ _PROVENANCE = (
         "Digest of device, driver, runtime, threads and clock policy. Rows with different ids are never "
         "ranked against each other.",
     ),
-    Column("measured_at", "time", "", "Start of the newest trial, ISO 8601, UTC.", "no trial has finished"),
+    Column("measured_at", "time", "", "Start of the newest trial, ISO 8601, UTC.", _NO_TRIAL),
     Column(
         "artifact_sha256",
         "text",
@@ -337,16 +367,16 @@ _PROVENANCE = (
         "text",
         "",
         "SHA-256 of the file that the weights come from: of a released archive, the checkpoint in it.",
-        "the weights come from no file",
+        _NO_FILE,
     ),
-    Column("checkpoint_url", "text", "", "Where the release keeps that file.", "the weights are not the release's"),
+    Column("checkpoint_url", "text", "", "Where the release keeps that file.", _NOT_RELEASED),
     Column(
         "implementation",
         "text",
         "",
         "Whose code was converted: `package` (the release's, as installed), `own` (this project's definition) or "
         "`release` (the release's own source tree).",
-        "nothing was converted",
+        _NOT_CONVERTED,
     ),
     Column("input_digest", "text", "", "Digest of the input tensor that was timed.", _NOT_OK),
     Column("reference_sha256", "text", "", "Digest of the reference network.", _NOT_OK),

@@ -11,7 +11,7 @@ from harness.processes.target import Target
 
 
 @dataclasses.dataclass(frozen=True)
-class SeriesFacts:
+class Series:
     """Everything about a series that is known before its first trial.
 
     A series is one artifact on one backend in one precision at one batch size. `artifact_sha256`
@@ -89,6 +89,6 @@ class SeriesFacts:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> SeriesFacts:
+    def from_json(cls, data: dict[str, Any]) -> Series:
         """The facts read back; unknown keys are an error of the caller's schema check."""
         return cls(**data)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.processes.trial import TrialResult
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.stats import trials as trials_module
 
 MIN_TRIALS = 3
@@ -18,16 +18,16 @@ MIN_TRIALS = 3
 class PlannedTrial:
     """One trial that is still wanted."""
 
-    series: SeriesFacts
+    series: Series
     round: int
 
 
-def measurable(series: Sequence[SeriesFacts]) -> list[SeriesFacts]:
+def measurable(series: Sequence[Series]) -> list[Series]:
     """The series that have an artifact."""
     return [facts for facts in series if facts.status == "ok"]
 
 
-def round_order(series: Sequence[SeriesFacts], seed: int, round_: int) -> list[SeriesFacts]:
+def round_order(series: Sequence[Series], seed: int, round_: int) -> list[Series]:
     """The series in the random order of one round: the same again after an interruption."""
     ordered = sorted(series, key=lambda facts: facts.key)
     random.Random(f"{seed}-{round_}").shuffle(ordered)
@@ -35,7 +35,7 @@ def round_order(series: Sequence[SeriesFacts], seed: int, round_: int) -> list[S
 
 
 def trials_of_round(
-    series: Sequence[SeriesFacts], done: Mapping[str, set[int]], seed: int, round_: int
+    series: Sequence[Series], done: Mapping[str, set[int]], seed: int, round_: int
 ) -> Iterator[PlannedTrial]:
     """The trials of a round that have not been made."""
     for facts in round_order(series, seed, round_):

@@ -19,7 +19,7 @@ from harness.processes.build import BuildResult, built
 from harness.processes.target import Target
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.plan import measurable
 from harness.runs.request import RunRequest
 from harness.text.progress import Progress, minutes_text
@@ -30,7 +30,7 @@ class PreparedRun:
     """A run directory with the series of a request in it, converted and built."""
 
     directory: RunDirectory
-    series: list[SeriesFacts]
+    series: list[Series]
     """Of the request; the directory may hold others, of earlier sessions."""
     reference_path: Path
     device: Device
@@ -39,7 +39,7 @@ class PreparedRun:
     begun_s: float
     """`time.monotonic()` when the preparation began, with which the budget begins."""
 
-    def target(self, series: SeriesFacts) -> Target:
+    def target(self, series: Series) -> Target:
         """A series as it is measured."""
         return series.target(self.device.threads, self.device.gpu, self.cache_dir)
 
@@ -80,7 +80,7 @@ def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
     targets = [ready.reference_target(), *map(ready.target, wanted)]
     counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
     started = time.monotonic()
-    failed: dict[str, SeriesFacts] = {}
+    failed: dict[str, Series] = {}
     with Progress("build", len(targets)) as progress:
         results = built(targets, timeout_s)
         reference_result = next(results)

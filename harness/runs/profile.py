@@ -18,7 +18,7 @@ from harness.processes.launcher import run_profile
 from harness.processes.profile import ProfileJob, ProfileResult, ProfileSettings
 from harness.processes.target import Target
 from harness.records.profile_table import layer_rows, write_layers
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.request import RunRequest
 
 
@@ -75,7 +75,7 @@ def _check_one(count: int) -> None:
         raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
 
 
-def _with_engine(series: SeriesFacts, target: Target, timeout_s: float, say: Say) -> SeriesFacts:
+def _with_engine(series: Series, target: Target, timeout_s: float, say: Say) -> Series:
     """The series with its engine in the cache, or with the status and the reason why not."""
     (result,) = built([target], timeout_s)
     if result.status == "ok":
@@ -83,7 +83,7 @@ def _with_engine(series: SeriesFacts, target: Target, timeout_s: float, say: Say
     return dataclasses.replace(series, status=result.status, reason=result.reason)
 
 
-def csv_name(series: SeriesFacts) -> str:
+def csv_name(series: Series) -> str:
     """Name of a profile's CSV, as in `gpunet_GPUNet-0_onnxruntime_fp32_layers.csv`."""
     batch = "" if series.batch == 1 else f"_b{series.batch}"
     model = re.sub(r"[^A-Za-z0-9.-]+", "_", series.model)
@@ -91,7 +91,7 @@ def csv_name(series: SeriesFacts) -> str:
 
 
 def _facts(
-    series: SeriesFacts, result: ProfileResult, environment: Environment, inferences: int, started_at: str
+    series: Series, result: ProfileResult, environment: Environment, inferences: int, started_at: str
 ) -> dict[str, object]:
     return {
         "model": series.model,

@@ -8,7 +8,7 @@ import time
 from harness.files.storage import explained
 from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.plan import PlannedTrial, settled, trials_of_round
 from harness.runs.prepare import PreparedRun
 from harness.runs.request import RunRequest
@@ -24,7 +24,7 @@ class Rounds:
         self._directory = ready.directory
         self._trial_seconds: list[float] = []
 
-    def measure(self, series: list[SeriesFacts], started: float) -> bool:
+    def measure(self, series: list[Series], started: float) -> bool:
         """Rounds until every series is settled, the rounds are made, or the budget is spent.
 
         Args:
@@ -50,7 +50,7 @@ class Rounds:
                     progress.step(_trial_line(trial, result), problem=result.status != "ok")
         return False
 
-    def _settled(self, series: SeriesFacts) -> bool:
+    def _settled(self, series: Series) -> bool:
         return settled(self._directory.trials(series.key), self._request.half_width_percent)
 
     def _over_budget(self, started: float) -> bool:

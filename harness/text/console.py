@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ComparisonError
+from harness.text.notes import notes_stream
 
 # GitHub leaves out all that a step wrote if it is more (its documentation of job summaries).
 _STEP_SUMMARY_MAX_BYTES = 2**20
@@ -16,7 +16,7 @@ _STEP_SUMMARY_MAX_BYTES = 2**20
 
 def say(line: str) -> None:
     """Prints a line for the user to standard error, beside what a command prints as its result."""
-    print(line, file=sys.stderr, flush=True)
+    print(line, file=notes_stream(), flush=True)
 
 
 def write(path: Path | None, content: str) -> None:

@@ -6,10 +6,11 @@ being measured.
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
+
+from harness.text.notes import notes_stream
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -27,7 +28,7 @@ class Progress:
 
     def __init__(self, title: str, total: int, stream: TextIO | None = None) -> None:
         self._title, self._total = title, total
-        self._stream = stream or sys.stderr
+        self._stream = stream or notes_stream()
         self._done = 0
         self._started = time.monotonic()
         self._bar = self._terminal_bar() if self._stream.isatty() and total else None

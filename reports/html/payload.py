@@ -46,7 +46,16 @@ def payload(runs: Runs) -> dict[str, Any]:
     audited = conversions([*rows, *failed])
     found = {varying: effects(rows, varying) for varying in _BOTH}
     facts = {
-        "columns": [dataclasses.asdict(column) for column in COLUMNS],
+        "columns": [
+            {
+                "name": column.name,
+                "type": column.type,
+                "unit": column.unit,
+                "description": column.description,
+                "empty_when": column.empty_text if column.empty_when else "",
+            }
+            for column in COLUMNS
+        ],
         "environments": _environments(runs),
         "notes": runs.notes,
         "groups": [_group_facts(group) for group in groups],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from foundation.digests import file_sha256
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 RESOLUTION = 16
 CLASSES = 7
@@ -49,10 +49,10 @@ def classifier(classes: int, batch: int, resolution: int, seed: int, scale: floa
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def series_of(path: Path, **facts: Any) -> SeriesFacts:
+def series_of(path: Path, **facts: Any) -> Series:
     """The series of a classifier's file."""
     shape = [dim.dim_value for dim in onnx.load(path).graph.input[0].type.tensor_type.shape.dim]
-    series = SeriesFacts(
+    series = Series(
         model=f"onnx/{path.stem}",
         source="onnx",
         variant=path.stem,

@@ -17,7 +17,7 @@ from foundation.digests import file_sha256
 from harness.artifacts.bundle_writer import BundleWriter
 from harness.processes.target import Target
 from harness.processes.trial import TrialJob
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.timing.settings import TimingSettings
 
 WriteNetwork = Callable[..., Path]
@@ -174,14 +174,14 @@ def quick_job(tmp_path: Path, write_network: WriteNetwork, quick_timing: TimingS
     )
 
 
-MakeSeries = Callable[..., SeriesFacts]
+MakeSeries = Callable[..., Series]
 
 
 @pytest.fixture
 def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
     """A series as a conversion gives it: a tiny network in a folder of its own, its provenance beside it."""
 
-    def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> SeriesFacts:
+    def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> Series:
         source, variant = model.split("/", 1)
         text = json.dumps([model, weight, facts])
         folder = tmp_path / "cache" / hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -189,7 +189,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
         path = write_network(folder / "model.onnx", weight=weight)
         (folder / "provenance.json").write_text(text)
         known: dict[str, Any] = {"backend": "onnxruntime", "precision": "fp32", "batch": 1, "opset": 17, **facts}
-        return SeriesFacts(
+        return Series(
             model=model,
             source=source,
             variant=variant,
@@ -198,6 +198,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
             weights="probe",
             artifact_path=str(path),
             artifact_sha256=file_sha256(path),
+            artifact_mib=path.stat().st_size / 2**20,
             exporter="torch.onnx.export dynamo 2.14.1",
             **known,
         )
@@ -209,7 +210,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
 def write_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Writes the series into a bundle and returns its folder."""
 
-    def write(*series: SeriesFacts, suites: Sequence[str] = ("all", "smoke")) -> Path:
+    def write(*series: Series, suites: Sequence[str] = ("all", "smoke")) -> Path:
         with BundleWriter(tmp_path / "bundle") as writer:
             for facts in series:
                 writer.add(facts, suites)

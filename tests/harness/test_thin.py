@@ -155,7 +155,7 @@ def test_a_file_of_ones_own_is_measured_beside_a_bundle(converted, write_bundle,
     ("arguments", "message"),
     [
         (["--artifacts", "nowhere"], "nowhere is no folder of artifacts"),
-        (["--artifacts", "bundle", "--models", "vgg"], "has no model 'vgg'"),
+        (["--artifacts", "bundle", "--models", "vgg"], "unknown model 'vgg' in bundle"),
         (["--artifacts", "bundle", "--batch", "8"], "It has --precision fp32 --batch 1"),
         (["--artifacts", "bundle", "--opset", "17"], "--opset: nothing is converted with --artifacts"),
         (["--artifacts", "bundle", "--model", "a:b", "--weights", "w"], "--model, --weights: nothing is converted"),

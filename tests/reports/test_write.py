@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness.errors import StorageError
-from harness.processes.trial import TrialResult
 from harness.records.directory import RunDirectory
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from reports.write import write_reports
+from tests.fakes.trials import ok_trial
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
@@ -25,21 +25,13 @@ class Environment:
         return {"threads": 2}
 
 
-TRIAL = TrialResult(
-    status="ok",
-    latency_kind="host",
-    latency_median_ms=10.0,
-    ratio=2.0,
-    runtime="onnxruntime 1.30.0",
-    precision_effective="fp32",
-    started_at="2026-01-31T12:00:00+00:00",
-)
+TRIAL = ok_trial()
 
 
 def _run(path: Path, batches: tuple[int, ...] = (1,), accuracy_percent: float | None = 75.0) -> Path:
     with RunDirectory.open(path, environment=Environment(), settings={"rounds": 1}) as run:
         series = [
-            SeriesFacts(
+            Series(
                 model="a/x",
                 source="a",
                 variant="x",
@@ -50,6 +42,8 @@ def _run(path: Path, batches: tuple[int, ...] = (1,), accuracy_percent: float | 
                 weights="probe",
                 accuracy_published_top1_percent=accuracy_percent,
                 artifact_sha256="x" * 64,
+                artifact_path="x.onnx",
+                artifact_mib=1.0,
             )
             for batch in batches
         ]

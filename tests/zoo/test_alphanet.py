@@ -12,7 +12,7 @@ from zoo import probe
 from zoo.architectures.alphanet import Shortcut, middle_width, squeeze_width
 from zoo.architectures.alphanet_subnet import Stage, parse_stage, read_subnet
 from zoo.errors import CatalogError
-from zoo.references import recorded
+from zoo.recorded import recorded
 
 NAMES = ["a0", "a1", "a2", "a3", "a4", "a5", "a5_1", "a6"]
 RECORDED = recorded("alphanet")

@@ -22,7 +22,7 @@ from zoo.architectures.alphanet_supernet import (
     tensor_shapes,
 )
 from zoo.errors import CatalogError, WeightsError
-from zoo.references import recorded
+from zoo.recorded import recorded
 
 NAMES = [card.variant for card in zoo.cards("alphanet")]
 RECORDED = recorded("alphanet")

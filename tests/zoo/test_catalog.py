@@ -7,7 +7,7 @@ import pytest
 import zoo
 from zoo.catalog.reader import read_cards
 from zoo.errors import CatalogError
-from zoo.references import recorded
+from zoo.recorded import recorded
 
 CARDS = zoo.cards("efficientnet,ofa,regnet,resnest")
 

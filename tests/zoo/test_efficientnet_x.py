@@ -11,7 +11,7 @@ import zoo
 from zoo import adapters, probe
 from zoo.architectures.efficientnet_x_blocks import parse_stage, scaled_blocks
 from zoo.errors import CatalogError, WeightsError
-from zoo.references import recorded
+from zoo.recorded import recorded
 
 CARDS = zoo.cards("efficientnet_x")
 RECORDED = recorded("efficientnet_x")

@@ -24,7 +24,7 @@ from zoo.architectures.fbnet import (
 )
 from zoo.architectures.fbnet_blocks import Block, parse_blocks, parse_stages
 from zoo.errors import CatalogError, WeightsError
-from zoo.references import recorded
+from zoo.recorded import recorded
 
 CARDS = zoo.cards("fbnet")
 RECORDED = recorded("fbnet")

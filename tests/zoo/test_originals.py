@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo import probe
-from zoo.references import compare, logits_error, reference
+from zoo.recorded import compare, logits_error, reference
 
 FAST = {
     "alphanet/a0",

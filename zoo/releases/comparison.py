@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.references import logits_error, reference
+from zoo.recorded import logits_error, reference
 from zoo.releases.facts import NetworkFacts
 from zoo.releases.pins import ExplainedOperators
 from zoo.releases.process import Outcome
@@ -28,7 +28,7 @@ class ReleaseComparison:
     logits_error: float | None = None
     """L2 norm of the difference of the logits (2, classes) over that of the release's."""
     recorded_error: float | None = None
-    """Of the release's logits against those once recorded of it (`zoo.references.logits_error`)."""
+    """Of the release's logits against those once recorded of it (`zoo.recorded.logits_error`)."""
     parameters_own: int | None = None
     parameters_release: int | None = None
     macs_own: int | None = None

@@ -18,7 +18,7 @@ from harness.accuracy.targets import (
 from harness.datasets import ImageSet, open_images
 from harness.errors import AccuracyError
 from harness.machine.gpu.settings import GpuSettings
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from tests.fakes.classifiers import series_of
 from zoo.card import Preprocessing
 
@@ -39,11 +39,11 @@ def images(make_images):
 
 
 @pytest.fixture
-def facts(write_classifier) -> SeriesFacts:
+def facts(write_classifier) -> Series:
     return series_of(write_classifier())
 
 
-def target_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) -> EvaluationTarget | str:
+def target_of(facts: Series, images: ImageSet, own: Preprocessing | None) -> EvaluationTarget | str:
     return evaluation_target(facts, facts.target(1, GpuSettings(), Path("cache")), images, own)
 
 

@@ -15,7 +15,7 @@ from harness.artifacts.bundle_writer import BundleWriter, file_stem
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
 from harness.files.locking import LOCK_NAME, KernelLock
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 
 def files(directory: Path) -> dict[str, tuple[int, int]]:
@@ -65,7 +65,7 @@ def test_more_models_precisions_and_batches_are_added(converted, write_bundle) -
     write_bundle(converted())
     write_bundle(converted("regnet/RegNetX-200MF"))
     directory = write_bundle(converted(precision="fp16", batch=8, weight=2.0))
-    assert [model.place for model in read_bundle(directory).models] == [
+    assert [model.identity for model in read_bundle(directory).models] == [
         ("gpunet/GPUNet-0", "fp32", 1),
         ("regnet/RegNetX-200MF", "fp32", 1),
         ("gpunet/GPUNet-0", "fp16", 8),
@@ -83,7 +83,7 @@ def test_another_artifact_of_the_same_model_is_refused_before_anything_is_writte
     assert (directory / BUNDLE_NAME).read_bytes() == before
 
 
-def failed(facts: SeriesFacts) -> SeriesFacts:
+def failed(facts: Series) -> Series:
     changes: dict[str, Any] = {"status": "timeout", "reason": "why", "artifact_path": "", "artifact_sha256": ""}
     return dataclasses.replace(facts, **changes)
 
@@ -185,7 +185,7 @@ def test_a_full_disk_at_the_index_says_what_to_do(converted, write_bundle, monke
 def test_names_of_files_are_told_apart_whatever_the_file_system() -> None:
     def stem(model: str) -> str:
         source, variant = model.split("/", 1)
-        return file_stem(SeriesFacts(model, source, variant, "", "fp16", 8))
+        return file_stem(Series(model, source, variant, "", "fp16", 8))
 
     assert stem("gpunet/GPUNet-0") == "gpunet-GPUNet-0-fp16-b8"
     assert stem("own/a:b").startswith("own-a_b-")

@@ -10,7 +10,7 @@ from converters.pool import Conversion, convert_many
 from converters.request import ConversionRequest
 from harness.__main__ import main
 from harness.artifacts.verification import Verification, largest_errors, line, verify_model
-from zoo.references import Comparison
+from zoo.recorded import Comparison
 
 NAME = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"
 

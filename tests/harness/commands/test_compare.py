@@ -18,7 +18,7 @@ from harness.__main__ import main
 from harness.commands.arguments import build_parser
 from harness.commands.options.measuring import conditions_of
 from harness.machine.gpu.settings import GpuSettings
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.text.console import append_to_step_summary
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -230,7 +230,7 @@ def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
     sides = []
     for side, status in (("base", "ok"), ("new", "failed")):
         (tmp_path / side).mkdir()
-        good = SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=network, artifact_sha256="d")
+        good = Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=network, artifact_sha256="d")
         other = dataclasses.replace(good, model="ofa/b", status=status, reason="" if status == "ok" else "no operator")
         (tmp_path / side / "series.json").write_text(json.dumps([good.to_json(), other.to_json()]))
         sides.append(str(tmp_path / side))

@@ -127,7 +127,7 @@ def test_the_picture_is_the_same_for_the_same_history(filled: History, tmp_path:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["ofa/c"], "nearest: ofa/b, ofa/a. `history list`"),
+        (["ofa/c"], "nearest: ofa/b, ofa/a; `history list`"),
         (["add", "nowhere"], "nowhere is not a run directory"),
         (["export", "/proc/nowhere/history.csv"], "cannot be written"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
 from harness.errors import ComparisonError
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 
 def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries:
@@ -17,8 +17,8 @@ def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries
 
 def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
     facts = [
-        SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
-        SeriesFacts("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
+        Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
+        Series("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
     assert read_side(tmp_path) == [
@@ -29,7 +29,7 @@ def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
 
 def test_two_artifacts_of_one_series_are_refused(tmp_path: Path) -> None:
     facts = [
-        SeriesFacts("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256=path)
+        Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=path, artifact_sha256=path)
         for path in ("newer.onnx", "older.onnx")
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
@@ -76,11 +76,22 @@ def test_two_precisions_are_compared_where_each_side_has_one() -> None:
         pairings([one("a", "fp32"), one("a", "fp16")], [one("a", "int8")], [])
 
 
-def test_models_are_selected_by_parts_of_their_names() -> None:
+def test_models_are_selected_as_everywhere() -> None:
     base = [one("gpunet/GPUNet-0"), one("ofa/b")]
     assert [found.model for found in pairings(base, base, ["gpunet-0"])] == ["gpunet/GPUNet-0"]
     with pytest.raises(ComparisonError, match=r"the candidate gpunet/GPUNet-0 \(fp32, batch 1\), ofa/b"):
+        pairings([one("gpunet/GPUNet-1")], base, [])
+    with pytest.raises(
+        ComparisonError, match="unknown model 'resnet' in these artifacts; none is near it; it has: gpu"
+    ):
         pairings(base, base, ["resnet"])
+
+
+def test_a_part_of_a_name_is_told_to_be_a_glob() -> None:
+    base = [one("efficientnet/efficientnet_b0"), one("efficientnet/tf_efficientnet_b0"), one("ofa/b")]
+    with pytest.raises(ComparisonError, match=r"'b0'.*nearest: .*efficientnet_b0.*; '\*b0\*' means every name with it"):
+        pairings(base, base, ["b0"])
+    assert [found.model for found in pairings(base, base, ["*b0*"])] == [side.model for side in base[:2]]
 
 
 def lost(base: list[SideSeries], new: list[SideSeries], patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -105,7 +116,7 @@ def test_what_a_side_lacks_does_not_vanish() -> None:
     }
     with pytest.raises(ComparisonError, match=r"the candidate broken \(fp32, batch 1\) \(failed: why\)"):
         pairings([one("broken")], [failed], [])
-    assert lost(base, new, ["ad", "A"]) == {"added fp32": "the baseline does not have it"}
+    assert lost(base, new, ["*ad*", "A"]) == {"added fp32": "the baseline does not have it"}
 
 
 def test_a_precision_that_a_side_lacks_does_not_vanish() -> None:
@@ -113,3 +124,10 @@ def test_a_precision_that_a_side_lacks_does_not_vanish() -> None:
     assert lost(both, both) == {}
     assert lost(both, [one("a", "fp16")]) == {"a fp32": "the candidate does not have it"}
     assert lost([one("a", "int8")], [one("a", "fp32")]) == {}
+
+
+def test_the_suites_of_a_bundle_are_recorded(
+    converted: Callable[..., Series], write_bundle: Callable[..., Path]
+) -> None:
+    side = read_side(write_bundle(converted("gpunet/GPUNet-0"), suites=["all", "smoke"]))
+    assert [found.model for found in pairings(side, side, ["smoke"])] == ["gpunet/GPUNet-0"]

@@ -141,7 +141,7 @@ def test_models_are_named_as_elsewhere(patterns: list[str], found: list[str]) ->
 
 @pytest.mark.parametrize("pattern", ["fbnet_b", "fbnet/fbnett_a", "net_a"])
 def test_an_unknown_model_is_told_with_its_nearest(pattern: str) -> None:
-    with pytest.raises(HistoryError, match=f"no model '{pattern}' in this history; nearest: fbnet/fbnet_a"):
+    with pytest.raises(HistoryError, match=f"unknown model '{pattern}' in this history; nearest: fbnet/fbnet_a"):
         matching(MODELS, [pattern])
 
 

@@ -18,7 +18,7 @@ from harness.processes import build
 from harness.processes.build import Builder, BuildResult, built
 from harness.processes.child import failure
 from harness.processes.target import Target
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs import prepare
 
 TARGET = Target("model.onnx", "", "compiling", "fp16", 1, 1, GpuSettings(device=1), "cache")
@@ -138,8 +138,8 @@ def test_a_build_that_crashes_or_hangs_costs_its_own_result_only(builder: Builde
     assert after.status == "ok"
 
 
-def series(name: str, status: str = "ok") -> SeriesFacts:
-    return SeriesFacts(
+def series(name: str, status: str = "ok") -> Series:
+    return Series(
         f"gpunet/{name}",
         "gpunet",
         name,
@@ -152,7 +152,7 @@ def series(name: str, status: str = "ok") -> SeriesFacts:
     )
 
 
-def build_all(results: dict[str, BuildResult], members: list[SeriesFacts], monkeypatch: pytest.MonkeyPatch) -> Any:
+def build_all(results: dict[str, BuildResult], members: list[Series], monkeypatch: pytest.MonkeyPatch) -> Any:
     use(monkeypatch, Compiling())
     targets: list[Target] = []
 

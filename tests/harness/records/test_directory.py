@@ -23,7 +23,8 @@ from harness.records.accuracy_result import AccuracyResult
 from harness.records.directory import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
 from harness.records.run_info import RUN_INFO_NAME, DifferentRunError
 from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
+from tests.fakes.trials import ok_trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +36,15 @@ class Environment:
         return {"cpu_model": self.device, "threads": 2}
 
 
-def series(variant: str, **values: Any) -> SeriesFacts:
-    facts = {"artifact_sha256": variant * 64, "batch": 1, **values}
-    return SeriesFacts(
+def series(variant: str, **values: Any) -> Series:
+    facts = {
+        "artifact_sha256": variant * 64,
+        "artifact_path": f"{variant}.onnx",
+        "artifact_mib": 1.0,
+        "batch": 1,
+        **values,
+    }
+    return Series(
         model=f"a/{variant}",
         source="a",
         variant=variant,
@@ -48,9 +55,10 @@ def series(variant: str, **values: Any) -> SeriesFacts:
 
 
 def ok(latency_ms: float = 10.0) -> TrialResult:
-    return TrialResult(status="ok", latency_kind="host", latency_median_ms=latency_ms, ratio=2.0)
+    return ok_trial(latency_ms)
 
 
+DIED = TrialResult(status="failed", reason="died", started_at="2026-01-31T13:00:00+00:00")
 X, Y = series("x"), series("y")
 
 Open = Callable[..., RunDirectory]
@@ -94,11 +102,11 @@ def test_a_later_session_goes_on_where_the_first_stopped(open_run: Open) -> None
     with open_run() as run:
         run.set_series([X, Y])
         run.append(X.key, 0, ok())
-        run.append(X.key, 1, TrialResult(status="failed", reason="died"))
+        run.append(X.key, 1, DIED)
     with open_run(seed=None, resume=True) as run:
         assert run.seed == 7
         assert run.trials_done() == {X.key: {0, 1}}
-        assert run.trials(X.key) == [ok(), TrialResult(status="failed", reason="died")]
+        assert run.trials(X.key) == [ok(), DIED]
         assert run.series() == [X, Y]
         run.append(Y.key, 0, ok())
         assert run.trials_done() == {X.key: {0, 1}, Y.key: {0}}
@@ -135,10 +143,10 @@ def test_a_torn_last_trial_is_measured_again(open_run: Open) -> None:
 
 
 _APPENDS_UNTIL_KILLED = """
-import sys
+import dataclasses, json, sys
 from pathlib import Path
 from harness.records.directory import RunDirectory
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.processes.trial import TrialResult
 
 class Environment:
@@ -149,18 +157,19 @@ class Environment:
 
 run = RunDirectory.open(Path(sys.argv[1]), environment=Environment(),
                         settings={"timing": {"block_ms": 80.0}}, seed=7)
-facts = SeriesFacts(model="a/x", source="a", variant="x", backend="onnxruntime", precision="fp32", batch=1,
+facts = Series(model="a/x", source="a", variant="x", backend="onnxruntime", precision="fp32", batch=1,
                     artifact_sha256="x" * 64)
+trial = TrialResult.from_json(json.loads(sys.argv[2]))
 run.set_series([facts])
 for number in range(10**6):
-    run.append(facts.key, number, TrialResult(status="ok", latency_median_ms=float(number + 1), ratio=1.0))
+    run.append(facts.key, number, dataclasses.replace(trial, latency_median_ms=float(number + 1)))
     print(number, flush=True)
 """
 
 
 def test_a_killed_run_loses_no_finished_trial_and_does_not_block(open_run: Open, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", _APPENDS_UNTIL_KILLED, str(tmp_path / "run")],
+        [sys.executable, "-c", _APPENDS_UNTIL_KILLED, str(tmp_path / "run"), json.dumps(ok().to_json())],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -8,7 +8,7 @@ import typing
 
 from foundation.vocabulary import Status
 from harness.records.schema import COLUMN_NAMES, COLUMNS
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 
 
 def test_names_are_unique_and_in_snake_case() -> None:
@@ -18,7 +18,7 @@ def test_names_are_unique_and_in_snake_case() -> None:
 
 def test_every_column_is_explained_in_a_sentence() -> None:
     assert [column.name for column in COLUMNS if not column.description.endswith(".")] == []
-    assert [column.name for column in COLUMNS if "|" in column.description + column.empty_when] == []
+    assert [column.name for column in COLUMNS if "|" in column.description + column.empty_text] == []
 
 
 def test_a_unit_is_in_the_name() -> None:
@@ -32,7 +32,7 @@ def test_a_unit_is_in_the_name() -> None:
 
 
 def test_every_fact_of_a_series_has_its_column() -> None:
-    facts = {field.name for field in dataclasses.fields(SeriesFacts)}
+    facts = {field.name for field in dataclasses.fields(Series)}
     assert facts <= set(COLUMN_NAMES)
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from harness.processes.trial import TrialResult
-from harness.records.series import SeriesFacts
+from harness.records.series import Series
 from harness.runs.plan import measurable, round_order, settled, trials_of_round
 
-SERIES = [SeriesFacts(f"s/{i}", "s", str(i), "onnxruntime", "fp32", 1, artifact_sha256=f"{i:064}") for i in range(20)]
+SERIES = [Series(f"s/{i}", "s", str(i), "onnxruntime", "fp32", 1, artifact_sha256=f"{i:064}") for i in range(20)]
 
 
 def ok(ratio):
@@ -34,7 +34,7 @@ def test_finished_trials_are_not_planned_again():
 
 
 def test_what_did_not_convert_is_not_measured():
-    failed = SeriesFacts("s/x", "s", "x", "onnxruntime", "fp32", 1, status="failed", reason="why")
+    failed = Series("s/x", "s", "x", "onnxruntime", "fp32", 1, status="failed", reason="why")
     assert measurable([*SERIES, failed]) == SERIES
 
 

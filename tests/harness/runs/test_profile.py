@@ -259,7 +259,7 @@ def test_a_gpu_that_others_use_is_told_or_refused(
 )
 def test_files_are_named_after_the_series(model: str, batch: int, expected: str) -> None:
     source, _, variant = model.partition("/")
-    series = profile.SeriesFacts(model, source, variant, "tensorrt", "fp16", batch)
+    series = profile.Series(model, source, variant, "tensorrt", "fp16", batch)
     assert profile.csv_name(series) == expected
 
 

@@ -19,7 +19,7 @@ import zoo
 from zoo import probe
 from zoo.checkpoints import FetchSettings
 from zoo.errors import WeightsError
-from zoo.references import logits_error, recorded, reference
+from zoo.recorded import logits_error, recorded, reference
 
 
 def saved(content, *, legacy=False):

@@ -22,7 +22,7 @@ from zoo.native import NativeModel
 @functools.cache
 def recorded(source: str) -> dict[str, dict[str, Any]]:
     """Every reference of a source by variant; empty where none is recorded."""
-    file = resources.files("zoo.references") / f"{source}.json"
+    file = resources.files("zoo.recorded") / f"{source}.json"
     return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
 
 

@@ -1,0 +1,340 @@
+"""What can be done from Python: the same as on the command line, by the same code, with data frames as results.
+
+No function prints to standard output, ends the process or installs a signal handler, and none needs an
+`if __name__ == "__main__"` around it: they work in a script, a notebook, an interactive session and a thread. Calls of
+one process take turns: what they start is measured, and would disturb each other. Notes and progress go to standard
+error, or nowhere with `progress=False`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from foundation.cache import default_cache_dir
+from foundation.vocabulary import DEFAULT_OPSET, PROBE, RELEASED
+from harness.artifacts.request import ArtifactRequest
+from harness.comparison.verdict import Rules, RunsComparison, compare_runs
+from harness.records.directory import RESULTS_NAME
+from harness.records.reader import read_run
+from harness.records.table import load_rows
+from harness.runs.prepare import PreparedRun, prepared
+from harness.runs.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
+from harness.runs.run import measure
+from harness.text.console import say
+from harness.text.notes import silenced
+from harness.timing.settings import TimingSettings
+
+if TYPE_CHECKING:
+    import pandas
+
+    from harness.accuracy.request import AccuracyRequest
+    from harness.datasets import ImageSet
+
+__all__ = ["compare", "evaluate", "results", "run"]
+
+AnyPath: TypeAlias = str | PathLike[str]
+Some: TypeAlias = str | Sequence[str]
+"""One, or several."""
+
+_DEFAULT_MODELS = "smoke"
+
+
+def run(
+    models: Some = (),
+    *,
+    onnx: AnyPath | Sequence[AnyPath] = (),
+    model: Some = (),
+    artifacts: AnyPath | None = None,
+    backend: str = ArtifactRequest.backend,
+    precision: str = ArtifactRequest.precision,
+    batch: int = ArtifactRequest.batch,
+    weights: str = ArtifactRequest.weights,
+    calibration_images: AnyPath | None = None,
+    opset: int | None = None,
+    resolution: int | None = None,
+    threads: int | None = None,
+    rounds: int = DEFAULT_ROUNDS,
+    budget_s: float = DEFAULT_BUDGET_S,
+    half_width_percent: float = RunRequest.half_width_percent,
+    timing: TimingSettings | None = None,
+    images: AnyPath | None = None,
+    ground_truth: AnyPath | None = None,
+    output: AnyPath = "results",
+    cache_dir: AnyPath | None = None,
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Measures latency in rounds of fresh processes, as `python -m harness run`; with images the accuracy too.
+
+    The same call again resumes: nothing finished is measured twice.
+
+    Args:
+        models: names, globs, sources or suites of the zoo; `smoke` where nothing at all is asked for, and all of
+            `artifacts` where that is given.
+        onnx: ONNX files of the user.
+        model: networks of the user, as `module:function`.
+        artifacts: a folder of `convert --export` to measure instead of converting.
+        backend: the runtime.
+        precision: `fp32`, `fp16` or `int8`.
+        batch: images per inference.
+        weights: `probe`, `released`, `auto`, or the path of a checkpoint.
+        calibration_images: folder of images that int8 takes its ranges from.
+        opset: ONNX operator set; the newest that the runtime reads, up to the default, where None.
+        resolution: input size in pixels of networks of the user.
+        threads: threads of an inference; as many as physical cores where None.
+        rounds: trials of each series at most.
+        budget_s: seconds after which no further round or trial is started.
+        half_width_percent: a series is measured no further once its ratio's interval is this narrow.
+        timing: how a trial warms up and measures; as on the command line where None.
+        images: labelled images to evaluate the series on after that.
+        ground_truth: file of their labels, for ImageNet's validation images in one folder.
+        output: the run directory, new or of the same run.
+        cache_dir: where artifacts are kept; the user's cache where None.
+        progress: whether to tell what happens, on standard error.
+
+    Returns:
+        The rows of `results.csv` that were asked for (docs/columns.md), with a type for each column. A series that
+        could not be converted or measured is a row with its status and reason.
+
+    Raises:
+        HarnessError: a bad request, an unusable backend, or a directory of another run.
+    """
+    if not (models or onnx or model or artifacts):
+        models = _DEFAULT_MODELS
+    request = RunRequest(
+        _wanted(
+            models, onnx, model, artifacts, backend, precision, batch, weights, calibration_images, opset, resolution
+        ),
+        threads=threads,
+        rounds=rounds,
+        budget_s=budget_s,
+        half_width_percent=half_width_percent,
+        timing=timing or TimingSettings(),
+    )
+    request.check()
+    accuracy = _opened_images(images, ground_truth) if images is not None else None
+    with (
+        _notes(progress),
+        _reported(Path(output)),
+        prepared(request, Path(output), _cache(cache_dir), False, say) as ready,
+    ):
+        measure(ready, request)
+        if accuracy is not None:
+            _evaluate(*accuracy, ready)
+    return _rows(ready)
+
+
+def evaluate(
+    images: AnyPath,
+    models: Some = (),
+    *,
+    onnx: AnyPath | Sequence[AnyPath] = (),
+    model: Some = (),
+    artifacts: AnyPath | None = None,
+    backend: str = ArtifactRequest.backend,
+    precision: str = ArtifactRequest.precision,
+    batch: int = ArtifactRequest.batch,
+    weights: str | None = None,
+    calibration_images: AnyPath | None = None,
+    opset: int | None = None,
+    resolution: int | None = None,
+    threads: int | None = None,
+    ground_truth: AnyPath | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    preprocessing: str = "",
+    output: AnyPath = "results",
+    cache_dir: AnyPath | None = None,
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Measures accuracy on labelled images, as `python -m harness accuracy`.
+
+    Args:
+        images: labelled images: a folder, an archive or a tar (docs/accuracy.md).
+        models: as for `run`.
+        onnx: as for `run`.
+        model: as for `run`.
+        artifacts: as for `run`.
+        backend: as for `run`.
+        precision: as for `run`.
+        batch: as for `run`.
+        weights: as for `run`; the released ones of models of the zoo where None.
+        calibration_images: as for `run`.
+        opset: as for `run`.
+        resolution: as for `run`.
+        threads: as for `run`.
+        ground_truth: file of the labels, for ImageNet's validation images in one folder.
+        limit: images of a class-balanced subset; all where None.
+        seed: seed of the subset.
+        preprocessing: of networks of the user: the name of a model of the zoo, or a TOML file.
+        output: the run directory, of an earlier run whose rows get their accuracy, or a new one.
+        cache_dir: as for `run`.
+        progress: as for `run`.
+
+    Returns:
+        The rows of `results.csv` that were asked for, with `accuracy_measured_*` or the reason why there is none.
+
+    Raises:
+        HarnessError: a bad request, an unusable backend, or images that cannot be read.
+    """
+    # Other weights predict nothing, so there would be nothing to measure.
+    asked = weights or (RELEASED if models and not artifacts else PROBE)
+    wanted = _wanted(
+        models, onnx, model, artifacts, backend, precision, batch, asked, calibration_images, opset, resolution
+    )
+    request = RunRequest(wanted, threads=threads)
+    request.check()
+    accuracy = _opened_images(images, ground_truth, limit, seed, preprocessing)
+    from harness.accuracy.session import settings_of_latency
+
+    directory = Path(output)
+    settings = settings_of_latency(directory)
+    with (
+        _notes(progress),
+        _reported(directory),
+        prepared(request, directory, _cache(cache_dir), False, say, settings) as ready,
+    ):
+        _evaluate(*accuracy, ready)
+    return _rows(ready)
+
+
+def compare(
+    base: AnyPath,
+    new: AnyPath,
+    *,
+    margin_percent: float = Rules.margin_percent,
+    threshold_percent: float = Rules.threshold_percent,
+    error_rate: float = Rules.error_rate,
+    across_environments: bool = False,
+) -> RunsComparison:
+    """Compares two runs series by series, as `python -m harness compare`.
+
+    Args:
+        base: a run directory, or its `results.csv`.
+        new: the run to judge.
+        margin_percent: change that is tolerated.
+        threshold_percent: change that matters: an interval within it says `same`.
+        error_rate: of any false alarm among all series.
+        across_environments: whether runs of different environments may be compared.
+
+    Returns:
+        A verdict for every series of either run; its `table` is a data frame.
+
+    Raises:
+        HarnessError: a run cannot be read, or they have nothing that may be compared.
+    """
+    rules = Rules(
+        margin_percent=margin_percent,
+        threshold_percent=threshold_percent,
+        error_rate=error_rate,
+        across_environments=across_environments,
+    )
+    return compare_runs(read_run(Path(base)), read_run(Path(new)), rules)
+
+
+def results(directory: AnyPath = "results") -> pandas.DataFrame:
+    """Every row of a run, as it is now.
+
+    Args:
+        directory: the run directory, or its `results.csv`.
+
+    Returns:
+        The rows with a type for each column: text is empty and times are NaT where there is nothing, integers are
+        `Int64` and numbers `float64` with NA and NaN.
+
+    Raises:
+        HarnessError: there is no such file, or it is damaged or of another version.
+    """
+    path = Path(directory)
+    return load_rows(path / RESULTS_NAME if path.is_dir() else path)
+
+
+def _wanted(
+    models: Some,
+    onnx: AnyPath | Sequence[AnyPath],
+    model: Some,
+    artifacts: AnyPath | None,
+    backend: str,
+    precision: str,
+    batch: int,
+    weights: str,
+    calibration_images: AnyPath | None,
+    opset: int | None,
+    resolution: int | None,
+) -> ArtifactRequest:
+    files = [onnx] if isinstance(onnx, str | PathLike) else onnx
+    request = ArtifactRequest(
+        models=_several(models),
+        own_models=_several(model),
+        onnx_files=tuple(Path(file) for file in files),
+        artifacts=None if artifacts is None else Path(artifacts),
+        backend=backend,
+        precision=precision,
+        batch=batch,
+        weights=weights,
+        calibration_images=None if calibration_images is None else Path(calibration_images),
+        opset=opset or DEFAULT_OPSET,
+        resolution=resolution,
+    )
+    return request if opset or artifacts else request.with_readable_opset()
+
+
+def _several(texts: Some) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def _cache(directory: AnyPath | None) -> Path:
+    return default_cache_dir() if directory is None else Path(directory)
+
+
+def _notes(progress: bool) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if progress else silenced()
+
+
+@contextlib.contextmanager
+def _reported(output: Path) -> Iterator[None]:
+    """Writes the reports of the run directory at the end of what is measured, an interruption included."""
+    from reports.write import write_reports
+
+    def write() -> None:
+        if (output / RESULTS_NAME).is_file():
+            for note in write_reports(output).notes:
+                say(note)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        write()
+        raise
+    write()
+
+
+def _opened_images(
+    images: AnyPath,
+    ground_truth: AnyPath | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    preprocessing: str = "",
+) -> tuple[AccuracyRequest, ImageSet]:
+    from harness.accuracy.request import AccuracyRequest
+
+    truth = None if ground_truth is None else Path(ground_truth)
+    request = AccuracyRequest(Path(images), truth, limit, seed, preprocessing)
+    return request, request.open()
+
+
+def _evaluate(request: AccuracyRequest, images: ImageSet, ready: PreparedRun) -> None:
+    # Not at the top: a machine that only measures has neither the zoo nor what reads images.
+    from harness.accuracy.session import AccuracyTask
+
+    AccuracyTask(request, images, ready, say).evaluate(ready.series)
+
+
+def _rows(ready: PreparedRun) -> pandas.DataFrame:
+    """The rows of the request, as they are in the run directory."""
+    wanted = {one.key for one in ready.series}
+    rows = results(ready.directory.path)
+    return rows[[one.key in wanted for one in ready.directory.series()]].reset_index(drop=True)

@@ -1,0 +1,41 @@
+"""When a cell of a row may be empty: in words for the documentation, and as a rule where the row tells."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class RowState:
+    """What decides which cells of a row may be empty."""
+
+    trials_ok_count: int = 0
+    trials_failed_count: int = 0
+    has_artifact: bool = False
+    on_gpu: bool = False
+    """Whether any ok trial ran on a GPU."""
+    accuracy_asked: bool = False
+    """Whether the series was evaluated, with or without success."""
+    accuracy_measured: bool = False
+    top5_measured: bool = False
+    top1_published: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the row's status is `ok`."""
+        return self.trials_ok_count > 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Absence:
+    """A reason for which a cell may be empty."""
+
+    text: str
+    """As in docs/columns.md, which says `empty when` before it."""
+    holds: Callable[[RowState], bool] | None = None
+    """Whether it holds in a row; None where only the data can tell, as what a release states."""
+
+    def may_hold(self, state: RowState) -> bool:
+        """Whether the cell may be empty for this reason."""
+        return self.holds is None or self.holds(state)
