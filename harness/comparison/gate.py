@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from harness.comparison.pair import Pairing, PairResult
-from harness.comparison.verdict import Verdict
+from harness.comparison.verdict import Rules, Verdict
 from harness.stats.multiplicity import holm
 from harness.stats.sign_flip import EXACT_PAIRS, faster_p_value, least_p_value, slower_p_value
 from harness.stats.trials import interval_over_trials, median
@@ -38,13 +38,9 @@ class Listener(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class GateRules:
-    """How many pairs, and what counts as a change."""
+class GateRules(Rules):
+    """What counts as a change, and how many pairs are measured for it."""
 
-    margin_percent: float = 0.5
-    threshold_percent: float = 3.0
-    error_rate: float = 0.01
-    """Of any false alarm among all series (Holm)."""
     screen_pairs: int = 6
     screen_rate: float = 0.05
     """One-sided p-value at which a series becomes a suspect, to either side."""
@@ -198,15 +194,5 @@ def _gated(
         base_median_ms=median([one.base_median_ms for one in deciding if one.base_median_ms is not None]),
         new_median_ms=median([one.new_median_ms for one in deciding if one.new_median_ms is not None]),
     )
-    return dataclasses.replace(found, verdict=_verdict(found, slower, faster, rules))
-
-
-def _verdict(found: Gated, slower: float, faster: float, rules: GateRules) -> Verdict:
-    if slower <= rules.error_rate:
-        return "regressed"
-    if faster <= rules.error_rate:
-        return "improved"
-    ends = (found.low_percent, found.high_percent)
-    if all(end is not None and abs(end) <= rules.threshold_percent for end in ends):
-        return "same"
-    return "inconclusive"
+    verdict = rules.verdict(slower, faster, found.low_percent, found.high_percent)
+    return dataclasses.replace(found, verdict=verdict)
