@@ -27,8 +27,8 @@ _DEFAULT_ERROR_RATE = 0.05
 
 _DESCRIPTION = """\
 Compares what was evaluated image by image: every model of NEW with the same of BASE, or, with BASE alone, every two
-variants of a model in it (fp32 and int8, two exporters, two backends). What both have right, and what both have wrong,
-tells nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
+variants of a model in it (fp32 and int8, two exporters, two backends). Images that both have right, and that both have
+wrong, say nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
 """
 
 _EPILOG = """\

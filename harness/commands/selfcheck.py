@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from pathlib import Path
 
 from harness.commands.command import Command
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
 from harness.commands.options.types import count, rate
-from harness.comparison.gate import Gated, GateRules
-from harness.comparison.gate_setup import GateSession, check_rules, gate_session
-from harness.comparison.pair import Pairing
+from harness.comparison.gate import GateRules
+from harness.comparison.gate_setup import check_rules, gate_session
 from harness.comparison.selfcheck import RecordedPair, repeated_gates
 from harness.comparison.selfcheck_report import Findings, pairs_csv
 from harness.comparison.sides import pairings, read_side
@@ -78,47 +78,29 @@ def _measured(arguments: argparse.Namespace, rules: GateRules) -> Findings:
         "slowdown_percent": arguments.slowdown,
     }
     pairs: list[RecordedPair] = []
-
-    def interrupted(_: object) -> str:
-        told = f"interrupted after {len(pairs)} pairs; they are in {arguments.output}"
-        return f"{told}, and the same command goes on from there"
-
     with gate_session(
-        arguments.output, facts, equals, settings, settings.conditions(), interrupted=interrupted
+        arguments.output,
+        facts,
+        equals,
+        settings,
+        settings.conditions(),
+        interrupted=lambda _: (
+            f"interrupted after {len(pairs)} pairs; they are in {arguments.output}, and the same command goes on from "
+            "there"
+        ),
     ) as session:
-        checks = _Checks(session, equals, rules, pairs)
+        measure_gates = functools.partial(
+            repeated_gates, pairings=equals, rules=rules, listener=session.progress, record=pairs.append
+        )
+        seed = session.journal.seed
         try:
-            equal = checks.run("equal", arguments.comparisons, 0, 0.0)
-            slowed = checks.run("slowed", arguments.gates, 2 * arguments.comparisons, arguments.slowdown)
+            equal = measure_gates("equal", count=arguments.comparisons, measure=session.measure(), seed=seed)
+            seed += 2 * arguments.comparisons
+            slow = session.measure(arguments.slowdown)
+            slowed = measure_gates("slowed", count=arguments.gates, measure=slow, seed=seed)
         finally:
             write(session.journal.path / CSV_NAME, pairs_csv(pairs))
     return Findings.of(rules, arguments.slowdown, equal, slowed, pairs)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Checks:
-    """The checks of a session, each of many gates."""
-
-    session: GateSession
-    equals: list[Pairing]
-    """The series, each against itself."""
-    rules: GateRules
-    pairs: list[RecordedPair]
-    """Gets every pair as soon as it is measured."""
-
-    def run(self, check: str, gates: int, seed_offset: int, slowdown_percent: float) -> list[Gated]:
-        """The gates of one check; the offset keeps its seeds apart from those of another."""
-        session = self.session
-        return repeated_gates(
-            check,
-            self.equals,
-            gates,
-            session.measure(slowdown_percent),
-            self.rules,
-            seed=session.journal.seed + seed_offset,
-            listener=session.progress,
-            record=self.pairs.append,
-        )
 
 
 SELFCHECK = Command(_add_options, _selfcheck, description=_DESCRIPTION)

@@ -61,7 +61,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if images is None and request.weights != PROBE:
         raise HarnessError(
             f"--weights {request.weights}: what the releases compute is recorded for the probe's weights; add --images "
-            "DIR to compare artifacts with other weights with their networks"
+            "DIR to verify artifacts with other weights against their networks"
         )
     by_model = {one.request.model: one for one in converted(request, conversion.cache_dir, say)}
     conversions = [by_model[card.name] for card in request.cards()]

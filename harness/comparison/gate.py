@@ -25,10 +25,10 @@ MeasurePair = Callable[[Pairing, int, bool], PairResult]
 
 
 class Listener(Protocol):
-    """Is told how far a gate is."""
+    """Follows the progress of a gate."""
 
     def begin(self, stage: str, pairs: int) -> None:
-        """A stage of as many pairs begins."""
+        """A stage with this number of pairs begins."""
 
     def pair(self, pairing: Pairing, result: PairResult) -> None:
         """A pair ended."""
@@ -51,7 +51,7 @@ class GateRules(Rules):
 
 @dataclasses.dataclass(frozen=True)
 class Gated:
-    """What became of one series."""
+    """The result of one series."""
 
     pairing: Pairing
     verdict: Verdict
@@ -82,7 +82,7 @@ def gate(
         measure: measures one pair.
         rules: how many pairs, and what counts.
         seed: of the order, the sides' places and the inputs.
-        listener: is told of every pair.
+        listener: follows every pair.
 
     Returns:
         The series in the order given.
@@ -100,7 +100,7 @@ def gate(
 
 
 def pairs_needed(series: int, error_rate: float) -> int | None:
-    """The fewest confirming pairs with which a gate of as many series can call anything; None where none can."""
+    """The fewest confirming pairs with which a gate of this number of series can call anything; None where none can."""
     return next((pairs for pairs in range(1, EXACT_PAIRS + 1) if least_p_value(pairs) <= error_rate / series), None)
 
 
@@ -160,7 +160,7 @@ def _corrected(
     rules: GateRules,
     test: Callable[[list[float], float], float],
 ) -> dict[Pairing, float]:
-    """P-values of the fresh pairs, corrected for every series that was judged; 1 for whoever is no suspect."""
+    """P-values of the fresh pairs, corrected for every series that was judged; 1 for a series that is not a suspect."""
     p_values = [test(logs, rules.margin_percent) if (logs := _logs(confirmed.get(one, []))) else 1.0 for one in judged]
     return dict(zip(judged, (float(p) for p in holm(p_values)), strict=True))
 

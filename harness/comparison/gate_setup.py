@@ -102,7 +102,7 @@ def gate_session(
         pairings: the series.
         settings: how the pairs are measured.
         conditions: from `settings.conditions`.
-        interrupted: what the user is told after an interruption.
+        interrupted: the message for the user after an interruption.
         baseline_python: the interpreter of the baseline's environment; this one where None.
 
     Raises:

@@ -71,7 +71,7 @@ class RunRules(Rules):
 
 @dataclasses.dataclass(frozen=True)
 class SeriesComparison:
-    """What became of one series."""
+    """The comparison of one series."""
 
     key: SeriesKey
     verdict: Verdict
@@ -89,7 +89,7 @@ class SeriesComparison:
 
 @dataclasses.dataclass(frozen=True)
 class RunsComparison:
-    """What became of two runs."""
+    """The comparison of two runs."""
 
     series: list[SeriesComparison]
     """Every series of either run, in the candidate's order and then those that only the baseline has."""
@@ -197,7 +197,7 @@ def _samples(
 
 
 def _fast_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
-    """The run's faster half tells the speed to which the machine returns."""
+    """The speed to which the machine returns, from the run's faster half."""
     times = [time for series in run.values() for time in series.references_ms]
     return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
 
@@ -226,13 +226,13 @@ def _environments(
                 "Such times are never compared."
             )
         if one.environment_id != other.environment_id:
-            told = f"{one.device} ({one.environment_id}) against {other.device} ({other.environment_id})"
+            devices = f"{one.device} ({one.environment_id}) against {other.device} ({other.environment_id})"
             if not rules.across_environments:
                 raise ComparisonError(
-                    f"the runs were measured in different environments: {told}. A difference may be the "
+                    f"the runs were measured in different environments: {devices}. A difference may be the "
                     "environment's; --across-environments compares all the same. `run.json` of each has the facts."
                 )
-            return f"across environments: {told}"
+            return f"across environments: {devices}"
     return ""
 
 

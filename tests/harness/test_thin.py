@@ -19,6 +19,7 @@ import zoo
 from foundation.digests import file_sha256
 from harness.__main__ import main
 from harness.commands import accuracy, models
+from harness.commands.registry import ENTRIES
 from tests.fakes.classifiers import RESOLUTION, classifier, picture
 
 ABSENT = (
@@ -136,6 +137,11 @@ def test_what_needs_more_says_what(monkeypatch, capsys) -> None:
     monkeypatch.setattr(accuracy, "ACCURACY", dataclasses.replace(accuracy.ACCURACY, run=lacking("onnx")))
     assert main(["accuracy", "--images", "val", "--onnx", "mine.onnx"]) == 2
     assert capsys.readouterr().err.endswith("what another machine converted: accuracy --artifacts DIR\n")
+
+
+def test_a_command_that_takes_no_bundle_is_advised_to_run_one() -> None:
+    takes = {entry.name for entry in ENTRIES if entry.load().takes_artifacts}
+    assert takes == {"run", "accuracy", "profile"}
 
 
 def test_a_module_that_is_missing_for_another_reason_is_no_bad_request(monkeypatch) -> None:

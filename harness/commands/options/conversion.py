@@ -24,7 +24,7 @@ class ConversionOptions:
     resolution: int | None
     """Input size in pixels of user networks."""
     workers: int
-    """Conversions at a time; as many as physical cores where 0."""
+    """Conversions at a time; one for each physical core where 0."""
     timeout_s: float
     """For one conversion."""
     cache_dir: Path
@@ -56,7 +56,7 @@ class ConversionOptions:
             help="input size in pixels of user networks (224); the zoo's is fixed",
         )
         group.add_argument(
-            "--workers", type=count, default=0, metavar="N", help="conversions at a time (as many as physical cores)"
+            "--workers", type=count, default=0, metavar="N", help="conversions at a time (one for each physical core)"
         )
         group.add_argument(
             "--conversion-timeout", type=duration_s, default=900.0, metavar="TIME", help="for one conversion (15m)"

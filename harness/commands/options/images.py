@@ -42,7 +42,7 @@ def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
     group.add_argument(
         "--memory", type=int, metavar="MIB", help="for images and networks together (half of what is free)"
     )
-    group.add_argument("--decoders", type=int, metavar="N", help="threads that decode images (as many as processors)")
+    group.add_argument("--decoders", type=int, metavar="N", help="threads that decode images (one for each processor)")
     group.add_argument(
         "--image-timeout",
         type=duration_s,

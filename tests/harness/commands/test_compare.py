@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.__main__ import main
-from harness.text.console import append_to_step_summary
 
 MakeRow = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
@@ -125,21 +124,6 @@ def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
     )
     assert ended.returncode == 70
     assert "RuntimeError: a fault" in ended.stderr
-
-
-def test_a_summary_that_is_too_long_for_the_page_does_not_cost_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    summary = tmp_path / "step-summary.md"
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    append_to_step_summary("first")
-    append_to_step_summary("é" * 2**19)
-    append_to_step_summary("last")
-    assert summary.read_text().splitlines() == [
-        "first",
-        "A summary of 1024 KiB is too long for this page; --markdown FILE keeps it.",
-        "last",
-    ]
 
 
 def test_a_summary_that_cannot_be_written_is_said(

@@ -160,3 +160,15 @@ def test_any_other_word_is_a_model() -> None:
         parsed = parse(["history", *words, "--last", "30"]).options
         assert (parsed.does, parsed.models, parsed.last) == (_show, ["ofa/*", "regnet"], 30)
     assert parse(["history", "list"]).options.does == _list
+
+
+def test_a_model_of_an_action_s_name_is_shown(history: History, make_run, make_recorded_row, capsys) -> None:
+    rows = [make_recorded_row(f"own/{name}", [1.0, 1.01]) for name in ("list", "show")]
+    assert history("add", str(make_run(1, *rows))) == 0
+    capsys.readouterr()
+    assert history("show", "list") == 0
+    assert capsys.readouterr().out.startswith("own/list (")
+    assert history("show", "show") == 0
+    assert capsys.readouterr().out.startswith("own/show (")
+    assert history("list") == 0
+    assert capsys.readouterr().out.startswith("date ")

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.comparison.gate import GateRules
 from harness.comparison.verdict import (
     EXIT_CLEAN,
     EXIT_INCONCLUSIVE,
     EXIT_REGRESSED,
+    Rules,
     RunRules,
     RunsComparison,
     compare_runs,
@@ -185,3 +188,27 @@ def test_another_environment_is_no_mood_of_the_machine() -> None:
     new = run(noisy("a", 1, 1, environment_id="two", references_ms=[8.0] * 6))
     found = compare_runs(run(noisy("a", 1, 0)), new, RunRules(across_environments=True))
     assert (found.reference_shift_percent, found.run_effect_percent) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("p_slower", "p_faster", "low", "high", "verdict"),
+    [
+        (0.01, 1.0, 4.0, 6.0, "regressed"),
+        (1.0, 0.005, -6.0, -4.0, "improved"),
+        (1.0, 1.0, -3.0, 3.0, "same"),
+        (1.0, 1.0, -3.1, 2.0, "inconclusive"),
+        (1.0, 1.0, -2.0, 3.1, "inconclusive"),
+        (1.0, 1.0, None, None, "inconclusive"),
+    ],
+)
+def test_the_four_verdicts_on_what_was_measured(
+    p_slower: float, p_faster: float, low: float | None, high: float | None, verdict: str
+) -> None:
+    assert Rules().verdict(p_slower, p_faster, low, high) == verdict
+
+
+def test_rules_are_recorded_under_the_same_names() -> None:
+    common = ["margin_percent", "threshold_percent", "error_rate"]
+    assert list(dataclasses.asdict(RunRules())) == [*common, "across_environments"]
+    pairs = ["screen_pairs", "screen_rate", "confirm_pairs", "repeats"]
+    assert list(dataclasses.asdict(GateRules())) == [*common, *pairs]
