@@ -13,7 +13,7 @@ def _as_given(words: Sequence[str]) -> Sequence[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A command of `python -m harness`; its name and its line of help are in `harness.commands.registry`."""
+    """A command of `python -m harness`; its name and its line of help are in `harness.commands`."""
 
     add_options: Callable[[argparse.ArgumentParser], None]
     """Adds the command's options to its parser."""

@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 
+from harness.commands import ENTRIES
 from harness.commands.command import Command
-from harness.commands.registry import ENTRIES
 
 _DESCRIPTION = """\
 Honest latency and accuracy baselines of efficient CNNs, measured on this machine.

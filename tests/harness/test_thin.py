@@ -18,8 +18,7 @@ from PIL import Image
 import zoo
 from foundation.digests import file_sha256
 from harness.__main__ import main
-from harness.commands import accuracy, models
-from harness.commands.registry import ENTRIES
+from harness.commands import ENTRIES, accuracy, models
 from tests.fakes.classifiers import RESOLUTION, classifier, picture
 
 ABSENT = (

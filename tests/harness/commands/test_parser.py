@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
+from harness.commands import ENTRIES
 from harness.commands.parser import parse
-from harness.commands.registry import ENTRIES
 
 
 @pytest.mark.parametrize("command", [entry.name for entry in ENTRIES])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.registry import ENTRIES, Entry
+from harness.commands import ENTRIES, Entry
 
 HARNESS = Path(__file__).parents[3] / "harness"
 NAMES = {entry.name for entry in ENTRIES}
@@ -59,7 +59,7 @@ def test_a_command_imports_only_what_it_needs(words: list[str]) -> None:
 
 def test_the_help_of_the_program_imports_no_command() -> None:
     commands = {name for name in imported("--help") if name.startswith("harness.commands.")}
-    assert commands == {f"harness.commands.{name}" for name in ("command", "parser", "registry")}
+    assert commands == {f"harness.commands.{name}" for name in ("command", "parser")}
 
 
 def test_one_command_imports_no_other() -> None:
