@@ -23,7 +23,7 @@ from trials import measure
 
 import converters
 import zoo
-from converters.artifact import default_cache_dir
+from foundation.cache import default_cache_dir
 from harness.artifacts import reference
 from harness.machine.environment import collect
 

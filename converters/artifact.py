@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.files import default_cache_dir as default_cache_dir
-from zoo.files import file_sha256 as file_sha256
+from foundation.cache import default_cache_dir
+from foundation.digests import file_sha256
 
 MODEL_FILE = "model.onnx"
 SIDECAR_FILE = "provenance.json"
 METADATA_PREFIX = "baseline_zoo."
 """Prefix of this project's keys among an ONNX file's `metadata_props`."""
+
+_STAGING_PREFIX = ".staging-"
+# Longer than any conversion takes, a recalibration on the most images included; the store may be shared by machines,
+# so a process's number would not say whether it lives.
+_ABANDONED_AFTER_S = 7 * 24 * 3600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +64,14 @@ class ArtifactStore:
         return Artifact(folder / MODEL_FILE, provenance) if intact else None
 
     def staging(self) -> Path:
-        """A new directory on the store's file system, to prepare an entry in."""
+        """A new directory on the store's file system, to prepare an entry in; removes what killed conversions left."""
         self.root.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".staging-", dir=self.root))
+        for left in self.root.glob(f"{_STAGING_PREFIX}*"):
+            # Another process may remove it at the same time.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                    shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=self.root))
 
     def put(self, key: str, staged: Path, provenance: Mapping[str, Any]) -> Artifact:
         """Moves a staged directory that holds `model.onnx` into place.

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.artifact import file_sha256
 from converters.errors import ConversionError
 from converters.images import dead_leaves
+from foundation.digests import file_sha256
 from zoo.card import Preprocessing
 from zoo.preprocessing import Normalisation, UnreadableImageError, decode, pipeline
 from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below

@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 
 from converters import pytorch
-from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore, file_sha256
+from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore
 from converters.exporting import export
 from converters.operators import histogram
 from converters.precision import derive
@@ -27,10 +27,9 @@ from converters.request import (
 )
 from converters.verify import verify
 from converters.weights import weights_facts, weights_warnings, with_finite_statistics
-from zoo.card import json_sha256
+from foundation.digests import file_sha256, json_sha256
+from foundation.vocabulary import OWN, PROBE, RELEASE
 from zoo.native import NativeModel
-from zoo.releases import OWN, RELEASE
-from zoo.weights import PROBE
 
 PROVENANCE_SCHEMA = 1
 

@@ -7,7 +7,8 @@ import onnx
 from converters import pytorch, tensorflow
 from converters.errors import ConversionError
 from converters.request import ConversionRequest
-from zoo.errors import MissingPackageError, first_line
+from foundation.wording import first_line
+from zoo.errors import MissingPackageError
 from zoo.native import NativeModel
 
 _FRAMEWORKS = {"pytorch": pytorch, "tensorflow": tensorflow}

@@ -9,6 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from converters.errors import ConversionError
+from foundation.wording import first_line
 from zoo.errors import MissingPackageError
 
 PACKAGES = ("onnxconverter-common", "onnx")
@@ -59,8 +60,7 @@ def to_float16(model: onnx.ModelProto, *, keep_io: bool = True) -> onnx.ModelPro
             )
             onnx.checker.check_model(converted, full_check=True)
         except Exception as error:
-            first_line = (str(error).strip() or repr(error)).splitlines()[0]
             raise ConversionError(
-                f"onnxconverter-common cannot make this graph fp16: {first_line}; keep this network in fp32"
+                f"onnxconverter-common cannot make this graph fp16: {first_line(error)}; keep this network in fp32"
             ) from error
     return converted

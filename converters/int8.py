@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from converters.errors import ConversionError
 from converters.graph_precision import WEIGHTED
 from converters.quiet import terminal_spared
+from foundation.wording import first_line
 from zoo.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -227,9 +228,8 @@ def to_int8(
         # Of an image.
         raise
     except Exception as error:
-        first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise ConversionError(
-            f"onnxruntime cannot quantise this graph: {type(error).__name__}: {first_line}; "
+            f"onnxruntime cannot quantise this graph: {type(error).__name__}: {first_line(error)}; "
             "keep this network in fp32 or fp16"
         ) from error
     _keep_float(result.graph, kept)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -22,13 +20,20 @@ from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
-from zoo.releases import RELEASE
+from foundation.child import die_first, memory_peak_mib
+from foundation.endings import Remedies, ended, over_memory, over_time, says_out_of_memory
+from foundation.replacing import replace_json
+from foundation.units import BYTES_PER_MIB
+from foundation.vocabulary import RELEASE, Status
+from foundation.wording import first_line
 
 if TYPE_CHECKING:
     from zoo.native import NativeModel
 
 _POLL_S = 0.5
 _LOG_TAIL_CHARACTERS = 600
+_WORK = "conversion"
+_REMEDIES = Remedies(time="allow it more time (--conversion-timeout)", memory="fewer --workers leave more to each")
 _UNSUPPORTED = ("MissingPackageError", "MissingSourcesError")
 
 
@@ -37,7 +42,7 @@ class Conversion:
     """How one request ended."""
 
     request: ConversionRequest
-    status: str
+    status: Status
     """`ok`, `failed`, `timeout`, `out_of_memory` or `unsupported`."""
     reason: str = ""
     artifact: Artifact | None = None
@@ -62,22 +67,19 @@ class PoolSettings:
     def resolved(self) -> PoolSettings:
         """The same with the machine's own figures for what was left to it."""
         workers = self.workers or psutil.cpu_count(logical=False) or 1
-        memory = self.memory_limit_mib or int(psutil.virtual_memory().available / 2**20 * 0.9 / workers)
+        memory = self.memory_limit_mib or int(psutil.virtual_memory().available / BYTES_PER_MIB * 0.9 / workers)
         return dataclasses.replace(self, workers=workers, memory_limit_mib=memory)
 
 
 def _exit_with(parent_pid: int) -> None:
-    """Ends this process when the one that asked for it is gone."""
+    """Ends this process when the one that asked for it is gone.
+
+    The kernel's way (`foundation.child.end_with_parent`) would end it with its parent, which is the server that it was
+    forked from.
+    """
     while psutil.pid_exists(parent_pid):
         time.sleep(1.0)
     os._exit(1)
-
-
-def _die_first() -> None:
-    """Asks the kernel to kill this process before any other where memory runs out faster than it is watched."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def load_native(request: ConversionRequest, store: ArtifactStore) -> NativeModel:
@@ -115,7 +117,8 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
 def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: int) -> None:
     """One conversion; writes `result.json` into `folder`, and its output to `log` there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_first()
+    # Memory may run out faster than it is watched.
+    die_first()
     log = os.open(Path(folder, "log"), os.O_CREAT | os.O_WRONLY, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -135,18 +138,8 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
         result = {"status": "unsupported", "reason": f"{error}; pip install 'baseline-zoo[all]'"}
     except Exception as error:
         result = _failure(error)
-    result["memory_peak_mib"] = _memory_peak_mib()
-    Path(folder, "result.json").write_text(json.dumps(result), encoding="utf-8")
-
-
-def _memory_peak_mib() -> float | None:
-    """Largest resident set of this process so far; a process forked from another begins with that one's."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    result["memory_peak_mib"] = memory_peak_mib()
+    replace_json(Path(folder, "result.json"), result)
 
 
 def _failure(error: Exception) -> dict[str, Any]:
@@ -154,10 +147,10 @@ def _failure(error: Exception) -> dict[str, Any]:
     text = str(error).strip() or repr(error)
     if kind in _UNSUPPORTED:
         return {"status": "unsupported", "reason": text}
-    if "can't allocate memory" in text or "not enough memory" in text:
+    if says_out_of_memory(text):
         return {
             "status": "out_of_memory",
-            "reason": f"the conversion ran out of memory: {text.splitlines()[0]}",
+            "reason": f"the conversion ran out of memory: {first_line(error)}",
         }
     known = type(error).__module__.split(".")[0] in ("zoo", "converters")
     return {"status": "failed", "reason": text if known else f"{kind}: {text}"}
@@ -171,22 +164,21 @@ class _Job:
     folder: tempfile.TemporaryDirectory[str]
     process: Any
     started: float
-    verdict: tuple[str, str] | None = None
+    verdict: tuple[Status, str] | None = None
 
-    def over_limits(self, settings: PoolSettings) -> tuple[str, str] | None:
+    def over_limits(self, settings: PoolSettings) -> tuple[Status, str] | None:
         """Status and reason where the conversion may not go on."""
         allowed_s = settings.timeout_s
         if self.request.recalibration_images:
             allowed_s += settings.recalibration_timeout_s
         if time.monotonic() - self.started > allowed_s:
-            return "timeout", f"not converted within {allowed_s:.0f} s (--conversion-timeout)"
+            return over_time(_WORK, allowed_s, _REMEDIES)
         try:
-            used_mib = psutil.Process(self.process.pid).memory_info().rss / 2**20
+            used_mib = psutil.Process(self.process.pid).memory_info().rss / BYTES_PER_MIB
         except psutil.Error:
             return None
         if used_mib > settings.memory_limit_mib:
-            limit = f"{settings.memory_limit_mib} MiB"
-            return "out_of_memory", f"the conversion took more than {limit}; fewer --workers leave more to each"
+            return over_memory(_WORK, settings.memory_limit_mib, _REMEDIES)
         return None
 
     def finish(self) -> Conversion:
@@ -213,12 +205,9 @@ class _Job:
         self.folder.cleanup()
         return conversion
 
-    def _crash(self, log: Path) -> tuple[str, str]:
-        code = self.process.exitcode
+    def _crash(self, log: Path) -> tuple[Status, str]:
         tail = log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip() if log.exists() else ""
-        if code == -signal.SIGKILL:
-            return "out_of_memory", "the conversion was killed, most likely by the system for want of memory"
-        return "failed", f"the conversion's process ended with code {code}: {tail}"
+        return ended(_WORK, self.process.exitcode, _REMEDIES, tail)
 
 
 def convert_many(

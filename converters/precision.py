@@ -28,8 +28,9 @@ from converters.images import dead_leaves
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
 from converters.rounding import with_rounding
 from converters.verify import Agreement, artifact_logits, measure, padded
+from foundation.digests import json_sha256
 from zoo import probe
-from zoo.card import Preprocessing, json_sha256
+from zoo.card import Preprocessing
 from zoo.preprocessing import Normalisation
 
 PRECISION_REVISION = 2

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 INPUT_NAME = "input"
 OUTPUT_NAME = "logits"
-EXPORTERS = ("dynamo", "torchscript")
 PACKAGES = ("torch", "onnxscript", "onnx")
 """Packages whose versions decide what an export looks like."""
 
@@ -59,6 +58,9 @@ def _export_torchscript(module: torch.nn.Module, image: torch.Tensor, opset: int
         return onnx.load(path)
 
 
+EXPORTERS = {"dynamo": _export_dynamo, "torchscript": _export_torchscript}
+
+
 def _strip(model: onnx.ModelProto) -> None:
     """Drops what differs between machines and means nothing to a runtime: source paths and notes."""
     for node in model.graph.node:
@@ -91,8 +93,7 @@ def export(module: torch.nn.Module, *, exporter: str, opset: int, batch: int, re
     if opset < TARGET_OPSET:
         raise ConversionError(f"opset {opset} is too old; choose {TARGET_OPSET} or later")
     image = torch.zeros(batch, 3, resolution, resolution)
-    run = _export_dynamo if exporter == "dynamo" else _export_torchscript
-    model = run(module, image, opset)
+    model = EXPORTERS[exporter](module, image, opset)
     written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if written != opset:
         # The dynamo exporter keeps its own opset, with no more than a log line, where it cannot convert.

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import zoo
 from converters import pytorch, tensorflow
-from converters.artifact import file_sha256
-from zoo.card import ModelCard, json_sha256
+from foundation.digests import file_sha256, json_sha256
+from foundation.packages import package_version
+from foundation.vocabulary import (
+    DEFAULT_EXPORTER,
+    DEFAULT_OPSET,
+    FILE,
+    INT8_SCHEMES,
+    OWN,
+    PROBE,
+    RELEASE,
+    RELEASED,
+)
+from zoo.card import ModelCard
 from zoo.checkpoints import FetchedCheckpoint
-from zoo.releases import OWN, RELEASE
 from zoo.releases.pins import release_source
 from zoo.training_images import TrainingImages
-from zoo.weights import FILE, PROBE, RELEASED
 
 CONVERTER_REVISION = 1
 """Raised whenever this package's own part in an artifact changes, so that old entries are not taken for new."""
 
-DEFAULT_EXPORTER = "dynamo"
-DEFAULT_OPSET = 18
-PRECISIONS = ("fp32", "fp16", "int8")
-
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Versions of installed packages, read without importing them; `absent` where there is none."""
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "absent"
-    return versions
+    return {package: package_version(package) or "absent" for package in packages}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,7 @@ class PrecisionOptions:
 
     float16_io: bool = False
     """fp16: input and output in float16 too; else float32, cast inside."""
-    int8_scheme: str = "tensorrt"
+    int8_scheme: str = INT8_SCHEMES[0]
     """int8: a key of `converters.int8.SCHEMES`."""
     calibration_images: Path | None = None
     """int8: a folder of images; generated ones where None."""
@@ -61,12 +60,12 @@ class ConversionRequest:
     recalibration_images: Path | None = None
     """A folder of training images, for a release that recalibrates on some."""
     implementation: str = OWN
-    """One of `zoo.releases.IMPLEMENTATIONS`."""
+    """One of `foundation.vocabulary.IMPLEMENTATIONS`."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     batch: int = 1
     precision: str = "fp32"
-    """One of `PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
+    """One of `foundation.vocabulary.PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
     options: PrecisionOptions = PrecisionOptions()
     resolution: int | None = None
     """Input size in pixels of one's own model; the card decides it for the zoo's."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -18,7 +17,9 @@ import onnx
 from converters.errors import ConversionError
 from converters.folding import bind_weights, drop_idle_reshapes
 from converters.pytorch import INPUT_NAME, OUTPUT_NAME
-from zoo.errors import MissingPackageError, first_line
+from foundation.packages import package_version
+from foundation.wording import first_line
+from zoo.errors import MissingPackageError
 from zoo.tensorflow_model import host_array
 
 if TYPE_CHECKING:
@@ -92,11 +93,8 @@ def _refuse_leftovers(model: onnx.ModelProto) -> None:
 
 
 def _installed() -> str:
-    versions = []
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions.append(f"{package} {metadata.version(package)}")
-    return ", ".join(versions)
+    versions = {package: package_version(package) for package in PACKAGES}
+    return ", ".join(f"{package} {version}" for package, version in versions.items() if version)
 
 
 def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolution: int) -> onnx.ModelProto:

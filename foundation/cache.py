@@ -1,4 +1,4 @@
-"""Where artifacts, engines and the reference network are kept."""
+"""Where artifacts, engines, checkpoints and the reference network are kept."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _NAME = "baseline-zoo"
 
 
 def default_cache_dir() -> Path:
-    """The user's cache directory for this project, as `converters.artifact.default_cache_dir`.
+    """The user's cache directory for this project, as the platform places it.
 
-    A machine that only measures may lack platformdirs. What it does on Linux is the XDG base directory
-    specification's rule.
+    A machine that only measures may lack platformdirs. What it does on Linux is the rule of the XDG base directory
+    specification, by which a path that is not absolute is ignored.
     """
     try:
         import platformdirs
     except ImportError:
-        named = os.environ.get("XDG_CACHE_HOME", "").strip()
-        return (Path(named) if named else Path.home() / ".cache") / _NAME
+        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return (named if named.is_absolute() else Path.home() / ".cache") / _NAME
     return Path(platformdirs.user_cache_dir(_NAME, appauthor=False))

@@ -1,9 +1,11 @@
-"""Digests of files."""
+"""Digests of files and of facts."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 _CHUNK_BYTES = 1 << 22
 
@@ -19,3 +21,9 @@ def file_sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def json_sha256(data: Any) -> str:
+    """SHA-256 of `data` in canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

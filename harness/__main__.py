@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 
+from foundation.interruption import interrupt_on_termination
 from harness.commands.parser import parse
 from harness.errors import EXIT_BAD_REQUEST, EXIT_FAULT, EXIT_INTERRUPTED, HarnessError
 from harness.text.console import say
 
 # What a machine that only measures may lack, as it is with `pip install --no-deps`.
 _BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "scipy", "tomli")
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -28,7 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     asked = parse(sys.argv[1:] if words is None else words)
     # A job scheduler's polite end is an interruption too: children are ended, the reports written.
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    interrupt_on_termination()
     try:
         return asked.run()
     except HarnessError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from foundation.vocabulary import PROBE
 from harness.text.tables import cell, table
 from reports.accuracy import accuracy_section
 from reports.banner import banner
@@ -121,7 +122,7 @@ def _accuracy(row: dict[str, Any], usual_classes: int | None) -> str:
     if not row["accuracy_kind"]:
         return ""
     text = f"{row['accuracy_percent']:.2f} {row['accuracy_kind'][0]}"
-    if row["weights"] == "probe":
+    if row["weights"] == PROBE:
         text += "†"
     if row["classes"] != usual_classes:
         text += f" ({row['classes'] or 'unknown'} classes: not ranked)"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.replacing import replacing
 from harness.errors import HarnessError
 from harness.files.storage import explained
 
@@ -78,5 +79,5 @@ def save(figure: Figure, paths: Sequence[Path]) -> None:
         StorageError: if a file cannot be written.
     """
     for path in paths:
-        with explained(path):
-            figure.savefig(path, dpi=_PNG_DPI, metadata=_NO_DATE.get(path.suffix))
+        with explained(path), replacing(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], dpi=_PNG_DPI, metadata=_NO_DATE.get(path.suffix))

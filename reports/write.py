@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.vocabulary import PROBE
 from harness.files.storage import replace_text
 from harness.records.directory import RESULTS_NAME
 from harness.records.run_info import RunInfo, load_run_info
@@ -75,7 +76,7 @@ def caption(group: Group, info: RunInfo) -> str:
         info.device,
         *rows["runtime"].unique(),
         *rows["precision_effective"].unique(),
-        "seeded weights" if (rows["weights"] == "probe").any() else "",
+        "seeded weights" if (rows["weights"] == PROBE).any() else "",
         f"{rows['measured_at'].max():%Y-%m-%d}",
         f"environment {group.environment_id}",
     ]

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"foundation"}),
     frozenset({"zoo"}),
     frozenset({"converters"}),
-    frozenset({"harness.errors", "harness.units", "harness.vocabulary"}),
+    frozenset({"harness.errors", "harness.vocabulary"}),
     frozenset({"harness.text"}),
     frozenset({"harness.files", "harness.stats", "harness.datasets"}),
     frozenset({"harness.machine"}),

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from foundation.vocabulary import OWN, PROBE
 from zoo import adapters, releases
 from zoo.card import ModelCard
 from zoo.catalog.reader import all_cards
 from zoo.errors import UnknownModelError
-from zoo.releases import OWN
 from zoo.selection import select
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def card(name: str) -> ModelCard:
 
 def load(
     model: str | ModelCard,
-    weights: Weights = "probe",
+    weights: Weights = PROBE,
     *,
     settings: FetchSettings | None = None,
     calibration_images: Path | None = None,

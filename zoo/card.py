@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from foundation.digests import json_sha256
 from zoo.probe import RUNTIME_TOLERANCE
 
 
@@ -157,9 +156,3 @@ class ModelCard:
     def digest(self) -> str:
         """SHA-256 of the whole card."""
         return json_sha256(self.to_json())
-
-
-def json_sha256(data: Any) -> str:
-    """SHA-256 of `data` in canonical JSON: sorted keys, no spaces."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
+from foundation.interruption import interrupt_on_termination
 from zoo.checkpoints.command import add_fetch, run_fetch
 from zoo.errors import ZooError
 from zoo.releases.commands import add_verify, verify
@@ -40,15 +39,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0, 1 where something is missing or differs, 2, or 130."""
     parsed = build_parser().parse_args(arguments)
     # A job scheduler's polite end is an interruption too: what was begun is kept.
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    interrupt_on_termination()
     try:
         return _COMMANDS[parsed.command](parsed)
     except ZooError as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-_LONGEST_QUOTE = 150
+from foundation.wording import printable
 
 
 class ZooError(Exception):
@@ -37,30 +35,3 @@ class ReleaseError(ZooError):
 
 class MissingSourcesError(ReleaseError):
     """Original code that has not been fetched yet."""
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says; its type and arguments where it says nothing."""
-    return (str(error).strip() or repr(error)).splitlines()[0]
-
-
-def printable(text: str) -> str:
-    """A text whose control characters are spelled out; tabs and line ends stay."""
-    return "".join(
-        character
-        if character in "\n\t" or not unicodedata.category(character).startswith("C")
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
-def quoted(text: str) -> str:
-    """The beginning of what somebody else wrote, in one line."""
-    line = " ".join(text[: 4 * _LONGEST_QUOTE].split())
-    return f"{line[:_LONGEST_QUOTE]}..." if len(line) > _LONGEST_QUOTE else line
-
-
-def shortened(items: list[str], most: int = 6) -> str:
-    """The first items of a list, each its beginning alone where it is long, and how many more there are."""
-    listed = "; ".join(quoted(item) for item in items[:most])
-    return listed + (f"; and {len(items) - most} more" if len(items) > most else "")

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.errors import first_line, quoted
+from foundation.wording import first_line, quoted
 
 _HEAD_BYTES = 512
 _DIRECTORY_LIMIT_BYTES = 32 << 20

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.vocabulary import PROBE
+from foundation.wording import first_line, shortened
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import MissingPackageError, WeightsError, first_line, shortened
+from zoo.errors import MissingPackageError, WeightsError
 from zoo.file_kinds import unlike_checkpoint
 from zoo.torch_checkpoint import next_step
 from zoo.torch_model import misfits
@@ -154,7 +156,7 @@ class TensorFlowModel:
             )
         else:
             self.assign(lambda name, shape: probe.damped_tensor(name, shape, damping, framework="tensorflow"))
-        self.weights = "probe"
+        self.weights = PROBE
 
     def load_file(self, path: Path) -> None:
         """Loads a released checkpoint, strictly; averaged weights where it has them, as the releases evaluate.

@@ -7,10 +7,11 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.wording import first_line, quoted, shortened
 from zoo.card import ModelCard
 from zoo.checkpoints.archive import CHECKPOINT_LIMITS, refuse_unsafe_zip
 from zoo.checkpoints.content import unlike_torch_checkpoint
-from zoo.errors import WeightsError, first_line, quoted, shortened
+from zoo.errors import WeightsError
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.vocabulary import PROBE
+from foundation.wording import shortened
 from zoo import probe
 from zoo.card import ModelCard
-from zoo.errors import WeightsError, shortened
+from zoo.errors import WeightsError
 from zoo.torch_checkpoint import next_step, read_state_dict
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class TorchModel:
                 if tensor.is_floating_point() and tensor.dim():
                     values = probe.tensor(name, tuple(tensor.shape), variance_scale=self.card.probe_variance_scale)
                     tensor.copy_(torch.from_numpy(values))
-        self.weights = "probe"
+        self.weights = PROBE
 
     def load_file(self, path: Path) -> None:
         """Loads a released checkpoint file, strictly.

@@ -15,16 +15,16 @@ import functools
 import hashlib
 import random
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.digests import file_sha256
+from foundation.packages import package_version
 from zoo.card import Preprocessing
 from zoo.errors import MissingPackageError, WeightsError
-from zoo.files import file_sha256
 from zoo.preprocessing.decoding import decode
 from zoo.preprocessing.errors import UnreadableImageError
 from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
@@ -86,7 +86,7 @@ class TrainingImages:
             "batches": self.batches_count,
             "batch_size": self.batch_size,
             "seed": self.seed,
-            "packages": {name: _version(name) for name in _PACKAGES},
+            "packages": {name: package_version(name) or "absent" for name in _PACKAGES},
         }
 
     def batches(self, preprocessing: Preprocessing) -> Iterator[NDArray[np.float32]]:
@@ -118,13 +118,6 @@ _listed = functools.lru_cache(maxsize=4)(images_below)
 def _contents_sha256(files: tuple[Path, ...]) -> str:
     """Digest of the files' contents in their order: their names and places decide nothing else."""
     return hashlib.sha256("".join(file_sha256(path) for path in files).encode()).hexdigest()
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "absent"
 
 
 def _opened(path: Path) -> Any:

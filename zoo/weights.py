@@ -7,18 +7,14 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.digests import file_sha256
+from foundation.vocabulary import AUTO, PROBE, RELEASED
 from zoo.checkpoints import FetchedCheckpoint, FetchError, FetchSettings, fetch
 from zoo.errors import WeightsError
-from zoo.files import file_sha256
 from zoo.native import NativeModel
 
 if TYPE_CHECKING:
     from zoo.card import ModelCard
-
-PROBE = "probe"
-RELEASED = "released"
-AUTO = "auto"
-FILE = "file"
 
 Weights = str | os.PathLike[str] | FetchedCheckpoint
 """`probe`, `released`, `auto`, the path of a checkpoint, or a released one that was fetched already."""

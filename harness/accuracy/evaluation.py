@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.accuracy.memory import BYTES_PER_MIB, OpenNetworks, batches_together, chunk_images, fitting_images
+from foundation.units import BYTES_PER_MIB
+from foundation.wording import one_line
+from harness.accuracy.memory import OpenNetworks, batches_together, chunk_images, fitting_images
 from harness.accuracy.messages import Evaluate, Load, Setup
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
@@ -20,7 +22,6 @@ from harness.datasets import ImageSet
 from harness.errors import PartnerError
 from harness.machine.gpu.settings import GpuSettings
 from harness.text.progress import Progress
-from harness.text.wording import one_line
 from zoo.preprocessing import Pipeline
 
 _IMAGES_OF_A_QUESTION = 32

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zoo.preprocessing import Pipeline
 
-BYTES_PER_MIB = 1024 * 1024
+from foundation.units import BYTES_PER_MIB
 
 _MOST_IMAGES = 1024
 """Of a chunk: further ones would make nothing faster, and what is finished would reach the disk later."""

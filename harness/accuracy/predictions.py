@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.replacing import replacing
 from harness.accuracy.worker.top_classes import GUESSES, NONE
 from harness.errors import AccuracyError
-from harness.files.storage import TEMPORARY_SUFFIX, explained
+from harness.files.storage import explained
 
 _IDENTITY_KEY = b"baseline_zoo"
 _TOP_NAMES = tuple(f"top{rank}" for rank in range(1, GUESSES + 1))
@@ -62,17 +62,8 @@ def write_predictions(path: Path, table: PredictionTable) -> None:
         },
     }
     metadata = {_IDENTITY_KEY: json.dumps(dict(table.identity)).encode()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    with explained(path):
-        try:
-            with temporary.open("wb") as file:
-                parquet.write_table(pyarrow.table(columns).replace_schema_metadata(metadata), file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with explained(path), replacing(path) as temporary, temporary.open("wb") as file:
+        parquet.write_table(pyarrow.table(columns).replace_schema_metadata(metadata), file)
 
 
 def read_identity(path: Path) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from harness.errors import AccuracyError, StorageError
 from harness.files.journal import Journal
 from harness.files.storage import explained, replace_text
 from harness.records.table import format_cells
-from harness.text.lists import printable
+from harness.text.lists import encodable
 
 ACCURACY_FOLDER = "accuracy"
 IMAGES_NAME = "images.jsonl"
@@ -99,7 +99,7 @@ class ImageRecord:
             return None
         path = self._folder / UNREADABLE_NAME
         lines = [
-            (printable(self._images.items[index].name), printable(self._images.location(index)), reason)
+            (encodable(self._images.items[index].name), encodable(self._images.location(index)), reason)
             for index, reason in sorted(self.unreadable.items())
         ]
         replace_text(path, "".join(map(format_cells, [("image", "location", "reason"), *lines])))
@@ -155,7 +155,7 @@ class Predictions:
         top = np.concatenate(self._top)
         readable = (top != NONE).any(axis=1)
         table = PredictionTable(
-            names=[printable(item.name) for item in self._images.items],
+            names=[encodable(item.name) for item in self._images.items],
             labels=np.array([item.label for item in self._images.items], np.int32),
             top=top,
             readable=readable,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.wording import counted
 from harness.accuracy.evaluation import Cost, Machine, evaluate
 from harness.accuracy.predictions import read_predictions
 from harness.accuracy.records import ImageRecord, Predictions, folder_of
@@ -22,7 +23,6 @@ from harness.records.run_info import RUN_INFO_NAME, load_run_info
 from harness.records.series import SeriesFacts
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
-from harness.text.wording import counted
 
 Say = Callable[[str], None]
 

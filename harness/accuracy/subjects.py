@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from foundation.digests import json_sha256
+from foundation.vocabulary import PROBE
+from foundation.wording import one_line
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
 from harness.records.series import SeriesFacts
-from harness.text.wording import one_line
-from zoo.card import Preprocessing, json_sha256
+from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError
 from zoo.preprocessing import Pipeline, pipeline
@@ -81,7 +83,7 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
-    if facts.weights == "probe":
+    if facts.weights == PROBE:
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
         return "its input has no fixed shape of square images, (batch, 3, R, R): export it with one"

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from foundation.digests import file_sha256
+from foundation.wording import listed
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
 from harness.records.series import SeriesFacts
@@ -35,8 +36,8 @@ MODELS_FOLDER = "models"
 MACHINE_FACTS = ("backend", "artifact_path")
 """Facts of a series that belong to the machine that measures, and are not in a bundle."""
 
-_NAMED_MAX = 5
-"""Files or models that one message names."""
+_NEAREST_MAX = 5
+"""Models that a message names in place of one that is not there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Bundle:
         if not found:
             raise BundleError(
                 f"{self.directory} has nothing of that in {precision} at batch {batch}. It has "
-                f"{_listed(_options(chosen))}: give one of these, or convert with --precision {precision} "
+                f"{listed(_options(chosen))}: give one of these, or convert with --precision {precision} "
                 f"--batch {batch} --export on the machine that converts."
             )
         return found
@@ -148,7 +149,7 @@ class Bundle:
         wrong = [f"{path} {fault}" for path, fault in faults.items() if fault]
         if wrong:
             raise BundleError(
-                f"{self.directory} is not as it was exported: {_listed(wrong)}. Copy the folder again, as with "
+                f"{self.directory} is not as it was exported: {listed(wrong)}. Copy the folder again, as with "
                 "rsync -a --checksum, or export it again."
             )
 
@@ -156,10 +157,10 @@ class Bundle:
         names = {
             name.lower(): model.place[0] for model in self.models for name in (model.facts["variant"], model.place[0])
         }
-        near = difflib.get_close_matches(pattern.lower(), list(names), n=_NAMED_MAX, cutoff=0.5)
+        near = difflib.get_close_matches(pattern.lower(), list(names), n=_NEAREST_MAX, cutoff=0.5)
         shown = [names[name] for name in near] or list(dict.fromkeys(names.values()))
         return (
-            f"{self.directory} has no model {pattern!r}; {'nearest' if near else 'it has'}: {_listed(shown)}. "
+            f"{self.directory} has no model {pattern!r}; {'nearest' if near else 'it has'}: {listed(shown)}. "
             f"{BUNDLE_NAME} there names all. Or export it too, on the machine that converts."
         )
 
@@ -211,7 +212,7 @@ def check_opsets(series: Iterable[SeriesFacts], backend: Backend) -> None:
     if too_new:
         raise BundleError(
             f"{backend.runtime()} reads ONNX opsets up to {limit}, and these artifacts are of a later one: "
-            f"{_listed(f'{facts.model} ({facts.opset})' for facts in too_new)}. Convert them on the machine that "
+            f"{listed(f'{facts.model} ({facts.opset})' for facts in too_new)}. Convert them on the machine that "
             f"converts with --opset {limit} and another --export DIR."
         )
 
@@ -242,10 +243,3 @@ def _of_another_version(path: Path, what: str, written_by: str) -> str:
 def _options(models: Iterable[BundledModel]) -> list[str]:
     """The precisions and batches there are, as options."""
     return [f"--precision {model.place[1]} --batch {model.place[2]}" for model in models]
-
-
-def _listed(texts: Iterable[str]) -> str:
-    """The first few, each once, and how many more there are."""
-    each = list(dict.fromkeys(texts))
-    more = len(each) - _NAMED_MAX
-    return ", ".join(each[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

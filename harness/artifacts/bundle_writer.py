@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from foundation.digests import file_sha256
+from foundation.replacing import TEMPORARY_SUFFIX, replacing
 from harness.artifacts.bundle import (
     BUNDLE_NAME,
     BUNDLE_SCHEMA_VERSION,
@@ -28,7 +28,7 @@ from harness.artifacts.bundle import (
 from harness.artifacts.reference import REFERENCE_SHA256, write_reference
 from harness.errors import BundleError, StorageError
 from harness.files.locking import LOCK_NAME, KernelLock
-from harness.files.storage import TEMPORARY_SUFFIX, remove_temporary_files, replace_json
+from harness.files.storage import remove_temporary_files, replace_json
 from harness.records.series import SeriesFacts
 
 PROVENANCE_NAME = "provenance.json"
@@ -212,17 +212,11 @@ def _check_is_ours(directory: Path) -> None:
 
 
 def _copy(source: Path, target: Path, sha256: str) -> None:
-    """Copy beside the target, hold the copy against the digest, and move it into place."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    try:
+    """Copy the file, whose copy must have the digest."""
+    with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
         if file_sha256(temporary) != sha256:
             raise BundleError(f"{source} is not what the conversion made: it changed since. Convert the model again.")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.units import BYTES_PER_MIB
 from harness.errors import ArtifactError
 from harness.files.artifact_digest import artifact_sha256, artifact_size_bytes
 from harness.files.onnx_graph import OnnxGraph, read_graph
@@ -14,8 +15,6 @@ from harness.records.series import SeriesFacts
 if TYPE_CHECKING:
     from converters.pool import Conversion
     from converters.request import ConversionRequest
-
-_BYTES_PER_MIB = 2**20
 
 
 def _card_facts(name: str) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
         "warnings": " ".join(f"{text[:1].upper()}{text[1:]}." for text in made.get("warnings", ())),
         "artifact_path": str(conversion.artifact.path),
         "artifact_sha256": conversion.artifact.sha256,
-        "artifact_mib": made["size_bytes"] / _BYTES_PER_MIB,
+        "artifact_mib": made["size_bytes"] / BYTES_PER_MIB,
         "exporter": _exporter_text(made["exporter"]),
         "opset": made["opset"],
         "conversion_s": sum(made["seconds"].values()),
@@ -122,7 +121,7 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
         weights="own",
         artifact_path=str(path.resolve()),
         artifact_sha256=artifact_sha256(path),
-        artifact_mib=artifact_size_bytes(path) / _BYTES_PER_MIB,
+        artifact_mib=artifact_size_bytes(path) / BYTES_PER_MIB,
         **described,
     )
 

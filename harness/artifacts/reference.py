@@ -8,7 +8,6 @@ nothing that depends on the versions of numpy, onnx or protobuf.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foundation.digests import file_sha256
+from foundation.replacing import replacing
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -47,11 +47,8 @@ def write_reference(path: str | Path) -> None:
             f"The reference network comes out with SHA-256 {digest[:16]}, not {REFERENCE_SHA256[:16]}, so ratios "
             "could not be compared with other runs. Install the onnx and numpy of the constraints file."
         )
-    path = Path(path)
-    # Another process may be writing the same.
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(content)
 
 
 def reference_model() -> onnx.ModelProto:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.backends.layers import LayerTime
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.figures import GpuFigures
-from harness.units import NANOSECONDS_PER_MILLISECOND
 from harness.vocabulary import LatencyKind
 
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.units import BYTES_PER_MIB
 from foundation.vocabulary import INT8_SCHEMES
+from foundation.wording import counted
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.conversion import ConversionOptions
@@ -20,7 +22,6 @@ from harness.commands.options.weights import WeightsOptions
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
 from harness.text.console import say
 from harness.text.progress import Progress
-from harness.text.wording import counted
 
 if TYPE_CHECKING:
     from harness.artifacts.bundle_writer import BundleWriter
@@ -96,7 +97,7 @@ def _export(series: Sequence[SeriesFacts], writer: BundleWriter) -> dict[str, Pa
                 paths[facts.key] = path
             how = "copied" if copied else "was there" if path else facts.status
             progress.step(f"{facts.model}: {how}", problem=path is None)
-    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / 2**20
+    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / BYTES_PER_MIB
     say(f"{counted(len(writer.bundle.models), 'model')}, {size_mib:.0f} MiB in {writer.bundle.directory}")
     return paths
 

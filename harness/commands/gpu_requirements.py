@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 
+from foundation.packages import package_version
 from harness.backends.tensorrt.versions import how_to_install
 from harness.errors import NoGpuError, NvmlUnavailableError
-from harness.machine.environment import package_version
 from harness.machine.gpu.devices import CudaDevice, cuda_devices
 from harness.machine.gpu.nvml import Nvml
 

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.wording import counted
 from harness.commands.command import Command
 from harness.commands.options.types import count, percent, rate
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
 from harness.text.console import append_to_step_summary, writable, write
-from harness.text.wording import counted
 
 DEFAULT_STORE = Path("history.sqlite")
 DEFAULT_LAST = 200
@@ -40,8 +40,10 @@ def _spelled_out(words: Sequence[str]) -> list[str]:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="MODEL | show | add | list | export")
-    showing = actions.add_parser("show", prog=parser.prog, help="a model, whatever its name; `show` may be left out")
+    actions = parser.add_subparsers(required=True, metavar="MODEL | add | list | export")
+    showing = actions.add_parser(
+        "show", prog=parser.prog, help="MODEL, which may then have any name, as in `history show list`"
+    )
     _add_show_options(showing)
     adding = actions.add_parser("add", help="add a run; one that was continued replaces its rows")
     adding.add_argument("run", type=Path, metavar="RUN", help="a run directory")
@@ -112,9 +114,9 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> None:
+    from foundation.wording import one_line
     from harness.history.record import read_record
     from harness.history.store import HistoryStore
-    from harness.text.wording import one_line
 
     record = read_record(arguments.run)
     label = None if arguments.label is None else one_line(arguments.label)

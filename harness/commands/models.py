@@ -7,12 +7,12 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+from foundation.wording import counted
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.models import MODELS_HELP
 from harness.errors import EXIT_SUCCESS, HarnessError
 from harness.text.console import say
-from harness.text.wording import counted
 
 if TYPE_CHECKING:
     from zoo.card import ModelCard

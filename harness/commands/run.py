@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.wording import counted
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
@@ -18,7 +19,6 @@ from harness.commands.report import write_all
 from harness.errors import EXIT_SUCCESS
 from harness.runs.request import RunRequest
 from harness.text.console import say
-from harness.text.wording import counted
 
 if TYPE_CHECKING:
     from harness.runs.run import RunOutcome

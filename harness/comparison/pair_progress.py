@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from foundation.wording import counted
 from harness.comparison.pair import Pairing, PairResult
 from harness.comparison.pair_journal import PairJournal
 from harness.stats.trials import median
 from harness.text.progress import Progress
-from harness.text.wording import counted
 
 
 class PairProgress:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from foundation.wording import one_line
 from harness.comparison.verdict import VERDICTS, Verdict
 from harness.text.tables import aligned, cell, table
-from harness.text.wording import one_line
 
 _HEADER = ("verdict", "series", "change", "95 % interval", "latency ms", "could see", "remark")
 

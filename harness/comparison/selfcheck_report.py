@@ -8,10 +8,10 @@ import io
 import json
 from collections.abc import Sequence
 
+from foundation.wording import one_line
 from harness.comparison.gate import Gated, GateRules
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, spreads
 from harness.text.tables import cell, table
-from harness.text.wording import one_line
 
 _COLUMNS = (
     "check",

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.wording import cause
 from harness.datasets.cifar_pickle import read_batch
 from harness.datasets.stored import StoredImages, label
 from harness.errors import AccuracyError
-from harness.text.lists import cause
 
 NAME = "CIFAR-10"
 CLASSES = 10

@@ -7,9 +7,10 @@ import os
 import stat
 from pathlib import Path
 
+from foundation.wording import cause
 from harness.datasets.store import is_image
 from harness.errors import AccuracyError
-from harness.text.lists import cause, few
+from harness.text.lists import few
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,10 +16,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from foundation.wording import cause
 from harness.datasets import devkit, imagenet
 from harness.datasets.store import is_image
 from harness.errors import AccuracyError
-from harness.text.lists import cause, few
+from harness.text.lists import few
 
 FORMS = (
     "LOC_val_solution.csv (Kaggle), val.txt (a file name and an index in sorted order), "

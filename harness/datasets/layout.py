@@ -10,7 +10,7 @@ from harness.datasets import imagenet
 from harness.datasets.store import FileStore
 from harness.datasets.stored import StoredImages, label
 from harness.errors import AccuracyError
-from harness.text.lists import few, printable
+from harness.text.lists import encodable, few
 
 
 def label_by_folder(store: FileStore, place: Path) -> StoredImages:
@@ -34,7 +34,7 @@ def label_by_folder(store: FileStore, place: Path) -> StoredImages:
     own = {folder: index for index, folder in enumerate(sorted(store.folders))}
     resolved = place.resolve()
     name = resolved.stem if resolved.is_file() else resolved.name
-    return label(printable(name), len(own), store, [own[folder] for folder in classes])
+    return label(encodable(name), len(own), store, [own[folder] for folder in classes])
 
 
 def _check_wnids(folders: Sequence[str], place: Path) -> None:

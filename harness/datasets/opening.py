@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from foundation.wording import cause
 from harness.datasets import cifar, imagenet
 from harness.datasets.folder import open_folder
 from harness.datasets.ground_truth import FORMS, read_ground_truth
@@ -14,7 +15,7 @@ from harness.datasets.store import IMAGE_SUFFIXES, FileStore
 from harness.datasets.stored import StoredImages, label
 from harness.datasets.tar import open_tar
 from harness.errors import AccuracyError
-from harness.text.lists import cause, few
+from harness.text.lists import few
 
 _LAYOUTS = (
     "a folder of class folders, a folder of images with a file of labels, an uncompressed tar of either, or CIFAR-10 "

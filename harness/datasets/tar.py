@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from foundation.wording import cause
 from harness.datasets.imagenet import is_wnid
 from harness.datasets.store import is_image
 from harness.errors import AccuracyError
-from harness.text.lists import cause, few
+from harness.text.lists import few
 
 _HERE = PurePosixPath(".")
 _READ_BYTES = 1 << 20

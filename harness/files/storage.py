@@ -1,31 +1,28 @@
-"""Files that survive being killed at any moment: atomic replacement and an append-only journal.
+"""Files that survive being killed at any moment: atomic replacement, with errors that say what to do.
 
-Two rules hold the whole store together. A file that is rewritten is written beside its place, synced
-and moved over it, so that a reader sees the old one or the new one. A journal is only appended to,
-a line at a time and synced; a line counts once its newline is on disk, and what follows the last
-newline after a crash is cut away.
+Two rules hold the whole store together. A file that is rewritten is replaced as a whole (`foundation.replacing`). A
+journal (`harness.files.journal`) is only appended to, a line at a time and synced; a line counts once its newline is
+on disk, and what follows the last newline after a crash is cut away.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from foundation import replacing
+from foundation.system_errors import is_not_allowed, is_out_of_space
+from foundation.wording import cause
 from harness.errors import StorageError
 
-TEMPORARY_SUFFIX = ".tmp"
 TRIAL_FOLDER_PREFIX = "trial-"
 """Begins the name of the folder that a trial works in while it runs."""
 
-# What the kernel says where no more can be stored: the disk, a quota, a limit on file size.
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# What earlier versions left.
+_EARLIER_LEFTOVERS = ("*.npz.partial", "reference.onnx.*.partial")
 
 
 @contextlib.contextmanager
@@ -42,18 +39,18 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _explanation(error: OSError, path: Path) -> str:
-    if error.errno in _NO_SPACE:
+    if is_out_of_space(error):
         return (
             f"No space left to write {path} ({error.strerror}). Every finished trial is still stored. "
             "Free some space and repeat the command with the same --output: it goes on where it stopped."
         )
-    if error.errno in _NOT_ALLOWED:
+    if is_not_allowed(error):
         return (
             f"Not allowed to write {path} ({error.strerror}). Give --output a directory that you may write "
             "to, or change the permissions of this one."
         )
     return (
-        f"Cannot use {path} ({error.strerror or error}). Check the path and the disk it is on, then repeat "
+        f"Cannot use {path} ({cause(error)}). Check the path and the disk it is on, then repeat "
         "the command with the same --output, or give another."
     )
 
@@ -64,43 +61,21 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         StorageError: if it cannot be written; the former content of `path` is then untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     with explained(path):
-        try:
-            with temporary.open("wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_directory(path.parent)
+        replacing.replace_text(path, text)
 
 
 def replace_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, as `replace_text` does."""
-    replace_text(path, json.dumps(value, indent=2) + "\n")
+    with explained(path):
+        replacing.replace_json(path, value)
 
 
 def remove_temporary_files(directory: Path) -> None:
-    """Remove what a process that was killed inside `replace_text`, or during a trial, left in `directory`."""
-    for path in directory.glob(f".*{TEMPORARY_SUFFIX}"):
-        path.unlink(missing_ok=True)
+    """Remove what a process that was killed while it replaced a file, or during a trial, left in `directory`."""
+    replacing.remove_temporary_files(directory)
+    for pattern in _EARLIER_LEFTOVERS:
+        for path in directory.glob(pattern):
+            path.unlink(missing_ok=True)
     for path in directory.glob(f"{TRIAL_FOLDER_PREFIX}*"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json_atomically(data: dict[str, Any], path: Path) -> None:
-    """Write the file so that a reader finds either nothing or all of it."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(data))
-    partial.replace(path)

@@ -6,12 +6,12 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 
+from foundation.wording import counted, one_line
 from harness.history.change_points import LEAST_RUNS, ChangePoint, ChangeRules
 from harness.history.store import HistoryStore, StoredRun
 from harness.history.timeline import Era, Point, Timeline
 from harness.records.schema import COLUMN_NAMES
 from harness.text.tables import aligned, cell, table
-from harness.text.wording import counted, one_line
 
 _HEADER = ("date", "label", "latency ms", "ratio", "95 % interval", "trials", "runtime", "remark")
 _RUNS_HEADER = ("date", "label", "environment", "device", "series ok", "run")

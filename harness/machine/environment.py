@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import math
 import platform
@@ -12,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from foundation.packages import package_version
+from foundation.wording import counted
 from harness.machine.gpu.facts import Accelerator
 from harness.machine.jetson import jetson_facts
 from harness.machine.linux_facts import LinuxFacts
 from harness.machine.processor import allowed_physical_cores, logical_cores, memory_mib, physical_cores
-from harness.text.wording import counted
 
 # What may change a latency. A name of the machine, its free memory, its Python or the version of this
 # harness may not; the total memory only decides whether something runs at all.
@@ -169,14 +169,6 @@ def crowded_threads(environment: Environment) -> str:
             "the kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
         )
     return ""
-
-
-def package_version(name: str) -> str | None:
-    """Version of an installed package, read without importing it."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _cpu_model_elsewhere() -> str | None:

@@ -10,9 +10,8 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from foundation.units import BYTES_PER_MIB
 from harness.machine.linux_facts import LinuxFacts
-
-_BYTES_PER_MIB = 1024 * 1024
 
 # The time spent working, in psutil's names. `guest` is part of `user` already; `steal` is what the
 # hypervisor gave to other machines. Not every system has every field.
@@ -64,7 +63,7 @@ def memory_mib() -> int:
         return LinuxFacts(Path("/")).memory_mib()
     import psutil
 
-    return int(psutil.virtual_memory().total) // _BYTES_PER_MIB
+    return int(psutil.virtual_memory().total) // BYTES_PER_MIB
 
 
 def busy_s(allowed: Collection[int] | None) -> float:

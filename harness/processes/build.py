@@ -13,11 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from foundation.child import end_with_parent
 from foundation.vocabulary import Status
 from harness import backends
 from harness.errors import PartnerError
 from harness.machine.gpu.settings import GpuSettings
-from harness.processes.child import end_with_parent, failure
+from harness.processes.child import failure
 from harness.processes.partner import Partner, answer_lines
 
 

@@ -1,11 +1,8 @@
-"""What every measuring process does the same way: inputs, checks, failures, and its end."""
+"""What every measuring process does the same way: inputs, checks and failures."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import signal
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,19 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from foundation.digests import file_sha256
+from foundation.endings import says_out_of_memory
 from foundation.vocabulary import Status
 from harness.backends.session import Session
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 from harness.files.artifact_digest import artifact_sha256
 from harness.processes.trial import TrialResult
-
-_BYTES_PER_MIB = 1024 * 1024
-
-# From linux/prctl.h.
-_PR_SET_PDEATHSIG = 1
-
-# How runtimes word a failed allocation where Python gets no MemoryError.
-_ALLOCATION_FAILURES = ("failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
 
 
 def seeded_images(session: Session, seed: int) -> npt.NDArray[np.float32]:
@@ -45,27 +35,6 @@ def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
                     f"Output {name!r} is {word} in {int(bad.sum())} of {values.size} values. "
                     "What it computes means nothing: verify the conversion and the weights."
                 )
-
-
-def memory_peak_mib() -> float | None:
-    """Largest resident set of this process.
-
-    Not `ru_maxrss` on Linux: a child inherits its parent's there, whatever it uses itself.
-    """
-    if sys.platform == "linux":
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-        return None
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / _BYTES_PER_MIB
-    import resource
-
-    # Bytes on macOS, kibibytes on the BSDs.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _BYTES_PER_MIB
 
 
 def check_artifact(path: Path, sha256: str) -> None:
@@ -106,31 +75,9 @@ def failure(error: BaseException) -> TrialResult:
     status: Status = "failed"
     if isinstance(error, UnsupportedError):
         status = "unsupported"
-    elif isinstance(error, MemoryError) or any(word in text.lower() for word in _ALLOCATION_FAILURES):
+    elif isinstance(error, MemoryError) or says_out_of_memory(text):
         status = "out_of_memory"
         text = f"Not enough memory ({text}). Use a smaller batch, or free memory."
     elif not isinstance(error, HarnessError):
         text = f"{type(error).__name__}: {text}"
     return TrialResult(status=status, reason=text)
-
-
-def end_with_parent() -> None:
-    """Has the kernel end this process with the one that started it, however that one ends.
-
-    A worker that outlived a killed run would compute beside the next run's trials. Linux alone offers
-    this; elsewhere such a worker runs on for the seconds that its trial takes.
-    """
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def die_first() -> None:
-    """Asks the kernel to kill this process before any other where memory runs out.
-
-    A batch that does not fit must cost its own row, not the run or a stranger's program.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")

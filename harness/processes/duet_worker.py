@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from foundation.child import end_with_parent
 from harness import backends
 from harness.backends.session import Session
 from harness.machine.gpu.settings import GpuSettings
-from harness.processes.child import check_finite, end_with_parent, failure, seeded_images
+from harness.processes.child import check_finite, failure, seeded_images
 from harness.processes.partner import answer_lines
 from harness.timing.loop import Timeable, garbage_collector_off
 

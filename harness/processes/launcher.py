@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from foundation import endings
 from foundation.vocabulary import Status
 from harness.errors import StorageError
 from harness.files.storage import TRIAL_FOLDER_PREFIX
@@ -148,27 +149,6 @@ def end_of(ended: EndedProcess, timeout_s: float, work: str) -> tuple[Status, st
         timeout_s: what it was allowed.
         work: what it was to do, as in `measurement`.
     """
-    said = f" It said: {ended.output_tail}" if ended.output_tail else ""
     if ended.timed_out:
-        return "timeout", (
-            f"The {work} did not end within {timeout_s:g} s; allow it more time or take a smaller model.{said}"
-        )
-    if "bad_alloc" in ended.output_tail or "MemoryError" in ended.output_tail:
-        return "out_of_memory", (f"The {work}'s process ran out of memory; use a smaller batch, or free memory.{said}")
-    if os.name == "posix" and ended.exit_code == -signal.SIGKILL:
-        return "out_of_memory", (
-            f"The {work}'s process was killed by SIGKILL, which the kernel does when memory runs out; use a "
-            f"smaller batch, or free memory.{said}"
-        )
-    return "failed", f"The {work}'s process {describe_exit(ended.exit_code)}{said}"
-
-
-def describe_exit(exit_code: int) -> str:
-    """In words how a process ended that left no result."""
-    if os.name == "posix" and exit_code < 0:
-        try:
-            name = signal.Signals(-exit_code).name
-        except ValueError:
-            name = f"signal {-exit_code}"
-        return f"crashed with {name}."
-    return f"ended with exit code {exit_code} and left no result."
+        return endings.over_time(work, timeout_s, endings.Remedies(), ended.output_tail)
+    return endings.ended(work, ended.exit_code, endings.Remedies(), ended.output_tail)

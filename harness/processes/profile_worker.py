@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import backends, units
+from foundation.child import die_first, end_with_parent
+from foundation.replacing import replace_json
+from foundation.units import NANOSECONDS_PER_MILLISECOND
+from harness import backends
 from harness.backends.layers import LayerTime
 from harness.backends.session import Session
 from harness.errors import UnsupportedError
-from harness.files.storage import write_json_atomically
 from harness.machine.meter import Disturbance, Meter
-from harness.processes.child import check_finite, die_first, end_with_parent, failure, seeded_images
+from harness.processes.child import check_finite, failure, seeded_images
 from harness.processes.profile import ProfileJob, ProfileResult
 from harness.timing import loop
 from harness.timing.settings import TimingSettings
@@ -92,7 +94,7 @@ def _measure(session: Session, inferences: int, meter: Meter, foreign_cpu_limit:
     layers = tuple(session.layer_times(inferences))
     session.time_block(latencies_ns[half:])
     disturbance = meter.judge(before, meter.read(), foreign_cpu_limit)
-    return _Measured(layers, float(np.median(latencies_ns)) / units.NANOSECONDS_PER_MILLISECOND, disturbance)
+    return _Measured(layers, float(np.median(latencies_ns)) / NANOSECONDS_PER_MILLISECOND, disturbance)
 
 
 def main(arguments: list[str]) -> int:
@@ -103,7 +105,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         failed = failure(error)
         result = ProfileResult(failed.status, failed.reason)
-    write_json_atomically(result.to_json(), result_path)
+    replace_json(result_path, result.to_json())
     return 0
 
 

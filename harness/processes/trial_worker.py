@@ -14,22 +14,14 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
+from foundation.child import die_first, end_with_parent, memory_peak_mib
 from foundation.digests import file_sha256
 from harness import backends
 from harness.backends.session import Session
 from harness.errors import StorageError, UnsupportedError
-from harness.files.storage import explained, write_json_atomically
+from harness.files.storage import explained, replace_json
 from harness.machine.gpu.settings import GpuSettings
-from harness.processes.child import (
-    check_artifact,
-    check_finite,
-    die_first,
-    end_with_parent,
-    failure,
-    memory_peak_mib,
-    seeded_images,
-    sha256_arrays,
-)
+from harness.processes.child import check_artifact, check_finite, failure, seeded_images, sha256_arrays
 from harness.processes.trial import EXIT_NOT_STORED, TrialJob, TrialResult
 from harness.timing import loop, samples
 from harness.timing.samples import summarise
@@ -123,8 +115,7 @@ def main(arguments: list[str]) -> int:
         except Exception as error:
             result = failure(error)
         data = {**result.to_json(), "started_at": started_at, "worker_s": time.perf_counter() - begin_s}
-        with explained(result_path):
-            write_json_atomically(data, result_path)
+        replace_json(result_path, data)
     except StorageError as error:
         print(error, file=sys.stderr)
         return EXIT_NOT_STORED

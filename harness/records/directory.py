@@ -23,10 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from foundation.replacing import TEMPORARY_SUFFIX
 from harness.errors import StorageError
 from harness.files.journal import Journal
 from harness.files.locking import HOLDER_NAME, LOCK_NAME, RunLock
-from harness.files.storage import TEMPORARY_SUFFIX, explained, remove_temporary_files, replace_json, replace_text
+from harness.files.storage import explained, remove_temporary_files, replace_json, replace_text
 from harness.processes.trial import TrialResult
 from harness.records.accuracy_journal import AccuracyJournal
 from harness.records.accuracy_result import AccuracyResult
@@ -109,6 +110,7 @@ class RunDirectory:
             info = _agreed_info(output, environment, dict(settings), seed, reference_sha256)
             with explained(output):
                 remove_temporary_files(output)
+                remove_temporary_files(output / SAMPLES_NAME)
                 (output / SAMPLES_NAME).mkdir(exist_ok=True)
             replace_json(output / RUN_INFO_NAME, info.to_json())
             journal = Journal(output / TRIALS_NAME)

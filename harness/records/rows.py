@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from foundation.wording import one_line
 from harness.processes.trial import TrialResult
 from harness.records.accuracy_cells import accuracy_cells
 from harness.records.accuracy_result import AccuracyResult
@@ -13,7 +14,7 @@ from harness.records.gpu_cells import gpu_cells
 from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
 from harness.records.series import SeriesFacts
 from harness.stats.trials import interval_over_trials, median
-from harness.text.wording import number_text, one_line
+from harness.text.wording import number_text
 
 Row = dict[str, Any]
 """A value or None for every column of `harness.records.schema.COLUMNS`, in that order."""

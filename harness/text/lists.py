@@ -1,27 +1,20 @@
-"""Parts of this package's messages and tables."""
+"""Names of files and classes in messages and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_NAMED_MAX = 5
+from foundation.wording import listed
 
 
 def few(names: Iterable[str]) -> str:
-    """The first names of many, as in `a, b, c, d, e and 7 more`."""
-    told = sorted(names)
-    more = f" and {len(told) - _NAMED_MAX:,} more" if len(told) > _NAMED_MAX else ""
-    return ", ".join(told[:_NAMED_MAX]) + more
+    """The first names of many in their order, as in `a, b, c, d, e and 7 more`."""
+    return listed(sorted(names))
 
 
-def printable(name: str) -> str:
-    r"""A file's name as text that any file can hold: a byte that is no UTF-8 as `\xff`.
+def encodable(name: str) -> str:
+    r"""A file's name as text that any file can hold: a byte that is not UTF-8 as `\xff`.
 
-    Linux' names are bytes, which Python tells as characters that it refuses to write.
+    Linux' names are bytes, which Python gives as characters that it refuses to write.
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def cause(error: OSError) -> str:
-    """What the operating system says, without the path that the message names already."""
-    return error.strerror or str(error)

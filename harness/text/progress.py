@@ -1,4 +1,4 @@
-"""Tells a person how far a run is: a bar on a terminal, plain lines elsewhere.
+"""Shows a person how far a run is: a bar on a terminal, plain lines elsewhere.
 
 Nothing is drawn between updates: a bar that refreshes itself would take processor time from what is
 being measured.
@@ -23,7 +23,7 @@ def minutes_text(seconds: float) -> str:
 
 
 class Progress:
-    """One stage of a run: `total` steps, each told in a line."""
+    """One stage of a run: `total` steps, each reported in a line."""
 
     def __init__(self, title: str, total: int, stream: TextIO | None = None) -> None:
         self._title, self._total = title, total
@@ -54,7 +54,7 @@ class Progress:
         return bar
 
     def step(self, text: str, problem: bool = False) -> None:
-        """One step is done; `text` says which and how.
+        """Reports one finished step; `text` says which and how it ended.
 
         Args:
             text: one line.
@@ -69,21 +69,21 @@ class Progress:
         self._move()
 
     def advance(self, count: int) -> None:
-        """So many steps are done that are too small for a line each: `tell` has what there is to say of them."""
+        """Advances by `count` steps without a line for each; `tell` reports on them."""
         self._done += count
         self._move()
 
     def shorten(self, count: int) -> None:
-        """So many steps will not come."""
+        """Removes `count` steps from the total."""
         self._total -= count
         self._move()
 
     def tell(self, text: str, problem: bool = False) -> None:
-        """Tells how far it is, with what is left, in a line of its own where there is no bar.
+        """Reports how far the stage is and what is left, in a line of its own where there is no bar.
 
         Args:
             text: one line.
-            problem: tell it on a terminal too.
+            problem: print it on a terminal too.
         """
         if self._bar is None:
             line = f"[{self._title} {self._done}/{self._total}] {text}"

@@ -18,12 +18,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.errors import HarnessError
 from harness.machine.gpu.driver import CudaDriver, CudaError, CudaOutOfMemoryError
 from harness.machine.gpu.figures import GpuFigures
 from harness.machine.gpu.settings import GpuSettings
 from harness.timing.loop import runs_that_fill
-from harness.units import NANOSECONDS_PER_MILLISECOND
 
 # Of each of the two measurements of `figures`. In 100 ms the first inference, which finds an idle GPU, counts little.
 _FIGURES_MS = 100.0

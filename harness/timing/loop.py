@@ -15,10 +15,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.machine.meter import Meter
 from harness.timing.samples import GROUP_ORDER, Block
 from harness.timing.settings import TimingSettings
-from harness.units import NANOSECONDS_PER_MILLISECOND
 
 
 class Timeable(Protocol):

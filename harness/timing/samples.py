@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foundation.replacing import replacing
+from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.stats import trials
-from harness.units import NANOSECONDS_PER_MILLISECOND
 
 MEASURED = 0
 REFERENCE = 1
@@ -90,8 +91,7 @@ def save_samples(blocks: list[Block], path: Path) -> None:
     """
     sizes = [len(block.latencies_ns) for block in blocks]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
             latency_ns=np.concatenate([block.latencies_ns for block in blocks]),
@@ -102,4 +102,3 @@ def save_samples(blocks: list[Block], path: Path) -> None:
             block_foreign_cores=np.array([block.foreign_cores for block in blocks], dtype=np.float32),
             block_contaminated=np.array([block.contaminated for block in blocks], dtype=np.bool_),
         )
-    partial.replace(path)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 
 import pytest
 
@@ -54,3 +56,12 @@ def test_the_first_of_two_equal_conversions_stays(store):
     second = put(store, seconds=2)
     assert second.provenance == first.provenance
     assert [entry.name for entry in store.root.iterdir()] == [KEY[:2]]
+
+
+def test_what_a_killed_conversion_left_is_removed_once_none_can_still_run(store):
+    old, new = store.staging(), store.staging()
+    (old / MODEL_FILE).write_bytes(b"half a graph")
+    a_week_ago = time.time() - 7 * 24 * 3600 - 60
+    os.utime(old, (a_week_ago, a_week_ago))
+    added = store.staging()
+    assert sorted(store.root.iterdir()) == sorted([new, added])

@@ -60,11 +60,11 @@ def branching():
 
 ENDS = {
     "good": ("ok", ""),
-    "crashes": ("failed", "ended with code -6"),
-    "hangs": ("timeout", "not converted within 60 s (--conversion-timeout)"),
+    "crashes": ("failed", "The conversion's process crashed with SIGABRT."),
+    "hangs": ("timeout", "The conversion did not end within 60 s; allow it more time (--conversion-timeout)."),
     "raises": ("failed", "raises() raised RuntimeError: no weights here"),
     "downloads": ("failed", "downloads() raised URLError"),
-    "eats": ("out_of_memory", "took more than 2500 MiB"),
+    "eats": ("out_of_memory", "The conversion took more than 2500 MiB; fewer --workers leave more to each."),
     "nan": ("failed", "the network itself yields NaN or infinity"),
     "branching": ("failed", "Could not guard on data-dependent expression"),
 }
@@ -210,5 +210,8 @@ def test_a_recalibration_has_time_of_its_own(tmp_path):
     recalibrated = dataclasses.replace(plain, recalibration_images=tmp_path)
     started = time.monotonic() - 50.0
     verdicts = [_Job(one, None, process, started).over_limits(settings) for one in (plain, recalibrated)]
-    assert verdicts == [("timeout", "not converted within 10 s (--conversion-timeout)"), None]
+    assert verdicts == [
+        ("timeout", "The conversion did not end within 10 s; allow it more time (--conversion-timeout)."),
+        None,
+    ]
     assert _Job(recalibrated, None, process, started - 100.0).over_limits(settings)[0] == "timeout"

@@ -13,9 +13,9 @@ import zoo
 from converters.pool import convert_many
 from converters.request import ConversionRequest, stored_under
 from converters.weights import weights_facts, weights_warnings, with_finite_statistics
+from foundation.digests import file_sha256
 from zoo import probe
 from zoo.checkpoints import FetchedCheckpoint
-from zoo.files import file_sha256
 from zoo.training_images import TrainingImages
 
 NAME = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"

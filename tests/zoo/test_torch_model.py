@@ -147,8 +147,8 @@ def test_batch_counters_may_be_left_out(model, tmp_path):
 
 
 def test_only_a_model_that_was_fetched_is_released(model, tmp_path):
+    from foundation.digests import file_sha256
     from zoo.checkpoints import FetchedCheckpoint
-    from zoo.files import file_sha256
 
     path = tmp_path / "init"
     torch.save({"state_dict": model.module.state_dict()}, path)

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from foundation.wording import first_line, quoted
 from zoo.checkpoints.legacy import LARGEST_PICKLES_BYTES
-from zoo.errors import WeightsError, first_line, quoted
+from zoo.errors import WeightsError
 from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 
 _CHUNK_BYTES = 1 << 20

@@ -7,8 +7,8 @@ import re
 import zipfile
 from pathlib import Path
 
+from foundation.wording import first_line, quoted
 from zoo.checkpoints import legacy
-from zoo.errors import first_line, quoted
 from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 
 _PAGE_BYTES = 1 << 16

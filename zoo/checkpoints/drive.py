@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from foundation.wording import first_line
 from zoo.checkpoints.content import is_quota_page
 from zoo.checkpoints.errors import FetchError, TooLargeError, UnreachableError, innermost, untrusted
 from zoo.checkpoints.location import Location
@@ -16,7 +17,6 @@ from zoo.checkpoints.partial import PartialFile
 from zoo.checkpoints.progress import size_text
 from zoo.checkpoints.settings import FetchSettings, Patience
 from zoo.checkpoints.storage import explained
-from zoo.errors import first_line
 
 
 def download(location: Location, part: PartialFile, settings: FetchSettings) -> None:

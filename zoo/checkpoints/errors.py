@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zoo.errors import WeightsError, first_line
+from foundation.wording import first_line
+from zoo.errors import WeightsError
 
 
 class FetchError(WeightsError):

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from foundation.digests import file_sha256
 from zoo.card import ModelCard
 from zoo.checkpoints import content, digests
 from zoo.checkpoints.archive import extract_member
@@ -18,7 +19,6 @@ from zoo.checkpoints.partial import PartialFile
 from zoo.checkpoints.settings import FetchedCheckpoint, FetchSettings
 from zoo.checkpoints.storage import alone, explained
 from zoo.errors import WeightsError
-from zoo.files import file_sha256
 
 
 def fetch(card: ModelCard, settings: FetchSettings | None = None) -> FetchedCheckpoint:

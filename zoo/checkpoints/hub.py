@@ -6,11 +6,11 @@ import dataclasses
 import re
 import ssl
 
+from foundation.wording import first_line
 from zoo.checkpoints.errors import FetchError, NoConnectionError, TransientError, untrusted
 from zoo.checkpoints.location import HUB_FILE, Location
 from zoo.checkpoints.retry import persist
 from zoo.checkpoints.settings import FetchSettings
-from zoo.errors import first_line
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

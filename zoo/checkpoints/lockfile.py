@@ -11,9 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from foundation.replacing import replace_text
 from zoo.checkpoints.errors import FetchError
 from zoo.checkpoints.settings import FetchListener
-from zoo.checkpoints.storage import alone, explained, replace_text
+from zoo.checkpoints.storage import alone, explained
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -91,6 +92,7 @@ class LockFile:
                     )
             lines = [f"{json.dumps(url)} = {json.dumps(known[url])}\n" for url in sorted(known)]
             with explained(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 replace_text(self.path, _HEADER + "".join(lines))
 
     def _damaged(self, why: str) -> FetchError:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from foundation.replacing import replace_json
 from zoo.checkpoints.errors import TransientError
-from zoo.checkpoints.storage import explained, replace_text
+from zoo.checkpoints.storage import explained
 
 # No more digits than a file's size has.
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -87,7 +88,7 @@ class PartialFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Emptied before the note changes: a process killed between the two leaves nothing to mix.
             self.path.write_bytes(b"")
-            replace_text(self._note, json.dumps(dataclasses.asdict(version), indent=2) + "\n")
+            replace_json(self._note, dataclasses.asdict(version))
             return self.path.open("ab")
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from foundation.units import BYTES_PER_MIB
 from zoo.checkpoints.settings import FetchListener
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _LINE_EVERY_S = 30.0
 
 def size_text(size_bytes: int) -> str:
     """Bytes as `1.5 MiB`, or as they are where they are few."""
-    return f"{size_bytes / (1 << 20):.1f} MiB" if size_bytes >= 1 << 20 else f"{size_bytes} bytes"
+    return f"{size_bytes / BYTES_PER_MIB:.1f} MiB" if size_bytes >= BYTES_PER_MIB else f"{size_bytes} bytes"
 
 
 def listener_for(stream: TextIO) -> FetchListener:

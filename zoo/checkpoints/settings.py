@@ -9,7 +9,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from zoo.files import default_cache_dir
+from foundation.cache import default_cache_dir
 
 MIRROR_VARIABLE = "BASELINE_ZOO_MIRROR"
 """Environment variable that names a mirror where no setting does."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import MissingPackageError, first_line
+from foundation.wording import first_line
+from zoo.errors import MissingPackageError
 from zoo.preprocessing.errors import UnreadableImageError
 
 if TYPE_CHECKING:

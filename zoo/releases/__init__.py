@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.vocabulary import RELEASE
+
 if TYPE_CHECKING:
     from zoo.card import ModelCard
     from zoo.native import NativeModel
 
-__all__ = ["IMPLEMENTATIONS", "OWN", "RELEASE", "build", "fetch"]
-
-OWN, RELEASE = "own", "release"
-IMPLEMENTATIONS = (OWN, RELEASE)
-"""As this project builds a network: from the release's package or its own definition; or the original code itself."""
+__all__ = ["build", "fetch"]
 
 
 def fetch(sources: Sequence[str] = (), cache_dir: Path | None = None) -> list[Path]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from foundation.cache import default_cache_dir
+from foundation.system_errors import is_out_of_space
+from foundation.units import BYTES_PER_MIB
 from zoo.errors import MissingSourcesError, ReleaseError
-from zoo.files import default_cache_dir
 from zoo.releases.git import GitError, require_git, run
 from zoo.releases.integrity import departure
 from zoo.releases.pins import Pin, all_sources
@@ -111,7 +112,7 @@ def check_out(pin: Pin, cache_dir: Path | None = None, listener: Listener = lamb
             f"{lock}: end it, then run again: {fetch_command(pin)}"
         ) from error
     except OSError as error:
-        reason = _out_of_space(folder.parent) if error.errno == errno.ENOSPC else str(error)
+        reason = _out_of_space(folder.parent) if is_out_of_space(error) else str(error)
         raise ReleaseError(
             f"{pin.repository} cannot be kept in {folder}: {reason}; then run again: {fetch_command(pin)}"
         ) from error
@@ -177,7 +178,8 @@ def _hopeless(pin: Pin, text: str, folder: Path) -> str:
 
 
 def _out_of_space(folder: Path) -> str:
-    return f"no space left, {shutil.disk_usage(folder).free / 2**20:.0f} MiB are free; make room, or give --cache-dir"
+    free_mib = shutil.disk_usage(folder).free / BYTES_PER_MIB
+    return f"no space left, {free_mib:.0f} MiB are free; make room, or give --cache-dir"
 
 
 def _last_line(text: str) -> str:

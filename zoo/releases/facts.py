@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.wording import first_line
 from zoo import probe
-from zoo.errors import first_line
 from zoo.native import NativeModel
 
 

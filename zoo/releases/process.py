@@ -16,15 +16,18 @@ from typing import Any
 
 import psutil
 
+from foundation.endings import Remedies, ended, over_memory, over_time
+from foundation.units import BYTES_PER_MIB
+from foundation.vocabulary import Status
 from zoo.releases.facts import NetworkFacts
 from zoo.releases.worker import JOB_FILE, RESULT_FILE, Job
 
 WORKER = (sys.executable, "-m", "zoo.releases.worker")
 
 _POLL_S = 0.2
-# The return code of a process that the system killed, where there are signals.
-_KILLED = -9
 _LOG_TAIL_CHARACTERS = 600
+_WORK = "build"
+_REMEDIES = Remedies(time="allow it more time (--timeout)", memory="allow it more (--memory), or take fewer --workers")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Limits:
 
     def resolved(self, workers: int = 1) -> Limits:
         """The same with the machine's own figure where none was given, shared by so many workers at a time."""
-        free_mib = psutil.virtual_memory().available / 2**20
+        free_mib = psutil.virtual_memory().available / BYTES_PER_MIB
         return dataclasses.replace(self, memory_mib=self.memory_mib or int(free_mib * 0.9 / workers))
 
 
@@ -46,7 +49,7 @@ class Limits:
 class Outcome:
     """How a job ended."""
 
-    status: str
+    status: Status
     """`ok`, `failed`, `timeout`, `out_of_memory` or `unsupported`."""
     reason: str = ""
     facts: NetworkFacts | None = None
@@ -125,14 +128,14 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, stop: threading.Eve
         if stop.is_set():
             return Outcome("failed", "ended with the command")
         if time.monotonic() > end:
-            return Outcome("timeout", f"not done within {limits.timeout_s:g} s (--timeout)")
+            return Outcome(*over_time(_WORK, limits.timeout_s, _REMEDIES))
         if limits.memory_mib and _resident_mib(process.pid) > limits.memory_mib:
-            return Outcome("out_of_memory", f"it took more than {limits.memory_mib} MiB")
+            return Outcome(*over_memory(_WORK, limits.memory_mib, _REMEDIES))
 
 
 def _resident_mib(pid: int) -> float:
     try:
-        return float(psutil.Process(pid).memory_info().rss / 2**20)
+        return float(psutil.Process(pid).memory_info().rss / BYTES_PER_MIB)
     except psutil.Error:
         return 0.0
 
@@ -141,9 +144,7 @@ def _outcome(code: int, result: Path, log: Path) -> Outcome:
     try:
         data: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        if code == _KILLED:
-            return Outcome("out_of_memory", "its process was killed, most likely by the system for want of memory")
         tail = log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
-        return Outcome("failed", f"its process ended with code {code}: {tail}")
+        return Outcome(*ended(_WORK, code, _REMEDIES, tail))
     facts = NetworkFacts.from_json(data["facts"]) if data["status"] == "ok" else None
     return Outcome(data["status"], data["reason"], facts)

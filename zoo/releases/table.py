@@ -7,6 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.replacing import replace_text
+from foundation.wording import one_line
 from zoo.errors import ReleaseError
 from zoo.releases.comparison import ReleaseComparison
 
@@ -64,7 +66,7 @@ def cells(row: ReleaseComparison) -> dict[str, str]:
         "operators_release": _operators(row.operators_release),
         "operators_note": row.operators_note,
         "commits": row.commits,
-        "reason": " ".join(row.reason.split()),
+        "reason": one_line(row.reason),
     }
 
 
@@ -105,7 +107,7 @@ def _notes(rows: Sequence[ReleaseComparison]) -> list[str]:
     """What is to be said in words, models of the same note together."""
     notes: dict[str, list[str]] = {}
     for row in rows:
-        reason = " ".join(row.reason.split())
+        reason = one_line(row.reason)
         note = "" if row.operators_note in reason else row.operators_note
         for text in filter(None, (reason, note)):
             notes.setdefault(text, []).append(row.model)
@@ -147,6 +149,6 @@ def write(rows: Sequence[ReleaseComparison], path: Path) -> None:
         ReleaseError: the file cannot be written.
     """
     try:
-        path.write_text(csv_text(rows) if path.suffix == ".csv" else markdown_text(rows), encoding="utf-8")
+        replace_text(path, csv_text(rows) if path.suffix == ".csv" else markdown_text(rows))
     except OSError as error:
         raise ReleaseError(f"--output {path}: {error.strerror}; give another file") from error

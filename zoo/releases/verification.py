@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from foundation.vocabulary import OWN, RELEASE
 from zoo.card import ModelCard
 from zoo.errors import MissingSourcesError, ReleaseError
 from zoo.releases.checkout import find
@@ -61,8 +62,8 @@ def _hold(
         return run(Job(card.name, implementation, cache_dir, settings.operators_by), limits, stop)
 
     # The release first: where it does not run, the other is not needed.
-    release = outcome("release")
-    own = outcome("own") if release.facts is not None else Outcome("failed", "not built")
+    release = outcome(RELEASE)
+    own = outcome(OWN) if release.facts is not None else Outcome("failed", "not built")
     return compare(card, own, release, explained=source.operators, commits=commits)
 
 

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.endings import says_out_of_memory
+from foundation.replacing import replace_json
+
 if TYPE_CHECKING:
     from zoo.native import NativeModel
 
@@ -29,7 +32,7 @@ class Job:
     model: str
     """Full name."""
     implementation: str
-    """One of `zoo.releases.IMPLEMENTATIONS`."""
+    """One of `foundation.vocabulary.IMPLEMENTATIONS`."""
     cache_dir: str = ""
     """Where checkouts are; the user's cache where empty."""
     operators_by: str = ""
@@ -49,7 +52,8 @@ def _build(job: Job) -> NativeModel:
 
 def answer(job: Job) -> dict[str, Any]:
     """The result of a job as a JSON object; an exception becomes a status and a reason."""
-    from zoo.errors import MissingPackageError, ZooError, first_line
+    from foundation.wording import first_line
+    from zoo.errors import MissingPackageError, ZooError
     from zoo.releases.facts import gather
 
     try:
@@ -61,11 +65,18 @@ def answer(job: Job) -> dict[str, Any]:
     except ZooError as error:
         return {"status": "failed", "reason": str(error)}
     except Exception as error:
+        if says_out_of_memory(str(error)):
+            return {"status": "out_of_memory", "reason": f"memory ran out: {first_line(error)}"}
         return {"status": "failed", "reason": f"{type(error).__name__}: {first_line(error)}"}
     return {"status": "ok", "reason": "", "facts": facts.to_json()}
 
 
 def _end_with_input() -> None:
+    """Ends this process with the one that started it, on every system; the kernel's way is Linux's alone.
+
+    There it would also end this process with the thread that started it (prctl(2)), and a comparison starts its
+    workers from several.
+    """
     sys.stdin.buffer.read()
     os._exit(1)
 
@@ -76,7 +87,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     data: Mapping[str, Any] = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
     result = answer(Job(**data))
-    (folder / RESULT_FILE).write_text(json.dumps(result), encoding="utf-8")
+    replace_json(folder / RESULT_FILE, result)
     return 0
 
 

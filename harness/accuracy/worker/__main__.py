@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.child import die_first, end_with_parent
+from foundation.units import BYTES_PER_MIB
 from harness import backends
-from harness.accuracy.memory import BYTES_PER_MIB
 from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, Setup
 from harness.accuracy.request import open_selection
 from harness.accuracy.subjects import Subject
@@ -27,7 +28,7 @@ from harness.accuracy.worker.top_classes import GUESSES, NONE, top_classes
 from harness.backends.session import Session
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError, ArtifactError
-from harness.processes.child import check_artifact, check_finite, die_first, end_with_parent, failure
+from harness.processes.child import check_artifact, check_finite, failure
 from harness.processes.partner import answer_lines
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accuracy.memory import BYTES_PER_MIB
+from foundation.replacing import replacing
+from foundation.units import BYTES_PER_MIB
 from harness.errors import AccuracyError
 from harness.files.locking import KernelLock
 from harness.files.storage import explained
@@ -153,7 +154,5 @@ def _make(folder: Path, count: int, example: NDArray[Any]) -> None:
             # Taken now, so that no process is killed by the kernel for a page that a full disk has no room for.
             with (folder / _CROPS_NAME).open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, crops.offset + needed)
-        digests = folder / f".{_DIGESTS_NAME}.tmp"
-        with digests.open("wb") as file:
+        with replacing(folder / _DIGESTS_NAME) as temporary, temporary.open("wb") as file:
             np.save(file, np.zeros((count, _DIGEST_BYTES + _CHECKSUM_BYTES), np.uint8), allow_pickle=False)
-        digests.replace(folder / _DIGESTS_NAME)

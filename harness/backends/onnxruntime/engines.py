@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from foundation.digests import file_sha256
+from foundation.units import BYTES_PER_MIB
 from harness.backends.backend import BuiltEngine
 from harness.errors import FallbackError, HarnessError
 from harness.files.storage import explained, replace_json
@@ -24,7 +25,6 @@ from harness.files.storage import explained, replace_json
 ENGINES_FOLDER = "ort-engines"
 
 _RECORD = "engine.json"
-_BYTES_PER_MIB = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +127,7 @@ class EngineFolder:
         built = BuiltEngine(
             path=self.path / engine.name,
             sha256=file_sha256(engine),
-            size_mib=engine.stat().st_size / _BYTES_PER_MIB,
+            size_mib=engine.stat().st_size / BYTES_PER_MIB,
             build_s=build_s,
             cached=False,
             precision_effective=precision_effective,

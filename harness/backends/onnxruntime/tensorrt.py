@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foundation.units import BYTES_PER_MIB
 from harness.backends.backend import BuiltEngine
 from harness.backends.onnxruntime import engines, libraries
 from harness.backends.onnxruntime.gpu import OnnxRuntimeGpuBackend, OnnxRuntimeGpuSession, closed_on_error, dotted
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 # How the provider's options look where they are off; which there are depends on the version.
 _PRECISION_FLAGS = ("trt_fp16_enable", "trt_bf16_enable", "trt_int8_enable")
 _OFF = ("0", "False", "false")
-
-_BYTES_PER_MIB = 1024 * 1024
 
 
 class OnnxRuntimeTensorRtSession(OnnxRuntimeGpuSession):
@@ -177,7 +176,7 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
             "trt_int8_enable": "False",
         }
         if gpu.workspace_mib is not None:
-            options["trt_max_workspace_size"] = str(gpu.workspace_mib * _BYTES_PER_MIB)
+            options["trt_max_workspace_size"] = str(gpu.workspace_mib * BYTES_PER_MIB)
         return options
 
     def _make(

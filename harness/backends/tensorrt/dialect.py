@@ -20,6 +20,7 @@ import dataclasses
 import os
 from typing import Any
 
+from foundation.units import BYTES_PER_MIB
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 
 TACTIC_SOURCES_VARIABLE = "HARNESS_TENSORRT_TACTIC_SOURCES"
@@ -30,8 +31,6 @@ For machines that lack cuDNN or cuBLAS: `EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS
 
 _EXTERNAL_SOURCES = ("CUBLAS", "CUBLAS_LT", "CUDNN")
 _EXTERNAL_PREVIEW = "DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805"
-
-_BYTES_PER_MIB = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,12 +138,12 @@ class Dialect:
     def set_workspace(self, trt: Any, config: Any, workspace_mib: int | None) -> None:
         """Limit the scratch memory of kernels; None leaves it to TensorRT, which then takes all there is."""
         if workspace_mib is not None:
-            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mib * _BYTES_PER_MIB)
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mib * BYTES_PER_MIB)
 
     def context_memory_mib(self, engine: Any) -> float:
         """Device memory of one execution context."""
         size = engine.device_memory_size if self.numbers < (10, 1) else engine.device_memory_size_v2
-        return int(size) / _BYTES_PER_MIB
+        return int(size) / BYTES_PER_MIB
 
 
 def restricted_tactic_sources() -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from foundation.replacing import replacing
+from foundation.units import BYTES_PER_MIB
 from harness.backends.backend import BuiltEngine
 from harness.errors import StorageError
 from harness.files.locking import KernelLock
@@ -28,7 +30,6 @@ ENGINE_FILE = "engine.plan"
 SIDECAR_FILE = "engine.json"
 LAYERS_FILE = "layers.json"
 
-_BYTES_PER_MIB = 1024 * 1024
 # Builds of one engine wait for each other this long; a build has a timeout of its own.
 _LOCK_TIMEOUT_S = 3600.0
 _LOCK_POLL_S = 0.1
@@ -102,7 +103,7 @@ class StoredEngine:
         return BuiltEngine(
             path=self.directory / ENGINE_FILE,
             sha256=self.sidecar.sha256,
-            size_mib=self.sidecar.size_bytes / _BYTES_PER_MIB,
+            size_mib=self.sidecar.size_bytes / BYTES_PER_MIB,
             build_s=self.sidecar.build_s,
             cached=cached,
             precision_effective=self.sidecar.precision_effective,
@@ -205,10 +206,8 @@ class TimingsFile:
 
     def replace(self, content: bytes) -> None:
         """Write the new content so that a reader sees the old one or the new one."""
-        aside = self.path.with_name(f".{self.path.name}.partial")
-        with explained(self.path):
-            aside.write_bytes(content)
-            aside.replace(self.path)
+        with explained(self.path), replacing(self.path) as temporary:
+            temporary.write_bytes(content)
 
 
 def _wait_for_lock(path: Path) -> KernelLock:

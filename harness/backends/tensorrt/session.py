@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foundation.units import BYTES_PER_MIB
 from harness.backends.layers import LayerTime
 from harness.backends.session import Session, TensorSpec
 from harness.backends.tensorrt import inspector
@@ -26,8 +27,6 @@ from harness.machine.gpu.figures import GpuFigures
 from harness.machine.gpu.settings import GpuSettings
 from harness.timing.cuda_events import GpuTimer
 from harness.vocabulary import LatencyKind
-
-_BYTES_PER_MIB = 1024 * 1024
 
 # TensorRT's names of element types that numpy has too.
 _DTYPES = {
@@ -143,7 +142,7 @@ class TensorRtSession(Session):
         """Latency with transfers, enqueue time and throughput, and what the engine takes."""
         batch = self._image.spec.fixed_shape[0]
         sidecar = self._stored.sidecar
-        size_mib = sidecar.size_bytes / _BYTES_PER_MIB
+        size_mib = sidecar.size_bytes / BYTES_PER_MIB
         return dataclasses.replace(
             self._timer.figures(self._copy_in, self._copy_out, batch),
             # The engine's own figure of its weights came with TensorRT 10; its file is a little larger.

@@ -10,11 +10,10 @@ import ctypes
 import dataclasses
 from typing import Any
 
+from foundation.units import BYTES_PER_MIB
 from harness.errors import NoGpuError
 from harness.machine.gpu.calls import FUNCTIONS, NAME, Caller, CtypesCaller, Function, load_library
 from harness.machine.gpu.driver import checked
-
-_BYTES_PER_MIB = 1024 * 1024
 
 # Of CUdevice_attribute in cuda.h.
 _MULTIPROCESSOR_COUNT = 16
@@ -86,7 +85,7 @@ def cuda_devices(caller: Caller | None = None) -> list[CudaDevice]:
             name=call["cuDeviceGetName"](256, device).decode("utf-8", "replace"),
             compute_capability=f"{attribute(_COMPUTE_CAPABILITY_MAJOR)}.{attribute(_COMPUTE_CAPABILITY_MINOR)}",
             sm_count=attribute(_MULTIPROCESSOR_COUNT),
-            memory_mib=call["cuDeviceTotalMem"](device) // _BYTES_PER_MIB,
+            memory_mib=call["cuDeviceTotalMem"](device) // BYTES_PER_MIB,
             cuda_version=cuda_version,
             uuid=dashed(call["cuDeviceGetUuid"](device)),
             bus_id=call["cuDeviceGetPCIBusId"](256, device).decode("ascii", "replace"),

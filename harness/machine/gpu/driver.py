@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foundation.units import BYTES_PER_MIB
 from harness.errors import CudaError, CudaOutOfMemoryError, NoGpuError
 from harness.machine.gpu.calls import FUNCTIONS, Caller, find_caller
 from harness.machine.gpu.cuda_errors import cuda_error, opening_error
 
 __all__ = ["CudaDriver", "CudaError", "CudaOutOfMemoryError", "NoGpuError"]
 
-_BYTES_PER_MIB = 1024 * 1024
 
 # From cuda.h.
 _COMPUTE_CAPABILITY_MAJOR = 75
@@ -59,7 +59,7 @@ class CudaDriver:
             call["cuDeviceGetAttribute"](_COMPUTE_CAPABILITY_MAJOR, self._device),
             call["cuDeviceGetAttribute"](_COMPUTE_CAPABILITY_MINOR, self._device),
         )
-        self.total_mib: float = call["cuDeviceTotalMem"](self._device) / _BYTES_PER_MIB
+        self.total_mib: float = call["cuDeviceTotalMem"](self._device) / BYTES_PER_MIB
         self._owned: dict[str, dict[int, None]] = {name: {} for name in _FREED_BY}
         self._closed = False
         # As trtexec does where it runs several engines (runMultiTasksInference in sampleInference.cpp). Events that
@@ -169,7 +169,7 @@ class CudaDriver:
     def memory_mib(self) -> tuple[float, float]:
         """Free and total memory of the device, in MiB; other processes' use counts as used."""
         free, total = self._calls["cuMemGetInfo"]()
-        return free / _BYTES_PER_MIB, total / _BYTES_PER_MIB
+        return free / BYTES_PER_MIB, total / BYTES_PER_MIB
 
     def close(self) -> None:
         """Free all that was allocated and created here, then let go of the context; twice does nothing more."""

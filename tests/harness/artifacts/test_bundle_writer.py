@@ -177,7 +177,7 @@ def test_a_full_disk_at_the_index_says_what_to_do(converted, write_bundle, monke
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("harness.files.storage.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(BundleError, match=r"No space left on device.*another --export DIR"):
         write_bundle(converted())
 

@@ -6,27 +6,36 @@ from pathlib import Path
 
 import pytest
 
-from converters import int8, pytorch
+import zoo
+from converters import int8, precision, pytorch
 from converters import request as conversion
 from foundation import vocabulary
 from harness.artifacts import request
 from harness.errors import HarnessError
 from harness.runs.request import RunRequest
 from zoo import releases, weights
+from zoo.checkpoints import FetchError, FetchSettings
 
 
 def test_the_defaults_are_the_converters_own() -> None:
     assert tuple(pytorch.EXPORTERS) == vocabulary.EXPORTERS
-    assert releases.IMPLEMENTATIONS == vocabulary.IMPLEMENTATIONS
-    assert vocabulary.DEFAULT_EXPORTER == conversion.DEFAULT_EXPORTER
-    assert vocabulary.DEFAULT_OPSET == conversion.DEFAULT_OPSET
-    assert vocabulary.PRECISIONS == conversion.PRECISIONS
+    assert vocabulary.DEFAULT_EXPORTER in pytorch.EXPORTERS
+    assert ("fp32", *precision.LARGEST_ERROR) == vocabulary.PRECISIONS
     assert tuple(int8.SCHEMES) == vocabulary.INT8_SCHEMES
-    assert conversion.PrecisionOptions.int8_scheme == vocabulary.INT8_SCHEMES[0]
+    wanted = conversion.ConversionRequest("gpunet/GPUNet-0")
+    (asked,) = request.ArtifactRequest(models=("gpunet/GPUNet-0",)).conversions()
+    assert dataclasses.replace(asked, options=wanted.options) == wanted
 
 
-def test_the_words_for_weights_are_the_zoos() -> None:
-    assert (vocabulary.PROBE, vocabulary.RELEASED, vocabulary.AUTO) == (weights.PROBE, weights.RELEASED, weights.AUTO)
+def test_the_words_for_weights_are_the_zoos(tmp_path: Path) -> None:
+    card = zoo.card("gpunet/GPUNet-0")
+    nowhere = FetchSettings(cache_dir=tmp_path, offline=True)
+    assert weights.at_hand(card, vocabulary.PROBE, nowhere) is None
+    with pytest.raises(FetchError):
+        weights.at_hand(card, vocabulary.RELEASED, nowhere)
+    with pytest.warns(UserWarning, match="gets the probe's weights"):
+        assert weights.at_hand(card, vocabulary.AUTO, nowhere) is None
+    assert weights.at_hand(card, "weights.pth", nowhere) == Path("weights.pth")
 
 
 def test_images_recalibrate_what_needs_it_and_has_a_checkpoint(tmp_path: Path) -> None:

@@ -89,7 +89,15 @@ def test_a_lock_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
 
 def test_a_process_that_is_started_does_not_inherit_it(tmp_path: Path) -> None:
     lock = RunLock(tmp_path)
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        close_fds=False,
+    )
+    assert child.stdout is not None
+    # Popen returns before the kernel has closed what the program does not inherit.
+    child.stdout.readline()
     lock.release()
     try:
         RunLock(tmp_path).release()

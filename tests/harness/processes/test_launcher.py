@@ -171,23 +171,3 @@ def test_a_process_that_ends_quietly_without_a_result_is_failed() -> None:
     status, reason = end_of(ended, 60.0, "build")
     assert status == "failed"
     assert "build's process ended with exit code 3" in reason
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_a_worker_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
-    """An orphan would compute beside the trials of the run that goes on."""
-    worker = (
-        "from harness.processes.child import end_with_parent; end_with_parent(); print(1, flush=True); time.sleep(60)"
-    )
-    launcher_module = (
-        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE);"
-        "child.stdout.readline(); print(child.pid, flush=True); child.wait()"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", launcher_module, f"import time; {worker}"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    child = psutil.Process(int(process.stdout.readline()))
-    process.kill()
-    process.communicate()
-    child.wait(timeout=10)

@@ -430,3 +430,43 @@ def test_a_damaged_file_of_accuracy_names_itself(open_run: Open, tmp_path: Path)
     (tmp_path / "run" / ACCURACY_NAME).write_text('{"series": "x", "result": {"top": 1}}\n')
     with pytest.raises(StorageError, match=r"accuracy\.jsonl is damaged"):
         open_run(resume=True)
+
+
+_BLOCKS_WHILE_IT_SAVES_SAMPLES = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from harness.timing.samples import Block, save_samples
+
+def block(descriptor):
+    print("written", flush=True)
+    time.sleep(600)
+
+os.fsync = block
+save_samples([Block(0, 0, 0, np.ones(1000, np.int64), 0.0, False)], Path(sys.argv[1]))
+"""
+
+
+def test_what_a_trial_killed_while_it_saves_its_samples_leaves_is_removed(open_run: Open) -> None:
+    with open_run() as run:
+        path = run.samples_path(X.key, 0)
+        trial = subprocess.Popen(
+            [sys.executable, "-c", _BLOCKS_WHILE_IT_SAVES_SAMPLES, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert trial.stdout
+        assert trial.stdout.readline() == "written\n"
+        trial.send_signal(signal.SIGKILL)
+        trial.communicate()
+    (left,) = path.parent.iterdir()
+    assert left != path
+    with open_run():
+        assert list(path.parent.iterdir()) == []
+
+
+def test_half_written_samples_of_earlier_versions_are_removed(open_run: Open) -> None:
+    with open_run() as run:
+        path = run.samples_path(X.key, 0)
+        path.touch()
+        path.with_name(path.name + ".partial").touch()
+    with open_run():
+        assert list(path.parent.iterdir()) == [path]

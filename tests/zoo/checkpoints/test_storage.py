@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.checkpoints import Notes
 from zoo.checkpoints import FetchError
-from zoo.checkpoints.storage import alone, explained, replace_text
+from zoo.checkpoints.storage import alone, explained
 
 
 @pytest.mark.parametrize(
@@ -25,20 +25,6 @@ from zoo.checkpoints.storage import alone, explained, replace_text
 def test_errors_of_the_system_as_messages(tmp_path, code, match):
     with pytest.raises(FetchError, match=match), explained(tmp_path / "weights.pth"):
         raise OSError(code, os.strerror(code))
-
-
-def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
-    path = tmp_path / "lock.toml"
-    replace_text(path, "old")
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        replace_text(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_one_at_a_time(tmp_path):

@@ -32,7 +32,7 @@ def worker(tmp_path):
 
 def test_a_worker_that_crashes_leaves_its_last_words(worker):
     outcome = run(JOB, Limits(), command=worker("import os; print('oh no', flush=True); os._exit(3)"))
-    assert outcome == Outcome("failed", "its process ended with code 3: oh no")
+    assert outcome == Outcome("failed", "The build's process ended with exit code 3 and left no result. It said: oh no")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
@@ -50,7 +50,9 @@ def test_a_worker_that_hangs_is_ended(worker):
 def test_a_worker_that_eats_memory_is_ended(worker):
     script = "held = bytearray(300 * 2**20); held[::4096] = b'x' * len(held[::4096]); import time; time.sleep(600)"
     outcome = run(JOB, Limits(memory_mib=200, timeout_s=60), command=worker(script))
-    assert outcome == Outcome("out_of_memory", "it took more than 200 MiB")
+    assert outcome == Outcome(
+        "out_of_memory", "The build took more than 200 MiB; allow it more (--memory), or take fewer --workers."
+    )
 
 
 def test_a_worker_is_ended_with_the_command(worker):

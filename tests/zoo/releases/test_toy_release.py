@@ -95,7 +95,7 @@ def test_a_release_with_another_tensor_is_told_by_its_name(own, release):
         ("open(__file__, 'a')", "failed", "may not write into its own checkout"),
         ("raise ValueError('no such\\nmodel')", "failed", "ValueError: no such"),
         ("import a_package_of_2019", "unsupported", "No module named 'a_package_of_2019'"),
-        ("import os; os._exit(5)", "failed", "ended with code 5"),
+        ("import os; os._exit(5)", "failed", "ended with exit code 5"),
     ],
 )
 def test_a_release_that_does_not_run_is_told_why(release, deed, status, reason):

@@ -1,0 +1,77 @@
+"""The one way that files are replaced: written beside their place, synced, and moved over it.
+
+A reader, and whoever comes after a crash, finds the former file or the new one, never a part of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TEMPORARY_SUFFIX = ".tmp"
+
+# What file systems that cannot sync a folder say to the attempt, as some on networks do.
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the path of a temporary file beside `path`, and moves it there once the block has written it.
+
+    The temporary file is removed where the block fails, and `path` is then untouched. What a killed process leaves,
+    `remove_temporary_files` finds.
+
+    Raises:
+        OSError: the file cannot be synced or moved.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    try:
+        yield temporary
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes `text` to `path` in UTF-8, its line ends as they are.
+
+    Raises:
+        OSError: it cannot be written; the former content of `path` is untouched.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def replace_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented JSON, as `replace_text` does."""
+    replace_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Removes what processes that were killed inside `replacing` left in a folder that nobody writes to now."""
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # Windows opens no folders.
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
