@@ -35,12 +35,12 @@ import zoo
 from converters.images import dead_leaves
 from converters.pool import PoolSettings, convert_many
 from converters.request import ConversionRequest
-from harness.accuracy.evaluation import Machine, evaluate
+from harness.accuracy.evaluation import Evaluation
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.subjects import Subject
+from harness.accuracy.targets import EvaluationTarget
 from harness.datasets import open_images
-from harness.machine.gpu.settings import GpuSettings
+from harness.processes.target import Target
 
 # Folders named so make the labels ImageNet's, which these models have.
 WNIDS = ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475", "n01496331", "n01498041", "n01514668")
@@ -60,7 +60,7 @@ def draw_images(root: Path, count: int) -> None:
         crop.save(folder / f"{number:05d}.JPEG", quality=90)
 
 
-def subjects_of(names: list[str], cache_dir: Path) -> list[Subject]:
+def targets_of(names: list[str], cache_dir: Path) -> list[EvaluationTarget]:
     """The models' artifacts, converted where the cache lacks them."""
     found = {}
     for conversion in convert_many([ConversionRequest(name) for name in names], cache_dir, PoolSettings()):
@@ -68,14 +68,10 @@ def subjects_of(names: list[str], cache_dir: Path) -> list[Subject]:
             raise SystemExit(f"{conversion.request.model}: {conversion.reason}")
         found[conversion.request.model] = conversion.artifact
     return [
-        Subject(
+        EvaluationTarget(
             key=name,
             model=name,
-            artifact=str(found[name].path),
-            artifact_sha256=found[name].sha256,
-            backend="onnxruntime",
-            precision="fp32",
-            batch=1,
+            network=Target(str(found[name].path), found[name].sha256, "onnxruntime", "fp32", batch=1, threads=1),
             classes=1000,
             preprocessing=zoo.card(name).preprocessing,
             resolution=zoo.card(name).resolution,
@@ -84,14 +80,14 @@ def subjects_of(names: list[str], cache_dir: Path) -> list[Subject]:
     ]
 
 
-def one_pass(folder: Path, subjects: list[Subject]) -> dict[str, float]:
+def one_pass(folder: Path, targets: list[EvaluationTarget]) -> dict[str, float]:
     """The harness over all images for these models."""
     request = AccuracyRequest(folder)
     images = request.open()
     with tempfile.TemporaryDirectory() as records:
         record = ImageRecord(Path(records), images)
-        predictions = [Predictions(Path(records), subject, images) for subject in subjects]
-        cost = evaluate(predictions, images, record, request, Machine(1, GpuSettings(), Path(records))).cost
+        predictions = [Predictions(Path(records), target, images) for target in targets]
+        cost = Evaluation(predictions, images, record, request).run().cost
         record.close()
     return {
         "inference_s": cost.inference_s,
@@ -100,15 +96,15 @@ def one_pass(folder: Path, subjects: list[Subject]) -> dict[str, float]:
     }
 
 
-def plain_loop(folder: Path, subject: Subject) -> dict[str, float]:
+def plain_loop(folder: Path, target: EvaluationTarget) -> dict[str, float]:
     """What one would write for one model: the same steps from the usual parts."""
     import onnxruntime
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
 
-    steps = subject.preprocessing
+    steps = target.preprocessing
     if (steps.rule, steps.library) != ("resize_then_crop", "pil"):
-        raise SystemExit(f"{subject.model}: the loop knows resize_then_crop by Pillow alone; name another model first")
+        raise SystemExit(f"{target.model}: the loop knows resize_then_crop by Pillow alone; name another model first")
     transform = transforms.Compose(
         [
             transforms.Resize(steps.resize_px, transforms.InterpolationMode(steps.interpolation)),
@@ -119,7 +115,7 @@ def plain_loop(folder: Path, subject: Subject) -> dict[str, float]:
     )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(subject.artifact, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(target.network.artifact, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     loader = DataLoader(datasets.ImageFolder(str(folder), transform), batch_size=1, num_workers=os.cpu_count() or 1)
     inference_s = inference_cpu_s = 0.0
@@ -133,9 +129,9 @@ def plain_loop(folder: Path, subject: Subject) -> dict[str, float]:
     return {"inference_s": inference_s, "inference_cpu_s": inference_cpu_s, "preparing_cpu_s": 0.0}
 
 
-def measured(kind: str, folder: Path, subjects: list[Subject]) -> dict[str, float]:
+def measured(kind: str, folder: Path, targets: list[EvaluationTarget]) -> dict[str, float]:
     """One measurement in a new process: wall and processor time of it and its children, its start included."""
-    asked = {"kind": kind, "folder": str(folder), "subjects": [subject.to_json() for subject in subjects]}
+    asked = {"kind": kind, "folder": str(folder), "targets": [target.to_json() for target in targets]}
     command = [sys.executable, __file__, "--measure"]
     before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run(command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
@@ -147,20 +143,20 @@ def measured(kind: str, folder: Path, subjects: list[Subject]) -> dict[str, floa
 
 def measure(asked: dict[str, Any]) -> None:
     """The new process's part."""
-    subjects = [Subject.from_json(entry) for entry in asked["subjects"]]
+    targets = [EvaluationTarget.from_json(entry) for entry in asked["targets"]]
     folder = Path(asked["folder"])
-    found = plain_loop(folder, subjects[0]) if asked["kind"] == "loop" else one_pass(folder, subjects)
+    found = plain_loop(folder, targets[0]) if asked["kind"] == "loop" else one_pass(folder, targets)
     print(json.dumps(found))
 
 
-def repeat(folder: Path, subjects: list[Subject], repeats: int) -> pd.DataFrame:
+def repeat(folder: Path, targets: list[EvaluationTarget], repeats: int) -> pd.DataFrame:
     """Every measurement, as often as asked, in turn."""
     rows = []
     for number in range(repeats):
-        rows.append({"what": "loop", **measured("loop", folder, subjects[:1])})
-        rows.append({"what": "one model", **measured("pass", folder, subjects[:1])})
-        rows.append({"what": "one pass", **measured("pass", folder, subjects)})
-        each = [measured("pass", folder, [subject]) for subject in subjects]
+        rows.append({"what": "loop", **measured("loop", folder, targets[:1])})
+        rows.append({"what": "one model", **measured("pass", folder, targets[:1])})
+        rows.append({"what": "one pass", **measured("pass", folder, targets)})
+        each = [measured("pass", folder, [target]) for target in targets]
         rows.append({"what": "a pass each", **{name: sum(one[name] for one in each) for name in each[0]}})
         print(f"repeat {number + 1} of {repeats}", file=sys.stderr, flush=True)
     return pd.DataFrame(rows)
@@ -205,10 +201,10 @@ def main() -> None:
         draw_images(folder, arguments.images)
         assert len(open_images(folder).items) == arguments.images
         cache_dir = arguments.cache_dir or Path(place, "cache")
-        subjects = subjects_of(list(dict.fromkeys(names))[: arguments.count], cache_dir)
-        rows = repeat(folder, subjects, arguments.repeats)
+        targets = targets_of(list(dict.fromkeys(names))[: arguments.count], cache_dir)
+        rows = repeat(folder, targets, arguments.repeats)
     rows.to_csv(arguments.output, index=False)
-    report(rows, arguments.images, len(subjects))
+    report(rows, arguments.images, len(targets))
 
 
 if __name__ == "__main__":

@@ -41,11 +41,11 @@ def main() -> None:
     parser.add_argument("--models", default="smoke")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--block-ms", default=str(TimingSettings().block_ms))
-    parser.add_argument("--block-groups", default=str(TimingSettings().block_pairs))
+    parser.add_argument("--block-groups", default=str(TimingSettings().groups))
     parser.add_argument("--cache-dir", type=Path, default=default_cache_dir())
     arguments = parser.parse_args()
     settings = [
-        TimingSettings(block_ms=float(length), block_pairs=int(groups))
+        TimingSettings(block_ms=float(length), groups=int(groups))
         for length, groups in itertools.product(arguments.block_ms.split(","), arguments.block_groups.split(","))
     ]
     artifacts = {n: converters.convert(n, cache_dir=arguments.cache_dir) for n in zoo.list_models(arguments.models)}
@@ -66,7 +66,7 @@ def main() -> None:
     for setting, name in itertools.product(settings, artifacts):
         key = setting, name
         print(
-            f"{name}, {setting.block_pairs} groups of {setting.block_ms:g} ms, {np.mean(seconds[key]):.1f} s a trial: "
+            f"{name}, {setting.groups} groups of {setting.block_ms:g} ms, {np.mean(seconds[key]):.1f} s a trial: "
             f"median {np.median(medians[key]):.2f} ms, {spread(medians[key])}; ratio {spread(ratios[key])}"
         )
 

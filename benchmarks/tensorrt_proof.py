@@ -34,11 +34,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import backends
+from harness.backends.device import environment_of
 from harness.backends.tensorrt.dialect import restricted_tactic_sources
-from harness.machine.environment import collect
 from harness.machine.gpu.settings import GpuSettings
-from harness.processes.build import BuildJob, build_engine
+from harness.processes.build import built
 from harness.processes.launcher import run_trial
+from harness.processes.target import Target
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing.settings import TimingSettings
 
@@ -240,7 +241,7 @@ class Proof:
         """The machine and the software, and what was off or restricted."""
         backend = backends.get("tensorrt")
         return {
-            "environment": collect(None, backend.accelerator(PROTOCOL)).to_json(),
+            "environment": environment_of(backend, PROTOCOL, None).to_json(),
             "runtime": backend.runtime(),
             "tactic_sources": list(restricted_tactic_sources()) or "TensorRT's own choice",
             "tf32": "off",
@@ -249,24 +250,19 @@ class Proof:
             "cuda_environment": {name: value for name, value in os.environ.items() if name.startswith("CUDA_")},
         }
 
+    def _target(self, path: Path, precision: str, settings: GpuSettings) -> Target:
+        return Target(str(path), "", "tensorrt", precision, 1, 1, settings, str(self.cache_dir))
+
     def _build(self, path: Path, precision: str) -> Any:
-        job = BuildJob(str(path), "tensorrt", precision, str(self.cache_dir), PROTOCOL)
-        return build_engine(job, timeout_s=_BUILD_TIMEOUT_S)
+        (result,) = built([self._target(path, precision, PROTOCOL)], _BUILD_TIMEOUT_S)
+        return result
 
     def _trial(self, path: Path, settings: GpuSettings) -> TrialResult:
         job = TrialJob(
-            artifact=str(path),
-            artifact_sha256="",
-            reference=str(self.artifacts / REFERENCE),
-            backend="tensorrt",
-            precision=self.precision,
-            batch=1,
-            threads=1,
+            first=self._target(path, self.precision, settings),
+            second=self._target(self.artifacts / REFERENCE, "fp32", settings),
             timing=TimingSettings(),
             seed=0,
-            samples="",
-            cache_dir=str(self.cache_dir),
-            gpu=settings,
         )
         return run_trial(job, timeout_s=_TRIAL_TIMEOUT_S, work_dir=self.output)
 

@@ -8,10 +8,16 @@ from pathlib import Path
 import converters
 from harness.machine.environment import collect
 from harness.processes.launcher import run_trial
+from harness.processes.target import Target
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing.settings import TimingSettings
 
 _TIMEOUT_S = 300.0
+
+
+def target(artifact: Path, sha256: str = "") -> Target:
+    """An artifact on the processor, as the harness measures it by default."""
+    return Target(str(artifact), sha256, "onnxruntime", "fp32", batch=1, threads=collect(None).threads)
 
 
 def measure(artifact: converters.Artifact, reference: Path, timing: TimingSettings | None = None) -> TrialResult:
@@ -22,16 +28,10 @@ def measure(artifact: converters.Artifact, reference: Path, timing: TimingSettin
     """
     with tempfile.TemporaryDirectory() as folder:
         job = TrialJob(
-            artifact=str(artifact.path),
-            artifact_sha256=artifact.sha256,
-            reference=str(reference),
-            backend="onnxruntime",
-            precision="fp32",
-            batch=1,
-            threads=collect(None).threads,
+            first=target(artifact.path, artifact.sha256),
+            second=target(reference),
             timing=timing or TimingSettings(),
             seed=0,
-            samples="",
         )
         result = run_trial(job, timeout_s=_TIMEOUT_S, work_dir=folder)
     if result.status != "ok":

@@ -1,14 +1,22 @@
-"""Every error of the harness that a user can act on, and the exit codes of the command line."""
+"""Every error of the harness that a user can act on, and the exit codes."""
 
 from __future__ import annotations
 
-from foundation.vocabulary import Status
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from foundation.vocabulary import Status
 
 EXIT_SUCCESS = 0
 EXIT_FAILED_ROWS = 1
 EXIT_BAD_REQUEST = 2
 EXIT_FAULT = 70
 """A fault of this program, with a traceback; sysexits.h calls it EX_SOFTWARE."""
+EXIT_NOT_STORED = 74
+"""Of a measuring process that could not write what it measured (EX_IOERR of sysexits.h).
+
+Its last line of output is a message for the user. The disk failed, not the trial, which is to be measured again.
+"""
 EXIT_INTERRUPTED = 130
 
 
@@ -84,8 +92,8 @@ class ProfileError(HarnessError):
     exit_code = EXIT_FAILED_ROWS
 
 
-class PartnerError(Exception):
-    """A child process could not do its part."""
+class ChildError(Exception):
+    """A child process could not do what it was asked, or ended."""
 
     def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)

@@ -6,21 +6,19 @@ import dataclasses
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from foundation.units import BYTES_PER_MIB
 from foundation.wording import one_line
 from harness.accuracy.memory import OpenNetworks, batches_together, chunk_images, fitting_images
-from harness.accuracy.messages import Evaluate, Load, Setup
+from harness.accuracy.messages import Evaluate, Load, OpenImages
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.subjects import Subject
+from harness.accuracy.targets import EvaluationTarget
 from harness.datasets import ImageSet
-from harness.errors import PartnerError
-from harness.machine.gpu.settings import GpuSettings
+from harness.errors import ChildError
 from harness.text.progress import Progress
 from zoo.preprocessing import Pipeline
 
@@ -29,17 +27,6 @@ _IMAGES_OF_A_QUESTION = 32
 
 _SHARE_OF_IMAGES = 0.5
 """Of the memory; the rest is the networks'."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """How networks are run."""
-
-    threads: int
-    """Threads of an inference."""
-    gpu: GpuSettings
-    cache_dir: Path
-    """Where built engines lie."""
 
 
 @dataclasses.dataclass
@@ -55,73 +42,57 @@ class Cost:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pass:
-    """How a pass ended."""
+class EvaluationResult:
+    """How an evaluation ended."""
 
     failures: dict[str, str]
     """Why a series was not evaluated to its end, by key."""
     cost: Cost
 
 
-def evaluate(
-    predictions: Sequence[Predictions],
-    images: ImageSet,
-    record: ImageRecord,
-    request: AccuracyRequest,
-    machine: Machine,
-) -> Pass:
-    """Has every series see the images that it has not seen yet.
+class Evaluation:
+    """One pass over the images, in which every series sees those that it has not seen yet."""
 
-    Args:
-        predictions: of each series; those that are complete are left alone.
-        images: what they see.
-        record: of the images that were read.
-        request: memory, decoders, cache and time.
-        machine: how networks are run.
-
-    Returns:
-        Which failed, and what it took. The predictions of the others are complete.
-
-    Raises:
-        AccuracyError: an image cannot be read any more or changed, or decoding ended the process.
-        StorageError: nothing more can be stored.
-    """
-    one_pass = _Pass(predictions, images, record, request, machine)
-    return one_pass.run()
-
-
-class _Pass:
     def __init__(
-        self,
-        predictions: Sequence[Predictions],
-        images: ImageSet,
-        record: ImageRecord,
-        request: AccuracyRequest,
-        machine: Machine,
+        self, predictions: Sequence[Predictions], images: ImageSet, record: ImageRecord, request: AccuracyRequest
     ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            predictions: of each series; those that are complete are left alone.
+            images: what they see.
+            record: of the images that were read.
+            request: memory, decoders, cache and time.
+        """
         # Networks of one pipeline follow one another, so that its inputs are made once.
-        first = {one.subject.pipeline: position for position, one in reversed(list(enumerate(predictions)))}
+        first = {one.target.pipeline: position for position, one in reversed(list(enumerate(predictions)))}
         pending = [one for one in predictions if not one.complete]
-        self._pending = sorted(pending, key=lambda one: first[one.subject.pipeline])
+        self._pending = sorted(pending, key=lambda one: first[one.target.pipeline])
         self._images = images
         self._record = record
         self._cost = Cost()
         self._failures: dict[str, str] = {}
         budget_mib = request.memory_budget_mib()
         self._image_bytes = int(_SHARE_OF_IMAGES * budget_mib * BYTES_PER_MIB)
-        setup = Setup(
+        opened = OpenImages(
             selection=request.selection(),
             images_digest=images.digest,
             image_cache=str(request.cache_images.resolve()) if request.cache_images else "",
             decoders=request.decoders or os.cpu_count() or 1,
-            threads=machine.threads,
-            gpu=machine.gpu,
-            cache_dir=str(machine.cache_dir),
         )
         networks = OpenNetworks((1 - _SHARE_OF_IMAGES) * budget_mib)
-        self._process = EvaluatingProcess(setup, networks, request.timeout_s)
+        self._process = EvaluatingProcess(opened, networks, request.timeout_s)
 
-    def run(self) -> Pass:
+    def run(self) -> EvaluationResult:
+        """Evaluates the series that are not complete.
+
+        Returns:
+            Which failed, and what it took. The predictions of the others are complete.
+
+        Raises:
+            AccuracyError: an image cannot be read any more or changed, or decoding ended the process.
+            StorageError: nothing more can be stored.
+        """
         count = len(self._images.items)
         work = sum(count - one.done for one in self._pending)
         if self._pending:
@@ -133,19 +104,19 @@ class _Pass:
         for one in self._pending:
             if one.done == count:
                 one.finish(self._record.digest())
-        return Pass(self._failures, self._cost)
+        return EvaluationResult(self._failures, self._cost)
 
     def _groups(self) -> list[list[Predictions]]:
         """The series that see the images together: most often all of them, but see `batches_together`."""
-        groups = batches_together((one.subject.batch for one in self._pending), self._fitting(self._pending))
-        return [[one for one in self._pending if one.subject.batch in batches] for batches in groups]
+        groups = batches_together((one.target.network.batch for one in self._pending), self._fitting(self._pending))
+        return [[one for one in self._pending if one.target.network.batch in batches] for batches in groups]
 
     def _fitting(self, together: Sequence[Predictions]) -> int:
-        return fitting_images((one.subject.pipeline for one in together), self._image_bytes)
+        return fitting_images((one.target.pipeline for one in together), self._image_bytes)
 
     def _chunks(self, together: Sequence[Predictions]) -> list[tuple[int, int, int]]:
         """Start and end of every chunk that a series has not seen, and the end of the one after it."""
-        batches = {one.subject.batch for one in together}
+        batches = {one.target.network.batch for one in together}
         length = chunk_images(batches, self._fitting(together))
         begin = min(one.done for one in together)
         begin -= begin % math.lcm(*batches)
@@ -156,7 +127,7 @@ class _Pass:
     def _evaluate_chunk(
         self, together: Sequence[Predictions], start: int, stop: int, next_stop: int, progress: Progress
     ) -> None:
-        alive = [one for one in together if one.subject.key not in self._failures]
+        alive = [one for one in together if one.target.key not in self._failures]
         now, ahead = ([one for one in alive if one.done < end] for end in (stop, next_stop))
         if not now:
             return
@@ -168,31 +139,31 @@ class _Pass:
         progress.tell(f"images {start + 1:,} to {stop:,} of {len(self._images.items):,}")
 
     def _evaluate_network(self, one: Predictions, start: int, stop: int, progress: Progress) -> None:
-        subject = one.subject
-        batches = -(-_IMAGES_OF_A_QUESTION // subject.batch)
-        step = subject.batch * batches
+        target = one.target
+        batches = -(-_IMAGES_OF_A_QUESTION // target.network.batch)
+        step = target.network.batch * batches
         top = []
         try:
             for first in range(start, stop, step):
                 last = min(first + step, stop)
-                found = self._process.evaluate(Evaluate(subject, first, last))
+                found = self._process.evaluate(Evaluate(target, first, last))
                 self._cost.inference_s += found.inference_s
                 self._cost.inference_thread_s += found.inference_thread_s
                 top.append(found.top)
                 progress.advance(last - first)
-        except PartnerError as error:
+        except ChildError as error:
             reason = one_line(str(error) if error.status == "failed" else f"{error.status.replace('_', ' ')}: {error}")
-            self._failures[subject.key] = reason
-            progress.tell(f"{subject.model}: {reason}", problem=True)
+            self._failures[target.key] = reason
+            progress.tell(f"{target.model}: {reason}", problem=True)
             progress.shorten(len(self._images.items) - one.done - sum(map(len, top)))
             return
-        self._process.finished(subject)
+        self._process.finished(target)
         one.append(np.concatenate(top))
 
 
-def _one_of_each(predictions: Sequence[Predictions]) -> tuple[Subject, ...]:
-    """A subject of every pipeline."""
-    found: dict[Pipeline, Subject] = {}
+def _one_of_each(predictions: Sequence[Predictions]) -> tuple[EvaluationTarget, ...]:
+    """A target of every pipeline."""
+    found: dict[Pipeline, EvaluationTarget] = {}
     for one in predictions:
-        found.setdefault(one.subject.pipeline, one.subject)
+        found.setdefault(one.target.pipeline, one.target)
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""What the run asks the evaluating process, and what that answers: JSON objects (`harness.processes.partner`)."""
+"""What the run asks the evaluating process, and what that answers: JSON objects (`harness.processes.child_process`)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.accuracy.subjects import Subject
-from harness.machine.gpu.settings import GpuSettings
+from harness.accuracy.targets import EvaluationTarget
 
 
 @dataclasses.dataclass(frozen=True)
-class Setup:
-    """Which images, and how networks are run; asked once, first."""
+class OpenImages:
+    """Which images, and how they are prepared; asked once, first."""
 
     selection: dict[str, Any]
     """Of `AccuracyRequest.selection`."""
@@ -24,21 +23,15 @@ class Setup:
     """Folder of resized images; empty for none."""
     decoders: int
     """Threads that decode."""
-    threads: int
-    """Threads of an inference."""
-    gpu: GpuSettings
-    cache_dir: str
-    """Where built engines lie."""
 
     def to_json(self) -> dict[str, Any]:
         """The question as a JSON object."""
-        return {"ask": "setup", **dataclasses.asdict(self)}
+        return {"ask": "open", **dataclasses.asdict(self)}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Setup:
+    def from_json(cls, data: dict[str, Any]) -> OpenImages:
         """The question read back."""
-        facts = {name: value for name, value in data.items() if name != "ask"}
-        return cls(**{**facts, "gpu": GpuSettings.from_json(facts["gpu"])})
+        return cls(**{name: value for name, value in data.items() if name != "ask"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +42,9 @@ class Load:
     stop: int
     next_stop: int
     """Where the chunk after this one ends; `stop` where there is none."""
-    subjects: tuple[Subject, ...]
+    targets: tuple[EvaluationTarget, ...]
     """One of every pipeline that is wanted of these images."""
-    next_subjects: tuple[Subject, ...]
+    next_targets: tuple[EvaluationTarget, ...]
     """The same of the next ones."""
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +54,7 @@ class Load:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Load:
         """The question read back."""
-        now, ahead = (tuple(map(Subject.from_json, data[name])) for name in ("subjects", "next_subjects"))
+        now, ahead = (tuple(map(EvaluationTarget.from_json, data[name])) for name in ("targets", "next_targets"))
         return cls(data["start"], data["stop"], data["next_stop"], now, ahead)
 
 
@@ -91,7 +84,7 @@ class Loaded:
 class Evaluate:
     """Run a network on images of the chunk, from `start`, where a batch begins, to before `stop`."""
 
-    subject: Subject
+    target: EvaluationTarget
     start: int
     stop: int
 
@@ -102,12 +95,12 @@ class Evaluate:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Evaluate:
         """The question read back."""
-        return cls(Subject.from_json(data["subject"]), data["start"], data["stop"])
+        return cls(EvaluationTarget.from_json(data["target"]), data["start"], data["stop"])
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """What the network named."""
+    """The network's predictions."""
 
     top: NDArray[np.int32]
     """(N, 5), see `top_classes`."""

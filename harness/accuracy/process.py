@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from types import TracebackType
 from typing import Any
 
 from harness.accuracy.memory import OpenNetworks
-from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, Setup
-from harness.accuracy.subjects import Subject
-from harness.errors import AccuracyError, PartnerError
-from harness.processes.partner import Partner
-
-_COMMAND = [sys.executable, "-X", "faulthandler", "-m", "harness.accuracy.worker"]
+from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, OpenImages
+from harness.accuracy.targets import EvaluationTarget
+from harness.errors import AccuracyError, ChildError
+from harness.processes.child_process import ChildProcess
 
 # A chunk is many images for every pipeline, a question to a network a few.
 _LOAD_TIMEOUTS = 10
@@ -26,18 +23,18 @@ class EvaluatingProcess:
     network fails for what the others take or do.
     """
 
-    def __init__(self, setup: Setup, networks: OpenNetworks, timeout_s: float) -> None:
+    def __init__(self, images: OpenImages, networks: OpenNetworks, timeout_s: float) -> None:
         """Starts nothing yet.
 
         Args:
-            setup: what the process is to work with.
+            images: what the process opens first.
             networks: which stay open.
             timeout_s: for one question to a network.
         """
-        self._setup = setup
+        self._images = images
         self._networks = networks
         self._timeout_s = timeout_s
-        self._partner: Partner | None = None
+        self._process: ChildProcess | None = None
         self._load: Load | None = None
         self._loaded: Loaded | None = None
         self._held: dict[str, float] = {}
@@ -55,16 +52,19 @@ class EvaluatingProcess:
         return self._loaded
 
     def evaluate(self, asked: Evaluate) -> Evaluated:
-        """What a network names.
+        """The predictions of a network.
 
         Raises:
-            PartnerError: it failed, and not for what the others do.
+            ChildError: it failed, and not for what the others do.
             AccuracyError: the images could not be loaded again after a failure.
         """
-        key = asked.subject.key
+        key = asked.target.key
         try:
             found = self._ask_evaluate(asked)
-        except PartnerError as error:
+        except ChildError as error:
+            # A network that fails while the process lives, and not for memory, fails by itself: so it does at once.
+            # Where the process ended, or memory ran out, any of the open networks may be the cause: this one is asked
+            # again in a process of its own, and fails only if it fails there too, or was alone before.
             beside = len(self._held.keys() - {key})
             self._forget(key)
             if self._alive() and error.status != "out_of_memory":
@@ -78,21 +78,21 @@ class EvaluatingProcess:
         self._held[key] = max(self._held.get(key, 0.0), found.memory_mib)
         return found
 
-    def finished(self, subject: Subject) -> None:
-        """A network has named every image of the chunk: it stays open if it fits."""
-        if not self._networks.keep(subject.key, self._held[subject.key]):
-            self._forget(subject.key)
+    def finished(self, target: EvaluationTarget) -> None:
+        """A network has seen every image of the chunk: it stays open if it fits."""
+        if not self._networks.keep(target.key, self._held[target.key]):
+            self._forget(target.key)
             try:
-                self._ask({"ask": "close", "key": subject.key}, self._timeout_s)
-            except PartnerError:
-                # What it named is here already; the next question starts a new process.
+                self._ask({"ask": "close", "key": target.key}, self._timeout_s)
+            except ChildError:
+                # Its predictions are here already; the next question starts a new process.
                 self.end()
 
     def end(self) -> None:
         """Ends the process, if there is one."""
-        if self._partner is not None:
-            self._partner.end()
-        self._partner = None
+        if self._process is not None:
+            self._process.end()
+        self._process = None
         self._held.clear()
         self._networks.all_closed()
 
@@ -105,7 +105,7 @@ class EvaluatingProcess:
         self.end()
 
     def _alive(self) -> bool:
-        return self._partner is not None and not self._partner.ended
+        return self._process is not None and not self._process.ended
 
     def _forget(self, key: str) -> None:
         self._held.pop(key, None)
@@ -131,7 +131,7 @@ class EvaluatingProcess:
     def _ask_load(self, asked: Load) -> Loaded:
         try:
             return Loaded.from_json(self._ask(asked.to_json(), _LOAD_TIMEOUTS * self._timeout_s))
-        except PartnerError as error:
+        except ChildError as error:
             fewer = " A smaller --memory takes fewer at a time." if error.status == "out_of_memory" else ""
             raise AccuracyError(
                 f"images {asked.start + 1:,} to {asked.stop:,} could not be prepared: {error}{fewer} What is finished "
@@ -142,10 +142,10 @@ class EvaluatingProcess:
         """The answer of the process, which is started where there is none.
 
         Raises:
-            PartnerError: it failed, ended, or did not answer in time.
+            ChildError: it failed, ended, or did not answer in time.
         """
         if not self._alive():
-            self._partner = Partner(_COMMAND, "evaluation")
-            self._partner.ask(self._setup.to_json(), self._timeout_s)
-        assert self._partner is not None
-        return self._partner.ask(question, timeout_s)
+            self._process = ChildProcess("harness.accuracy.worker", "evaluation")
+            self._process.ask(self._images.to_json(), self._timeout_s)
+        assert self._process is not None
+        return self._process.ask(question, timeout_s)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from harness.accuracy.messages import Loaded
 from harness.accuracy.predictions import PredictionTable, read_identity, write_predictions
-from harness.accuracy.subjects import Subject
+from harness.accuracy.targets import EvaluationTarget
 from harness.accuracy.worker.top_classes import GUESSES, NONE
 from harness.datasets import ImageSet
 from harness.errors import AccuracyError, StorageError
@@ -111,18 +111,18 @@ class ImageRecord:
 
 
 class Predictions:
-    """What one series names for the images of a set, on disk as it comes."""
+    """The predictions of one series for the images of a set, on disk as it comes."""
 
-    def __init__(self, folder: Path, subject: Subject, images: ImageSet) -> None:
+    def __init__(self, folder: Path, target: EvaluationTarget, images: ImageSet) -> None:
         """Reads what is stored of the same artifact, backend and preprocessing; what is of others is removed.
 
         Raises:
             StorageError: it is damaged, or cannot be used.
         """
-        self.subject = subject
+        self.target = target
         self._images = images
-        self._identity = {**subject.identity(), "images_digest": images.digest}
-        name = f"{_slug(subject.model)}-{hashlib.sha256(subject.key.encode()).hexdigest()[:8]}"
+        self._identity = {**target.identity(), "images_digest": images.digest}
+        name = f"{_slug(target.model)}-{hashlib.sha256(target.key.encode()).hexdigest()[:8]}"
         self.path = folder / f"{name}.parquet"
         self._journal_path = folder / f"{name}.jsonl"
         self._top: list[NDArray[np.int32]] = []
@@ -137,7 +137,7 @@ class Predictions:
         return len(self._images.items) if self.complete else sum(map(len, self._top))
 
     def append(self, top: NDArray[np.int32]) -> None:
-        """Stores the classes named for the images after those seen, (N, 5); they are on disk when this returns.
+        """Stores the classes predicted for the images after those seen, (N, 5); they are on disk when this returns.
 
         Raises:
             StorageError: they cannot be stored.

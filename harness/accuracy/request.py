@@ -56,7 +56,7 @@ class AccuracyRequest:
             AccuracyError: they are no data set that is known, or none at all, or an option is wrong.
         """
         self._check()
-        from harness.accuracy.subjects import own_preprocessing
+        from harness.accuracy.targets import own_preprocessing
 
         own_preprocessing(self.preprocessing)
         images = open_images(self.images, ground_truth=self.ground_truth, limit=self.limit, seed=self.seed)

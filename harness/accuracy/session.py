@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from foundation.wording import counted
-from harness.accuracy.evaluation import Cost, Machine, evaluate
+from harness.accuracy.evaluation import Cost, Evaluation
 from harness.accuracy.predictions import read_predictions
 from harness.accuracy.records import ImageRecord, Predictions, folder_of
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.subjects import Subject, own_preprocessing, subject_of
+from harness.accuracy.targets import EvaluationTarget, evaluation_target, own_preprocessing
 from harness.datasets import ImageSet
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
 from harness.files.storage import explained, remove_temporary_files
 from harness.records.accuracy_result import AccuracyResult
-from harness.records.directory import RunDirectory
 from harness.records.run_info import RUN_INFO_NAME, load_run_info
 from harness.records.series import SeriesFacts
 from harness.runs.prepare import PreparedRun
@@ -34,16 +33,10 @@ class AccuracyTask:
     request: AccuracyRequest
     images: ImageSet
     """From `request.open`."""
-    directory: RunDirectory
-    machine: Machine
+    ready: PreparedRun
+    """Where it is recorded, and how networks are run."""
     say: Say
-    """Tells the user a line."""
-
-    @classmethod
-    def of(cls, request: AccuracyRequest, images: ImageSet, ready: PreparedRun, say: Say) -> AccuracyTask:
-        """The task in a prepared run."""
-        machine = Machine(ready.threads, ready.gpu, ready.cache_dir)
-        return cls(request, images, ready.directory, machine, say)
+    """Prints a line for the user."""
 
     def evaluate(self, series: Sequence[SeriesFacts]) -> AccuracyOutcome:
         """Evaluates what can be evaluated, and records for every series what came of it.
@@ -56,38 +49,38 @@ class AccuracyTask:
             StorageError: the run directory cannot be written.
         """
         own = own_preprocessing(self.request.preprocessing)
-        found = {facts.key: subject_of(facts, self.images, own) for facts in series}
-        for key, subject in found.items():
-            if isinstance(subject, str):
-                self._record_reason(key, subject)
-        subjects = [subject for subject in found.values() if isinstance(subject, Subject)]
-        if subjects:
-            self._evaluate(subjects)
+        found = {facts.key: evaluation_target(facts, self.ready.target(facts), self.images, own) for facts in series}
+        for key, target in found.items():
+            if isinstance(target, str):
+                self._record_reason(key, target)
+        targets = [target for target in found.values() if isinstance(target, EvaluationTarget)]
+        if targets:
+            self._evaluate(targets)
         else:
             self.say("no accuracy: none of the series can be evaluated on these images, see accuracy_measured_reason")
-        results = [self.directory.accuracy(key) for key in found]
+        results = [self.ready.directory.accuracy(key) for key in found]
         measured = sum(result is not None and result.measured for result in results)
         return AccuracyOutcome(measured, len(results) - measured)
 
-    def _evaluate(self, subjects: Sequence[Subject]) -> None:
-        folder = folder_of(self.directory.path, self.images)
+    def _evaluate(self, targets: Sequence[EvaluationTarget]) -> None:
+        folder = folder_of(self.ready.directory.path, self.images)
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             remove_temporary_files(folder)
         record = ImageRecord(folder, self.images)
         predictions: list[Predictions] = []
         try:
-            predictions += (Predictions(folder, subject, self.images) for subject in subjects)
+            predictions += (Predictions(folder, target, self.images) for target in targets)
             begun = sum(0 < one.done < len(self.images.items) for one in predictions)
             if begun:
                 self.say(f"accuracy: {begun} of {len(predictions)} series go on where they stopped")
-            ended = evaluate(predictions, self.images, record, self.request, self.machine)
+            ended = Evaluation(predictions, self.images, record, self.request).run()
             for one in predictions:
-                failure = ended.failures.get(one.subject.key)
+                failure = ended.failures.get(one.target.key)
                 if failure:
-                    self._record_reason(one.subject.key, failure)
+                    self._record_reason(one.target.key, failure)
                 else:
-                    self.directory.record_accuracy(one.subject.key, self._result(one))
+                    self.ready.directory.record_accuracy(one.target.key, self._result(one))
             self._tell(record, ended.cost)
         finally:
             record.close()
@@ -108,7 +101,7 @@ class AccuracyTask:
             )
 
     def _record_reason(self, key: str, reason: str) -> None:
-        self.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
+        self.ready.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
 
     def _result(self, one: Predictions) -> AccuracyResult:
         """What a series came to that has seen every image."""
@@ -124,7 +117,7 @@ class AccuracyTask:
             unreadable_count=len(table.readable) - readable,
             top1_correct_count=int(table.right(1).sum()),
             top5_correct_count=None if table.guesses_all_classes else int(table.right(5).sum()),
-            predictions=one.path.relative_to(self.directory.path).as_posix(),
+            predictions=one.path.relative_to(self.ready.directory.path).as_posix(),
             evaluated_at=_modified(one.path),
         )
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.backends.session import Session, TensorSpec, check_input
 from harness.errors import ArtifactError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
-from harness.machine.meter import CpuMeter, Meter
-
-if TYPE_CHECKING:
-    from harness.machine.gpu.facts import Accelerator
 
 DEFAULT_GPU = GpuSettings()
 
@@ -78,28 +74,6 @@ class Backend(abc.ABC):
         del artifact, precision, gpu, cache_dir
         raise UnsupportedError(f"Backend {self.name} builds no engines.")
 
-    def meter(self, gpu: GpuSettings) -> Meter:
-        """Tells what others do to the device while it is timed; NoGpuError where it runs on a GPU and there is none.
-
-        On a GPU the sessions are created before, so that this process is known among those on the device.
-        """
-        if not self.on_gpu:
-            return CpuMeter()
-        from harness.machine.gpu.meter import GpuMeter
-
-        return GpuMeter.open(gpu.device)
-
-    def accelerator(self, gpu: GpuSettings) -> Accelerator | None:
-        """The GPU and the runtime on it, which belong to the environment; None where the processor is measured.
-
-        Creates no context on the device. Raises NoGpuError where there is no such GPU.
-        """
-        if not self.on_gpu:
-            return None
-        from harness.machine.gpu.facts import Accelerator, gpu_facts
-
-        return Accelerator(gpu_facts(gpu.device), self.runtime())
-
     def check(self, artifact: Path, precision: str) -> None:
         """Raise UnsupportedError where the backend cannot run it here, ArtifactError where there is no file."""
         availability = self.availability()
@@ -135,6 +109,7 @@ class Backend(abc.ABC):
         Raises UnsupportedError where the backend cannot run it here, and ArtifactError where the file
         is at fault.
         """
+        begin_s = time.perf_counter()
         path = Path(artifact)
         self.check(path, precision)
         session, inputs = self.prepare_impl(
@@ -145,4 +120,5 @@ class Backend(abc.ABC):
         except ArtifactError:
             session.close()
             raise
+        session.load_s = time.perf_counter() - begin_s
         return session

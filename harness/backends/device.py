@@ -9,6 +9,7 @@ from harness import backends
 from harness.backends.backend import Backend
 from harness.machine.environment import Environment, collect, crowded_threads
 from harness.machine.gpu.exclusive import refuse_shared
+from harness.machine.gpu.facts import accelerator
 from harness.machine.gpu.settings import GpuSettings
 
 
@@ -39,7 +40,7 @@ class Device:
         runtime = backends.usable(backend)
         if runtime.on_gpu and (caution := refuse_shared(gpu.device, exclusive=exclusive)):
             say(f"warning: {caution}")
-        environment = collect(threads, runtime.accelerator(gpu))
+        environment = environment_of(runtime, gpu, threads)
         if not runtime.on_gpu and (caution := crowded_threads(environment)):
             say(f"warning: {caution}")
         return cls(runtime, gpu, environment)
@@ -48,3 +49,12 @@ class Device:
     def threads(self) -> int:
         """Threads of an inference."""
         return self.environment.threads
+
+
+def environment_of(backend: Backend, gpu: GpuSettings, threads: int | None) -> Environment:
+    """The environment of a runtime's latencies: with the GPU where it runs on one.
+
+    Raises:
+        NoGpuError: there is no such GPU.
+    """
+    return collect(threads, accelerator(gpu, backend.runtime()) if backend.on_gpu else None)

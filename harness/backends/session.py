@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foundation.units import NANOSECONDS_PER_MILLISECOND
-from harness.backends.layers import LayerTime
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
-from harness.machine.gpu.figures import GpuFigures
-from harness.vocabulary import LatencyKind
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from harness.backends.layers import LayerTime
+    from harness.machine.gpu.figures import GpuFigures
+    from harness.vocabulary import LatencyKind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Session(abc.ABC):
     input: TensorSpec
     provider: str
     latency_kind: LatencyKind
+    load_s: float
+    """Seconds that `Backend.prepare` took to load it."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision

@@ -89,7 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 # Not at the top: a machine that only measures has neither the zoo nor what reads images.
                 from harness.accuracy.session import AccuracyTask
 
-                evaluated = AccuracyTask.of(images, opened, ready, say).evaluate(ready.series)
+                evaluated = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
     except KeyboardInterrupt:
         write_all(output)
         say(f"interrupted; what is finished is in {output}, the same command goes on from there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from harness.comparison.duet import environment
 from harness.comparison.pair import Conditions, Pairing
 from harness.errors import ComparisonError
-from harness.processes.build import Builder, BuildJob
+from harness.processes.build import built
+from harness.processes.target import Target
 from harness.text.progress import Progress
 
 
@@ -34,18 +36,20 @@ def build_sides(
         ComparisonError: an engine cannot be built.
     """
     here = Path(sys.executable)
-    wanted = {
-        (side.artifact, side.precision, python): pairing.model
-        for pairing in pairings
-        for side, python in ((pairing.base, baseline_python or here), (pairing.new, here))
-    }
-    with Progress("build", len(wanted) * len(folders)) as progress:
+    wanted: dict[Path, dict[Target, str]] = {}
+    for pairing in pairings:
+        for side, python in ((pairing.base, baseline_python or here), (pairing.new, here)):
+            wanted.setdefault(python, {})[conditions.target(side, pairing.batch)] = pairing.model
+    with Progress("build", len(folders) * sum(map(len, wanted.values()))) as progress:
         for folder in folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            for (artifact, precision, python), model in wanted.items():
-                job = BuildJob(artifact, conditions.backend, precision, folder, conditions.gpu)
-                with Builder(python, environment() if python != here else None) as builder:
-                    built = builder.build(job, timeout_s)
-                if built.status != "ok":
-                    raise ComparisonError(f"{model} ({artifact}) cannot be built: {built.status}: {built.reason}")
-                progress.step(f"{model}: {built.build_s:.1f} s")
+            for python, models in wanted.items():
+                targets = [dataclasses.replace(target, cache_dir=folder) for target in models]
+                lent = environment() if python != here else None
+                results = built(targets, timeout_s, python=python, environment=lent)
+                for target, model, result in zip(targets, models.values(), results, strict=True):
+                    if result.status != "ok":
+                        raise ComparisonError(
+                            f"{model} ({target.artifact}) cannot be built: {result.status}: {result.reason}"
+                        )
+                    progress.step(f"{model}: {result.build_s:.1f} s")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,39 +14,40 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.comparison.pair import Conditions, Pairing, PairResult, Side, pair_result
-from harness.errors import ComparisonError, PartnerError
+from harness.comparison.pair import Conditions, Pairing, PairResult, pair_result
+from harness.errors import ChildError, ComparisonError
 from harness.machine.meter import CpuMeter, CpuReading
+from harness.processes.child_process import ChildProcess
 from harness.processes.launcher import padded_environment
-from harness.processes.partner import Partner
+from harness.processes.target import Target
 from harness.processes.trial import TrialResult
 from harness.timing import loop
 from harness.timing.samples import summarise
 
 _PACKAGES = Path(__file__).parents[2]
-_RUNTIME = (
-    "import sys, harness.processes.duet_worker; from harness import backends; "
-    "print(backends.usable(sys.argv[1]).runtime())"
-)
 _CHECK_TIMEOUT_S = 60.0
 
 
 class RemoteSession:
     """A side's process; to the measuring loop it is a session."""
 
-    def __init__(self, partner: Partner, deadline: float) -> None:
-        self._partner = partner
+    def __init__(self, process: ChildProcess, deadline: float) -> None:
+        self._process = process
         self._deadline = deadline
         self.cpu_s = 0.0
         """Processor time of the process, when it last answered."""
 
-    def load(self, job: dict[str, Any]) -> None:
+    def load(self, target: Target, seed: int) -> None:
         """Loads the side, as the process's first task.
 
+        Args:
+            target: what it measures.
+            seed: of the input images.
+
         Raises:
-            PartnerError: it cannot be loaded, or the deadline is over.
+            ChildError: it cannot be loaded, or the deadline is over.
         """
-        self._ask(job)
+        self._ask({"target": target.to_json(), "seed": seed})
 
     def infer(self) -> None:
         """Run once."""
@@ -59,7 +59,7 @@ class RemoteSession:
         latencies_ns[:] = self._ask({"timed": len(latencies_ns)})["latencies_ns"]
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
-        answer = self._partner.ask(order, max(0.0, self._deadline - time.monotonic()))
+        answer = self._process.ask(order, max(0.0, self._deadline - time.monotonic()))
         self.cpu_s = answer.get("cpu_s", self.cpu_s)
         return answer
 
@@ -91,17 +91,18 @@ def measure_duet(
     """
     sides = [(Path(sys.executable), pairing.new), (baseline_python, pairing.base)]
     deadline = time.monotonic() + conditions.timeout_s
-    with contextlib.ExitStack() as partners:
+    with contextlib.ExitStack() as processes:
         try:
             sessions = []
             for python, side in sides[::-1] if swapped else sides:
-                command = [str(python), "-X", "faulthandler", "-m", "harness.processes.duet_worker"]
-                partner = partners.enter_context(Partner(command, "measurement", environment()))
-                sessions.append(RemoteSession(partner, deadline))
-                sessions[-1].load(_job(side, pairing.batch, conditions, seed))
+                process = ChildProcess(
+                    "harness.processes.duet_worker", "measurement", python=python, environment=environment()
+                )
+                sessions.append(RemoteSession(processes.enter_context(process), deadline))
+                sessions[-1].load(conditions.target(side, pairing.batch), seed)
             first, second = sessions
             blocks = loop.measure(first, second, conditions.timing, meter=DuetMeter(sessions))
-        except PartnerError as error:
+        except ChildError as error:
             if error.status == "timeout":
                 return PairResult("timeout", f"the pair did not end within {conditions.timeout_s:g} s")
             return PairResult(error.status, str(error))
@@ -115,39 +116,18 @@ def check_python(python: Path, backend: str) -> str:
         ComparisonError: saying what it lacks.
     """
     try:
-        ended = subprocess.run(
-            [str(python), "-c", _RUNTIME, backend],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_CHECK_TIMEOUT_S,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        with ChildProcess("harness.processes.runtime_worker", "check", python=python, environment=environment()) as one:
+            runtime: str = one.ask({"backend": backend}, _CHECK_TIMEOUT_S)["runtime"]
+            return runtime
+    except OSError as error:
         raise ComparisonError(f"--baseline-python {python} cannot be run: {error}") from error
-    if ended.returncode:
-        said = ended.stderr.strip().splitlines()
-        why = said[-1].removeprefix("harness.errors.HarnessError: ") if said else "it said nothing"
+    except ChildError as error:
         raise ComparisonError(
-            f"--baseline-python {python} cannot measure: {why.rstrip('.')}. Install numpy and the runtime there; the "
-            "harness itself is lent to it."
-        )
-    return ended.stdout.strip().splitlines()[-1]
+            f"--baseline-python {python} cannot measure: {str(error).rstrip('.')}. Install numpy and the runtime "
+            "there; the harness itself is lent to it."
+        ) from error
 
 
 def environment() -> dict[str, str]:
     """This process's environment, with this very harness for the other interpreter to import."""
     return {**padded_environment(), "PYTHONPATH": os.pathsep.join([str(_PACKAGES)])}
-
-
-def _job(side: Side, batch: int, conditions: Conditions, seed: int) -> dict[str, Any]:
-    return {
-        "artifact": side.artifact,
-        "precision": side.precision,
-        "batch": batch,
-        "backend": conditions.backend,
-        "threads": conditions.threads,
-        "gpu": conditions.gpu.to_json(),
-        "cache_dir": conditions.cache_dir,
-        "seed": seed,
-    }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import backends
-from harness.backends.device import Device
+from harness.backends.device import Device, environment_of
 from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.duet import measure_duet
 from harness.comparison.gate import GateRules, MeasurePair, pairs_needed
@@ -18,7 +18,6 @@ from harness.comparison.pair_journal import PairJournal, series_facts
 from harness.comparison.pair_progress import PairProgress
 from harness.errors import ComparisonError
 from harness.files.storage import explained
-from harness.machine.environment import collect
 from harness.machine.gpu.settings import GpuSettings
 from harness.stats.sign_flip import EXACT_PAIRS, least_p_value
 from harness.text.console import say
@@ -157,9 +156,9 @@ def check_rules(rules: GateRules, series: int) -> None:
 
 def _shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
     """What shapes every pair of a gate or a self-check, for `PairJournal.open`."""
-    environment = collect(conditions.threads, backends.get(conditions.backend).accelerator(conditions.gpu))
+    environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
     return {
-        "conditions": dataclasses.asdict(conditions),
+        "conditions": conditions.to_json(),
         "builds": builds,
         "series": series_facts(pairings),
         "environment_id": environment.environment_id,

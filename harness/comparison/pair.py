@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 from foundation.vocabulary import Status
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.launcher import run_trial
+from harness.processes.target import Target
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing.settings import TimingSettings
 
@@ -60,6 +62,23 @@ class Conditions:
     timeout_s: float
     cache_dir: str
 
+    def target(self, side: Side, batch: int) -> Target:
+        """One side of a pair, as it is measured."""
+        return Target(
+            artifact=side.artifact,
+            sha256=side.sha256,
+            backend=self.backend,
+            precision=side.precision,
+            batch=batch,
+            threads=self.threads,
+            gpu=self.gpu,
+            cache_dir=self.cache_dir,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The conditions as a gate's folder records them."""
+        return {**dataclasses.asdict(self), "timing": self.timing.to_json()}
+
 
 def measure_pair(
     pairing: Pairing, conditions: Conditions, *, seed: int, swapped: bool, work_dir: Path, slowdown_percent: float = 0.0
@@ -70,35 +89,22 @@ def measure_pair(
         pairing: the two sides.
         conditions: how they are measured.
         seed: of the input images.
-        swapped: whether the baseline takes the place of the measured network, which is loaded and timed first; to
-            be drawn at random, so that the places' own effect becomes noise.
-        work_dir: for the files of the while.
+        swapped: whether the baseline takes the first place, which is loaded and timed first; to be drawn at random, so
+            that the places' own effect becomes noise.
+        work_dir: for temporary files.
         slowdown_percent: makes the candidate slower than it is, to see whether that is found.
     """
-    first, second = (pairing.base, pairing.new) if swapped else (pairing.new, pairing.base)
-    job = TrialJob(
-        artifact=first.artifact,
-        artifact_sha256=first.sha256,
-        reference=second.artifact,
-        reference_precision=second.precision,
-        reference_batch=pairing.batch,
-        backend=conditions.backend,
-        precision=first.precision,
-        batch=pairing.batch,
-        threads=conditions.threads,
-        timing=conditions.timing,
-        seed=seed,
-        samples="",
-        cache_dir=conditions.cache_dir,
-        gpu=conditions.gpu,
-        slowdown_percent=0.0 if swapped else slowdown_percent,
-        reference_slowdown_percent=slowdown_percent if swapped else 0.0,
-    )
+    sides = [(pairing.new, slowdown_percent), (pairing.base, 0.0)]
+    if swapped:
+        sides.reverse()
+    first, second = (conditions.target(side, pairing.batch) for side, _ in sides)
+    slowdowns = (sides[0][1], sides[1][1])
+    job = TrialJob(first, second, conditions.timing, seed, slowdowns_percent=slowdowns)
     return pair_result(run_trial(job, timeout_s=conditions.timeout_s, work_dir=work_dir), swapped)
 
 
 def pair_result(trial: TrialResult, swapped: bool) -> PairResult:
-    """The pair that a trial is, whose measured network was the baseline where they were `swapped`."""
+    """The pair that a trial is, in which the baseline had the first place where they were `swapped`."""
     if trial.status != "ok" or trial.ratio is None:
         return PairResult(trial.status, trial.reason)
     medians_ms = (trial.latency_median_ms, trial.reference_median_ms)

@@ -8,7 +8,6 @@ on disk, and what follows the last newline after a crash is cut away.
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +72,8 @@ def replace_json(path: Path, value: Any) -> None:
 
 def remove_temporary_files(directory: Path) -> None:
     """Remove what a process that was killed while it replaced a file, or during a trial, left in `directory`."""
+    import shutil  # Loads three decompressors, which no measuring process needs.
+
     replacing.remove_temporary_files(directory)
     for pattern in _EARLIER_LEFTOVERS:
         for path in directory.glob(pattern):

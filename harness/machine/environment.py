@@ -116,7 +116,7 @@ class Environment:
 def collect(threads: int | None = None, accelerator: Accelerator | None = None) -> Environment:
     """The environment of this process, measuring with `threads`, by default `default_threads()`.
 
-    `accelerator` is what the backend says of its device (`Backend.accelerator`).
+    `accelerator` is a GPU with its runtime, where one is measured (`harness.machine.gpu.facts.accelerator`).
     """
     linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
     jetson = jetson_facts() if linux else None

@@ -9,9 +9,12 @@ import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foundation.units import BYTES_PER_MIB
-from harness.machine.linux_facts import LinuxFacts
+
+if TYPE_CHECKING:
+    from harness.machine.linux_facts import LinuxFacts
 
 # The time spent working, in psutil's names. `guest` is part of `user` already; `steal` is what the
 # hypervisor gave to other machines. Not every system has every field.
@@ -43,7 +46,7 @@ def logical_cores() -> int:
 def physical_cores() -> int | None:
     """Cores of the machine, whether this process may use them or not; None where the system does not say."""
     if sys.platform == "linux":
-        return LinuxFacts(Path("/")).physical_cores()
+        return _linux().physical_cores()
     import psutil
 
     cores: int | None = psutil.cpu_count(logical=False)
@@ -53,14 +56,14 @@ def physical_cores() -> int | None:
 def allowed_physical_cores() -> int | None:
     """Cores of which this process may use a logical processor; those of the machine where it is not known which."""
     if sys.platform == "linux":
-        return LinuxFacts(Path("/")).physical_cores(allowed_cpus())
+        return _linux().physical_cores(allowed_cpus())
     return physical_cores()
 
 
 def memory_mib() -> int:
     """Memory of the machine."""
     if sys.platform == "linux":
-        return LinuxFacts(Path("/")).memory_mib()
+        return _linux().memory_mib()
     import psutil
 
     return int(psutil.virtual_memory().total) // BYTES_PER_MIB
@@ -82,6 +85,13 @@ def busy_s(allowed: Collection[int] | None) -> float:
         if allowed is None or index in allowed
         for field in _BUSY_FIELDS
     )
+
+
+def _linux() -> LinuxFacts:
+    """The facts of this machine; a measuring process, which only reads how busy it is, loads none of this."""
+    from harness.machine.linux_facts import LinuxFacts
+
+    return LinuxFacts(Path("/"))
 
 
 def linux_busy_s(stat: str, allowed: Collection[int] | None, ticks_per_s: int) -> float:

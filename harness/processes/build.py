@@ -1,4 +1,4 @@
-"""Builds artifacts' engines in processes of their own: `python -m harness.processes.build` answers jobs.
+"""Builds artifacts' engines in processes of their own: `python -m harness.processes.build` answers targets.
 
 A runtime that compiles for the device may crash, hang or run out of memory while it does. That costs the
 series its row's status, and the run goes on.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,31 +16,10 @@ from typing import Any
 from foundation.child import end_with_parent
 from foundation.vocabulary import Status
 from harness import backends
-from harness.errors import PartnerError
-from harness.machine.gpu.settings import GpuSettings
-from harness.processes.child import failure
-from harness.processes.partner import Partner, answer_lines
-
-
-@dataclasses.dataclass(frozen=True)
-class BuildJob:
-    """What to build."""
-
-    artifact: str
-    """Path of the ONNX file."""
-    backend: str
-    precision: str
-    cache_dir: str
-    gpu: GpuSettings
-
-    def to_json(self) -> dict[str, Any]:
-        """The job as a JSON object."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> BuildJob:
-        """The job read back."""
-        return cls(**{**data, "gpu": GpuSettings.from_json(data["gpu"])})
+from harness.errors import ChildError
+from harness.processes.child import answer_lines
+from harness.processes.child_process import ChildProcess
+from harness.processes.target import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,16 +51,17 @@ class Builder:
         """`python` and its `environment` are this process's own unless another runtime is to build."""
         self.python = python
         self._environment = environment
-        self._partner: Partner | None = None
+        self._process: ChildProcess | None = None
 
-    def build(self, job: BuildJob, timeout_s: float) -> BuildResult:
+    def build(self, target: Target, timeout_s: float) -> BuildResult:
         """Builds an engine; whatever the process does, the answer is a result."""
-        if self._partner is None:
-            command = [str(self.python), "-X", "faulthandler", "-m", "harness.processes.build"]
-            self._partner = Partner(command, "build", self._environment)
+        if self._process is None:
+            self._process = ChildProcess(
+                "harness.processes.build", "build", python=self.python, environment=self._environment
+            )
         try:
-            result = BuildResult.from_json(self._partner.ask(job.to_json(), timeout_s))
-        except PartnerError as error:
+            result = BuildResult.from_json(self._process.ask(target.to_json(), timeout_s))
+        except ChildError as error:
             result = BuildResult(error.status, str(error))
         if not result.cached:
             self.end()
@@ -89,9 +69,9 @@ class Builder:
 
     def end(self) -> None:
         """Ends the process, if there is one."""
-        if self._partner is not None:
-            self._partner.end()
-            self._partner = None
+        if self._process is not None:
+            self._process.end()
+            self._process = None
 
     def __enter__(self) -> Builder:
         return self
@@ -102,28 +82,42 @@ class Builder:
         self.end()
 
 
-def build_engine(job: BuildJob, *, timeout_s: float) -> BuildResult:
-    """Builds one engine."""
-    with Builder() as builder:
-        return builder.build(job, timeout_s)
+def built(
+    targets: Iterable[Target],
+    timeout_s: float,
+    *,
+    python: str | Path = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[BuildResult]:
+    """Builds the targets' engines one after another; each result comes as soon as its build has ended.
+
+    Args:
+        targets: whose engines are wanted.
+        timeout_s: for one build.
+        python: interpreter of the environment that will run the engines.
+        environment: of its processes, by default this process's own.
+    """
+    with Builder(python, environment) as builder:
+        for target in targets:
+            yield builder.build(target, timeout_s)
 
 
-def build(job: BuildJob) -> BuildResult:
-    """Build in this process; an exception becomes a status and a reason."""
-    try:
-        built = backends.get(job.backend).build(
-            Path(job.artifact), precision=job.precision, gpu=job.gpu, cache_dir=Path(job.cache_dir)
-        )
-    except Exception as error:
-        failed = failure(error)
-        return BuildResult(failed.status, failed.reason)
-    return BuildResult("ok", build_s=built.build_s, cached=built.cached)
+def build(target: Target) -> BuildResult:
+    """Builds the engine in this process.
+
+    Raises:
+        HarnessError: the runtime cannot build it.
+    """
+    engine = backends.get(target.backend).build(
+        Path(target.artifact), precision=target.precision, gpu=target.gpu, cache_dir=Path(target.cache_dir)
+    )
+    return BuildResult("ok", build_s=engine.build_s, cached=engine.cached)
 
 
 def main() -> int:
     """Answers until there is no more to build."""
     end_with_parent()
-    answer_lines(lambda line: build(BuildJob.from_json(line)).to_json())
+    answer_lines(lambda line: build(Target.from_json(line)).to_json())
     return 0
 
 

@@ -1,76 +1,43 @@
-"""What every measuring process does the same way: inputs, checks and failures."""
+"""What every child process does the same way: how it answers, and its failures.
+
+It imports no other package, so that a process can say even that numpy is missing.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from foundation.digests import file_sha256
 from foundation.endings import says_out_of_memory
-from foundation.vocabulary import Status
-from harness.backends.session import Session
-from harness.errors import ArtifactError, HarnessError, UnsupportedError
-from harness.files.artifact_digest import artifact_sha256
-from harness.processes.trial import TrialResult
+from harness.errors import EXIT_NOT_STORED, HarnessError, StorageError, UnsupportedError
+from harness.files.storage import replace_json
+
+if TYPE_CHECKING:
+    from foundation.vocabulary import Status
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+"""From the JSON object of a question to that of its answer; an exception is an answer too."""
 
 
-def seeded_images(session: Session, seed: int) -> npt.NDArray[np.float32]:
-    """Standard normal images in the shape of the session's input."""
-    return np.random.default_rng(seed).standard_normal(session.input.fixed_shape, dtype=np.float32)
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a process could not do what it was asked."""
+
+    status: Status
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The failure as a JSON object, in place of an answer."""
+        return dataclasses.asdict(self)
 
 
-def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
-    """Raise ArtifactError where an output is not a finite number."""
-    for name, values in outputs.items():
-        if not np.issubdtype(values.dtype, np.floating):
-            continue
-        for word, bad in (("NaN", np.isnan(values)), ("infinite", np.isinf(values))):
-            if bad.any():
-                raise ArtifactError(
-                    f"Output {name!r} is {word} in {int(bad.sum())} of {values.size} values. "
-                    "What it computes means nothing: verify the conversion and the weights."
-                )
-
-
-def check_artifact(path: Path, sha256: str) -> None:
-    """Refuses an artifact that is not the planned one.
-
-    Args:
-        path: of the artifact.
-        sha256: digest that it had when it was planned, of `artifact_sha256`.
-
-    Raises:
-        ArtifactError: it has another one, or cannot be read.
-    """
-    try:
-        # A file whose own digest is the artifact's has its weights inside: no need to go through the graph for others.
-        if file_sha256(path) == sha256:
-            return
-        found = artifact_sha256(path)
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
-    if found != sha256:
-        raise ArtifactError(
-            f"{path} has SHA-256 {found[:16]}, not {sha256[:16]} as planned: it changed since, or is truncated. "
-            "Convert the model again."
-        )
-
-
-def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
-    """Hexadecimal digest of the arrays' bytes in order."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def failure(error: BaseException) -> TrialResult:
-    """The result that an exception becomes."""
+def failure(error: BaseException) -> Failure:
+    """The status and the reason that an exception becomes."""
     text = str(error).strip() or type(error).__name__
     status: Status = "failed"
     if isinstance(error, UnsupportedError):
@@ -80,4 +47,46 @@ def failure(error: BaseException) -> TrialResult:
         text = f"Not enough memory ({text}). Use a smaller batch, or free memory."
     elif not isinstance(error, HarnessError):
         text = f"{type(error).__name__}: {text}"
-    return TrialResult(status=status, reason=text)
+    return Failure(status, text)
+
+
+def answer_lines(answer: Answer) -> None:
+    """Answers each line of standard input until there is no more; `harness.processes.child_process` is the other end.
+
+    What the process prints otherwise, a runtime's own messages too, goes to standard error.
+    """
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        for line in sys.stdin:
+            try:
+                answered = {"status": "ok", **answer(json.loads(line))}
+            except Exception as error:
+                answered = failure(error).to_json()
+            answers.write(json.dumps(answered) + "\n")
+            answers.flush()
+
+
+def answer_file(arguments: list[str], answer: Answer, facts: Callable[[], dict[str, Any]] = dict) -> int:
+    """Answers the one question of a process; `harness.processes.launcher.answer_of` is the other end.
+
+    Args:
+        arguments: the paths of the question's file and of the answer's, which is written.
+        answer: answers it.
+        facts: what is added to every answer, a failure's too.
+
+    Returns:
+        The process's exit code: `EXIT_NOT_STORED`, with a message, where something could not be written.
+    """
+    question_path, answer_path = map(Path, arguments)
+    try:
+        try:
+            answered = answer(json.loads(question_path.read_text()))
+        except StorageError:
+            raise
+        except Exception as error:
+            answered = failure(error).to_json()
+        replace_json(answer_path, {**answered, **facts()})
+    except StorageError as error:
+        print(error, file=sys.stderr)
+        return EXIT_NOT_STORED
+    return 0

@@ -1,4 +1,4 @@
-"""Runs a trial in a fresh process and turns however it ends into a result."""
+"""Runs a fresh process for one answer, and turns however it ends into a result."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from foundation import endings
 from foundation.vocabulary import Status
-from harness.errors import StorageError
+from harness.errors import EXIT_NOT_STORED, ChildError, StorageError
 from harness.files.storage import TRIAL_FOLDER_PREFIX
-from harness.processes.trial import EXIT_NOT_STORED, TrialJob, TrialResult
+from harness.processes.profile import ProfileJob, ProfileResult
+from harness.processes.trial import TrialJob, TrialResult
 
 # The size of the environment shifts the stack and with it alignments, which biases timings; a random
 # size for each process turns the bias into noise that repetition averages out. Mytkowicz, Diwan,
@@ -39,10 +41,9 @@ _GRACE_S = 10.0
 
 
 def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> TrialResult:
-    """Measure the job in a fresh process; whatever that process does, the answer is a result.
+    """Measures the job in a fresh process; whatever that process does, the answer is a result.
 
-    Job and result files live in `work_dir` for the while. A KeyboardInterrupt ends the process and is
-    raised again.
+    A KeyboardInterrupt ends the process and is raised again.
 
     Raises:
         OSError: nothing can be written to `work_dir`.
@@ -50,25 +51,59 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
             network, whose trial is not to be recorded as failed.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    try:
+        module = "harness.processes.trial_worker"
+        return TrialResult.from_json(answer_of(module, job.to_json(), "measurement", timeout_s, work_dir))
+    except ChildError as error:
+        return TrialResult(error.status, str(error), started_at=started_at)
+
+
+def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
+    """Profiles in a fresh process; whatever that process does, the answer is a result."""
+    try:
+        return ProfileResult.from_json(
+            answer_of("harness.processes.profile_worker", job.to_json(), "profile", timeout_s)
+        )
+    except ChildError as error:
+        more = " See --timeout and --inferences." if error.status == "timeout" else ""
+        return ProfileResult(error.status, f"{error}{more}")
+    except StorageError as error:
+        return ProfileResult("failed", str(error))
+
+
+def answer_of(
+    module: str, question: Mapping[str, Any], work: str, timeout_s: float, work_dir: str | Path | None = None
+) -> dict[str, Any]:
+    """The answer of a fresh process to one question; `harness.processes.child.answer_file` answers.
+
+    Args:
+        module: what the process runs.
+        question: a JSON object.
+        work: what the process does, as in `measurement`, for messages.
+        timeout_s: after which it is killed.
+        work_dir: where the question and the answer are kept until the process ends; by default the system's folder of
+            temporary files.
+
+    Raises:
+        ChildError: the process left no answer.
+        OSError: the question cannot be written.
+        StorageError: the process could not store what it measured.
+    """
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
-        job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
-        job_path.write_text(json.dumps(job.to_json()))
-        command = [
-            sys.executable,
-            "-X",
-            "faulthandler",
-            "-m",
-            "harness.processes.trial_worker",
-            str(job_path),
-            str(result_path),
-        ]
-        ended = run_process(command, timeout_s=timeout_s)
+        question_path, answer_path = Path(directory, "job.json"), Path(directory, "result.json")
+        question_path.write_text(json.dumps(question))
+        ended = run_process([*python_command(module), str(question_path), str(answer_path)], timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
-            return TrialResult.from_json(json.loads(result_path.read_text()))
+            answer: dict[str, Any] = json.loads(answer_path.read_text())
+            return answer
     if ended.exit_code == EXIT_NOT_STORED:
         raise StorageError(ended.output_tail)
-    status, reason = end_of(ended, timeout_s, "measurement")
-    return TrialResult(status, reason, started_at=started_at)
+    raise ChildError(*end_of(ended, timeout_s, work))
+
+
+def python_command(module: str, python: str | Path = sys.executable) -> list[str]:
+    """The command that runs a module; a crash of the interpreter prints where it happened."""
+    return [str(python), "-X", "faulthandler", "-m", module]
 
 
 @dataclasses.dataclass(frozen=True)

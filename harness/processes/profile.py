@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from foundation.vocabulary import Status
 from harness.backends.layers import LayerTime
-from harness.machine.gpu.settings import GpuSettings
-from harness.processes.launcher import end_of, run_process
+from harness.processes.target import Target
 from harness.vocabulary import LatencyKind
 
 
@@ -31,20 +25,11 @@ class ProfileSettings:
 class ProfileJob:
     """Everything the profiling process needs to know."""
 
-    artifact: str
-    """Path of the ONNX file."""
-    backend: str
-    precision: str
-    batch: int
-    threads: int
-    """Threads inside one operator."""
+    target: Target
     inferences: int
     """Inferences to profile, and as many to time without the profiler."""
     seed: int = 0
     """Seed of the input images."""
-    cache_dir: str = ""
-    """Where engines that were built for this device lie; of no meaning to a runtime that builds none."""
-    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
@@ -53,7 +38,7 @@ class ProfileJob:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ProfileJob:
         """The job read back."""
-        return cls(**{**data, "gpu": GpuSettings.from_json(data["gpu"])})
+        return cls(**{**data, "target": Target.from_json(data["target"])})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,18 +69,5 @@ class ProfileResult:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ProfileResult:
         """The result read back."""
-        layers = tuple(LayerTime.from_json(layer) for layer in data["layers"])
-        return cls(**{**data, "layers": layers, "disturbances": tuple(data["disturbances"])})
-
-
-def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
-    """Profiles in a fresh process; whatever that process does, the answer is a result."""
-    with tempfile.TemporaryDirectory(prefix="profile-") as directory:
-        job_path, result_path = Path(directory, "job.json"), Path(directory, "result.json")
-        job_path.write_text(json.dumps(job.to_json()))
-        module = ["-X", "faulthandler", "-m", "harness.processes.profile_worker"]
-        ended = run_process([sys.executable, *module, str(job_path), str(result_path)], timeout_s=timeout_s)
-        with contextlib.suppress(FileNotFoundError):
-            return ProfileResult.from_json(json.loads(result_path.read_text()))
-    status, reason = end_of(ended, timeout_s, "profile")
-    return ProfileResult(status, f"{reason} See --timeout and --inferences." if ended.timed_out else reason)
+        layers = tuple(LayerTime.from_json(layer) for layer in data.get("layers", ()))
+        return cls(**{**data, "layers": layers, "disturbances": tuple(data.get("disturbances", ()))})

@@ -6,23 +6,22 @@ It reads a `ProfileJob` and writes a `ProfileResult`, as `harness.processes.tria
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from foundation.child import die_first, end_with_parent
-from foundation.replacing import replace_json
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness import backends
 from harness.backends.layers import LayerTime
 from harness.backends.session import Session
 from harness.errors import UnsupportedError
+from harness.machine.measured import open_meter
 from harness.machine.meter import Disturbance, Meter
-from harness.processes.child import check_finite, failure, seeded_images
+from harness.processes.child import answer_file
 from harness.processes.profile import ProfileJob, ProfileResult
+from harness.processes.tensors import check_finite, seeded_images
 from harness.timing import loop
 from harness.timing.settings import TimingSettings
 
@@ -32,19 +31,12 @@ def profile_job(job: ProfileJob) -> ProfileResult:
 
     Half of these come before the profile and half after it, so that a drift of the machine's speed cancels.
     """
-    backend = backends.get(job.backend)
+    backend = backends.get(job.target.backend)
     settings = TimingSettings()
-    meter = backend.meter(job.gpu)
-    with backend.prepare(
-        job.artifact,
-        precision=job.precision,
-        batch=job.batch,
-        threads=job.threads,
-        gpu=job.gpu,
-        cache_dir=job.cache_dir,
-    ) as session:
+    with job.target.open() as session:
         session.start(seeded_images(session, job.seed))
         check_finite(session.outputs())
+        meter = open_meter(job.target.gpu if backend.on_gpu else None)
         with loop.garbage_collector_off():
             loop.warm_up(session, settings, time.perf_counter_ns)
             measured = _least_disturbed(session, job.inferences, meter, settings)
@@ -98,15 +90,8 @@ def _measure(session: Session, inferences: int, meter: Meter, foreign_cpu_limit:
 
 
 def main(arguments: list[str]) -> int:
-    """Profiles the job in the first file, writes the result to the second."""
-    job_path, result_path = map(Path, arguments)
-    try:
-        result = profile_job(ProfileJob.from_json(json.loads(job_path.read_text())))
-    except Exception as error:
-        failed = failure(error)
-        result = ProfileResult(failed.status, failed.reason)
-    replace_json(result_path, result.to_json())
-    return 0
+    """Profiles the job in the first file, writes the result to the second; returns the process's exit code."""
+    return answer_file(arguments, lambda job: profile_job(ProfileJob.from_json(job)).to_json())
 
 
 if __name__ == "__main__":

@@ -3,59 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from foundation.vocabulary import Status
-from harness.machine.gpu.figures import GpuFigures
-from harness.machine.gpu.settings import GpuSettings
+from harness.processes.target import Target
 from harness.timing.settings import TimingSettings
-from harness.vocabulary import LatencyKind
 
-EXIT_NOT_STORED = 74
-"""Exit code of a measuring process that could not write what it found (EX_IOERR of sysexits.h).
-
-The last it says is a sentence for the user. The disk failed, not the trial, which is to be measured again.
-"""
+if TYPE_CHECKING:
+    from foundation.vocabulary import Status
+    from harness.machine.gpu.figures import GpuFigures
+    from harness.vocabulary import LatencyKind
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialJob:
     """Everything the measuring process needs to know."""
 
-    artifact: str
-    """Path of the ONNX file."""
-    artifact_sha256: str
-    """Digest the file must have, in hexadecimal; an empty string checks nothing."""
-    reference: str
-    """Path of the reference network: the project's own in float32, or in a gate the other side of the pair."""
-    backend: str
-    precision: str
-    batch: int
-    threads: int
-    """Threads inside one operator."""
+    first: Target
+    """The network whose latency is reported; loaded and timed first."""
+    second: Target
+    """What its latency is divided by: the reference network, or in a gate the other side of the pair."""
     timing: TimingSettings
     seed: int
     """Seed of the input images; the same seed gives the same images."""
-    samples: str
+    samples: str = ""
     """Path of the `.npz` of raw samples to write; an empty string writes none."""
-    cache_dir: str = ""
-    """Where engines that were built for this device lie; of no meaning to a runtime that builds none."""
-    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
-    reference_precision: str = "fp32"
-    reference_batch: int = 1
-    slowdown_percent: float = 0.0
-    """By how much the measured network is made slower than it is (`harness.timing.slowdown`)."""
-    reference_slowdown_percent: float = 0.0
+    slowdowns_percent: tuple[float, float] = (0.0, 0.0)
+    """By how much the first and the second are made slower than they are (`harness.timing.slowdown`)."""
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "timing": self.timing.to_json()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrialJob:
         """The job read back."""
-        timing, gpu = TimingSettings.from_json(data["timing"]), GpuSettings.from_json(data["gpu"])
-        return cls(**{**data, "timing": timing, "gpu": gpu})
+        return cls(
+            first=Target.from_json(data["first"]),
+            second=Target.from_json(data["second"]),
+            timing=TimingSettings.from_json(data["timing"]),
+            seed=data["seed"],
+            samples=data["samples"],
+            slowdowns_percent=tuple(data["slowdowns_percent"]),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,5 +104,8 @@ class TrialResult:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrialResult:
         """The result read back."""
-        gpu = data.get("gpu")
-        return cls(**{**data, "gpu": GpuFigures.from_json(gpu) if gpu else None})
+        if not data.get("gpu"):
+            return cls(**data)
+        from harness.machine.gpu.figures import GpuFigures
+
+        return cls(**{**data, "gpu": GpuFigures.from_json(data["gpu"])})

@@ -8,85 +8,74 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import sys
 import time
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, Any
 
 from foundation.child import die_first, end_with_parent, memory_peak_mib
 from foundation.digests import file_sha256
 from harness import backends
-from harness.backends.session import Session
-from harness.errors import StorageError, UnsupportedError
-from harness.files.storage import explained, replace_json
-from harness.machine.gpu.settings import GpuSettings
-from harness.processes.child import check_artifact, check_finite, failure, seeded_images, sha256_arrays
-from harness.processes.trial import EXIT_NOT_STORED, TrialJob, TrialResult
-from harness.timing import loop, samples
-from harness.timing.samples import summarise
-from harness.timing.slowdown import Slowed
+from harness.errors import UnsupportedError
+from harness.files.storage import explained
+from harness.machine.measured import open_meter
+from harness.processes.child import answer_file
+from harness.processes.tensors import check_finite, seeded_images, sha256_arrays
+from harness.processes.trial import TrialJob, TrialResult
+from harness.timing import loop
+from harness.timing.samples import save_samples, summarise
 
-
-class Device(TypedDict):
-    """What both networks of a trial share."""
-
-    threads: int
-    gpu: GpuSettings
-    cache_dir: str
+if TYPE_CHECKING:
+    from harness.backends.session import Session
+    from harness.machine.gpu.figures import GpuFigures
+    from harness.machine.meter import Meter
 
 
 def measure_job(job: TrialJob) -> TrialResult:
-    """Load the artifact and the reference network, measure both, and summarise."""
-    if job.artifact_sha256:
-        check_artifact(Path(job.artifact), job.artifact_sha256)
-    backend = backends.get(job.backend)
-    begin_s = time.perf_counter()
-    device: Device = {"threads": job.threads, "gpu": job.gpu, "cache_dir": job.cache_dir}
-    session = backend.prepare(job.artifact, precision=job.precision, batch=job.batch, **device)
-    load_s = time.perf_counter() - begin_s
-    with (
-        session,
-        backend.prepare(
-            job.reference, precision=job.reference_precision, batch=job.reference_batch, **device
-        ) as reference,
-    ):
+    """Loads both networks, measures them in alternation, and summarises."""
+    backend = backends.get(job.first.backend)
+    with job.first.open() as session, job.second.open() as second:
         images = seeded_images(session, job.seed)
         first_inference_ms = session.start(images)
         outputs = session.outputs()
         check_finite(outputs)
-        reference.start(seeded_images(reference, job.seed))
+        second.start(seeded_images(second, job.seed))
         precision_effective = session.precision_effective()
-        meter = backend.meter(job.gpu)
+        meter = open_meter(job.first.gpu if backend.on_gpu else None)
+        slowdown_percent, second_slowdown_percent = job.slowdowns_percent
         blocks = loop.measure(
-            slowed(session, job.slowdown_percent),
-            slowed(reference, job.reference_slowdown_percent),
-            job.timing,
-            meter=meter,
+            slowed(session, slowdown_percent), slowed(second, second_slowdown_percent), job.timing, meter=meter
         )
-        figures = session.gpu_figures()
-        if figures:
-            from harness.timing.energy import session_energy_mj
-
-            figures = dataclasses.replace(figures, energy_mj=session_energy_mj(meter, session))
+        figures = figures_of(session, meter)
     if job.samples:
         with explained(Path(job.samples)):
-            samples.save_samples(blocks, Path(job.samples))
+            save_samples(blocks, Path(job.samples))
     return TrialResult(
         status="ok",
-        load_s=load_s,
+        load_s=session.load_s,
         first_inference_ms=first_inference_ms,
         memory_peak_mib=memory_peak_mib(),
         input_digest=sha256_arrays([images]),
         output_digest=sha256_arrays(outputs.values()),
-        reference_sha256=file_sha256(Path(job.reference)),
+        reference_sha256=file_sha256(Path(job.second.artifact)),
         runtime=backend.runtime(),
         latency_kind=session.latency_kind,
         provider=session.provider,
         precision_effective=precision_effective,
-        gpu=figures.with_readings(meter.summary()) if figures else None,
-        **summarise(blocks, job.batch),
+        gpu=figures,
+        **summarise(blocks, job.first.batch),
     )
+
+
+def figures_of(session: Session, meter: Meter) -> GpuFigures | None:
+    """What is measured on a GPU after the blocks, and what its meter read; None on a processor."""
+    figures = session.gpu_figures()
+    if figures is None:
+        return None
+    from harness.timing.energy import session_energy_mj
+
+    energy_mj = session_energy_mj(meter, session)
+    return dataclasses.replace(figures, energy_mj=energy_mj).with_readings(meter.summary())
 
 
 def slowed(session: Session, percent: float) -> loop.Timeable:
@@ -99,27 +88,20 @@ def slowed(session: Session, percent: float) -> loop.Timeable:
         return session
     if session.latency_kind != "host":
         raise UnsupportedError(f"Only host latency can be slowed down, not {session.latency_kind}.")
+    from harness.timing.slowdown import Slowed
+
     return Slowed(session, percent)
 
 
 def main(arguments: list[str]) -> int:
-    """Measure the job in the first file, write the result to the second; return the process's exit code."""
+    """Measures the job in the first file, writes the result to the second; returns the process's exit code."""
     begin_s = time.perf_counter()
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    job_path, result_path = map(Path, arguments)
-    try:
-        try:
-            result = measure_job(TrialJob.from_json(json.loads(job_path.read_text())))
-        except StorageError:
-            raise
-        except Exception as error:
-            result = failure(error)
-        data = {**result.to_json(), "started_at": started_at, "worker_s": time.perf_counter() - begin_s}
-        replace_json(result_path, data)
-    except StorageError as error:
-        print(error, file=sys.stderr)
-        return EXIT_NOT_STORED
-    return 0
+
+    def facts() -> dict[str, Any]:
+        return {"started_at": started_at, "worker_s": time.perf_counter() - begin_s}
+
+    return answer_file(arguments, lambda job: measure_job(TrialJob.from_json(job)).to_json(), facts)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
+
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.target import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +64,25 @@ class SeriesFacts:
     def key(self) -> str:
         """Identity of the series within a run; a different artifact is a different series."""
         return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}"
+
+    def target(self, threads: int, gpu: GpuSettings, cache_dir: Path) -> Target:
+        """The series as it is measured.
+
+        Args:
+            threads: of an inference.
+            gpu: which GPU and how.
+            cache_dir: where built engines are kept.
+        """
+        return Target(
+            artifact=self.artifact_path,
+            sha256=self.artifact_sha256,
+            backend=self.backend,
+            precision=self.precision,
+            batch=self.batch,
+            threads=threads,
+            gpu=gpu,
+            cache_dir=str(cache_dir),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The facts as a JSON object."""

@@ -9,59 +9,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import backends
 from harness.artifacts import reference
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.conversions import Say, bundled_series, convert_all
 from harness.artifacts.reference import reference_file
 from harness.backends.device import Device
 from harness.errors import HarnessError
-from harness.machine.gpu.settings import GpuSettings
-from harness.processes.build import Builder, BuildJob, BuildResult
+from harness.processes.build import BuildResult, built
+from harness.processes.target import Target
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
 from harness.records.series import SeriesFacts
 from harness.runs.plan import measurable
 from harness.runs.request import RunRequest
 from harness.text.progress import Progress, minutes_text
-
-
-def build_engines(
-    request: RunRequest, series: list[SeriesFacts], reference_path: Path, cache_dir: Path, say: Say
-) -> list[SeriesFacts]:
-    """The series with their engines built, where the backend builds any; failures are rows too.
-
-    Raises:
-        HarnessError: the reference network cannot be built, so that nothing could be measured.
-    """
-    if not backends.get(request.wanted.backend).builds_engines:
-        return series
-    wanted = measurable(series)
-    job = BuildJob(str(reference_path), request.wanted.backend, "fp32", str(cache_dir), request.gpu)
-    counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
-    started = time.monotonic()
-    failed: dict[str, SeriesFacts] = {}
-    with Progress("build", 1 + len(wanted)) as progress, Builder() as builder:
-        built = builder.build(job, request.build_timeout_s)
-        if built.status != "ok":
-            raise HarnessError(f"the reference network's engine: {built.status}: {built.reason}")
-        progress.step("the reference network")
-        for one in wanted:
-            job = dataclasses.replace(job, artifact=one.artifact_path, precision=one.precision)
-            built = builder.build(job, request.build_timeout_s)
-            progress.step(_build_line(one.model, built), problem=built.status != "ok")
-            counts["failed" if built.status != "ok" else "from the cache" if built.cached else "built"] += 1
-            if built.status != "ok":
-                failed[one.key] = dataclasses.replace(one, status=built.status, reason=built.reason)
-    told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
-    say(f"engines: {told or 'none'}, in {minutes_text(time.monotonic() - started)}")
-    return [failed.get(one.key, one) for one in series]
-
-
-def _build_line(model: str, built: BuildResult) -> str:
-    if built.status != "ok" or built.build_s is None:
-        return f"{model}: {built.status}: {built.reason}"
-    return f"{model}: in the cache" if built.cached else f"{model}: {built.build_s:.1f} s"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,19 +33,74 @@ class PreparedRun:
     series: list[SeriesFacts]
     """Of the request; the directory may hold others, of earlier sessions."""
     reference_path: Path
-    threads: int
-    """Threads of an inference."""
-    gpu: GpuSettings
+    device: Device
     cache_dir: Path
     """Where artifacts and engines lie."""
     begun_s: float
     """`time.monotonic()` when the preparation began, with which the budget begins."""
+
+    def target(self, series: SeriesFacts) -> Target:
+        """A series as it is measured."""
+        return series.target(self.device.threads, self.device.gpu, self.cache_dir)
+
+    def reference_target(self) -> Target:
+        """The reference network as it is measured: in float32, image by image."""
+        return Target(
+            artifact=str(self.reference_path),
+            sha256="",
+            backend=self.device.backend.name,
+            precision="fp32",
+            batch=1,
+            threads=self.device.threads,
+            gpu=self.device.gpu,
+            cache_dir=str(self.cache_dir),
+        )
 
     def rows(self) -> list[Row]:
         """The rows of the series, as they are now."""
         wanted = {one.key for one in self.series}
         directory = self.directory
         return [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]
+
+
+def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
+    """The run with its engines built, where the backend builds any; failures are rows too.
+
+    Args:
+        ready: the run.
+        timeout_s: for one engine.
+        say: prints a line for the user.
+
+    Raises:
+        HarnessError: the reference network cannot be built, so that nothing could be measured.
+    """
+    if not ready.device.backend.builds_engines:
+        return ready
+    wanted = measurable(ready.series)
+    targets = [ready.reference_target(), *map(ready.target, wanted)]
+    counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
+    started = time.monotonic()
+    failed: dict[str, SeriesFacts] = {}
+    with Progress("build", len(targets)) as progress:
+        results = built(targets, timeout_s)
+        reference_result = next(results)
+        if reference_result.status != "ok":
+            raise HarnessError(f"the reference network's engine: {reference_result.status}: {reference_result.reason}")
+        progress.step("the reference network")
+        for one, result in zip(wanted, results, strict=True):
+            progress.step(_build_line(one.model, result), problem=result.status != "ok")
+            counts["failed" if result.status != "ok" else "from the cache" if result.cached else "built"] += 1
+            if result.status != "ok":
+                failed[one.key] = dataclasses.replace(one, status=result.status, reason=result.reason)
+    told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
+    say(f"engines: {told or 'none'}, in {minutes_text(time.monotonic() - started)}")
+    return dataclasses.replace(ready, series=[failed.get(one.key, one) for one in ready.series])
+
+
+def _build_line(model: str, built: BuildResult) -> str:
+    if built.status != "ok" or built.build_s is None:
+        return f"{model}: {built.status}: {built.reason}"
+    return f"{model}: in the cache" if built.cached else f"{model}: {built.build_s:.1f} s"
 
 
 @contextlib.contextmanager
@@ -126,6 +142,7 @@ def prepared(
     ) as directory:
         if series is None:
             series = convert_all(wanted, cache_dir, say)
-        series = build_engines(request, series, reference_path, cache_dir, say)
-        directory.set_series(series)
-        yield PreparedRun(directory, series, reference_path, device.threads, request.gpu, cache_dir, begun_s)
+        ready = PreparedRun(directory, series, reference_path, device, cache_dir, begun_s)
+        ready = with_engines(ready, request.build_timeout_s, say)
+        directory.set_series(ready.series)
+        yield ready

@@ -13,8 +13,10 @@ from harness.backends.device import Device
 from harness.errors import HarnessError, ProfileError
 from harness.files.storage import explained
 from harness.machine.environment import Environment
-from harness.processes.build import BuildJob, build_engine
-from harness.processes.profile import ProfileJob, ProfileResult, ProfileSettings, run_profile
+from harness.processes.build import built
+from harness.processes.launcher import run_profile
+from harness.processes.profile import ProfileJob, ProfileResult, ProfileSettings
+from harness.processes.target import Target
 from harness.records.profile_table import layer_rows, write_layers
 from harness.records.series import SeriesFacts
 from harness.runs.request import RunRequest
@@ -44,34 +46,25 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
         _check_one(len(wanted.conversions()) + len(set(wanted.onnx_files)))
     request.check()
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
-    backend, environment = device.backend, device.environment
+    backend = device.backend
     bundled = bundled_series(wanted, read_bundle(wanted.artifacts), backend) if wanted.artifacts else None
     if bundled is not None:
         _check_one(len(bundled))
     with explained(output):
         output.mkdir(parents=True, exist_ok=True)
     (series,) = bundled or convert_all(wanted, cache_dir, say)
+    target = series.target(device.threads, device.gpu, cache_dir)
     if series.status == "ok" and backend.builds_engines:
-        series = _with_engine(series, request, cache_dir, say)
+        series = _with_engine(series, target, request.build_timeout_s, say)
     if series.status != "ok":
         raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
     say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    job = ProfileJob(
-        artifact=series.artifact_path,
-        backend=series.backend,
-        precision=series.precision,
-        batch=series.batch,
-        threads=environment.threads,
-        inferences=settings.inferences,
-        cache_dir=str(cache_dir),
-        gpu=request.gpu,
-    )
-    result = run_profile(job, timeout_s=settings.timeout_s)
+    result = run_profile(ProfileJob(target, settings.inferences), timeout_s=settings.timeout_s)
     if result.status != "ok":
         raise ProfileError(f"{series.model}: {result.status}: {result.reason}")
     path = output / csv_name(series)
-    facts = _facts(series, result, environment, settings.inferences, started_at)
+    facts = _facts(series, result, device.environment, settings.inferences, started_at)
     write_layers(path, layer_rows(result.layers, facts))
     return path
 
@@ -82,13 +75,12 @@ def _check_one(count: int) -> None:
         raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
 
 
-def _with_engine(series: SeriesFacts, request: RunRequest, cache_dir: Path, say: Say) -> SeriesFacts:
+def _with_engine(series: SeriesFacts, target: Target, timeout_s: float, say: Say) -> SeriesFacts:
     """The series with its engine in the cache, or with the status and the reason why not."""
-    job = BuildJob(series.artifact_path, series.backend, series.precision, str(cache_dir), request.gpu)
-    built = build_engine(job, timeout_s=request.build_timeout_s)
-    if built.status == "ok":
-        say("engine: from the cache" if built.cached else f"engine: built in {built.build_s:.1f} s")
-    return dataclasses.replace(series, status=built.status, reason=built.reason)
+    (result,) = built([target], timeout_s)
+    if result.status == "ok":
+        say("engine: from the cache" if result.cached else f"engine: built in {result.build_s:.1f} s")
+    return dataclasses.replace(series, status=result.status, reason=result.reason)
 
 
 def csv_name(series: SeriesFacts) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import statistics as standard_statistics
 import time
-from pathlib import Path
 
 from harness.files.storage import explained
 from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
-from harness.records.directory import RunDirectory
 from harness.records.series import SeriesFacts
 from harness.runs.plan import PlannedTrial, settled, trials_of_round
+from harness.runs.prepare import PreparedRun
 from harness.runs.request import RunRequest
 from harness.text.progress import Progress
 
@@ -19,14 +18,10 @@ from harness.text.progress import Progress
 class Rounds:
     """The measuring part of a run, over one run directory."""
 
-    def __init__(
-        self, request: RunRequest, directory: RunDirectory, reference_path: Path, cache_dir: Path, threads: int
-    ) -> None:
+    def __init__(self, request: RunRequest, ready: PreparedRun) -> None:
         self._request = request
-        self._directory = directory
-        self._reference = reference_path
-        self._cache_dir = cache_dir
-        self._threads = threads
+        self._ready = ready
+        self._directory = ready.directory
         self._trial_seconds: list[float] = []
 
     def measure(self, series: list[SeriesFacts], started: float) -> bool:
@@ -66,18 +61,11 @@ class Rounds:
         began = time.monotonic()
         series = trial.series
         job = TrialJob(
-            artifact=series.artifact_path,
-            artifact_sha256=series.artifact_sha256,
-            reference=str(self._reference),
-            backend=series.backend,
-            precision=series.precision,
-            batch=series.batch,
-            threads=self._threads,
+            first=self._ready.target(series),
+            second=self._ready.reference_target(),
             timing=self._request.timing,
             seed=self._directory.seed,
             samples=str(self._directory.samples_path(series.key, trial.round)),
-            cache_dir=str(self._cache_dir),
-            gpu=self._request.gpu,
         )
         with explained(self._directory.path):
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)

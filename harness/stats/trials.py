@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 # Scale that makes the median absolute deviation estimate a normal distribution's standard deviation.
 _MAD_TO_SD = 1.4826
@@ -47,14 +51,8 @@ def interval_over_trials(values: npt.ArrayLike, *, seed: int = 0) -> tuple[float
     """A 95 % interval for the median of positive values, one from each trial; Nones for fewer than two.
 
     Up to seven trials: Student's interval of the mean logarithm, widened where it would leave out the
-    median. From eight: percentile bootstrap of the median over trials.
-
-    A bootstrap of the median of few values can return no more than their extremes: simulated, its
-    intervals cover the true median in 50, 75, 87, 94, 94 and 87 % of cases for two to seven trials.
-    Student's cover 93 to 97 % for normal, Laplace, t(3), exponential and spiked logarithms, and 87 to
-    95 % where trials fall into two speeds 13 % apart; from eight the bootstrap covers 90 to 94 % for
-    all of them, where Student's falls to 35 % with two speeds (20 trials). Two trials cost a wide interval:
-    with a spread of 1.2 % about 14 % in all, against 5 % for three and 3 % for five.
+    median. From eight: percentile bootstrap of the median over trials, which covers too little for fewer
+    (simulated in docs/evidence.md).
     """
     trials = np.asarray(values, dtype=np.float64)
     if trials.size < 2:

@@ -95,14 +95,7 @@ class GpuTimer:
         `copy_in` and `copy_out` enqueue the copies of all inputs and outputs in the timer's stream, from and to
         page-locked memory.
 
-        - Throughput: images over the host's wall time, inferences back to back at the queue depth. Nothing is
-          copied, as in trtexec 11 and as `--noDataTransfers` did before.
-        - Enqueue time: the host's, of one inference, in the same run.
-        - Copies: the time between events around them. Host latency: the host's clock from before the copy of the
-          inputs is enqueued until the wait for that of the outputs returns, one inference at a time. trtexec's
-          `Latency` is the sum of both copies and of the compute time, without what the host takes to enqueue and
-          to wake up.
-        - Warnings: trtexec's, on its conditions.
+        docs/gpu.md defines each figure and the warnings, which are trtexec's on its conditions.
         """
         compute_ms = np.concatenate(self._blocks) / NANOSECONDS_PER_MILLISECOND
         compute_median_ms = float(np.median(compute_ms))

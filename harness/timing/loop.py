@@ -10,15 +10,17 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.machine.meter import Meter
 from harness.timing.samples import GROUP_ORDER, Block
 from harness.timing.settings import TimingSettings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Timeable(Protocol):
@@ -41,7 +43,7 @@ def measure(
 ) -> list[Block]:
     """Warm both sessions up and time them in ABBA groups, all of which are returned.
 
-    Groups are added until `settings.block_pairs` of them are free of contamination, or
+    Groups are added until `settings.groups` of them are free of contamination, or
     `settings.max_repeats` were repeated.
     """
     sessions = (measured, reference)
@@ -49,11 +51,11 @@ def measure(
         latencies_ns = [warm_up(session, settings, clock_ns) for session in sessions]
         blocks: list[Block] = []
         clean_count = 0
-        for group in range(settings.block_pairs + settings.max_repeats):
+        for group in range(settings.groups + settings.max_repeats):
             added = time_group(sessions, latencies_ns, group, settings, meter, clock_ns)
             blocks += added
             clean_count += not added[0].contaminated
-            if clean_count == settings.block_pairs:
+            if clean_count == settings.groups:
                 break
     return blocks
 
@@ -100,10 +102,8 @@ def time_group(
 ) -> list[Block]:
     """Time the four blocks of one group and judge whether others disturbed it.
 
-    `expected_ns` are the sessions' latencies, from which the lengths of blocks follow. After a switch
-    the caches hold the other session's data: on two cores with 32 MiB of shared cache the first inference
-    was seen to take 83 % longer in a network of 0.6 ms, whose next eight fell from 46 % to 5 %, 9 % in
-    one of 3.9 ms and nothing in one of 52 ms. These 10 ms are left untimed (`settling_runs`).
+    `expected_ns` are the sessions' latencies, from which the lengths of blocks follow. After a switch the caches hold
+    the other session's data, so the first inferences are left untimed (`settling_runs`; measured in docs/evidence.md).
     """
     arrays = [
         np.zeros(runs_that_fill(settings.block_ms, expected_ns[session]), dtype=np.int64) for session in GROUP_ORDER

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foundation.replacing import replacing
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.stats import trials
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MEASURED = 0
 REFERENCE = 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+_GROUPS_KEY = "block_pairs"
+
 
 @dataclasses.dataclass(frozen=True)
 class TimingSettings:
@@ -23,7 +25,7 @@ class TimingSettings:
     """Length aimed at for one block; a slower network's block is one inference."""
     settle_ms: float = 10.0
     """Untimed inferences after each switch of sessions, which find the caches full of the other's data."""
-    block_pairs: int = 3
+    groups: int = 3
     """Uncontaminated ABBA groups wanted."""
     max_repeats: int = 2
     """Contaminated groups that one trial repeats at most."""
@@ -31,10 +33,10 @@ class TimingSettings:
     """Cores that other processes may use during a group before it counts as contaminated."""
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as a JSON object."""
-        return dataclasses.asdict(self)
+        """The settings as a JSON object, in which `groups` keeps the key that it has had from the first version on."""
+        return {_GROUPS_KEY if name == "groups" else name: value for name, value in dataclasses.asdict(self).items()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TimingSettings:
         """The settings read back."""
-        return cls(**data)
+        return cls(**{"groups" if name == _GROUPS_KEY else name: value for name, value in data.items()})

@@ -101,16 +101,17 @@ def test_the_whole_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_o
     smoke.write_text(SMOKE)
     asked = []
 
-    def build(job: Any, **_: Any) -> BuildResult:
-        failed = "unbuilt" in job.artifact
-        return BuildResult("unsupported", "no Foo") if failed else BuildResult("ok", build_s=3.0, cached=False)
+    def built(targets: Any, _timeout_s: float) -> list[BuildResult]:
+        failed = "unbuilt" in targets[0].artifact
+        return [BuildResult("unsupported", "no Foo") if failed else BuildResult("ok", build_s=3.0, cached=False)]
 
     def trial(job: Any, **_: Any) -> TrialResult:
-        asked.append(job.gpu)
-        median_ms = 0.505 if job.gpu.cuda_graph else 1.01 if job.gpu.queue_depth == 1 else 0.95
+        gpu = job.first.gpu
+        asked.append(gpu)
+        median_ms = 0.505 if gpu.cuda_graph else 1.01 if gpu.queue_depth == 1 else 0.95
         return TrialResult("ok", latency_median_ms=median_ms, precision_effective="fp16")
 
-    monkeypatch.setattr(proof, "build_engine", build)
+    monkeypatch.setattr(proof, "built", built)
     monkeypatch.setattr(proof, "run_trial", trial)
     argv = ["measure", "--artifacts", str(artifacts), "--smoke", str(smoke), "--output", str(output)]
     rows = proof.Proof(proof.parse([*argv, "--smoke-python", sys.executable])).run()

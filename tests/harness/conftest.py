@@ -15,6 +15,7 @@ from onnx import TensorProto, helper
 
 from foundation.digests import file_sha256
 from harness.artifacts.bundle_writer import BundleWriter
+from harness.processes.target import Target
 from harness.processes.trial import TrialJob
 from harness.records.series import SeriesFacts
 from harness.timing.settings import TimingSettings
@@ -151,7 +152,7 @@ def quick_timing() -> TimingSettings:
         warmup_min_runs=1,
         block_ms=0.5,
         settle_ms=0.0,
-        block_pairs=2,
+        groups=2,
         max_repeats=0,
         foreign_cpu_limit=1000.0,
     )
@@ -160,14 +161,13 @@ def quick_timing() -> TimingSettings:
 @pytest.fixture
 def quick_job(tmp_path: Path, write_network: WriteNetwork, quick_timing: TimingSettings) -> TrialJob:
     """A job on two tiny networks."""
+    first, second = (
+        Target(str(path), sha256="", backend="onnxruntime", precision="fp32", batch=1, threads=1)
+        for path in (write_network(), write_network("reference.onnx"))
+    )
     return TrialJob(
-        artifact=str(write_network()),
-        artifact_sha256="",
-        reference=str(write_network("reference.onnx")),
-        backend="onnxruntime",
-        precision="fp32",
-        batch=1,
-        threads=1,
+        first=first,
+        second=second,
         timing=quick_timing,
         seed=7,
         samples=str(tmp_path / "samples" / "trial.npz"),

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.backends.backend import Availability, Backend
-from harness.backends.layers import LayerTime
-from harness.backends.onnxruntime import layers, nodes
+from harness.backends.onnxruntime import nodes
 from harness.backends.session import Session, TensorSpec
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
-from harness.vocabulary import LatencyKind
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import onnxruntime
+
+    from harness.backends.layers import LayerTime
+    from harness.vocabulary import LatencyKind
 
 # ONNX Runtime's names of element types where they are not numpy's.
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -136,6 +137,8 @@ class OnnxRuntimeSession(Session):
                 "Use --backend tensorrt, or --backend onnxruntime for the processor."
             )
         import onnxruntime
+
+        from harness.backends.onnxruntime import layers
 
         options = session_options(self._threads)
         options.enable_profiling = True

@@ -13,9 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import onnxruntime
 
 # The precision of arithmetic on ONNX Runtime's element types.

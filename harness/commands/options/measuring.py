@@ -84,11 +84,11 @@ def add_blocks(group: argparse._ArgumentGroup, unit: str) -> None:
     group.add_argument(
         "--block-groups",
         type=count,
-        default=timing.block_pairs,
+        default=timing.groups,
         help=f"ABBA groups of blocks in a {unit} (%(default)s)",
     )
 
 
 def read_timing(arguments: argparse.Namespace) -> TimingSettings:
     """The settings of timing that `add_blocks` leaves to the user."""
-    return TimingSettings(block_ms=arguments.block_ms, block_pairs=arguments.block_groups)
+    return TimingSettings(block_ms=arguments.block_ms, groups=arguments.block_groups)

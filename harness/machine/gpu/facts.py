@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import NvmlUnavailableError
 from harness.machine.gpu.devices import CudaDevice, cuda_device
 from harness.machine.gpu.nvml import CLOCK_MEMORY, CLOCK_SM, Nvml, NvmlDevice
+from harness.machine.gpu.settings import GpuSettings
 from harness.machine.jetson import JetsonFacts, jetson_facts
 from harness.machine.linux_facts import read_stripped
 
@@ -106,6 +107,19 @@ class Accelerator:
     def from_json(cls, data: dict[str, Any]) -> Accelerator:
         """The facts read back from what `dataclasses.asdict` made of them."""
         return cls(GpuFacts.from_json(data["gpu"]), data["runtime"])
+
+
+def accelerator(gpu: GpuSettings, runtime: str) -> Accelerator:
+    """A GPU and the runtime on it, which belong to the environment; no context is created on the device.
+
+    Args:
+        gpu: which GPU.
+        runtime: name and version, as in `tensorrt 10.16.1`.
+
+    Raises:
+        NoGpuError: there is no such GPU.
+    """
+    return Accelerator(gpu_facts(gpu.device), runtime)
 
 
 def gpu_facts(index: int) -> GpuFacts:

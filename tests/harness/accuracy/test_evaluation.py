@@ -18,12 +18,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.accuracy.evaluation import Machine, Pass, evaluate
+from harness.accuracy.evaluation import Evaluation, EvaluationResult
 from harness.accuracy.predictions import PredictionTable, read_predictions
 from harness.accuracy.process import EvaluatingProcess
 from harness.accuracy.records import ImageRecord, Predictions
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.subjects import Subject, subject_of
+from harness.accuracy.targets import EvaluationTarget, evaluation_target
 from harness.accuracy.worker.top_classes import NONE
 from harness.datasets import ImageSet, open_images
 from harness.errors import AccuracyError
@@ -33,15 +33,16 @@ from tests.fakes.classifiers import CLASSES, RESOLUTION, classifier, series_of
 ROOT = Path(__file__).parents[3]
 
 
-def subject(path: Path, images: ImageSet) -> Subject:
-    found = subject_of(series_of(path), images, None)
-    assert isinstance(found, Subject), found
+def target_of(path: Path, images: ImageSet) -> EvaluationTarget:
+    series = series_of(path)
+    found = evaluation_target(series, series.target(1, GpuSettings(), path.parent), images, None)
+    assert isinstance(found, EvaluationTarget), found
     return found
 
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    one_pass: Pass
+    one_pass: EvaluationResult
     predictions: list[Predictions]
 
     def tables(self) -> list[PredictionTable]:
@@ -58,10 +59,9 @@ def run(tmp_path: Path):
         records.mkdir(exist_ok=True)
         asked = request or AccuracyRequest(folder, memory_mib=64, decoders=2)
         record = ImageRecord(records, images)
-        predictions = [Predictions(records, subject(path, images), images) for path in networks]
-        machine = Machine(threads=1, gpu=GpuSettings(), cache_dir=tmp_path)
+        predictions = [Predictions(records, target_of(path, images), images) for path in networks]
         try:
-            return Ended(evaluate(predictions, images, record, asked, machine), predictions)
+            return Ended(Evaluation(predictions, images, record, asked).run(), predictions)
         finally:
             record.close()
             for one in predictions:
@@ -184,15 +184,13 @@ def test_a_changed_artifact_costs_its_own_row(run, make_images, write_classifier
     folder = make_images()
     good, changed = write_classifier("good.onnx"), write_classifier("changed.onnx", seed=1)
     images = open_images(folder)
-    planned = subject(changed, images)
+    planned = target_of(changed, images)
     changed.write_bytes(write_classifier("new.onnx", seed=2).read_bytes())
     records = folder.parent / "records"
     records.mkdir()
     record = ImageRecord(records, images)
-    predictions = [Predictions(records, one, images) for one in (planned, subject(good, images))]
-    ended = evaluate(
-        predictions, images, record, AccuracyRequest(folder, memory_mib=64), Machine(1, GpuSettings(), folder.parent)
-    )
+    predictions = [Predictions(records, one, images) for one in (planned, target_of(good, images))]
+    ended = Evaluation(predictions, images, record, AccuracyRequest(folder, memory_mib=64)).run()
     assert "it changed since, or is truncated" in ended.failures[planned.key]
     assert [one.complete for one in predictions] == [False, True]
 

@@ -8,9 +8,10 @@ import pytest
 from harness.accuracy.messages import Loaded
 from harness.accuracy.predictions import read_identity, read_predictions
 from harness.accuracy.records import IMAGES_NAME, ImageRecord, Predictions
-from harness.accuracy.subjects import Subject, subject_of
+from harness.accuracy.targets import EvaluationTarget, evaluation_target
 from harness.datasets import open_images
 from harness.errors import AccuracyError, StorageError
+from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.classifiers import series_of
 
 TOP = np.arange(60).reshape(12, 5).astype(np.int32) % 7
@@ -26,9 +27,10 @@ def images(make_images):
 
 
 @pytest.fixture
-def subject(images, write_classifier) -> Subject:
-    found = subject_of(series_of(write_classifier()), images, None)
-    assert isinstance(found, Subject)
+def target(images, write_classifier, tmp_path) -> EvaluationTarget:
+    series = series_of(write_classifier())
+    found = evaluation_target(series, series.target(1, GpuSettings(), tmp_path), images, None)
+    assert isinstance(found, EvaluationTarget)
     return found
 
 
@@ -59,12 +61,12 @@ def test_a_damaged_record_of_images_names_itself(images, tmp_path, line):
         ImageRecord(tmp_path, images)
 
 
-def test_names_that_are_no_utf8_are_told_by_their_bytes(images, subject, tmp_path):
+def test_names_that_are_no_utf8_are_told_by_their_bytes(images, target, tmp_path):
     """A file that was named in Latin-1, as Python tells it on Linux."""
     odd = dataclasses.replace(images.items[3], name="caf\udce9.png")
     items = (*images.items[:3], odd, *images.items[4:])
     images = dataclasses.replace(images, items=items)
-    predictions = Predictions(tmp_path, subject, images)
+    predictions = Predictions(tmp_path, target, images)
     predictions.append(TOP)
     predictions.finish("content")
     assert read_predictions(predictions.path).names[3] == r"caf\xe9.png"
@@ -88,11 +90,11 @@ def test_a_torn_line_is_read_again(images, tmp_path):
     again.close()
 
 
-def test_predictions_come_chunk_by_chunk_and_end_as_a_table(images, subject, tmp_path):
-    first = Predictions(tmp_path, subject, images)
+def test_predictions_come_chunk_by_chunk_and_end_as_a_table(images, target, tmp_path):
+    first = Predictions(tmp_path, target, images)
     first.append(TOP[:5])
     first.close()
-    second = Predictions(tmp_path, subject, images)
+    second = Predictions(tmp_path, target, images)
     assert second.done == 5
     second.append(TOP[5:])
     assert not second.complete
@@ -102,39 +104,39 @@ def test_predictions_come_chunk_by_chunk_and_end_as_a_table(images, subject, tmp
     assert list(table.names) == [item.name for item in images.items]
     assert table.identity["content_digest"] == "content"
     assert [path.suffix for path in tmp_path.glob("onnx_*")] == [".parquet"]
-    assert Predictions(tmp_path, subject, images).complete
+    assert Predictions(tmp_path, target, images).complete
 
 
 @pytest.mark.parametrize("complete", [False, True])
-def test_predictions_of_something_else_are_begun_anew(complete, images, subject, tmp_path):
-    old = Predictions(tmp_path, subject, images)
+def test_predictions_of_something_else_are_begun_anew(complete, images, target, tmp_path):
+    old = Predictions(tmp_path, target, images)
     old.append(TOP)
     if complete:
         old.finish("content")
     old.close()
     # The same series, whose card now says how its images are to be taken.
-    steps = dataclasses.replace(subject.preprocessing, resize_px=20)
-    new = Predictions(tmp_path, dataclasses.replace(subject, preprocessing=steps), images)
+    steps = dataclasses.replace(target.preprocessing, resize_px=20)
+    new = Predictions(tmp_path, dataclasses.replace(target, preprocessing=steps), images)
     assert (new.done, new.complete) == (0, False)
     new.close()
 
 
-def test_a_table_that_is_none_is_begun_anew(images, subject, tmp_path):
-    one = Predictions(tmp_path, subject, images)
+def test_a_table_that_is_none_is_begun_anew(images, target, tmp_path):
+    one = Predictions(tmp_path, target, images)
     one.append(TOP)
     one.finish("content")
     one.path.write_bytes(one.path.read_bytes()[:100])
     assert read_identity(one.path) is None
-    again = Predictions(tmp_path, subject, images)
+    again = Predictions(tmp_path, target, images)
     assert again.done == 0
     again.close()
 
 
-def test_a_damaged_journal_names_itself(images, subject, tmp_path):
-    one = Predictions(tmp_path, subject, images)
+def test_a_damaged_journal_names_itself(images, target, tmp_path):
+    one = Predictions(tmp_path, target, images)
     one.append(TOP[:5])
     one.close()
     (journal,) = tmp_path.glob("onnx_*.jsonl")
     journal.write_text(journal.read_text().replace('"top"', '"tip"'))
     with pytest.raises(StorageError, match=r"jsonl is damaged .* Remove it"):
-        Predictions(tmp_path, subject, images)
+        Predictions(tmp_path, target, images)

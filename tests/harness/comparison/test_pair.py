@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from harness.machine.gpu.settings import GpuSettings
 from harness.processes.trial import TrialResult
 from harness.timing.settings import TimingSettings
 
-QUICK = TimingSettings(warmup_s=0.01, block_ms=3.0, block_pairs=2, settle_ms=0.5, foreign_cpu_limit=100.0)
+QUICK = TimingSettings(warmup_s=0.01, block_ms=3.0, groups=2, settle_ms=0.5, foreign_cpu_limit=100.0)
 CONDITIONS = Conditions("onnxruntime", 1, QUICK, GpuSettings(), 60.0, "")
 
 
@@ -87,17 +88,31 @@ def test_a_partner_that_cannot_load_its_side_says_why(sizes: tuple[Side, Side], 
     assert "broken.onnx" in found.reason
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_side_that_changed_is_refused_in_either_place(
+    sizes: tuple[Side, Side], tmp_path: Path, swapped: bool, processes: int
+) -> None:
+    one = Pairing("m", 1, base=dataclasses.replace(sizes[0], sha256="0" * 64), new=sizes[0])
+    if processes == 1:
+        found = measure_pair(one, CONDITIONS, seed=0, swapped=swapped, work_dir=tmp_path)
+    else:
+        found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=swapped)
+    assert found.status == "failed"
+    assert "not 0000000000000000 as planned" in found.reason
+
+
 def test_a_partner_that_dies_is_told_by_its_signal(
     sizes: tuple[Side, Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = duet.Partner.ask
+    ask = duet.ChildProcess.ask
 
-    def ask_the_dead(self: duet.Partner, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    def ask_the_dead(self: duet.ChildProcess, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         if "untimed" in order:
             self._process.kill()
         return ask(self, order, timeout_s)
 
-    monkeypatch.setattr(duet.Partner, "ask", ask_the_dead)
+    monkeypatch.setattr(duet.ChildProcess, "ask", ask_the_dead)
     one = Pairing("m", 1, base=sizes[0], new=sizes[0])
     found = duet.measure_duet(one, CONDITIONS, Path(sys.executable), seed=0, swapped=False)
     assert found.status == "out_of_memory"

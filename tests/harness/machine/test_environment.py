@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from harness import backends
+from harness.backends.device import environment_of
 from harness.commands import env
 from harness.errors import UnsupportedError
 from harness.machine import environment
@@ -18,6 +19,7 @@ from harness.machine.gpu import devices
 from harness.machine.gpu.facts import Accelerator, GpuFacts
 from harness.machine.gpu.meter import GpuMeter
 from harness.machine.gpu.settings import GpuSettings
+from harness.machine.measured import open_meter
 from harness.machine.meter import CpuMeter
 from harness.records.run_info import differing_facts
 from tests.fakes.cuda_devices import FakeDeviceCaller, FakeGpu
@@ -147,7 +149,7 @@ def test_what_differs_between_two_accelerators_is_named() -> None:
 
 
 def test_a_backend_on_the_processor_has_no_accelerator() -> None:
-    assert backends.get("onnxruntime").accelerator(GpuSettings()) is None
+    assert environment_of(backends.get("onnxruntime"), GpuSettings(), 1).accelerator is None
 
 
 def test_a_backend_on_a_gpu_has_its_facts_and_the_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,22 +157,21 @@ def test_a_backend_on_a_gpu_has_its_facts_and_the_runtime(monkeypatch: pytest.Mo
     monkeypatch.setattr(devices, "CtypesCaller", lambda library: FakeDeviceCaller(FakeGpu(), FakeGpu(name="NVIDIA L4")))
     backend = backends.get("onnxruntime")
     monkeypatch.setattr(type(backend), "on_gpu", True)
-    accelerator = backend.accelerator(GpuSettings(device=1))
+    found = environment_of(backend, GpuSettings(device=1), 1)
+    accelerator = found.accelerator
     assert accelerator is not None
     assert accelerator.gpu.name == "NVIDIA L4"
     assert accelerator.runtime == f"onnxruntime {onnxruntime.__version__}"
-    assert environment.collect(threads=1, accelerator=accelerator).device.startswith("NVIDIA L4, driver")
+    assert found.device.startswith("NVIDIA L4, driver")
 
 
 def test_a_backend_on_a_gpu_has_a_meter_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = backends.get("onnxruntime")
-    assert isinstance(backend.meter(GpuSettings()), CpuMeter)
+    assert isinstance(open_meter(None), CpuMeter)
     monkeypatch.setattr(devices, "load_library", lambda: None)
     monkeypatch.setattr(devices, "CtypesCaller", lambda library: FakeDeviceCaller(FakeGpu()))
-    monkeypatch.setattr(type(backend), "on_gpu", True)
-    assert isinstance(backend.meter(GpuSettings()), GpuMeter)
+    assert isinstance(open_meter(GpuSettings()), GpuMeter)
     with pytest.raises(UnsupportedError, match="no GPU 1"):
-        backend.meter(GpuSettings(device=1))
+        open_meter(GpuSettings(device=1))
 
 
 def test_the_device_is_named_with_its_threads(here: Environment) -> None:

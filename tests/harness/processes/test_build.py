@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend, BuiltEngine
+from harness.backends.device import Device
 from harness.errors import HarnessError, UnsupportedError
+from harness.machine import environment
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes import build
-from harness.processes.build import Builder, BuildJob, BuildResult, build_engine
+from harness.processes.build import Builder, BuildResult, built
+from harness.processes.child import failure
+from harness.processes.target import Target
 from harness.records.series import SeriesFacts
 from harness.runs import prepare
-from harness.runs.request import RunRequest
 
-JOB = BuildJob("model.onnx", "compiling", "fp16", "cache", GpuSettings(device=1))
+TARGET = Target("model.onnx", "", "compiling", "fp16", 1, 1, GpuSettings(device=1), "cache")
 
 
 class Compiling(Backend):
@@ -53,14 +55,14 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
 def test_what_was_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Compiling()
     use(monkeypatch, backend)
-    assert build.build(JOB) == BuildResult("ok", build_s=2.5, cached=False)
+    assert build.build(TARGET) == BuildResult("ok", build_s=2.5, cached=False)
     assert backend.asked == {
         "artifact": Path("model.onnx"),
         "precision": "fp16",
         "gpu": GpuSettings(device=1),
         "cache_dir": Path("cache"),
     }
-    assert BuildJob.from_json(json.loads(json.dumps(JOB.to_json()))) == JOB
+    assert Target.from_json(json.loads(json.dumps(TARGET.to_json()))) == TARGET
 
 
 @pytest.mark.parametrize(
@@ -73,21 +75,21 @@ def test_what_was_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_exception_becomes_a_status(monkeypatch: pytest.MonkeyPatch, error: Exception, status: str) -> None:
     use(monkeypatch, Compiling(error))
-    result = build.build(JOB)
-    assert result.status == status
-    assert str(error) in result.reason
+    with pytest.raises(type(error)) as raised:
+        build.build(TARGET)
+    assert failure(raised.value).status == status
+    assert str(error) in failure(raised.value).reason
 
 
 def test_a_real_process_answers_for_a_backend_that_builds_nothing() -> None:
-    job = BuildJob("model.onnx", "onnxruntime", "fp32", "", GpuSettings())
-    result = build_engine(job, timeout_s=60)
+    (result,) = built([Target("model.onnx", "", "onnxruntime", "fp32", 1, 1)], 60)
     assert result.status == "unsupported"
     assert "builds no engines" in result.reason
 
 
 SERVER = """
 import json, os, sys
-from harness.processes.partner import answer_lines
+from harness.processes.child import answer_lines
 def answer(job):
     print("noise of a runtime")
     if job["artifact"] == "crash.onnx":
@@ -112,22 +114,22 @@ def builder(tmp_path: Path) -> Builder:
     return Builder(script)
 
 
-def job(artifact: str, precision: str = "fp16") -> BuildJob:
-    return BuildJob(f"{artifact}.onnx", "tensorrt", precision, "", GpuSettings())
+def target(artifact: str, precision: str = "fp16") -> Target:
+    return Target(f"{artifact}.onnx", "", "tensorrt", precision, 1, 1)
 
 
 def test_engines_in_the_cache_share_a_process_and_builds_do_not(builder: Builder) -> None:
     with builder:
-        found = [builder.build(job("a", precision), 60).build_s for precision in ("fp32", "fp32", "fp16", "fp16")]
+        found = [builder.build(target("a", precision), 60).build_s for precision in ("fp32", "fp32", "fp16", "fp16")]
     assert found[0] == found[1] == found[2]
     assert found[3] != found[2]
 
 
 def test_a_build_that_crashes_or_hangs_costs_its_own_result_only(builder: Builder) -> None:
     with builder:
-        crashed = builder.build(job("crash"), 60)
-        hung = builder.build(job("hang"), 2)
-        after = builder.build(job("a"), 60)
+        crashed = builder.build(target("crash"), 60)
+        hung = builder.build(target("hang"), 2)
+        after = builder.build(target("a"), 60)
     assert crashed.status == "failed"
     assert "The build's process crashed with SIGABRT" in crashed.reason
     assert hung.status == "timeout"
@@ -152,23 +154,27 @@ def series(name: str, status: str = "ok") -> SeriesFacts:
 
 def build_all(results: dict[str, BuildResult], members: list[SeriesFacts], monkeypatch: pytest.MonkeyPatch) -> Any:
     use(monkeypatch, Compiling())
-    jobs: list[BuildJob] = []
+    targets: list[Target] = []
 
-    def fake_build(self: Builder, job: BuildJob, timeout_s: float) -> BuildResult:
-        jobs.append(job)
-        return results.get(Path(job.artifact).stem, BuildResult("ok", build_s=1.0, cached=False))
+    def fake_build(self: Builder, target: Target, timeout_s: float) -> BuildResult:
+        targets.append(target)
+        return results.get(Path(target.artifact).stem, BuildResult("ok", build_s=1.0, cached=False))
 
     monkeypatch.setattr(Builder, "build", fake_build)
     told: list[str] = []
-    request = RunRequest(ArtifactRequest(backend="compiling", precision="fp16"))
-    found = prepare.build_engines(request, members, Path("reference.onnx"), Path("cache"), told.append)
-    return found, jobs, told
+    device = Device(Compiling(), GpuSettings(), environment.collect(1))
+    directory: Any = None
+    ready = prepare.PreparedRun(directory, members, Path("reference.onnx"), device, Path("cache"), begun_s=0.0)
+    return prepare.with_engines(ready, 60.0, told.append).series, targets, told
 
 
 def test_a_run_builds_the_reference_in_fp32_and_every_series(monkeypatch: pytest.MonkeyPatch) -> None:
     members = [series("a"), series("b", status="failed")]
-    found, jobs, told = build_all({}, members, monkeypatch)
-    assert [(job.artifact, job.precision) for job in jobs] == [("reference.onnx", "fp32"), ("a.onnx", "fp16")]
+    found, targets, told = build_all({}, members, monkeypatch)
+    assert [(one.artifact, one.precision) for one in targets] == [
+        ("reference.onnx", "fp32"),
+        ("a.onnx", "fp16"),
+    ]
     assert found == members
     assert told[0].startswith("engines: 1 built")
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.errors import StorageError
+from harness.errors import EXIT_NOT_STORED, StorageError
 from harness.processes import launcher as launcher_module
-from harness.processes.launcher import EndedProcess, end_of, run_process, run_trial
+from harness.processes.launcher import EndedProcess, end_of, run_process, run_profile, run_trial
+from harness.processes.profile import ProfileJob
 from harness.processes.trial import TrialJob
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX.")
@@ -36,7 +37,11 @@ def test_a_trial_runs_in_another_process(quick_job: TrialJob, tmp_path: Path) ->
 
 
 def test_a_failed_trial_has_the_workers_reason(quick_job: TrialJob, tmp_path: Path) -> None:
-    result = run_trial(dataclasses.replace(quick_job, batch=5), timeout_s=60, work_dir=tmp_path)
+    result = run_trial(
+        dataclasses.replace(quick_job, first=dataclasses.replace(quick_job.first, batch=5)),
+        timeout_s=60,
+        work_dir=tmp_path,
+    )
     assert result.status == "failed"
     assert "batch 5 was asked" in result.reason
 
@@ -59,6 +64,13 @@ def test_a_result_that_cannot_be_written_is_no_failure_of_the_trial(
     monkeypatch.setattr(subprocess, "Popen", functools.partial(started, preexec_fn=limit))
     with pytest.raises(StorageError, match=r"No space left to write .*repeat the command"):
         run_trial(dataclasses.replace(quick_job, samples=str(tmp_path / "s.npz")), timeout_s=60, work_dir=tmp_path)
+
+
+def test_a_profile_that_cannot_be_stored_is_failed(quick_job: TrialJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = EndedProcess(EXIT_NOT_STORED, False, "No space left")
+    monkeypatch.setattr(launcher_module, "run_process", lambda _command, timeout_s: ended)
+    result = run_profile(ProfileJob(quick_job.first, inferences=4), timeout_s=60)
+    assert (result.status, result.reason) == ("failed", "No space left")
 
 
 def test_a_trial_that_takes_too_long_times_out(quick_job: TrialJob, tmp_path: Path) -> None:

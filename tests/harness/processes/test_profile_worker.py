@@ -18,6 +18,7 @@ from harness.machine.gpu.settings import GpuSettings
 from harness.machine.meter import Disturbance
 from harness.processes import profile_worker
 from harness.processes.profile import ProfileJob, ProfileResult
+from harness.processes.target import Target
 
 WriteNetwork = Callable[..., Path]
 
@@ -30,8 +31,8 @@ def work(job: ProfileJob, tmp_path: Path) -> ProfileResult:
 
 
 def job_for(artifact: Path, **what: Any) -> ProfileJob:
-    common = {"backend": "onnxruntime", "precision": "fp32", "batch": 1, "threads": 1, "inferences": 4}
-    return ProfileJob(artifact=str(artifact), **{**common, **what})
+    common = {"sha256": "", "backend": "onnxruntime", "precision": "fp32", "batch": 1, "threads": 1}
+    return ProfileJob(Target(artifact=str(artifact), **{**common, **what}), inferences=4)
 
 
 def test_a_profile_on_the_real_runtime(write_network: WriteNetwork, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ class FakeSession(Session):
 
 
 class FakeBackend(Backend):
-    """Its meter says what it is told."""
+    """A runtime, and the meter of its device that says what it is told."""
 
     name = "fake"
     precisions = ("fp16",)
@@ -124,23 +125,18 @@ class FakeBackend(Backend):
         self.calls.append(f"prepare on {what['gpu'].device} from {what['cache_dir']}")
         return FakeSession(self), [TensorSpec("input", (1, 3, 8, 8), "float32")]
 
-    def meter(self, gpu: GpuSettings) -> Any:
-        backend = self
+    def read(self) -> None:
+        return None
 
-        class Told:
-            def read(self) -> None:
-                return None
-
-            def judge(self, before: None, after: None, limit_cores: float) -> Disturbance:
-                return backend.disturbances.pop(0)
-
-        return Told()
+    def judge(self, before: None, after: None, limit_cores: float) -> Disturbance:
+        return self.disturbances.pop(0)
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
     backend = FakeBackend()
     monkeypatch.setattr(backends, "get", lambda _name: backend)
+    monkeypatch.setattr(profile_worker, "open_meter", lambda _gpu: backend)
     return backend
 
 

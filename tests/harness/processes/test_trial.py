@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import json
 
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.target import Target
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing.settings import TimingSettings
 
+FIRST = Target("a.onnx", "ab", "tensorrt", "fp16", 8, 2, GpuSettings(device=1), "cache")
+SECOND = Target("r.onnx", "", "tensorrt", "fp32", 1, 2, GpuSettings(device=1), "cache")
+
 
 def test_a_job_survives_json() -> None:
-    job = TrialJob("a.onnx", "ab", "r.onnx", "onnxruntime", "fp32", 1, 2, TimingSettings(block_ms=40.0), 3, "s.npz")
+    job = TrialJob(FIRST, SECOND, TimingSettings(block_ms=40.0), 3, "s.npz", slowdowns_percent=(0.0, 3.0))
     assert TrialJob.from_json(json.loads(json.dumps(job.to_json()))) == job
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,10 @@ def work(job: TrialJob, tmp_path: Path) -> TrialResult:
     job_path.write_text(json.dumps(job.to_json()))
     assert trial_worker.main([str(job_path), str(result_path)]) == 0
     return TrialResult.from_json(json.loads(result_path.read_text()))
+
+
+def with_first(job: TrialJob, **changes: Any) -> TrialJob:
+    return dataclasses.replace(job, first=dataclasses.replace(job.first, **changes))
 
 
 def test_a_trial_fills_every_number(quick_job: TrialJob, tmp_path: Path) -> None:
@@ -51,7 +56,7 @@ def test_the_digests_tell_the_input_and_the_reference(quick_job: TrialJob, tmp_p
     result = work(quick_job, tmp_path)
     images = np.random.default_rng(7).standard_normal((1, 3, 8, 8), dtype=np.float32)
     assert result.input_digest == hashlib.sha256(images.tobytes()).hexdigest()
-    assert result.reference_sha256 == hashlib.sha256(Path(quick_job.reference).read_bytes()).hexdigest()
+    assert result.reference_sha256 == hashlib.sha256(Path(quick_job.second.artifact).read_bytes()).hexdigest()
 
 
 def test_the_same_seed_gives_the_same_outputs(quick_job: TrialJob, tmp_path: Path) -> None:
@@ -68,22 +73,22 @@ def test_no_path_of_samples_writes_none(quick_job: TrialJob, tmp_path: Path) -> 
 
 
 def test_an_artifact_that_changed_is_refused(quick_job: TrialJob, tmp_path: Path) -> None:
-    right = hashlib.sha256(Path(quick_job.artifact).read_bytes()).hexdigest()
-    assert work(dataclasses.replace(quick_job, artifact_sha256=right), tmp_path).status == "ok"
-    result = work(dataclasses.replace(quick_job, artifact_sha256="0" * 64), tmp_path)
+    right = hashlib.sha256(Path(quick_job.first.artifact).read_bytes()).hexdigest()
+    assert work(with_first(quick_job, sha256=right), tmp_path).status == "ok"
+    result = work(with_first(quick_job, sha256="0" * 64), tmp_path)
     assert result.status == "failed"
     assert "not 0000000000000000 as planned" in result.reason
 
 
 def test_a_network_that_yields_nan_is_failed(quick_job: TrialJob, tmp_path: Path, write_network: WriteNetwork) -> None:
-    job = dataclasses.replace(quick_job, artifact=str(write_network("nan.onnx", weight=float("nan"), operator="Abs")))
+    job = with_first(quick_job, artifact=str(write_network("nan.onnx", weight=float("nan"), operator="Abs")))
     result = work(job, tmp_path)
     assert result.status == "failed"
     assert "'logits' is NaN in 256 of 256 values" in result.reason
 
 
 def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path, write_network: WriteNetwork) -> None:
-    job = dataclasses.replace(quick_job, artifact=str(write_network("inf.onnx", weight=1e3, operator="Exp")))
+    job = with_first(quick_job, artifact=str(write_network("inf.onnx", weight=1e3, operator="Exp")))
     result = work(job, tmp_path)
     assert result.status == "failed"
     assert "'logits' is infinite" in result.reason
@@ -92,7 +97,7 @@ def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path,
 @pytest.mark.parametrize(
     ("change", "status", "reason"),
     [
-        ({"artifact": "gone.onnx", "artifact_sha256": "0" * 64}, "failed", "gone.onnx cannot be read"),
+        ({"artifact": "gone.onnx", "sha256": "0" * 64}, "failed", "gone.onnx cannot be read"),
         ({"artifact": "gone.onnx"}, "failed", "There is no file gone.onnx"),
         ({"batch": 8}, "failed", "batch 8 was asked"),
         ({"precision": "fp8"}, "unsupported", "no precision fp8"),
@@ -102,7 +107,7 @@ def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path,
 def test_a_job_that_cannot_be_done_has_a_reason(
     quick_job: TrialJob, tmp_path: Path, change: dict[str, str | int], status: str, reason: str
 ) -> None:
-    result = work(dataclasses.replace(quick_job, **change), tmp_path)
+    result = work(with_first(quick_job, **change), tmp_path)
     assert result.status == status
     assert reason in result.reason
     assert result.latency_median_ms is None
@@ -138,7 +143,27 @@ def test_an_unforeseen_exception_is_named() -> None:
 
 
 def test_the_worker_imports_nothing_heavy() -> None:
-    heavy = {"pandas", "torch", "tensorflow", "matplotlib", "rich", "onnx"}
-    code = "import harness.processes.trial_worker, sys; print(*sys.modules)"
+    """Its start-up is part of every trial; what numpy itself imports does not count."""
+    packages = {"pandas", "torch", "tensorflow", "matplotlib", "rich", "onnx", "onnxruntime", "scipy", "psutil"}
+    packages |= {"platformdirs", "pynvml"}
+    standard = {"argparse", "concurrent.futures", "email", "http", "importlib.metadata", "mmap", "random", "shutil"}
+    standard |= {"statistics", "subprocess", "tempfile", "threading"}
+    own = {"harness.backends.layers", "harness.files.artifact_digest", "harness.machine.linux_facts"}
+    own |= {"harness.machine.gpu.facts", "harness.machine.gpu.figures", "harness.processes.launcher"}
+    own |= {"harness.timing.slowdown", "numpy.typing"}
+    code = (
+        "import numpy, sys; before = set(sys.modules); import harness.processes.trial_worker; "
+        "print(*set(sys.modules) - before)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert heavy.isdisjoint(answer.stdout.split())
+    assert (packages | standard | own).isdisjoint(answer.stdout.split())
+
+
+def test_the_processors_backend_imports_no_profiler() -> None:
+    code = (
+        "import numpy, sys; before = set(sys.modules); import harness.backends.onnxruntime.cpu; "
+        "print(*set(sys.modules) - before)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    profiler = {"harness.backends.layers", "harness.backends.onnxruntime.layers", "statistics", "decimal"}
+    assert profiler.isdisjoint(answer.stdout.split())

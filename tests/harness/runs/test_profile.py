@@ -16,10 +16,11 @@ from harness.__main__ import main
 from harness.backends import device as device_module
 from harness.backends.backend import Availability
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
-from harness.processes import profile as process
-from harness.processes.build import BuildJob, BuildResult
+from harness.processes import launcher
+from harness.processes.build import BuildResult
 from harness.processes.launcher import EndedProcess
 from harness.processes.profile import ProfileJob, ProfileResult
+from harness.processes.target import Target
 from harness.records.profile_table import load_layers
 from harness.runs import profile
 from reports import pictures
@@ -56,7 +57,7 @@ def test_an_earlier_profile_is_drawn_again(
     (csv,) = tmp_path.glob("*.csv")
     before = csv.with_suffix(".svg").read_bytes()
     csv.with_suffix(".svg").unlink()
-    monkeypatch.setattr(process, "run_process", None)
+    monkeypatch.setattr(launcher, "run_process", None)
     assert main(["profile", "--from", str(csv)]) == 0
     assert csv.with_suffix(".svg").read_bytes() == before
 
@@ -142,7 +143,7 @@ def test_a_process_that_dies_is_told(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = EndedProcess(-signal.SIGSEGV, False, "in the profiler")
-    monkeypatch.setattr(process, "run_process", lambda command, timeout_s: ended)
+    monkeypatch.setattr(launcher, "run_process", lambda command, timeout_s: ended)
     assert main(command("--onnx", write_network(), output=tmp_path)) == 1
     assert "The profile's process crashed with SIGSEGV. It said: in the profiler" in capsys.readouterr().err
 
@@ -153,15 +154,15 @@ class EngineBackend(OnnxRuntimeBackend):
     builds_engines = True
 
 
-def use_engines(monkeypatch: pytest.MonkeyPatch, result: BuildResult) -> list[tuple[BuildJob, float]]:
-    asked: list[tuple[BuildJob, float]] = []
+def use_engines(monkeypatch: pytest.MonkeyPatch, result: BuildResult) -> list[tuple[Target, float]]:
+    asked: list[tuple[Target, float]] = []
 
-    def build(job: BuildJob, *, timeout_s: float) -> BuildResult:
-        asked.append((job, timeout_s))
-        return result
+    def built(targets: list[Target], timeout_s: float) -> list[BuildResult]:
+        asked.extend((target, timeout_s) for target in targets)
+        return [result] * len(targets)
 
     monkeypatch.setattr(backends, "get", lambda name: EngineBackend())
-    monkeypatch.setattr(profile, "build_engine", build)
+    monkeypatch.setattr(profile, "built", built)
     return asked
 
 
@@ -171,9 +172,9 @@ def test_a_missing_engine_is_built_first(
     asked = use_engines(monkeypatch, BuildResult("ok", build_s=2.5, cached=False))
     options = ["--device", "1", "--build-timeout", "90s"]
     assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 0
-    ((job, timeout_s),) = asked
-    assert (job.precision, job.gpu.device, timeout_s) == ("fp32", 1, 90.0)
-    assert job.cache_dir == str(tmp_path / "cache")
+    ((target, timeout_s),) = asked
+    assert (target.precision, target.gpu.device, timeout_s) == ("fp32", 1, 90.0)
+    assert target.cache_dir == str(tmp_path / "cache")
     assert "engine: built in 2.5 s" in capsys.readouterr().err
 
 
@@ -189,7 +190,7 @@ def test_an_engine_that_cannot_be_built_is_the_reason(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use_engines(monkeypatch, BuildResult("unsupported", "no kernel for Foo"))
-    monkeypatch.setattr(process, "run_process", None)
+    monkeypatch.setattr(launcher, "run_process", None)
     assert main(command("--onnx", write_network(), output=tmp_path)) == 1
     assert "onnx/tiny: unsupported: no kernel for Foo" in capsys.readouterr().err
 
@@ -206,8 +207,9 @@ def test_the_process_is_told_which_gpu(
     monkeypatch.setattr(profile, "run_profile", run_profile)
     options = ["--device", "1", "--spin", "--cuda-graph"]
     assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 1
-    assert (jobs[0].gpu.device, jobs[0].gpu.wait, jobs[0].gpu.cuda_graph) == (1, "spin", True)
-    assert jobs[0].cache_dir == str(tmp_path / "cache")
+    gpu = jobs[0].target.gpu
+    assert (gpu.device, gpu.wait, gpu.cuda_graph) == (1, "spin", True)
+    assert jobs[0].target.cache_dir == str(tmp_path / "cache")
 
 
 def test_a_model_of_a_bundle_is_profiled_as_it_is(
@@ -240,7 +242,7 @@ def test_a_gpu_that_others_use_is_told_or_refused(
         return "others use it"
 
     monkeypatch.setattr(OnnxRuntimeBackend, "on_gpu", True)
-    monkeypatch.setattr(OnnxRuntimeBackend, "accelerator", lambda self, gpu: None)
+    monkeypatch.setattr(device_module, "accelerator", lambda _gpu, _runtime: None)
     monkeypatch.setattr(device_module, "refuse_shared", refuse_shared)
     options = ["--device", "1", "--exclusive"]
     assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 0
@@ -270,7 +272,7 @@ def test_the_worker_is_started_with_this_interpreter(
         started.append((command, timeout_s))
         return EndedProcess(3, False, "")
 
-    monkeypatch.setattr(process, "run_process", watched)
+    monkeypatch.setattr(launcher, "run_process", watched)
     assert main(command("--onnx", write_network(), "--timeout", "7s", output=tmp_path)) == 1
     ((words, timeout_s),) = started
     assert words[0] == sys.executable

@@ -22,7 +22,7 @@ SETTINGS = TimingSettings(
     warmup_min_runs=2,
     block_ms=80.0,
     settle_ms=10.0,
-    block_pairs=3,
+    groups=3,
     max_repeats=2,
     foreign_cpu_limit=0.3,
 )
@@ -104,14 +104,14 @@ def bench(measured_ms: float, reference_ms: float = 4.0, slowdown_per_s: float =
 
 def test_a_trial_warms_both_up_and_then_alternates() -> None:
     one = bench(measured_ms=20.0, reference_ms=40.0)
-    one.measure(dataclasses.replace(SETTINGS, block_pairs=2))
+    one.measure(dataclasses.replace(SETTINGS, groups=2))
     group = ["A untimed", "A x 4", "B untimed", "B x 2", "B x 2", "A untimed", "A x 4"]
     assert one.log == ["A untimed"] * 3 + ["B untimed"] * 2 + group * 2
 
 
 def test_the_first_inferences_after_a_switch_are_not_timed() -> None:
     one = bench(measured_ms=2.0, reference_ms=4.0)
-    one.measure(dataclasses.replace(SETTINGS, block_pairs=1, warmup_s=0.0))
+    one.measure(dataclasses.replace(SETTINGS, groups=1, warmup_s=0.0))
     after_warmup = one.log[2:]
     assert after_warmup[:6] == ["A untimed"] * 5 + ["A x 40"]
     assert after_warmup[6:9] == ["B untimed"] * 2 + ["B x 20"]
@@ -119,7 +119,7 @@ def test_the_first_inferences_after_a_switch_are_not_timed() -> None:
 
 def test_a_network_that_fills_a_block_settles_without_an_untimed_run() -> None:
     one = bench(measured_ms=80.0, reference_ms=79.0)
-    one.measure(dataclasses.replace(SETTINGS, block_pairs=1, warmup_s=0.0))
+    one.measure(dataclasses.replace(SETTINGS, groups=1, warmup_s=0.0))
     assert one.log[2:] == ["A x 1", "B untimed", "B x 1", "B x 1", "A x 1"]
 
 
@@ -143,7 +143,7 @@ def test_warm_up_lasts_the_set_time_for_a_fast_network() -> None:
 
 def test_latencies_and_starts_are_those_of_the_clock() -> None:
     one = bench(measured_ms=20.0, reference_ms=40.0)
-    blocks = one.measure(dataclasses.replace(SETTINGS, block_pairs=1))
+    blocks = one.measure(dataclasses.replace(SETTINGS, groups=1))
     assert [block.session for block in blocks] == [MEASURED, REFERENCE, REFERENCE, MEASURED]
     assert blocks[0].latencies_ns.tolist() == [20 * MILLISECOND_NS] * 4
     assert blocks[1].latencies_ns.tolist() == [40 * MILLISECOND_NS] * 2
@@ -176,7 +176,7 @@ def test_a_disturbance_below_the_limit_is_none() -> None:
 
 def test_a_machine_that_is_always_busy_ends_the_trial_too() -> None:
     blocks = bench(measured_ms=20.0).measure(foreign=[1.0] * 100)
-    assert len(blocks) == (SETTINGS.block_pairs + SETTINGS.max_repeats) * 4
+    assert len(blocks) == (SETTINGS.groups + SETTINGS.max_repeats) * 4
     assert all(block.contaminated for block in blocks)
     assert samples_module.usable_blocks(blocks) == blocks
 

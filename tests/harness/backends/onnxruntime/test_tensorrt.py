@@ -18,8 +18,8 @@ from harness.backends.session import Session
 from harness.errors import FallbackError, HarnessError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 from harness.machine.meter import CpuMeter
+from harness.processes import trial_worker
 from harness.processes.trial import TrialJob
-from harness.processes.trial_worker import measure_job
 from tests.fakes.onnxruntime import NO_TENSORRT, TENSORRT, Script
 
 WriteNetwork = Callable[..., Path]
@@ -78,11 +78,14 @@ def test_a_trial_loads_the_engine_and_computes(machine: Script, write_network: W
 def test_a_whole_trial_runs_beside_the_reference(
     machine: Script, quick_job: TrialJob, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OnnxRuntimeTensorRtBackend, "meter", lambda _backend, _gpu: CpuMeter())
-    for path in (quick_job.artifact, quick_job.reference):
-        build(Path(path), cache)
-    job = dataclasses.replace(quick_job, backend="onnxruntime-tensorrt", cache_dir=str(cache))
-    result = measure_job(job)
+    monkeypatch.setattr(trial_worker, "open_meter", lambda _gpu: CpuMeter())
+    first, second = (
+        dataclasses.replace(target, backend="onnxruntime-tensorrt", cache_dir=str(cache))
+        for target in (quick_job.first, quick_job.second)
+    )
+    for target in (first, second):
+        build(Path(target.artifact), cache)
+    result = trial_worker.measure_job(dataclasses.replace(quick_job, first=first, second=second))
     assert result.status == "ok"
     assert result.latency_kind == "gpu_compute"
     # The device's clock; an inference that finds it idle waits for its own enqueueing too.

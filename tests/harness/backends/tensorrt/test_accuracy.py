@@ -9,10 +9,10 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from harness.accuracy.messages import Evaluate, Load, Setup
+from harness.accuracy.messages import Evaluate, Load, OpenImages
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.subjects import Subject, subject_of
-from harness.accuracy.worker.__main__ import Evaluator
+from harness.accuracy.targets import EvaluationTarget, evaluation_target
+from harness.accuracy.worker.evaluator import Evaluator
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.datasets import open_images
 from harness.machine.gpu.settings import GpuSettings
@@ -34,16 +34,17 @@ def test_an_engine_names_the_classes_that_the_processor_names(
     TensorRtBackend().build(path, precision="fp32", gpu=gpu, cache_dir=tmp_path)
 
     images = open_images(folder)
-    subject = subject_of(series_of(path, backend="tensorrt"), images, None)
-    assert isinstance(subject, Subject)
-    evaluator = Evaluator(Setup(request.selection(), images.digest, "", 1, 1, gpu, str(tmp_path)))
-    evaluator.load(Load(0, CLASSES, CLASSES, (subject,), ()))
-    found = evaluator.evaluate(Evaluate(subject, 0, CLASSES)).top
-    evaluator.close(subject.key)
+    series = series_of(path, backend="tensorrt")
+    target = evaluation_target(series, series.target(1, gpu, tmp_path), images, None)
+    assert isinstance(target, EvaluationTarget)
+    evaluator = Evaluator(OpenImages(request.selection(), images.digest, "", 1))
+    evaluator.load(Load(0, CLASSES, CLASSES, (target,), ()))
+    found = evaluator.evaluate(Evaluate(target, 0, CLASSES)).top
+    evaluator.close(target.key)
 
     session = onnxruntime.InferenceSession(path)
     for number in range(CLASSES):
         crop = Image.open(folder / f"{number}" / f"{number}.png").crop((1, 1, 17, 17))
-        inputs = subject.pipeline.normalised(np.asarray(crop))
+        inputs = target.pipeline.normalised(np.asarray(crop))
         (logits,) = session.run(None, {"input": np.stack([inputs, inputs])})
         assert found[number].tolist() == np.argsort(-logits[0], kind="stable")[:5].tolist()

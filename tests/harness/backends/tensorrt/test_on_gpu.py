@@ -14,7 +14,8 @@ from harness.artifacts.reference import write_reference
 from harness.backends.tensorrt.backend import TensorRtBackend
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
-from harness.processes.build import BuildJob, build_engine
+from harness.processes.build import built
+from harness.processes.target import Target
 
 pytestmark = [
     pytest.mark.gpu,
@@ -93,11 +94,11 @@ def test_an_engine_comes_from_the_cache_the_second_time(reference: Path, cache_d
 
 
 def test_it_builds_in_a_process_of_its_own(reference: Path, tmp_path: Path) -> None:
-    job = BuildJob(str(reference), "tensorrt", "fp32", str(tmp_path), GpuSettings())
-    built = build_engine(job, timeout_s=600)
-    assert built.status == "ok", built.reason
-    assert built.build_s is not None
-    assert built.build_s > 0
+    target = Target(str(reference), "", "tensorrt", "fp32", batch=1, threads=1, cache_dir=str(tmp_path))
+    (result,) = built([target], timeout_s=600)
+    assert result.status == "ok", result.reason
+    assert result.build_s is not None
+    assert result.build_s > 0
 
 
 def test_device_times_are_those_of_the_host_less_its_own(reference: Path, cache_dir: Path) -> None:

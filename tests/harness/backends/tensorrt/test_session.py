@@ -14,8 +14,9 @@ from harness.errors import ArtifactError, FallbackError, HarnessError
 from harness.machine.gpu.driver import CudaOutOfMemoryError
 from harness.machine.gpu.settings import GpuSettings
 from harness.machine.meter import CpuMeter
+from harness.processes import trial_worker
+from harness.processes.target import Target
 from harness.processes.trial import TrialJob
-from harness.processes.trial_worker import measure_job
 from harness.timing.settings import TimingSettings
 from tests.fakes.tensorrt import TensorRtScript
 from tests.harness.conftest import small_model
@@ -252,25 +253,16 @@ def test_a_whole_trial(
     script: TensorRtScript, write_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two sessions on one device, as the worker makes them; only the meter, which needs NVML, is the processor's."""
-    monkeypatch.setattr(TensorRtBackend, "meter", lambda self, gpu: CpuMeter())
+    monkeypatch.setattr(trial_worker, "open_meter", lambda _gpu: CpuMeter())
     paths = {"fp16": write_model(precision="fp16"), "fp32": write_model("reference.onnx")}
     for precision, path in paths.items():
         TensorRtBackend().build(path, precision=precision, gpu=GpuSettings(), cache_dir=tmp_path)
     timing = TimingSettings(warmup_s=0.0, block_ms=1.0, settle_ms=0.0, foreign_cpu_limit=1000.0)
-    job = TrialJob(
-        artifact=str(paths["fp16"]),
-        artifact_sha256="",
-        reference=str(paths["fp32"]),
-        backend="tensorrt",
-        precision="fp16",
-        batch=1,
-        threads=1,
-        timing=timing,
-        seed=1,
-        samples="",
-        cache_dir=str(tmp_path),
+    first, second = (
+        Target(str(path), "", "tensorrt", precision, batch=1, threads=1, cache_dir=str(tmp_path))
+        for precision, path in paths.items()
     )
-    result = measure_job(job)
+    result = trial_worker.measure_job(TrialJob(first, second, timing, seed=1))
     assert (result.status, result.latency_kind, result.provider) == ("ok", "gpu_compute", "TensorRT")
     assert result.runtime == f"tensorrt {script.version}"
     assert result.latency_median_ms == pytest.approx(0.5, rel=0.05)

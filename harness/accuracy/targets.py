@@ -14,6 +14,7 @@ from foundation.vocabulary import PROBE
 from foundation.wording import one_line
 from harness.datasets import ImageSet, check_classes
 from harness.errors import AccuracyError
+from harness.processes.target import Target
 from harness.records.series import SeriesFacts
 from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
@@ -36,17 +37,13 @@ NOT_RECALIBRATED = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
-    """A series to evaluate."""
+class EvaluationTarget:
+    """A series to evaluate: its network, and how that takes images and tells classes apart."""
 
     key: str
     """Of the series."""
     model: str
-    artifact: str
-    artifact_sha256: str
-    backend: str
-    precision: str
-    batch: int
+    network: Target
     classes: int
     """That the network must tell apart: those of the labels."""
     preprocessing: Preprocessing
@@ -58,28 +55,41 @@ class Subject:
         return pipeline(self.preprocessing, self.resolution)
 
     def to_json(self) -> dict[str, Any]:
-        """The subject as a JSON object."""
+        """The target as a JSON object."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Subject:
-        """The subject read back."""
-        return cls(**{**data, "preprocessing": preprocessing_of(data["preprocessing"], "")})
+    def from_json(cls, data: dict[str, Any]) -> EvaluationTarget:
+        """The target read back."""
+        network, preprocessing = Target.from_json(data["network"]), preprocessing_of(data["preprocessing"], "")
+        return cls(**{**data, "network": network, "preprocessing": preprocessing})
 
     def identity(self) -> dict[str, Any]:
         """What its predictions follow from, beside the images: those of another identity are never mixed with them."""
         steps = {name: value for name, value in dataclasses.asdict(self.preprocessing).items() if name != "stated_in"}
-        facts = {**dataclasses.asdict(self), "preprocessing": json_sha256(steps)}
-        return {name: value for name, value in facts.items() if name != "artifact"}
+        return {
+            "key": self.key,
+            "model": self.model,
+            "artifact_sha256": self.network.sha256,
+            "backend": self.network.backend,
+            "precision": self.network.precision,
+            "batch": self.network.batch,
+            "classes": self.classes,
+            "preprocessing": json_sha256(steps),
+            "resolution": self.resolution,
+        }
 
 
-def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) -> Subject | str:
+def evaluation_target(
+    facts: SeriesFacts, network: Target, images: ImageSet, own: Preprocessing | None
+) -> EvaluationTarget | str:
     """The series as it is evaluated, or why it is not.
 
     Args:
         facts: the series.
+        network: the series as it is run.
         images: what it would be evaluated on.
-        own: how networks take their images of which the zoo has no card; None for what is assumed of one's own.
+        own: how networks take their images of which the zoo has no card; None for what is assumed of user networks.
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
@@ -92,22 +102,12 @@ def subject_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) 
     if lacks_recalibration(facts):
         return NOT_RECALIBRATED
     try:
-        subject = Subject(
-            key=facts.key,
-            model=facts.model,
-            artifact=facts.artifact_path,
-            artifact_sha256=facts.artifact_sha256,
-            backend=facts.backend,
-            precision=facts.precision,
-            batch=facts.batch,
-            classes=images.classes,
-            preprocessing=_preprocessing(facts, own),
-            resolution=facts.resolution,
-        )
-        _ = subject.pipeline
+        steps = _preprocessing(facts, own)
+        target = EvaluationTarget(facts.key, facts.model, network, images.classes, steps, facts.resolution)
+        _ = target.pipeline
     except ZooError as error:
         return one_line(f"its preprocessing cannot be done: {error}")
-    return subject
+    return target
 
 
 def _preprocessing(facts: SeriesFacts, own: Preprocessing | None) -> Preprocessing:

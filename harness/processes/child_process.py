@@ -1,39 +1,50 @@
-"""A child process that is asked and answers, a JSON object a line each way, and may end however it likes."""
+"""A child process that answers many questions, a JSON object a line each way, and may end in any way."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.errors import PartnerError
-from harness.processes.launcher import EndedProcess, end_of, keep_tail, kill_group, padded_environment
+from harness.errors import ChildError
+from harness.processes.launcher import EndedProcess, end_of, keep_tail, kill_group, padded_environment, python_command
 
 _OUTPUT_TAIL_LINES = 20
 
 
-class Partner:
-    """The asking end. Use it as a context manager, or call `end`."""
+class ChildProcess:
+    """The asking end; `harness.processes.child.answer_lines` answers. Use it as a context manager, or call `end`."""
 
-    def __init__(self, command: list[str], work: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        work: str,
+        *,
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Starts the process.
 
         Args:
-            command: its program, which calls `answer_lines`.
+            module: what it runs, which calls `answer_lines`.
             work: what it does, as in `measurement`, for messages.
+            python: its interpreter, by default this process's.
             environment: its environment, by default this process's own.
+
+        Raises:
+            OSError: the interpreter cannot be run.
         """
         self._work = work
         self._process = subprocess.Popen(
-            command,
+            python_command(module, python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -51,7 +62,7 @@ class Partner:
         """The process's answer.
 
         Raises:
-            PartnerError: it said that it failed, ended, or did not answer in time, and was ended then.
+            ChildError: it said that it failed, ended, or did not answer in time, and was ended then.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -67,15 +78,15 @@ class Partner:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
-        # Of an answer that was cut off by the process's end there is no use.
+        # An answer cut short by the process's exit is useless.
         if not line.endswith("\n"):
             timed_out = time.monotonic() >= deadline
             self.end()
             ended = EndedProcess(self._process.returncode, timed_out, "".join(self._tail).strip())
-            raise PartnerError(*end_of(ended, timeout_s, self._work))
+            raise ChildError(*end_of(ended, timeout_s, self._work))
         answer: dict[str, Any] = json.loads(line)
         if answer["status"] != "ok":
-            raise PartnerError(answer["status"], answer["reason"])
+            raise ChildError(answer["status"], answer["reason"])
         return answer
 
     @property
@@ -93,22 +104,10 @@ class Partner:
                 if stream is not None:
                     stream.close()
 
-    def __enter__(self) -> Partner:
+    def __enter__(self) -> ChildProcess:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-
-
-def answer_lines(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """The answering end: gives each line of standard input to `answer` until there is no more.
-
-    What the process prints otherwise, a runtime's own messages too, goes to standard error.
-    """
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        for line in sys.stdin:
-            answers.write(json.dumps(answer(json.loads(line))) + "\n")
-            answers.flush()

@@ -3,15 +3,24 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import zoo
-from harness.accuracy.subjects import NOT_RECALIBRATED, NOT_THE_WEIGHTS, Subject, own_preprocessing, subject_of
-from harness.datasets import open_images
+from harness.accuracy.targets import (
+    NOT_RECALIBRATED,
+    NOT_THE_WEIGHTS,
+    EvaluationTarget,
+    evaluation_target,
+    own_preprocessing,
+)
+from harness.datasets import ImageSet, open_images
 from harness.errors import AccuracyError
+from harness.machine.gpu.settings import GpuSettings
 from harness.records.series import SeriesFacts
 from tests.fakes.classifiers import series_of
+from zoo.card import Preprocessing
 
 TOML = """\
 rule = "squash"
@@ -34,21 +43,25 @@ def facts(write_classifier) -> SeriesFacts:
     return series_of(write_classifier())
 
 
+def target_of(facts: SeriesFacts, images: ImageSet, own: Preprocessing | None) -> EvaluationTarget | str:
+    return evaluation_target(facts, facts.target(1, GpuSettings(), Path("cache")), images, own)
+
+
 def test_a_file_of_ones_own_takes_images_as_torchvision_does(images, facts):
-    subject = subject_of(facts, images, None)
-    assert isinstance(subject, Subject)
-    assert (subject.preprocessing.crop_px, subject.preprocessing.resize_px) == (16, 18)
-    assert Subject.from_json(json.loads(json.dumps(subject.to_json()))) == subject
+    target = target_of(facts, images, None)
+    assert isinstance(target, EvaluationTarget)
+    assert (target.preprocessing.crop_px, target.preprocessing.resize_px) == (16, 18)
+    assert EvaluationTarget.from_json(json.loads(json.dumps(target.to_json()))) == target
 
 
 def test_or_as_it_is_told(images, facts, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(TOML)
     own = own_preprocessing(str(path))
-    subject = subject_of(facts, images, own)
-    assert isinstance(subject, Subject)
-    assert subject.preprocessing.rule == "squash"
-    assert subject.pipeline.normalisation.channel_order == "BGR"
+    target = target_of(facts, images, own)
+    assert isinstance(target, EvaluationTarget)
+    assert target.preprocessing.rule == "squash"
+    assert target.pipeline.normalisation.channel_order == "BGR"
 
 
 def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
@@ -56,9 +69,9 @@ def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
     released = dataclasses.replace(
         facts, model=card.name, source=card.source, variant=card.variant, weights="released", resolution=32
     )
-    subject = subject_of(released, images, own_preprocessing("resnest50"))
-    assert isinstance(subject, Subject)
-    assert subject.preprocessing == card.preprocessing
+    target = target_of(released, images, own_preprocessing("resnest50"))
+    assert isinstance(target, EvaluationTarget)
+    assert target.preprocessing == card.preprocessing
 
 
 @pytest.mark.parametrize(
@@ -72,13 +85,13 @@ def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
     ],
 )
 def test_what_is_not_evaluated_says_why(changed, reason, images, facts):
-    found = subject_of(dataclasses.replace(facts, **changed), images, None)
+    found = target_of(dataclasses.replace(facts, **changed), images, None)
     assert isinstance(found, str)
     assert reason in found
 
 
 def test_a_preprocessing_of_another_size_says_so(images, facts):
-    found = subject_of(facts, images, own_preprocessing("resnest50"))
+    found = target_of(facts, images, own_preprocessing("resnest50"))
     assert isinstance(found, str)
     assert "the crop is of 224 px, the network takes 16 px" in found
 
@@ -88,26 +101,49 @@ def test_a_supernets_statistics_are_not_evaluated(name, images, facts):
     """Beside the artifact in the cache, and in a bundle."""
     beside = Path(facts.artifact_path).with_name(name)
     beside.write_text(json.dumps({"weights": {"kind": "released", "recalibrated": None}}))
-    assert subject_of(facts, images, None) == NOT_RECALIBRATED
+    assert target_of(facts, images, None) == NOT_RECALIBRATED
     beside.write_text(json.dumps({"weights": {"kind": "released", "recalibrated": {"batches": 64}}}))
-    assert isinstance(subject_of(facts, images, None), Subject)
+    assert isinstance(target_of(facts, images, None), EvaluationTarget)
     beside.write_text(json.dumps({"weights": {"kind": "released"}}))
-    assert isinstance(subject_of(facts, images, None), Subject)
+    assert isinstance(target_of(facts, images, None), EvaluationTarget)
+
+
+def with_network(target: EvaluationTarget, **changes: Any) -> EvaluationTarget:
+    return dataclasses.replace(target, network=dataclasses.replace(target.network, **changes))
 
 
 def test_predictions_of_another_artifact_or_preprocessing_are_of_another_identity(images, facts):
-    subject = subject_of(facts, images, None)
-    assert isinstance(subject, Subject)
-    elsewhere = dataclasses.replace(subject, artifact="/elsewhere/net.onnx")
-    assert elsewhere.identity() == subject.identity()
-    stated = dataclasses.replace(subject.preprocessing, stated_in="elsewhere")
-    assert dataclasses.replace(subject, preprocessing=stated).identity() == subject.identity()
+    target = target_of(facts, images, None)
+    assert isinstance(target, EvaluationTarget)
+    elsewhere = with_network(target, artifact="/elsewhere/net.onnx", threads=64, cache_dir="/elsewhere")
+    assert elsewhere.identity() == target.identity()
+    stated = dataclasses.replace(target.preprocessing, stated_in="elsewhere")
+    assert dataclasses.replace(target, preprocessing=stated).identity() == target.identity()
+    steps = dataclasses.replace(target.preprocessing, resize_px=20)
     for changed in (
-        {"artifact_sha256": "0" * 64},
-        {"precision": "int8"},
-        {"preprocessing": dataclasses.replace(subject.preprocessing, resize_px=20)},
+        with_network(target, sha256="0" * 64),
+        with_network(target, precision="int8"),
+        dataclasses.replace(target, preprocessing=steps),
     ):
-        assert dataclasses.replace(subject, **changed).identity() != subject.identity()
+        assert changed.identity() != target.identity()
+
+
+def test_the_identity_on_disk_is_that_of_earlier_versions(images, facts):
+    """Predictions that were begun with them are gone on with."""
+    found = target_of(facts, images, None)
+    assert isinstance(found, EvaluationTarget)
+    identity = found.identity()
+    assert len(identity.pop("preprocessing")) == 64
+    assert identity == {
+        "key": facts.key,
+        "model": "onnx/net",
+        "artifact_sha256": facts.artifact_sha256,
+        "backend": "onnxruntime",
+        "precision": "fp32",
+        "batch": 1,
+        "classes": images.classes,
+        "resolution": 16,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""What the evaluating process holds: a chunk of images, the next one in preparation, and the open networks."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foundation.units import BYTES_PER_MIB
+from harness.accuracy.messages import Evaluate, Evaluated, Load, Loaded, OpenImages
+from harness.accuracy.request import open_selection
+from harness.accuracy.targets import EvaluationTarget
+from harness.accuracy.worker.chunk import Chunk
+from harness.accuracy.worker.image_cache import ImageCache
+from harness.accuracy.worker.inputs import Inputs
+from harness.accuracy.worker.top_classes import GUESSES, NONE, top_classes
+from harness.backends.session import Session
+from harness.datasets import ImageSet, check_classes
+from harness.errors import AccuracyError, ArtifactError
+from harness.processes.tensors import check_finite
+
+
+class Evaluator:
+    """Prepares images chunk by chunk, and runs networks on them."""
+
+    def __init__(self, asked: OpenImages) -> None:
+        """Opens the images.
+
+        Raises:
+            AccuracyError: they are not those that the run has opened.
+        """
+        self._images: ImageSet = open_selection(asked.selection)
+        if self._images.digest != asked.images_digest:
+            raise AccuracyError("the names or labels of the images changed while they were evaluated")
+        self._cache = (
+            ImageCache(Path(asked.image_cache), self._images.digest, len(self._images.items))
+            if asked.image_cache
+            else None
+        )
+        self._pool = ThreadPoolExecutor(asked.decoders)
+        self._inputs = Inputs(asked.decoders)
+        self._chunk: Chunk | None = None
+        self._next: Chunk | None = None
+        self._sessions: dict[str, Session] = {}
+
+    def load(self, asked: Load) -> Loaded:
+        """Waits for the images, and has the next ones prepared."""
+        pipelines, next_pipelines = (
+            [target.pipeline for target in targets] for targets in (asked.targets, asked.next_targets)
+        )
+        # From here until `wait` returns, this function alone owns the chunk, so that no network ever sees a part of
+        # one. Where `wait` raises, it has cancelled what no thread had begun, the chunk is dropped, both attributes
+        # stay None, and the parent ends this process.
+        chunk = self._next
+        self._chunk = self._next = None
+        self._inputs.reserve(asked.stop - asked.start, pipelines)
+        if chunk is None or not chunk.covers(asked.start, asked.stop, pipelines):
+            if chunk is not None:
+                chunk.abandon()
+            chunk = Chunk(self._images, asked.start, asked.stop, pipelines, self._pool, self._cache)
+        chunk.wait()
+        self._chunk = chunk
+        if asked.next_stop > asked.stop:
+            self._next = Chunk(self._images, asked.stop, asked.next_stop, next_pipelines, self._pool, self._cache)
+        return Loaded(chunk.digests, chunk.unreadable, chunk.preparing_s)
+
+    def evaluate(self, asked: Evaluate) -> Evaluated:
+        """Runs a network, which is opened where it is not."""
+        target = asked.target
+        assert self._chunk is not None
+        taken_mib = 0.0
+        try:
+            inputs = self._inputs.of(self._chunk, target.pipeline, asked.start, asked.stop)
+            batches = [
+                batch_of(inputs, first, target.network.batch) for first in range(0, len(inputs), target.network.batch)
+            ]
+            session = self._sessions.get(target.key)
+            if session is None:
+                before_mib = self._beside_images_mib()
+                session = self._open(target, batches[0])
+                taken_mib = self._beside_images_mib() - before_mib
+            began_s, began_thread_s = time.perf_counter(), time.thread_time()
+            outputs = [session.run(batch) for batch in batches]
+            inference_s, thread_s = time.perf_counter() - began_s, time.thread_time() - began_thread_s
+            top = self._named(outputs, target, self._chunk.usable(target.pipeline, asked.start, asked.stop))
+        except Exception:
+            self.close(target.key)
+            raise
+        return Evaluated(top, inference_s, thread_s, taken_mib)
+
+    def close(self, key: str) -> None:
+        """Frees a network, if it is open."""
+        session = self._sessions.pop(key, None)
+        if session is not None:
+            session.close()
+
+    def _beside_images_mib(self) -> float:
+        """What this process has in memory now, but for the images, which threads add to meanwhile."""
+        images = sum(part.written_bytes for part in (self._inputs, self._chunk, self._next) if part is not None)
+        return resident_mib() - images / BYTES_PER_MIB
+
+    def _named(
+        self, outputs: list[dict[str, NDArray[Any]]], target: EvaluationTarget, usable: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
+        """The predictions of a network for each image of some batches, (N, 5).
+
+        Args:
+            outputs: of each batch.
+            target: the network.
+            usable: which of the images gave an input, (N,). What it predicts for the others, which are zeros, and for
+                what fills the last batch, counts for nothing, be it no number at all.
+
+        Raises:
+            ArtifactError: its first output is not a number for every class of the labels, or not finite.
+        """
+        artifact, batch = target.network.artifact, target.network.batch
+        name, example = next(iter(outputs[0].items()))
+        if example.ndim != 2 or len(example) != batch or not np.issubdtype(example.dtype, np.floating):
+            raise ArtifactError(
+                f"{artifact}: the output {name!r} is {example.dtype} {list(example.shape)}, where a number for "
+                f"each image and class is wanted, [{batch}, {target.classes}]. Export the classifier whole."
+            )
+        if wrong := check_classes(self._images, example.shape[1], target.model):
+            raise ArtifactError(wrong)
+        logits = np.concatenate([output[name] for output in outputs])[: len(usable)]
+        check_finite({name: logits[usable]})
+        top = np.full((len(usable), GUESSES), NONE, np.int32)
+        top[usable] = top_classes(logits[usable])
+        return top
+
+    def _open(self, target: EvaluationTarget, images: NDArray[np.float32]) -> Session:
+        session = self._sessions[target.key] = target.network.open()
+        session.start(images)
+        return session
+
+
+def batch_of(inputs: NDArray[np.float32], first: int, batch: int) -> NDArray[np.float32]:
+    """A batch of the inputs, filled up with zeros behind the last one."""
+    found = inputs[first : first + batch]
+    if len(found) == batch:
+        return found
+    padded = np.zeros((batch, *inputs.shape[1:]), np.float32)
+    padded[: len(found)] = found
+    return padded
+
+
+def resident_mib() -> float:
+    """What this process has in memory now."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / BYTES_PER_MIB

@@ -1,0 +1,84 @@
+"""What a session is opened on, and the one way to open it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from foundation.digests import file_sha256
+from harness import backends
+from harness.backends.session import Session
+from harness.errors import ArtifactError
+from harness.machine.gpu.settings import GpuSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """An artifact, run by one runtime in one way on one device."""
+
+    artifact: str
+    """Path of the ONNX file."""
+    sha256: str
+    """Digest that the artifact must have, in hexadecimal; an empty string checks nothing."""
+    backend: str
+    precision: str
+    batch: int
+    threads: int
+    """Threads inside one operator."""
+    gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
+    cache_dir: str = ""
+    """Where engines that were built for this device are kept; ignored by runtimes that build no engines."""
+
+    def open(self) -> Session:
+        """Loads the artifact, which must be the planned one.
+
+        Raises:
+            ArtifactError: the artifact changed, cannot be read, or cannot be measured as it is.
+            UnsupportedError: the runtime cannot run it here.
+        """
+        if self.sha256:
+            check_artifact(Path(self.artifact), self.sha256)
+        return backends.get(self.backend).prepare(
+            self.artifact,
+            precision=self.precision,
+            batch=self.batch,
+            threads=self.threads,
+            gpu=self.gpu,
+            cache_dir=self.cache_dir,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The target as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Target:
+        """The target read back."""
+        return cls(**{**data, "gpu": GpuSettings.from_json(data["gpu"])})
+
+
+def check_artifact(path: Path, sha256: str) -> None:
+    """Refuses an artifact that is not the planned one.
+
+    Args:
+        path: of the artifact.
+        sha256: digest that it had when it was planned, of `artifact_sha256`.
+
+    Raises:
+        ArtifactError: it has another one, or cannot be read.
+    """
+    try:
+        # A file whose own digest is the artifact's has its weights inside: no need to go through the graph for others.
+        if file_sha256(path) == sha256:
+            return
+        from harness.files.artifact_digest import artifact_sha256
+
+        found = artifact_sha256(path)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
+    if found != sha256:
+        raise ArtifactError(
+            f"{path} has SHA-256 {found[:16]}, not {sha256[:16]} as planned: it changed since, or is truncated. "
+            "Convert the model again."
+        )
