@@ -7,37 +7,39 @@ import traceback
 from collections.abc import Sequence
 
 from foundation.interruption import interrupt_on_termination
-from harness.commands.arguments import build_parser
+from harness.commands.parser import parse
 from harness.errors import EXIT_BAD_REQUEST, EXIT_FAULT, EXIT_INTERRUPTED, HarnessError
+from harness.text.console import say
 
 # What a machine that only measures may lack, as it is with `pip install --no-deps`.
 _BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "scipy", "tomli")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code (see `harness.errors`)."""
-    from harness.commands.implementation import COMMANDS
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code (see `harness.errors`).
 
-    parsed = build_parser().parse_args(arguments)
+    Args:
+        words: of the command line after the program's name; those of this process where None.
+    """
+    asked = parse(sys.argv[1:] if words is None else words)
     # A job scheduler's polite end is an interruption too: children are ended, the reports written.
     interrupt_on_termination()
     try:
-        return COMMANDS[parsed.command](parsed)
+        return asked.run()
     except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return error.exit_code
     except ModuleNotFoundError as error:
         if error.name not in _BEYOND_MEASURING:
             raise
-        measuring = parsed.command if hasattr(parsed, "artifacts") else "run"
-        print(
-            f"error: {parsed.command} needs {error.name}, which is not installed here. Install all that this project "
-            f"needs (pip install .), or measure what another machine converted: {measuring} --artifacts DIR",
-            file=sys.stderr,
+        measuring = asked.name if asked.command.takes_artifacts else "run"
+        say(
+            f"error: {asked.name} needs {error.name}, which is not installed here. Install all that this project "
+            f"needs (pip install .), or measure what another machine converted: {measuring} --artifacts DIR"
         )
         return EXIT_BAD_REQUEST
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a listing went away, as `head` does.
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_as_program() -> int:
-    """The exit code of the program; a fault of this program is told apart from what a command found."""
+    """The exit code of the program; a fault of this program is distinguished from what a command found."""
     try:
         return main()
     except Exception:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_OPSET, PROBE, RELEASED
 from harness.artifacts.request import ArtifactRequest
-from harness.comparison.verdict import Rules, RunsComparison, compare_runs
+from harness.comparison.verdict import RunRules, RunsComparison, compare_runs
 from harness.records.directory import RESULTS_NAME
 from harness.records.reader import read_run
 from harness.records.table import load_rows
@@ -205,9 +205,9 @@ def compare(
     base: AnyPath,
     new: AnyPath,
     *,
-    margin_percent: float = Rules.margin_percent,
-    threshold_percent: float = Rules.threshold_percent,
-    error_rate: float = Rules.error_rate,
+    margin_percent: float = RunRules.margin_percent,
+    threshold_percent: float = RunRules.threshold_percent,
+    error_rate: float = RunRules.error_rate,
     across_environments: bool = False,
 ) -> RunsComparison:
     """Compares two runs series by series, as `python -m harness compare`.
@@ -226,7 +226,7 @@ def compare(
     Raises:
         HarnessError: a run cannot be read, or they have nothing that may be compared.
     """
-    rules = Rules(
+    rules = RunRules(
         margin_percent=margin_percent,
         threshold_percent=threshold_percent,
         error_rate=error_rate,

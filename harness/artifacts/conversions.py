@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +23,23 @@ Say = Callable[[str], None]
 """Tells the user a line."""
 
 
-def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
-    """Every series of the request, what had to be converted converted; failures are rows too."""
+def converted(request: ArtifactRequest, cache_dir: Path, say: Say) -> Iterator[Conversion]:
+    """The conversion of every model of the request as it ends, those first whose weights are not available.
+
+    Args:
+        request: which models, and how they are converted.
+        cache_dir: where artifacts are kept.
+        say: tells the user a line, about warnings and, at the end, about all of them.
+
+    Raises:
+        HarnessError: a package that fetches weights is not installed.
+    """
     from converters.pool import PoolSettings, convert_many
 
     resolved = with_weights(request, cache_dir, say)
+    yield from resolved.failed
     wanted = resolved.conversions
     limits = PoolSettings(workers=request.workers, timeout_s=request.conversion_timeout_s)
-    found = [facts.facts_of_conversion(conversion, request.backend) for conversion in resolved.failed]
     warnings: collections.Counter[str] = collections.Counter()
     started = time.monotonic()
     counts = dict.fromkeys(("converted", "from the cache", "failed"), 0)
@@ -41,12 +50,19 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
             progress.step(_conversion_line(conversion), problem=failed)
             if conversion.artifact is not None:
                 warnings.update(conversion.artifact.provenance.get("warnings", ()))
-            found.append(facts.facts_of_conversion(conversion, request.backend))
+            yield conversion
     for text, count in warnings.items():
         say(f"warning: {text} ({count} of {len(wanted)} models)")
     if wanted:
         told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
         say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
+
+
+def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
+    """Every series of the request, what had to be converted converted; failures are rows too."""
+    found = [
+        facts.facts_of_conversion(conversion, request.backend) for conversion in converted(request, cache_dir, say)
+    ]
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
     return found + _file_series(request)

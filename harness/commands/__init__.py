@@ -1,1 +1,48 @@
-"""The commands of `python -m harness`, one a file."""
+"""The commands of `python -m harness`, one a file, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import pkgutil
+
+from harness.commands.command import Command
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What is known of a command without importing it."""
+
+    name: str
+    help: str
+    """A line, for the list of commands."""
+    where: str
+    """`module:attribute` of its `Command`, below `harness.commands`."""
+
+    def load(self) -> Command:
+        """Imports the command."""
+        found = pkgutil.resolve_name(f"harness.commands.{self.where}")
+        assert isinstance(found, Command)
+        return found
+
+
+ENTRIES = (
+    Entry("list", "the models, with their published figures", "models:LIST"),
+    Entry("show", "everything known of one model", "models:SHOW"),
+    Entry("convert", "convert models to verified ONNX artifacts", "convert:CONVERT"),
+    Entry("run", "convert and measure models, write the CSV, the table and the picture", "run:RUN"),
+    Entry("accuracy", "top-1 and top-5 of models on labelled images, all in one pass", "accuracy:ACCURACY"),
+    Entry("profile", "which layers of one model take the time, as a CSV and a picture", "profile:PROFILE"),
+    Entry("verify", "verify networks and artifacts against the original releases", "verify:VERIFY"),
+    Entry("compare", "two runs: what became slower, at a stated error rate", "compare:COMPARE"),
+    Entry(
+        "accuracy-compare",
+        "variants of a model on the same images: what a precision or an exporter costs",
+        "accuracy_compare:ACCURACY_COMPARE",
+    ),
+    Entry("gate", "two versions, pair by pair: what became slower, at a stated error rate", "gate:GATE"),
+    Entry("selfcheck", "the gate's false alarms and power on this machine", "selfcheck:SELFCHECK"),
+    Entry("history", "runs kept in one file, and where a series changed", "history:HISTORY"),
+    Entry("report", "write the table and the picture of a run again", "report:REPORT"),
+    Entry("env", "what is here, and which backends can run", "env:ENV"),
+)
+"""In the order of the help."""

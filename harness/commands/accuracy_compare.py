@@ -7,8 +7,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+from harness.commands.command import Command
 from harness.commands.options.types import rate
 from harness.comparison.variants import (
+    EvaluatedSeries,
     VariantComparison,
     compare_variants,
     read_evaluated,
@@ -17,6 +19,7 @@ from harness.comparison.variants import (
 )
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, AccuracyError
 from harness.text.console import write
+from harness.text.tables import aligned
 
 EXIT_NOT_COMPARED = 3
 
@@ -24,8 +27,8 @@ _DEFAULT_ERROR_RATE = 0.05
 
 _DESCRIPTION = """\
 Compares what was evaluated image by image: every model of NEW with the same of BASE, or, with BASE alone, every two
-variants of a model in it (fp32 and int8, two exporters, two backends). What both have right, and what both have wrong,
-tells nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
+variants of a model in it (fp32 and int8, two exporters, two backends). Images that both have right, and that both have
+wrong, say nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
 """
 
 _EPILOG = """\
@@ -36,15 +39,7 @@ could not be compared.
 _HEADER = ("verdict", "model", "base", "other", "top-1", "95 % interval", "lost", "gained", "p", "p, all", "same class")
 
 
-def add_accuracy_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The command's parser."""
-    parser = commands.add_parser(
-        "accuracy-compare",
-        help="variants of a model on the same images: what a precision or an exporter costs",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", type=Path, metavar="BASE", help="a run directory with measured accuracy")
     parser.add_argument("new", type=Path, nargs="?", metavar="NEW", help="another one to judge")
     parser.add_argument(
@@ -57,19 +52,9 @@ def add_accuracy_compare(commands: argparse._SubParsersAction[argparse.ArgumentP
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
 
 
-def accuracy_compare(arguments: argparse.Namespace) -> int:
+def _accuracy_compare(arguments: argparse.Namespace) -> int:
     """Compares and prints."""
-    base = read_evaluated(arguments.base)
-    alone: list[str] = []
-    if arguments.new is None:
-        pairs = variants_of_one_run(base)
-        if not pairs:
-            raise AccuracyError(
-                f"{arguments.base} has no model in two variants. Evaluate another one there (--precision, --exporter, "
-                "--backend), or give another run directory"
-            )
-    else:
-        pairs, alone = variants_of_two_runs(base, read_evaluated(arguments.new))
+    pairs, alone = _pairs(arguments.base, arguments.new)
     found = compare_variants(pairs)
     verdicts = [one.verdict(arguments.error_rate) for one in found]
     print(table(found, verdicts), end="")
@@ -85,14 +70,29 @@ def accuracy_compare(arguments: argparse.Namespace) -> int:
     return EXIT_NOT_COMPARED if alone or "not compared" in verdicts else EXIT_SUCCESS
 
 
+def _pairs(base: Path, new: Path | None) -> tuple[list[tuple[EvaluatedSeries, EvaluatedSeries]], list[str]]:
+    """What is compared: series of two runs, or of `base` with each other; and what has no counterpart, a line each.
+
+    Raises:
+        AccuracyError: there is nothing to compare.
+    """
+    evaluated = read_evaluated(base)
+    if new is not None:
+        return variants_of_two_runs(evaluated, read_evaluated(new))
+    pairs = variants_of_one_run(evaluated)
+    if not pairs:
+        raise AccuracyError(
+            f"{base} has no model in two variants. Evaluate another one there (--precision, --exporter, --backend), or "
+            "give another run directory"
+        )
+    return pairs, []
+
+
 def table(found: list[VariantComparison], verdicts: list[str]) -> str:
     """The comparisons for a terminal, what is worse first."""
     order = ("worse", "not compared", "better", "no difference seen")
     lines = sorted(zip(verdicts, found, strict=True), key=lambda line: (order.index(line[0]), line[1].model))
-    cells = [_HEADER, *(_cells(verdict, one) for verdict, one in lines)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADER))]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells]
-    return "".join("  ".join(line).rstrip() + "\n" for line in padded)
+    return aligned([_HEADER, *(_cells(verdict, one) for verdict, one in lines)])
 
 
 def _cells(verdict: str, one: VariantComparison) -> tuple[str, ...]:
@@ -112,3 +112,6 @@ def _cells(verdict: str, one: VariantComparison) -> tuple[str, ...]:
         f"{one.adjusted_p:.2g}",
         f"{one.same_class_percent:.2f} %",
     )
+
+
+ACCURACY_COMPARE = Command(_add_options, _accuracy_compare, description=_DESCRIPTION, epilog=_EPILOG)

@@ -1,12 +1,16 @@
-"""What `harness env` says: the machine, its GPUs, and what each backend needs that is missing."""
+"""`harness env`: the machine, its GPUs, and what each backend needs that is missing."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import json
 from typing import Any
 
 from harness import backends
-from harness.commands.requirements import Requirement, gpu_requirements, visible_gpus
+from harness.commands.command import Command
+from harness.commands.gpu_requirements import Requirement, gpu_requirements, visible_gpus
+from harness.errors import EXIT_SUCCESS
 from harness.machine.environment import Environment, collect
 from harness.machine.gpu.facts import GpuFacts, facts_of
 
@@ -96,3 +100,17 @@ def explain() -> list[BackendReport]:
         availability = backends.get(name).availability()
         reports.append(BackendReport(name, availability.usable, availability.why, availability.what_to_do))
     return reports
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _env(arguments: argparse.Namespace) -> int:
+    """Prints what is here."""
+    report = EnvironmentReport.collect()
+    print(json.dumps(report.to_json(), indent=2) if arguments.json else report.text())
+    return EXIT_SUCCESS
+
+
+ENV = Command(_add_options, _env)

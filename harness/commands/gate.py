@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from harness import backends
-from harness.commands.compare import publish
-from harness.commands.options.measuring import add_measuring, conditions_of
-from harness.commands.options.rules import add_outputs, add_rules
-from harness.commands.options.types import count
-from harness.comparison.builds import build_folders, build_sides
+from harness.commands.command import Command
+from harness.commands.options.outputs import add_outputs, read_outputs
+from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
+from harness.commands.options.rules import add_rules, read_rules
 from harness.comparison.duet import check_python
 from harness.comparison.gate import Gated, GateRules, gate
-from harness.comparison.gate_setup import check_rules, measurer, shared_facts
-from harness.comparison.pair_journal import PairJournal
-from harness.comparison.pair_progress import PairProgress, series_name
-from harness.comparison.report import Line, Report, rule_text
+from harness.comparison.gate_setup import check_rules, gate_session
+from harness.comparison.lines import line_of_gated
+from harness.comparison.pair import Pairing
+from harness.comparison.pair_progress import PairProgress
+from harness.comparison.report import Report, rule_text
 from harness.comparison.sides import pairings, read_side, unpaired
 from harness.comparison.verdict import exit_code
 
@@ -46,26 +44,15 @@ inconclusive or was not measured; 130 interrupted.
 """
 
 
-def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The command's parser."""
-    parser = commands.add_parser(
-        "gate",
-        help="two versions, pair by pair: what became slower, at a stated error rate",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", type=Path, metavar="BASE", help="the artifacts to compare with")
     parser.add_argument("new", type=Path, metavar="NEW", help="the artifacts to judge")
     parser.add_argument(
         "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
     )
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
-    rules = GateRules()
-    group = add_rules(parser, rules)
-    group.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
-    group.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
-    add_measuring(parser)
+    add_pair_counts(add_rules(parser), GateRules())
+    add_pair_options(parser)
     add_outputs(parser).add_argument(
         "--output",
         type=Path,
@@ -75,87 +62,47 @@ def add_gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
 
 
-def run_gate(arguments: argparse.Namespace) -> int:
+def _gate(arguments: argparse.Namespace) -> int:
     """Measures the pairs, prints the verdicts and writes what was asked for."""
     rules = GateRules(
-        arguments.margin,
-        arguments.threshold,
-        arguments.error_rate,
+        **dataclasses.asdict(read_rules(arguments)),
         screen_pairs=arguments.pairs,
         confirm_pairs=arguments.confirm_pairs,
     )
     sides = read_side(arguments.base), read_side(arguments.new)
-    found_pairs = pairings(*sides, arguments.models)
-    check_rules(rules, len(found_pairs))
-    conditions = conditions_of(arguments)
-    facts = {
-        "measurement": "gate",
-        "rules": dataclasses.asdict(rules),
-        "baseline_runtime": check_python(arguments.baseline_python, conditions.backend)
-        if arguments.baseline_python
-        else "",
-        **shared_facts(conditions, arguments.builds, found_pairs),
-    }
-    with PairJournal.open(arguments.output, facts, arguments.seed) as journal:
-        folders = build_folders(Path(conditions.cache_dir), arguments.builds)
-        if backends.get(conditions.backend).builds_engines:
-            build_sides(
-                found_pairs,
-                conditions,
-                folders,
-                baseline_python=arguments.baseline_python,
-                timeout_s=arguments.build_timeout,
-            )
-        measure = journal.recording(measurer(conditions, journal.path, arguments.baseline_python, folders))
-        progress = PairProgress(journal)
-        try:
-            found = gate(found_pairs, measure, rules, seed=journal.seed, listener=progress)
-        except KeyboardInterrupt:
-            progress.end()
-            print(progress.so_far(), file=sys.stderr)
-            raise
-        finally:
-            progress.end()
-    if not journal.new_count:
-        say_finished(journal)
-    found += [Gated(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, found_pairs)]
+    paired = pairings(*sides, arguments.models)
+    check_rules(rules, len(paired))
+    found, seed = _measured(arguments, rules, paired)
+    found += [Gated(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, paired)]
     title = f"Latency: {arguments.new} against {arguments.base}"
-    report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of(one) for one in found])
-    publish(report, arguments, gate_json(found, rules, journal.seed))
+    report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of_gated(one) for one in found])
+    read_outputs(arguments).publish(report, _json(found, rules, seed))
     return exit_code([one.verdict for one in found])
 
 
-def say_finished(journal: PairJournal) -> None:
-    """Tells that everything was there already."""
-    print(
-        f"{journal.path} had all {journal.earlier_count} pairs already and nothing was measured; another --output "
-        "measures anew",
-        file=sys.stderr,
-    )
+def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pairing]) -> tuple[list[Gated], int]:
+    """What the gate found of each pairing, and its seed."""
+    settings, python = read_pair_settings(arguments), arguments.baseline_python
+    conditions = settings.conditions()
+    facts = {
+        "measurement": "gate",
+        "rules": dataclasses.asdict(rules),
+        "baseline_runtime": check_python(python, conditions.backend) if python else "",
+    }
+    with gate_session(
+        arguments.output,
+        facts,
+        paired,
+        settings,
+        conditions,
+        interrupted=PairProgress.so_far,
+        baseline_python=python,
+    ) as session:
+        seed = session.journal.seed
+        return gate(paired, session.measure(), rules, seed=seed, listener=session.progress), seed
 
 
-def line_of(one: Gated) -> Line:
-    """A series as the report shows it."""
-    remark = one.reason
-    if one.suspect and one.verdict not in ("regressed", "improved"):
-        remark = "a suspect after screening, cleared by fresh pairs" if one.verdict == "same" else "a suspect"
-    if one.disturbed_count:
-        told = f"others disturbed {one.disturbed_count} of {len(one.log_ratios)} pairs"
-        remark = f"{remark}; {told}" if remark else told
-    return Line(
-        one.verdict,
-        series_name(one.pairing),
-        one.change_percent,
-        one.low_percent,
-        one.high_percent,
-        one.base_median_ms,
-        one.new_median_ms,
-        None,
-        remark,
-    )
-
-
-def gate_json(found: list[Gated], rules: GateRules, seed: int) -> str:
+def _json(found: list[Gated], rules: GateRules, seed: int) -> str:
     """Everything, every pair included."""
     data: dict[str, Any] = {
         "rules": dataclasses.asdict(rules),
@@ -163,3 +110,6 @@ def gate_json(found: list[Gated], rules: GateRules, seed: int) -> str:
         "series": [dataclasses.asdict(one) for one in found],
     }
     return json.dumps(data, indent=1) + "\n"
+
+
+GATE = Command(_add_options, _gate, description=_DESCRIPTION, epilog=_EPILOG)

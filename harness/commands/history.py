@@ -5,18 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from foundation.wording import counted
+from harness.commands.command import Command
 from harness.commands.options.types import count, percent, rate
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
 from harness.text.console import append_to_step_summary, writable, write
-
-if TYPE_CHECKING:
-    _SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
-else:
-    _SubParsers = argparse._SubParsersAction
 
 DEFAULT_STORE = Path("history.sqlite")
 DEFAULT_LAST = 200
@@ -31,88 +26,71 @@ Keeps runs in one file and shows how each series moved over time.
   python -m harness history export history.csv           every row of every run
 
 Runs of different environments, reference networks or timings are never compared: each has a table of its own, and
-what changed between them is told. This is a view, not a gate: it sees a slow-down some runs later. `harness compare`
-and `harness gate` tell at once.
+what changed between them is reported. This is a view, not a gate: it sees a slow-down some runs later. `harness
+compare` and `harness gate` see it at once.
 """
 
-_SHOWING = "show"
+_ACTIONS = ("show", "add", "list", "export")
 
 
-class _ActionOrModel(_SubParsers):
-    """The subcommands, of which showing is the one that needs no word of its own."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        # Any other word is a model's name, so argparse is not to refuse it.
-        vars(self)["choices"] = None
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        words = list(values or [])
-        if words and words[0] not in self._name_parser_map:
-            words = [_SHOWING, *words]
-        super().__call__(parser, namespace, words, option_string)
+def _spelled_out(words: Sequence[str]) -> list[str]:
+    """The words with the action that needs none: any other word but an option is a model to show."""
+    shows = bool(words) and words[0] not in _ACTIONS and not words[0].startswith("-")
+    return ["show", *words] if shows else [*words]
 
 
-def add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The command's parser."""
-    parser = commands.add_parser(
-        "history",
-        help="runs kept in one file, and where a series changed",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="MODEL | add | list | export")
+    showing = actions.add_parser(
+        "show", prog=parser.prog, help="MODEL, which may then have any name, as in `history show list`"
     )
-    actions = parser.add_subparsers(
-        action=_ActionOrModel, dest="action", required=True, metavar="MODEL | add | list | export"
-    )
-    showing = actions.add_parser(_SHOWING, prog=parser.prog)
-    showing.add_argument("models", nargs="+", metavar="MODEL", help="a name, a glob, a source or a suite")
+    _add_show_options(showing)
+    adding = actions.add_parser("add", help="add a run; one that was continued replaces its rows")
+    adding.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    adding.add_argument("--label", metavar="TEXT", help="what was measured, as a commit")
+    listing = actions.add_parser("list", help="the runs")
+    exporting = actions.add_parser("export", help="every row of every run as CSV")
+    exporting.add_argument("csv", type=Path, metavar="CSV", help="the file to write")
+    for action, does in ((showing, _show), (adding, _add), (listing, _list), (exporting, _export)):
+        action.set_defaults(does=does)
+        action.add_argument(
+            "--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help="the history (%(default)s)"
+        )
+
+
+def _add_show_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="a name, a glob, a source or a suite")
     rules = ChangeRules()
-    showing.add_argument(
+    parser.add_argument(
         "--last",
         type=count,
         default=DEFAULT_LAST,
         metavar="N",
         help="newest runs of each environment to look at (%(default)s)",
     )
-    showing.add_argument(
+    parser.add_argument(
         "--margin",
         type=percent,
         default=rules.margin_percent,
         metavar="PERCENT",
         help="smallest change that is called (%(default)s)",
     )
-    showing.add_argument(
+    parser.add_argument(
         "--error-rate",
         type=rate,
         default=rules.error_rate,
         metavar="P",
         help="of any change in a history without one (%(default)s)",
     )
-    showing.add_argument("--plot", type=_picture, metavar="FILE", help="a picture, .svg or .png")
-    showing.add_argument(
+    parser.add_argument("--plot", type=_picture, metavar="FILE", help="a picture, .svg or .png")
+    parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="for a CI summary; GITHUB_STEP_SUMMARY has it too"
     )
-    adding = actions.add_parser("add", help="add a run; one that was continued replaces its rows")
-    adding.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    adding.add_argument("--label", metavar="TEXT", help="what was measured, as a commit")
-    actions.add_parser("list", help="the runs")
-    exporting = actions.add_parser("export", help="every row of every run as CSV")
-    exporting.add_argument("csv", type=Path, metavar="CSV", help="the file to write")
-    for action in actions._name_parser_map.values():
-        action.add_argument(
-            "--store", type=Path, default=DEFAULT_STORE, metavar="FILE", help="the history (%(default)s)"
-        )
 
 
-def history(arguments: argparse.Namespace) -> int:
+def _history(arguments: argparse.Namespace) -> int:
     """Does one of the actions."""
-    {_SHOWING: _show, "add": _add, "list": _list, "export": _export}[arguments.action](arguments)
+    arguments.does(arguments)
     return EXIT_SUCCESS
 
 
@@ -173,5 +151,8 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def _picture(text: str) -> Path:
     if Path(text).suffix not in (".svg", ".png"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no picture's name; end it in .svg or .png")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a picture's name; end it in .svg or .png")
     return Path(text)
+
+
+HISTORY = Command(_add_options, _history, description=_DESCRIPTION, spelled_out=_spelled_out)

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from harness.comparison.pair import Pairing, PairResult
-from harness.comparison.verdict import Verdict
+from harness.comparison.verdict import Rules, Verdict
 from harness.stats.multiplicity import holm
 from harness.stats.sign_flip import EXACT_PAIRS, faster_p_value, least_p_value, slower_p_value
 from harness.stats.trials import interval_over_trials, median
@@ -25,10 +25,10 @@ MeasurePair = Callable[[Pairing, int, bool], PairResult]
 
 
 class Listener(Protocol):
-    """Is told how far a gate is."""
+    """Follows the progress of a gate."""
 
     def begin(self, stage: str, pairs: int) -> None:
-        """A stage of as many pairs begins."""
+        """A stage with this number of pairs begins."""
 
     def pair(self, pairing: Pairing, result: PairResult) -> None:
         """A pair ended."""
@@ -38,13 +38,9 @@ class Listener(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class GateRules:
-    """How many pairs, and what counts as a change."""
+class GateRules(Rules):
+    """What counts as a change, and how many pairs are measured for it."""
 
-    margin_percent: float = 0.5
-    threshold_percent: float = 3.0
-    error_rate: float = 0.01
-    """Of any false alarm among all series (Holm)."""
     screen_pairs: int = 6
     screen_rate: float = 0.05
     """One-sided p-value at which a series becomes a suspect, to either side."""
@@ -55,7 +51,7 @@ class GateRules:
 
 @dataclasses.dataclass(frozen=True)
 class Gated:
-    """What became of one series."""
+    """The result of one series."""
 
     pairing: Pairing
     verdict: Verdict
@@ -86,7 +82,7 @@ def gate(
         measure: measures one pair.
         rules: how many pairs, and what counts.
         seed: of the order, the sides' places and the inputs.
-        listener: is told of every pair.
+        listener: follows every pair.
 
     Returns:
         The series in the order given.
@@ -104,7 +100,7 @@ def gate(
 
 
 def pairs_needed(series: int, error_rate: float) -> int | None:
-    """The fewest confirming pairs with which a gate of as many series can call anything; None where none can."""
+    """The fewest confirming pairs with which a gate of this number of series can call anything; None where none can."""
     return next((pairs for pairs in range(1, EXACT_PAIRS + 1) if least_p_value(pairs) <= error_rate / series), None)
 
 
@@ -164,7 +160,7 @@ def _corrected(
     rules: GateRules,
     test: Callable[[list[float], float], float],
 ) -> dict[Pairing, float]:
-    """P-values of the fresh pairs, corrected for every series that was judged; 1 for whoever is no suspect."""
+    """P-values of the fresh pairs, corrected for every series that was judged; 1 for a series that is not a suspect."""
     p_values = [test(logs, rules.margin_percent) if (logs := _logs(confirmed.get(one, []))) else 1.0 for one in judged]
     return dict(zip(judged, (float(p) for p in holm(p_values)), strict=True))
 
@@ -198,15 +194,5 @@ def _gated(
         base_median_ms=median([one.base_median_ms for one in deciding if one.base_median_ms is not None]),
         new_median_ms=median([one.new_median_ms for one in deciding if one.new_median_ms is not None]),
     )
-    return dataclasses.replace(found, verdict=_verdict(found, slower, faster, rules))
-
-
-def _verdict(found: Gated, slower: float, faster: float, rules: GateRules) -> Verdict:
-    if slower <= rules.error_rate:
-        return "regressed"
-    if faster <= rules.error_rate:
-        return "improved"
-    ends = (found.low_percent, found.high_percent)
-    if all(end is not None and abs(end) <= rules.threshold_percent for end in ends):
-        return "same"
-    return "inconclusive"
+    verdict = rules.verdict(slower, faster, found.low_percent, found.high_percent)
+    return dataclasses.replace(found, verdict=verdict)

@@ -1,33 +1,135 @@
-"""What a gate and a self-check share before the first pair is measured."""
+"""What a gate and a self-check share: everything that measuring the next pair needs."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import backends
-from harness.backends.device import environment_of
+from harness.backends.device import Device, environment_of
+from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.duet import measure_duet
-from harness.comparison.gate import GateRules, pairs_needed
+from harness.comparison.gate import GateRules, MeasurePair, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
-from harness.comparison.pair_journal import series_facts
+from harness.comparison.pair_journal import PairJournal, series_facts
+from harness.comparison.pair_progress import PairProgress
 from harness.errors import ComparisonError
 from harness.files.storage import explained
+from harness.machine.gpu.settings import GpuSettings
 from harness.stats.sign_flip import EXACT_PAIRS, least_p_value
+from harness.text.console import say
+from harness.timing.settings import TimingSettings
 
 
-def shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
-    """What shapes every pair of a gate or a self-check, for `PairJournal.open`."""
-    environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
-    return {
-        "conditions": conditions.to_json(),
-        "builds": builds,
-        "series": series_facts(pairings),
-        "environment_id": environment.environment_id,
-        "environment": environment.to_json(),
-    }
+@dataclasses.dataclass(frozen=True)
+class PairSettings:
+    """How the pairs of a gate or a self-check are measured."""
+
+    backend: str
+    threads: int | None
+    """Threads of an inference; the physical cores where None."""
+    timing: TimingSettings
+    gpu: GpuSettings
+    exclusive: bool
+    """Whether to refuse a GPU that others use."""
+    timeout_s: float
+    """For one pair."""
+    build_timeout_s: float
+    """For one engine."""
+    cache_dir: Path
+    """Where engines are kept."""
+    builds: int
+    """Builds of each engine, where the runtime builds any; each pair draws one."""
+    seed: int | None
+    """Of order, places and inputs; a new one, or that of the earlier session, where None."""
+
+    def conditions(self) -> Conditions:
+        """What all pairs share.
+
+        Raises:
+            HarnessError: the backend cannot run here, or others use a GPU that was requested for exclusive use.
+        """
+        device = Device.open(self.backend, self.gpu, self.threads, exclusive=self.exclusive, say=say)
+        return Conditions(self.backend, device.threads, self.timing, self.gpu, self.timeout_s, str(self.cache_dir))
+
+
+@dataclasses.dataclass(frozen=True)
+class GateSession:
+    """An open directory of pairs, with all engines built."""
+
+    conditions: Conditions
+    journal: PairJournal
+    progress: PairProgress
+    """Shows every pair; the listener of the gates."""
+    folders: Sequence[str]
+    """Hold the builds of the engines."""
+    baseline_python: Path | None
+    """The interpreter of the baseline's environment; this one where None."""
+
+    def measure(self, slowdown_percent: float = 0.0) -> MeasurePair:
+        """Measures a pair, or replays it where an earlier session finished it.
+
+        Args:
+            slowdown_percent: makes the candidate slower than it is, to see whether that is found.
+        """
+        return self.journal.recording(
+            _measurer(self.conditions, self.journal.path, self.baseline_python, self.folders, slowdown_percent)
+        )
+
+
+@contextlib.contextmanager
+def gate_session(
+    output: Path,
+    facts: Mapping[str, Any],
+    pairings: Sequence[Pairing],
+    settings: PairSettings,
+    conditions: Conditions,
+    *,
+    interrupted: Callable[[PairProgress], str],
+    baseline_python: Path | None = None,
+) -> Iterator[GateSession]:
+    """Opens or continues a directory of pairs, and builds the engines that the pairs need.
+
+    An interruption is explained to the user, and so is a directory that had every pair already.
+
+    Args:
+        output: the directory.
+        facts: what shapes pairs and verdicts beside the other arguments; the same of a gate that is continued.
+        pairings: the series.
+        settings: how the pairs are measured.
+        conditions: from `settings.conditions`.
+        interrupted: the message for the user after an interruption.
+        baseline_python: the interpreter of the baseline's environment; this one where None.
+
+    Raises:
+        ComparisonError: the directory holds the pairs of another gate, or an engine cannot be built.
+        RunLockedError: another process measures into the directory.
+        StorageError: the directory is damaged, or cannot be written.
+    """
+    everything = {**facts, **_shared_facts(conditions, settings.builds, pairings)}
+    with PairJournal.open(output, everything, settings.seed) as journal:
+        folders = build_folders(settings.cache_dir, settings.builds)
+        if backends.get(conditions.backend).builds_engines:
+            build_sides(
+                pairings, conditions, folders, baseline_python=baseline_python, timeout_s=settings.build_timeout_s
+            )
+        progress = PairProgress(journal)
+        try:
+            yield GateSession(conditions, journal, progress, folders, baseline_python)
+        except KeyboardInterrupt:
+            progress.end()
+            say(interrupted(progress))
+            raise
+        finally:
+            progress.end()
+    if not journal.new_count:
+        say(
+            f"{journal.path} had all {journal.earlier_count} pairs already and nothing was measured; another --output "
+            "measures again"
+        )
 
 
 def check_rules(rules: GateRules, series: int) -> None:
@@ -52,17 +154,26 @@ def check_rules(rules: GateRules, series: int) -> None:
     )
 
 
-def measurer(
+def _shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
+    """What shapes every pair of a gate or a self-check, for `PairJournal.open`."""
+    environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
+    return {
+        "conditions": conditions.to_json(),
+        "builds": builds,
+        "series": series_facts(pairings),
+        "environment_id": environment.environment_id,
+        "environment": environment.to_json(),
+    }
+
+
+def _measurer(
     conditions: Conditions,
     work_dir: Path,
     baseline_python: Path | None,
     folders: Sequence[str],
-    slowdown_percent: float = 0.0,
-) -> Callable[[Pairing, int, bool], PairResult]:
-    """Measures a pair in one process, or in two where the sides need two environments.
-
-    `folders` hold the builds of the engines, of which each pair draws one.
-    """
+    slowdown_percent: float,
+) -> MeasurePair:
+    """Measures a pair in one process, or in two where the sides need two environments."""
 
     def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
         drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])

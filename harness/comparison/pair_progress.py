@@ -13,7 +13,7 @@ from harness.text.progress import Progress
 
 
 class PairProgress:
-    """Shows a person every pair that is measured, and what those of a gate tell so far."""
+    """Shows a person every pair that is measured, and what those of a gate show so far."""
 
     def __init__(self, journal: PairJournal) -> None:
         self._journal = journal
@@ -54,7 +54,7 @@ class PairProgress:
             self._bar = None
 
     def so_far(self) -> str:
-        """What an interrupted gate leaves: where its pairs are, and what they tell, which is no verdict."""
+        """What an interrupted gate leaves: where its pairs are, and what they show, which is not a verdict."""
         counts = ", ".join(
             f"{sum(map(len, self._counted[stage].values()))} of {asked} pairs to {stage}"
             for stage, asked in self._asked.items()
@@ -66,13 +66,13 @@ class PairProgress:
         ]
         told = _told_by_series(self._counted)
         if told:
-            lines.append("Medians so far, which are no verdicts:")
+            lines.append("Medians so far, which are not verdicts:")
             lines += [f"  {name}: {', '.join(parts)}" for name, parts in told.items()]
         return "\n".join(lines)
 
 
 def _told_by_series(counted_pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> dict[str, list[str]]:
-    """Of each series what the pairs of each stage tell."""
+    """What the pairs of each stage show, by series."""
     told: dict[str, list[str]] = {}
     for stage, by_series in counted_pairs.items():
         for name, results in by_series.items():

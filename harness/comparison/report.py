@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from foundation.wording import one_line
 from harness.comparison.verdict import VERDICTS, Verdict
+from harness.text.tables import aligned, cell, table
 
 _HEADER = ("verdict", "series", "change", "95 % interval", "latency ms", "could see", "remark")
 
@@ -80,17 +81,12 @@ def rule_text(margin_percent: float, error_rate: float) -> str:
 
 def text(report: Report) -> str:
     """A table for a terminal."""
-    lines = [_HEADER, *(line.cells() for line in report.by_urgency())]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
-    rendered = ["  ".join(line).rstrip() for line in padded]
-    return "\n".join([*rendered, "", report.summary(), *([report.note] if report.note else [])]) + "\n"
+    lines = aligned([_HEADER, *(line.cells() for line in report.by_urgency())])
+    return "\n".join([lines, report.summary(), *([report.note] if report.note else [])]) + "\n"
 
 
 def markdown(report: Report) -> str:
     """The same for a CI summary or a pull request: what needs a look in full, the rest folded up."""
-    from harness.text.tables import cell
-
     ordered = report.by_urgency()
     calm = [line for line in ordered if line.verdict in ("same", "improved") and not line.remark]
     urgent = [line for line in ordered if line not in calm]
@@ -106,8 +102,6 @@ def markdown(report: Report) -> str:
 
 
 def _markdown_table(lines: Sequence[Line]) -> str:
-    from harness.text.tables import cell, table
-
     return table(_HEADER, [[cell(text) for text in line.cells()] for line in lines])
 
 
@@ -120,7 +114,7 @@ def junit(report: Report, name: str) -> str:
     )
     for line in report.lines:
         case = ElementTree.SubElement(suite, "testcase", classname=name, name=one_line(line.name))
-        message = ", ".join(cell for cell in line.cells()[2:] if cell)
+        message = ", ".join(told for told in line.cells()[2:] if told)
         if line.verdict == "regressed":
             ElementTree.SubElement(case, "failure", message=f"slower: {message}").text = report.summary()
         elif line.verdict in ("inconclusive", "not measured"):

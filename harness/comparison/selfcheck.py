@@ -82,7 +82,7 @@ def repeated_gates(
     listener: Listener,
     record: Record,
 ) -> list[Gated]:
-    """As many gates of one series each, the series taking turns.
+    """Gates of one series each, the series taking turns.
 
     Args:
         check: `equal` or `slowed`.
@@ -91,7 +91,7 @@ def repeated_gates(
         measure: measures one pair.
         rules: of the gates.
         seed: of the first; each has another.
-        listener: is told of every pair.
+        listener: follows every pair.
         record: is given every pair as soon as it is measured.
     """
     found = []

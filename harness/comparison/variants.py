@@ -31,7 +31,7 @@ class EvaluatedSeries:
 
     @property
     def variant(self) -> str:
-        """What tells it from other series of its model."""
+        """What distinguishes it from other series of its model."""
         facts = self.facts
         told = [facts.precision, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
         return ", ".join(part for part in told if part)
@@ -66,7 +66,7 @@ def read_evaluated(run_directory: Path) -> list[EvaluatedSeries]:
     """The series of a run that have a measured accuracy, in the order of its rows.
 
     Raises:
-        AccuracyError: it is no run directory, or nothing was evaluated there.
+        AccuracyError: it is not a run directory, or nothing was evaluated there.
         StorageError: a file is damaged.
     """
     planned = run_directory / SERIES_NAME
@@ -85,7 +85,7 @@ def read_evaluated(run_directory: Path) -> list[EvaluatedSeries]:
         EvaluatedSeries(facts, result, run_directory / result.predictions) for facts, result in found if result.measured
     ]
     if not measured:
-        raise AccuracyError(f"{run_directory}: no series has a measured accuracy; its results.csv tells why")
+        raise AccuracyError(f"{run_directory}: no series has a measured accuracy; its results.csv says why")
     return measured
 
 
@@ -114,7 +114,7 @@ def variants_of_two_runs(
             pairs.append((same[0], one))
         elif candidates:
             alone.append(
-                f"{one.facts.model} ({one.variant}): the base has {len(same)} series that it might be held against"
+                f"{one.facts.model} ({one.variant}): the base has {len(same)} series that it might be compared with"
             )
         else:
             alone.append(f"{one.facts.model} ({one.variant}): the base has no measured accuracy of it")

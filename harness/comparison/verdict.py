@@ -43,12 +43,38 @@ class Rules:
     """Change that matters: an interval within it says `same`."""
     error_rate: float = 0.01
     """Of any false alarm among all series of the comparison (Holm)."""
+
+    def verdict(
+        self, p_slower: float, p_faster: float, low_percent: float | None, high_percent: float | None
+    ) -> Verdict:
+        """The verdict on a series that was measured.
+
+        Args:
+            p_slower: p-value of being slower by more than the margin, corrected for all series.
+            p_faster: likewise of being faster.
+            low_percent: lower end of the change's 95 % interval; None where there are too few samples for one.
+            high_percent: its upper end.
+        """
+        if p_slower <= self.error_rate:
+            return "regressed"
+        if p_faster <= self.error_rate:
+            return "improved"
+        if all(end is not None and abs(end) <= self.threshold_percent for end in (low_percent, high_percent)):
+            return "same"
+        return "inconclusive"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRules(Rules):
+    """What counts as a change between two runs."""
+
     across_environments: bool = False
+    """Whether runs of different environments are compared."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SeriesComparison:
-    """What became of one series."""
+    """The comparison of one series."""
 
     key: SeriesKey
     verdict: Verdict
@@ -66,7 +92,7 @@ class SeriesComparison:
 
 @dataclasses.dataclass(frozen=True)
 class RunsComparison:
-    """What became of two runs."""
+    """The comparison of two runs."""
 
     series: list[SeriesComparison]
     """Every series of either run, in the candidate's order and then those that only the baseline has."""
@@ -106,7 +132,7 @@ class RunsComparison:
 
 
 def compare_runs(
-    base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], rules: Rules
+    base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], rules: RunRules
 ) -> RunsComparison:
     """Compares all series that two runs have in common.
 
@@ -121,38 +147,51 @@ def compare_runs(
         )
     caution = _environments(base, new, common, rules)
     samples = _samples(base, new, common)
-    typical = typical_sd([one for one, _ in samples.values()])
-    # Another environment is another speed: what it changes is not the machine's mood, and every line says so.
+    # Another environment is another speed: its effect is not run-to-run noise, and every line says so.
     shifts = {key: 0.0 if caution else shift for key, (_, shift) in samples.items()}
-    changes = {
-        key: change(one, typical, rules.margin_percent, run_effect_sd(shifts[key])) for key, (one, _) in samples.items()
+    compared = {
+        key: dataclasses.replace(
+            found,
+            reason=caution,
+            latency_change_percent=100 * (median(new[key].latencies_ms) / median(base[key].latencies_ms) - 1),
+            base_latency_ms=median(base[key].latencies_ms),
+            new_latency_ms=median(new[key].latencies_ms),
+        )
+        for key, found in _judged({key: one for key, (one, _) in samples.items()}, shifts, rules).items()
     }
-    slower = holm([one.p_slower for one in changes.values()])
-    faster = holm([one.p_faster for one in changes.values()])
-    suspects = benjamini_hochberg([one.p_slower for one in changes.values()]) <= rules.error_rate
-    compared = {}
+    keys = [*new, *(key for key in base if key not in new)]
+    series = [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
+    shift = median(list(shifts.values())) if shifts else 0.0
+    return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(run_effect_sd(shift)))
+
+
+def _judged(
+    samples: Mapping[SeriesKey, Samples], shifts: Mapping[SeriesKey, float], rules: Rules
+) -> dict[SeriesKey, SeriesComparison]:
+    """The change and the verdict of each series, the p-values corrected for all of them together."""
+    typical = typical_sd(list(samples.values()))
+    changes = {
+        key: change(one, typical, rules.margin_percent, run_effect_sd(shifts[key])) for key, one in samples.items()
+    }
+    p_slower = [one.p_slower for one in changes.values()]
+    slower, faster = holm(p_slower), holm([one.p_faster for one in changes.values()])
+    suspects = benjamini_hochberg(p_slower) <= rules.error_rate
+    found = {}
     for position, (key, one) in enumerate(changes.items()):
-        compared[key] = SeriesComparison(
+        found[key] = SeriesComparison(
             key,
-            _verdict(one, float(slower[position]), float(faster[position]), rules),
-            caution,
-            one,
-            100 * (median(new[key].latencies_ms) / median(base[key].latencies_ms) - 1),
-            median(base[key].latencies_ms),
-            median(new[key].latencies_ms),
-            smallest_detectable_percent(
-                samples[key][0],
+            rules.verdict(float(slower[position]), float(faster[position]), one.low_percent, one.high_percent),
+            change=one,
+            smallest_detectable_percent=smallest_detectable_percent(
+                samples[key],
                 typical,
                 margin_percent=rules.margin_percent,
                 error_rate=rules.error_rate / len(changes),
                 run_effect_sd=run_effect_sd(shifts[key]),
             ),
-            bool(suspects[position]),
+            suspect=bool(suspects[position]),
         )
-    keys = [*new, *(key for key in base if key not in new)]
-    series = [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
-    shift = median(list(shifts.values())) if shifts else 0.0
-    return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(run_effect_sd(shift)))
+    return found
 
 
 def exit_code(verdicts: Collection[Verdict]) -> int:
@@ -190,19 +229,9 @@ def _samples(
 
 
 def _fast_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
-    """The run's faster half tells the speed to which the machine returns."""
+    """The speed to which the machine returns, from the run's faster half."""
     times = [time for series in run.values() for time in series.references_ms]
     return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
-
-
-def _verdict(one: Change, slower: float, faster: float, rules: Rules) -> Verdict:
-    if slower <= rules.error_rate:
-        return "regressed"
-    if faster <= rules.error_rate:
-        return "improved"
-    if -rules.threshold_percent <= one.low_percent and one.high_percent <= rules.threshold_percent:
-        return "same"
-    return "inconclusive"
 
 
 def _unmeasured(key: SeriesKey, base: MeasuredSeries | None, new: MeasuredSeries | None) -> SeriesComparison:
@@ -218,7 +247,7 @@ def _environments(
     base: Mapping[SeriesKey, MeasuredSeries],
     new: Mapping[SeriesKey, MeasuredSeries],
     common: list[SeriesKey],
-    rules: Rules,
+    rules: RunRules,
 ) -> str:
     """The caution that every line carries where environments differ and that was allowed."""
     for key in common:
@@ -229,13 +258,13 @@ def _environments(
                 "Such times are never compared."
             )
         if one.environment_id != other.environment_id:
-            told = f"{one.device} ({one.environment_id}) against {other.device} ({other.environment_id})"
+            devices = f"{one.device} ({one.environment_id}) against {other.device} ({other.environment_id})"
             if not rules.across_environments:
                 raise ComparisonError(
-                    f"the runs were measured in different environments: {told}. A difference may be the "
+                    f"the runs were measured in different environments: {devices}. A difference may be the "
                     "environment's; --across-environments compares all the same. `run.json` of each has the facts."
                 )
-            return f"across environments: {told}"
+            return f"across environments: {devices}"
     return ""
 
 

@@ -11,6 +11,7 @@ from harness.history.change_points import LEAST_RUNS, ChangePoint, ChangeRules
 from harness.history.store import HistoryStore, StoredRun
 from harness.history.timeline import Era, Point, Timeline
 from harness.records.schema import COLUMN_NAMES
+from harness.text.tables import aligned, cell, table
 
 _HEADER = ("date", "label", "latency ms", "ratio", "95 % interval", "trials", "runtime", "remark")
 _RUNS_HEADER = ("date", "label", "environment", "device", "series ok", "run")
@@ -45,13 +46,11 @@ def era_text(era: Era) -> str:
 
 def text(found: Sequence[Timeline], rules: ChangeRules) -> str:
     """Tables for a terminal."""
-    return _rendered(found, rules, lambda title: f"{title}\n{'=' * len(title)}\n", _table)
+    return _rendered(found, rules, lambda title: f"{title}\n{'=' * len(title)}\n", aligned)
 
 
 def markdown(found: Sequence[Timeline], rules: ChangeRules) -> str:
     """The same for a CI summary: the changes in full, the runs folded up."""
-
-    from harness.text.tables import cell, table
 
     def folded(lines: Sequence[Sequence[str]]) -> str:
         told = table(lines[0], [[cell(text) for text in line] for line in lines[1:]])
@@ -64,14 +63,14 @@ def _rendered(
     found: Sequence[Timeline],
     rules: ChangeRules,
     title: Callable[[str], str],
-    table: Callable[[Sequence[Sequence[str]]], str],
+    runs: Callable[[Sequence[Sequence[str]]], str],
 ) -> str:
     parts = []
     for timeline in found:
         parts.append(title(one_line(str(timeline.key))))
         for era in timeline.eras:
             parts.append(f"{era_text(era)}\n")
-            parts.append(table([_HEADER, *_lines(era)]))
+            parts.append(runs([_HEADER, *_lines(era)]))
             parts.append(_changes_text(era))
     return "\n".join([*parts, rule_text(rules)]) + "\n"
 
@@ -123,7 +122,7 @@ def runs_table(runs: Sequence[StoredRun]) -> str:
         ]
         for run in runs
     ]
-    return _table([_RUNS_HEADER, *lines])
+    return aligned([_RUNS_HEADER, *lines])
 
 
 def export_csv(store: HistoryStore) -> str:
@@ -149,9 +148,3 @@ def _date(point: Point) -> str:
 
 def _minute(time: str) -> str:
     return time[:16].replace("T", " ")
-
-
-def _table(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
-    return "".join(line.rstrip() + "\n" for line in padded)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import ComparisonError
+from harness.errors import StorageError
 from harness.text.notes import notes_stream
 
 # GitHub leaves out all that a step wrote if it is more (its documentation of job summaries).
@@ -23,7 +23,7 @@ def write(path: Path | None, content: str) -> None:
     """Writes a file that was asked for.
 
     Raises:
-        ComparisonError: it cannot be written.
+        StorageError: it cannot be written.
     """
     if path is None:
         return
@@ -33,7 +33,11 @@ def write(path: Path | None, content: str) -> None:
 
 
 def append_to_step_summary(content: str) -> None:
-    """Shows the content on the page of a GitHub Actions job, where there is one and it is not too long for it."""
+    """Shows the content on the page of a GitHub Actions job, where there is one and it is not too long for it.
+
+    Raises:
+        StorageError: the page cannot be written.
+    """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
@@ -47,8 +51,12 @@ def append_to_step_summary(content: str) -> None:
 
 @contextlib.contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Explains what hinders the writing of a file."""
+    """Explains why a file cannot be written.
+
+    Raises:
+        StorageError: in the place of an OSError.
+    """
     try:
         yield
     except OSError as error:
-        raise ComparisonError(f"{path} cannot be written: {error.strerror}") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Tables for a terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _LONGEST_CELL = 300
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """A table for a terminal: columns as wide as their longest cell, two spaces between them.
+
+    Args:
+        lines: the cells of each line, the header's first; at least one line, each with the same number of cells.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "".join(line.rstrip() + "\n" for line in padded)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 import zoo
 from foundation.digests import file_sha256
 from harness.__main__ import main
-from harness.commands.implementation import COMMANDS
+from harness.commands import ENTRIES, accuracy, models
 from tests.fakes.classifiers import RESOLUTION, classifier, picture
 
 ABSENT = (
@@ -128,18 +128,23 @@ def lacking(package: str):
 
 
 def test_what_needs_more_says_what(monkeypatch, capsys) -> None:
-    monkeypatch.setitem(COMMANDS, "list", lacking("tomli"))
+    monkeypatch.setattr(models, "LIST", dataclasses.replace(models.LIST, run=lacking("tomli")))
     assert main(["list"]) == 2
     said = capsys.readouterr().err
     assert "list needs tomli, which is not installed here" in said
     assert said.endswith("what another machine converted: run --artifacts DIR\n")
-    monkeypatch.setitem(COMMANDS, "accuracy", lacking("onnx"))
+    monkeypatch.setattr(accuracy, "ACCURACY", dataclasses.replace(accuracy.ACCURACY, run=lacking("onnx")))
     assert main(["accuracy", "--images", "val", "--onnx", "mine.onnx"]) == 2
     assert capsys.readouterr().err.endswith("what another machine converted: accuracy --artifacts DIR\n")
 
 
+def test_a_command_that_takes_no_bundle_is_advised_to_run_one() -> None:
+    takes = {entry.name for entry in ENTRIES if entry.load().takes_artifacts}
+    assert takes == {"run", "accuracy", "profile"}
+
+
 def test_a_module_that_is_missing_for_another_reason_is_no_bad_request(monkeypatch) -> None:
-    monkeypatch.setitem(COMMANDS, "list", lacking("harness.gone"))
+    monkeypatch.setattr(models, "LIST", dataclasses.replace(models.LIST, run=lacking("harness.gone")))
     with pytest.raises(ModuleNotFoundError):
         main(["list"])
 

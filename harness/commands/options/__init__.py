@@ -1,1 +1,1 @@
-"""Option groups that commands subscribe to, each with the record it fills."""
+"""Option groups that commands subscribe to: each adds its options to a parser and reads its record from the result."""

@@ -1,45 +1,77 @@
-"""The options of a GPU on the command line."""
+"""How a GPU is used."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
 from harness.commands.options.types import count, duration_s
 from harness.machine.gpu.settings import GpuSettings
 
 
-def add_gpu_options(parser: argparse.ArgumentParser) -> None:
+@dataclasses.dataclass(frozen=True)
+class GpuOptions:
     """Which GPU and how, and how long a build may take."""
-    gpu = GpuSettings()
-    group = parser.add_argument_group("on a GPU")
-    group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which one (%(default)s)")
-    group.add_argument(
-        "--cuda-graph",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="replay an inference as one CUDA graph, for networks bound by enqueueing (no)",
-    )
-    group.add_argument(
-        "--queue-depth",
-        type=count,
-        default=gpu.queue_depth,
-        metavar="N",
-        help="inferences enqueued before the host waits (%(default)s)",
-    )
-    group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
-    group.add_argument(
-        "--workspace", type=count, metavar="MIB", help="scratch memory of a kernel at most (all there is)"
-    )
-    group.add_argument("--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)")
-    group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
 
+    device: int
+    cuda_graph: bool | None
+    """None where the user left it open."""
+    queue_depth: int
+    spin: bool
+    """Whether the host waits spinning."""
+    workspace_mib: int | None
+    build_timeout_s: float
+    """For one engine."""
+    exclusive: bool
+    """Whether to refuse a GPU that others use."""
 
-def gpu_settings(arguments: argparse.Namespace) -> GpuSettings:
-    """How the GPU is to be used."""
-    return GpuSettings(
-        device=arguments.device,
-        cuda_graph=bool(arguments.cuda_graph),
-        queue_depth=arguments.queue_depth,
-        wait="spin" if arguments.spin else "block",
-        workspace_mib=arguments.workspace,
-    )
+    @staticmethod
+    def add(parser: argparse.ArgumentParser) -> None:
+        """Adds the group `on a GPU`."""
+        gpu = GpuSettings()
+        group = parser.add_argument_group("on a GPU")
+        group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which one (%(default)s)")
+        group.add_argument(
+            "--cuda-graph",
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help="replay an inference as one CUDA graph, for networks bound by enqueueing (no)",
+        )
+        group.add_argument(
+            "--queue-depth",
+            type=count,
+            default=gpu.queue_depth,
+            metavar="N",
+            help="inferences enqueued before the host waits (%(default)s)",
+        )
+        group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
+        group.add_argument(
+            "--workspace", type=count, metavar="MIB", help="scratch memory of a kernel at most (all there is)"
+        )
+        group.add_argument(
+            "--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)"
+        )
+        group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> GpuOptions:
+        """The record of parsed arguments."""
+        return cls(
+            device=arguments.device,
+            cuda_graph=arguments.cuda_graph,
+            queue_depth=arguments.queue_depth,
+            spin=arguments.spin,
+            workspace_mib=arguments.workspace,
+            build_timeout_s=arguments.build_timeout,
+            exclusive=arguments.exclusive,
+        )
+
+    def settings(self) -> GpuSettings:
+        """How the GPU is to be used."""
+        return GpuSettings(
+            device=self.device,
+            cuda_graph=bool(self.cuda_graph),
+            queue_depth=self.queue_depth,
+            wait="spin" if self.spin else "block",
+            workspace_mib=self.workspace_mib,
+        )

@@ -1,4 +1,4 @@
-"""The options of images on the command line."""
+"""Labelled images to measure accuracy on."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ published. docs/accuracy.md has the list.
 
 
 def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
-    """Which images, and how the machine is used for them."""
+    """Adds the group `images`: which ones, and how the machine is used for them.
+
+    Args:
+        parser: of the command.
+        required: whether --images has to be given.
+    """
     group = parser.add_argument_group("images", None if required else "to measure accuracy on, after the latency")
     group.add_argument("--images", type=Path, required=required, metavar="DIR", help="labelled images, see below")
     group.add_argument(
         "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
     )
-    group.add_argument(
-        "--limit", type=int, metavar="N", help="a subset of N images, as even over the classes as can be"
-    )
+    group.add_argument("--limit", type=int, metavar="N", help="a class-balanced subset of N images")
     group.add_argument(
         "--seed", type=int, default=None, metavar="N", help=f"which subset ({AccuracyRequest.seed}); for --limit"
     )
@@ -32,14 +35,14 @@ def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
         "--preprocessing",
         default="",
         metavar="MODEL-or-FILE",
-        help="how one's own networks take images: as a model of the zoo does, or a TOML file; by default as "
+        help="how user networks take images: as a model of the zoo does, or a TOML file; by default as "
         "torchvision's usual evaluation",
     )
     group.add_argument("--cache-images", type=Path, metavar="DIR", help="keep resized images for the next time")
     group.add_argument(
         "--memory", type=int, metavar="MIB", help="for images and networks together (half of what is free)"
     )
-    group.add_argument("--decoders", type=int, metavar="N", help="threads that decode images (as many as processors)")
+    group.add_argument("--decoders", type=int, metavar="N", help="threads that decode images (one for each processor)")
     group.add_argument(
         "--image-timeout",
         type=duration_s,
@@ -49,8 +52,8 @@ def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
     )
 
 
-def accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | None:
-    """What the options ask for; None without images.
+def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | None:
+    """The record of parsed arguments; None without images.
 
     Raises:
         AccuracyError: an option of images without images.

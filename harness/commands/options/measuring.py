@@ -1,58 +1,94 @@
-"""Options of how a pair of a gate is measured."""
+"""How the series of a run are measured, and when it is enough."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import dataclasses
 
-from foundation.cache import default_cache_dir
-from harness import backends
-from harness.backends.device import Device
-from harness.commands.options.gpu import add_gpu_options, gpu_settings
-from harness.commands.options.types import count, duration_s, milliseconds
-from harness.comparison.pair import Conditions
-from harness.text.console import say
+from harness.commands.options.runtime import RuntimeOptions
+from harness.commands.options.types import count, duration_s, milliseconds, percent
+from harness.runs.protocols import PROTOCOLS
+from harness.runs.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
 from harness.timing.settings import TimingSettings
 
 
-def add_measuring(parser: argparse.ArgumentParser) -> None:
-    """The options that say how a pair is measured."""
+@dataclasses.dataclass(frozen=True)
+class MeasuringOptions:
+    """The rounds of a run and its trials."""
+
+    protocol: str | None
+    """Name in `harness.runs.protocols`."""
+    runtime: RuntimeOptions
+    rounds: int
+    """Trials of each series at most."""
+    budget_s: float
+    half_width_percent: float
+    """Half width of the interval with which a series is done."""
+    timing: TimingSettings
+    trial_timeout_s: float
+
+    @staticmethod
+    def add(parser: argparse.ArgumentParser) -> None:
+        """Adds the group `measuring` of a run."""
+        group = parser.add_argument_group("measuring")
+        group.add_argument(
+            "--protocol",
+            choices=PROTOCOLS,
+            help="measure as published: " + "; ".join(f"{name} ({p.stated_in})" for name, p in PROTOCOLS.items()),
+        )
+        RuntimeOptions.add(group)
+        group.add_argument(
+            "--rounds",
+            type=int,
+            default=DEFAULT_ROUNDS,
+            metavar="N",
+            help="trials of each series at most (%(default)s); usable after the first, better after each",
+        )
+        group.add_argument(
+            "--budget",
+            type=duration_s,
+            default=DEFAULT_BUDGET_S,
+            metavar="TIME",
+            help="start no more rounds after TIME (10m); the first is always finished",
+        )
+        group.add_argument(
+            "--half-width",
+            type=percent,
+            default=RunRequest.half_width_percent,
+            metavar="PERCENT",
+            help="a series is done once its ratio's interval is +- this narrow (%(default)s)",
+        )
+        add_blocks(group, "trial")
+        group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> MeasuringOptions:
+        """The record of parsed arguments."""
+        return cls(
+            protocol=arguments.protocol,
+            runtime=RuntimeOptions.read(arguments),
+            rounds=arguments.rounds,
+            budget_s=arguments.budget,
+            half_width_percent=arguments.half_width,
+            timing=read_timing(arguments),
+            trial_timeout_s=arguments.trial_timeout,
+        )
+
+
+def add_blocks(group: argparse._ArgumentGroup, unit: str) -> None:
+    """Adds --block-ms and --block-groups; `unit` is what is measured in groups of blocks."""
     timing = TimingSettings()
-    group = parser.add_argument_group("measuring")
-    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
-    group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
     group.add_argument(
         "--block-ms", type=milliseconds, default=timing.block_ms, help="length of a timed block (%(default)s)"
     )
     group.add_argument(
-        "--block-groups", type=count, default=timing.groups, help="ABBA groups of blocks in a pair (%(default)s)"
-    )
-    group.add_argument("--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one pair (5m)")
-    group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
-    group.add_argument(
-        "--builds",
+        "--block-groups",
         type=count,
-        default=1,
-        metavar="N",
-        help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
+        default=timing.groups,
+        help=f"ABBA groups of blocks in a {unit} (%(default)s)",
     )
-    group.add_argument("--seed", type=int, help="of order, places and inputs (drawn anew)")
-    add_gpu_options(parser)
 
 
-def conditions_of(arguments: argparse.Namespace) -> Conditions:
-    """What all pairs share.
-
-    Raises:
-        HarnessError: the backend cannot run here, or others use a GPU that was requested for exclusive use.
-    """
-    gpu = gpu_settings(arguments)
-    device = Device.open(arguments.backend, gpu, arguments.threads, exclusive=arguments.exclusive, say=say)
-    return Conditions(
-        arguments.backend,
-        device.threads,
-        TimingSettings(block_ms=arguments.block_ms, groups=arguments.block_groups),
-        gpu,
-        arguments.pair_timeout,
-        str(arguments.cache_dir or default_cache_dir()),
-    )
+def read_timing(arguments: argparse.Namespace) -> TimingSettings:
+    """The settings of timing that `add_blocks` leaves to the user."""
+    return TimingSettings(block_ms=arguments.block_ms, groups=arguments.block_groups)

@@ -14,18 +14,18 @@ def duration_s(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 10m or 1.5h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write 90s, 10m or 1.5h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def count(text: str) -> int:
-    """A whole number of 1 or more.
+    """A positive integer.
 
     Raises:
         argparse.ArgumentTypeError: anything else.
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
@@ -40,7 +40,7 @@ def milliseconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of milliseconds")
     return value
 
 
@@ -52,7 +52,7 @@ def percent(text: str) -> float:
     """
     value = _number(text)
     if value is None or not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage of 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage of 0 or more")
     return value
 
 
@@ -64,7 +64,7 @@ def rate(text: str) -> float:
     """
     value = _number(text)
     if value is None or not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no probability; write 0.01 for one in a hundred")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a probability; write 0.01 for one in a hundred")
     return value
 
 

@@ -96,7 +96,7 @@ def test_the_command_compares_on_images(conversion, cache_dir: Path, folder: Pat
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (["--weights", __file__], "add --images DIR to hold artifacts with other weights against their networks"),
+        (["--weights", __file__], "add --images DIR to verify artifacts with other weights against their networks"),
         (["--limit", "5"], "add --images DIR"),
         (["--ground-truth", "val.txt"], "add --images DIR"),
         (["--images", "nowhere"], "nowhere does not exist"),

@@ -102,7 +102,7 @@ def test_a_model_without_counterpart(evaluated, write_classifier, tmp_path, caps
     evaluated("base", batch=4)
     new = evaluated("new", batch=1)
     assert main(["accuracy-compare", str(base), str(new)]) == 3
-    assert "the base has 2 series that it might be held against" in capsys.readouterr().out
+    assert "the base has 2 series that it might be compared with" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["gone"], ["empty"]])

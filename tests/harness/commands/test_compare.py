@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -15,11 +14,6 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.__main__ import main
-from harness.commands.arguments import build_parser
-from harness.commands.options.measuring import conditions_of
-from harness.machine.gpu.settings import GpuSettings
-from harness.records.series import Series
-from harness.text.console import append_to_step_summary
 
 MakeRow = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
@@ -113,102 +107,12 @@ def test_a_rule_that_cannot_be_is_refused(runs: list[str], option: list[str]) ->
     assert ended.value.code == 2
 
 
-@pytest.fixture
-def network(write_network: Callable[..., Path]) -> str:
-    return str(write_network(shape=[1, 3, 32, 32]))
-
-
-QUICK = ["--pairs", "2", "--block-ms", "2", "--block-groups", "1", "--threads", "1", "--seed", "1"]
-
-
-def test_a_gate_of_a_file_against_itself(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = tmp_path / "gate.json"
-    output = ["--output", str(tmp_path / "gate")]
-    code = main(["gate", network, network, *QUICK, "--confirm-pairs", "7", "--json", str(data), *output])
-    assert code in (0, 3)
-    (series,) = json.loads(data.read_text())["series"]
-    assert len(series["screen_log_ratios"]) == 2
-    assert "of 1 series" in capsys.readouterr().out
-
-
-def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gate", network, network, "--confirm-pairs", "6"]) == 2
-    assert "it takes 7 or more" in capsys.readouterr().err
-
-
-def test_a_gate_that_is_interrupted_says_so_and_goes_on(
-    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
-) -> None:
-    output = tmp_path / "the pairs"
-    command = ["gate", network, network, "--pairs", "6", "--threads", "1", "--output", str(output)]
-    seeds = stop_at(4)
-    assert main(command) == 130
-    told = capsys.readouterr().err
-    assert f"interrupted after 3 of 6 pairs to screen; they are in {output}, and the same command goes on" in told
-    assert "onnx (fp32): screen +0." in told
-    assert "(3 pairs)" in told
-    stop_at(None)
-    assert main(command) == 0
-    whole = capsys.readouterr()
-    assert "[screen 1/3]" in whole.err
-    assert len(seeds) == len(set(seeds)) == 6
-    # A verdict that could not be written costs no pair.
-    assert main([*command, "--json", f"{output}/pairs.jsonl/gate.json"]) == 2
-    assert main(command) == 0
-    again = capsys.readouterr()
-    assert again.out.endswith(whole.out)
-    assert "had all 6 pairs already and nothing was measured" in again.err
-    assert len(seeds) == 6
-    assert main([*command, "--margin", "1"]) == 2
-    assert "rules.margin_percent was 0.5, is 1.0" in capsys.readouterr().err
-
-
-def test_a_gate_is_not_continued_with_another_network(
-    network: str,
-    write_network: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    stop_at: Callable[[int | None], list[int]],
-) -> None:
-    rest = ["--threads", "1", "--output", str(tmp_path / "gate")]
-    stop_at(2)
-    assert main(["gate", network, network, *rest]) == 130
-    other = str(write_network(shape=[1, 3, 64, 64], name="other.onnx"))
-    assert main(["gate", network, other, *rest]) == 2
-    assert "new_sha256 was" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("rules", "told"),
-    [
-        (["--error-rate", "4e-6", "--confirm-pairs", "17"], "it takes 18 or more"),
-        # More pairs than are counted in full are resampled, whose smallest p-value is 1e-5.
-        (["--error-rate", "4e-6", "--confirm-pairs", "20"], "give 18, of which every pattern of signs"),
-        (["--error-rate", "1e-7", "--confirm-pairs", "500"], "no number of pairs can; give a larger --error-rate"),
-    ],
-)
-def test_a_gate_that_could_call_nothing_says_what_to_do(
-    network: str, rules: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["gate", network, network, *rules]) == 2
-    assert told in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("option", ["--pairs", "--confirm-pairs", "--threads", "--block-groups", "--builds"])
-@pytest.mark.parametrize("command", ["gate", "selfcheck"])
-def test_a_count_of_none_is_refused(network: str, command: str, option: str) -> None:
-    words = [network] * (2 if command == "gate" else 1)
-    for value in ("0", "-3", "some"):
-        with pytest.raises(SystemExit) as ended:
-            main([command, *words, option, value])
-        assert ended.value.code == 2
-
-
 def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
     """Python ends with 1 after a traceback, which in CI would read as a series that regressed."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import harness.commands.implementation\ndef fault(arguments): raise RuntimeError('a fault')\n"
-        "harness.commands.implementation.COMMANDS['compare'] = fault\n"
+        "import dataclasses\nfrom harness.commands import compare\n"
+        "def fault(arguments): raise RuntimeError('a fault')\n"
+        "compare.COMPARE = dataclasses.replace(compare.COMPARE, run=fault)\n"
     )
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
     ended = subprocess.run(
@@ -222,63 +126,9 @@ def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
     assert "RuntimeError: a fault" in ended.stderr
 
 
-def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
-    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
-) -> None:
-    """One of two conversions of the candidate failed: nothing is known of it, and the exit code says so."""
-    stop_at(None)
-    sides = []
-    for side, status in (("base", "ok"), ("new", "failed")):
-        (tmp_path / side).mkdir()
-        good = Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=network, artifact_sha256="d")
-        other = dataclasses.replace(good, model="ofa/b", status=status, reason="" if status == "ok" else "no operator")
-        (tmp_path / side / "series.json").write_text(json.dumps([good.to_json(), other.to_json()]))
-        sides.append(str(tmp_path / side))
-    junit = tmp_path / "gate.xml"
-    assert main(["gate", *sides, "--threads", "1", "--output", str(tmp_path / "pairs"), "--junit", str(junit)]) == 3
-    told = capsys.readouterr().out
-    assert "candidate: failed: no operator" in told
-    assert "1 not measured, 1 same of 2 series" in told
-    assert ElementTree.fromstring(junit.read_text()).get("skipped") == "1"
-
-
-def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gate", network, str(tmp_path)]) == 2
-    assert "no run directory" in capsys.readouterr().err
-
-
-def test_a_summary_that_is_too_long_for_the_page_does_not_cost_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    summary = tmp_path / "step-summary.md"
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    append_to_step_summary("first")
-    append_to_step_summary("é" * 2**19)
-    append_to_step_summary("last")
-    assert summary.read_text().splitlines() == [
-        "first",
-        "A summary of 1024 KiB is too long for this page; --markdown FILE keeps it.",
-        "last",
-    ]
-
-
 def test_a_summary_that_cannot_be_written_is_said(
     runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     assert main(["compare", *runs]) == 2
     assert "cannot be written" in capsys.readouterr().err
-
-
-def test_a_gate_takes_the_options_of_a_gpu_as_a_run_does(network: str) -> None:
-    arguments = build_parser().parse_args(
-        ["gate", network, network, "--device", "1", "--cuda-graph", "--spin", "--exclusive", "--pair-timeout", "2m"]
-    )
-    conditions = conditions_of(arguments)
-    assert conditions.gpu == GpuSettings(device=1, cuda_graph=True, wait="spin")
-    assert conditions.timeout_s == 120
-
-
-def test_a_gate_on_a_backend_that_cannot_run_says_why(network: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gate", network, network, "--backend", "onnxruntime-cuda"]) == 2
-    assert "backend onnxruntime-cuda cannot run here" in capsys.readouterr().err

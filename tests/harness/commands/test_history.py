@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness.__main__ import main
-from harness.commands.arguments import build_parser
+from harness.commands.history import _list, _show
+from harness.commands.parser import parse
 from harness.records.schema import COLUMN_NAMES
 
 History = Callable[..., int]
@@ -150,11 +151,24 @@ def test_a_history_that_is_not_there_is_2(history: History, capsys) -> None:
 )
 def test_a_line_that_makes_no_sense_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args(["history", *words])
+        parse(["history", *words])
     assert ended.value.code == 2
 
 
 def test_any_other_word_is_a_model() -> None:
-    parsed = build_parser().parse_args(["history", "ofa/*", "regnet", "--last", "30"])
-    assert (parsed.action, parsed.models, parsed.last) == ("show", ["ofa/*", "regnet"], 30)
-    assert build_parser().parse_args(["history", "list"]).action == "list"
+    for words in (["ofa/*", "regnet"], ["show", "ofa/*", "regnet"]):
+        parsed = parse(["history", *words, "--last", "30"]).options
+        assert (parsed.does, parsed.models, parsed.last) == (_show, ["ofa/*", "regnet"], 30)
+    assert parse(["history", "list"]).options.does == _list
+
+
+def test_a_model_of_an_action_s_name_is_shown(history: History, make_run, make_recorded_row, capsys) -> None:
+    rows = [make_recorded_row(f"own/{name}", [1.0, 1.01]) for name in ("list", "show")]
+    assert history("add", str(make_run(1, *rows))) == 0
+    capsys.readouterr()
+    assert history("show", "list") == 0
+    assert capsys.readouterr().out.startswith("own/list (")
+    assert history("show", "show") == 0
+    assert capsys.readouterr().out.startswith("own/show (")
+    assert history("list") == 0
+    assert capsys.readouterr().out.startswith("date ")

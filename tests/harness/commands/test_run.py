@@ -15,8 +15,8 @@ import pytest
 
 from harness.__main__ import main
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
-from harness.commands.arguments import build_parser
-from harness.commands.implementation import request_from
+from harness.commands.parser import parse
+from harness.commands.run import request_of
 from harness.machine.processor import logical_cores
 
 QUICK = ["--block-ms", "2", "--block-groups", "1"]
@@ -119,26 +119,6 @@ def test_a_folder_without_images_is_refused_before_anything_starts(places, tmp_p
     assert main(run(*asked, **places)) == 2
     assert "holds no image" in capsys.readouterr().err
     assert not places["cache"].exists()
-
-
-def test_float16_input_is_of_fp16_alone(capsys):
-    assert main(["convert", "--models", "smoke", "--float16-io"]) == 2
-    assert "--float16-io: add --precision fp16" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("command", "scheme"),
-    [
-        (["convert"], "tensorrt"),
-        (["convert", "--int8-scheme", "onnxruntime"], "onnxruntime"),
-        (["run", "--backend", "onnxruntime"], "onnxruntime"),
-        (["run", "--int8-scheme", "tensorrt"], "tensorrt"),
-    ],
-)
-def test_int8_follows_the_rules_of_what_will_run_it(command, scheme):
-    arguments = build_parser().parse_args([*command, "--models", "smoke", "--precision", "int8"])
-    (request, *_) = request_from(arguments).wanted.conversions()
-    assert (request.precision, request.options.int8_scheme) == ("int8", scheme)
 
 
 def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(places, tmp_path, monkeypatch, capsys):
@@ -294,68 +274,10 @@ def test_the_report_is_written_again(tiny_onnx, places, capsys):
     assert "holds no results.csv" in capsys.readouterr().err
 
 
-def test_list_show_and_env_tell_what_there_is(capsys):
-    assert main(["list", "regnet/*Y*"]) == 0
-    assert "regnet/RegNetY-200MF" in capsys.readouterr().out
-    assert main(["show", "RegNetY-200MF"]) == 0
-    shown = capsys.readouterr().out
-    assert "channel order: BGR" in shown
-    assert "https://dl.fbaipublicfiles.com/pycls" in shown
-    assert main(["show", "RegNetY-200MF", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["published"]["top1_percent"] == 70.3
-    assert main(["show", "regnet"]) == 2
-    assert main(["env", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["backends"]["onnxruntime"]["usable"] is True
-    assert main(["env"]) == 0
-    assert "onnxruntime: can run" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("command", ["run", "convert", "list", "show", "report", "profile", "env"])
-def test_every_command_explains_itself(command, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
-    assert "usage: python -m harness" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("command", ["run", "gate"])
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("--threads", "0"), ("--threads", "-1"), ("--block-groups", "0"), ("--block-ms", "nan"), ("--block-ms", "-1")],
-)
-def test_a_number_that_measures_nothing_is_refused(command, option, value, capsys):
-    with pytest.raises(SystemExit):
-        build_parser().parse_args([command, option, value])
-    assert f"argument {option}: {value!r} is no " in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("--queue-depth", "0"),
-        ("--workspace", "-5"),
-        ("--workers", "-2"),
-        ("--resolution", "0"),
-        ("--half-width", "nan"),
-    ],
-)
-def test_an_option_of_a_run_alone_is_held_to_its_range(option, value, capsys):
-    with pytest.raises(SystemExit):
-        build_parser().parse_args(["run", option, value])
-    assert f"argument {option}: {value!r} is no " in capsys.readouterr().err
-
-
 def test_more_threads_than_processors_are_warned_of(tiny_onnx, places, capsys):
     command = run("--rounds", "1", "--threads", str(logical_cores() + 1), onnx=[tiny_onnx()], **places)
     assert main(command) == 0
     assert f"warning: {logical_cores() + 1} threads on" in capsys.readouterr().err
-
-
-def test_a_wrong_duration_shows_the_right_form(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["run", "--models", "smoke", "--budget", "ten"])
-    assert ended.value.code == 2
-    assert "write 90s, 10m or 1.5h" in capsys.readouterr().err
 
 
 class OldTensorRt(OnnxRuntimeBackend):
@@ -372,5 +294,5 @@ def test_what_is_converted_for_an_old_runtime_it_can_read(
     monkeypatch: pytest.MonkeyPatch, options: list[str], opset: int
 ) -> None:
     monkeypatch.setattr("harness.backends.get", lambda name: OldTensorRt())
-    arguments = build_parser().parse_args(["run", "--models", "smoke", *options])
-    assert request_from(arguments).wanted.opset == opset
+    asked = parse(["run", "--models", "smoke", *options])
+    assert request_of(asked.options).wanted.opset == opset

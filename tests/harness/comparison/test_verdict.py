@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.comparison.gate import GateRules
 from harness.comparison.verdict import (
     EXIT_CLEAN,
     EXIT_INCONCLUSIVE,
     EXIT_REGRESSED,
     Rules,
+    RunRules,
     RunsComparison,
     compare_runs,
     exit_code,
@@ -57,7 +60,7 @@ def test_each_verdict() -> None:
         series("broken", [], status="failed", reason="no kernel"),
         noisy("added", 1.0, 13),
     )
-    found = compare_runs(base, new, Rules())
+    found = compare_runs(base, new, RunRules())
     assert verdicts(found) == {
         "equal": "same",
         "slower": "regressed",
@@ -74,7 +77,7 @@ def test_each_verdict() -> None:
 
 
 def test_wide_noise_is_inconclusive_and_says_what_could_be_seen() -> None:
-    found = compare_runs(run(noisy("a", 1.0, 0, 3, 0.05)), run(noisy("a", 1.0, 1, 3, 0.05)), Rules())
+    found = compare_runs(run(noisy("a", 1.0, 0, 3, 0.05)), run(noisy("a", 1.0, 1, 3, 0.05)), RunRules())
     assert verdicts(found) == {"a": "inconclusive"}
     assert found.series[0].smallest_detectable_percent is not None
     assert found.series[0].smallest_detectable_percent > 5
@@ -82,33 +85,33 @@ def test_wide_noise_is_inconclusive_and_says_what_could_be_seen() -> None:
 
 
 def test_all_the_same_is_clean() -> None:
-    found = compare_runs(run(noisy("a", 1.0, 0, 8, 0.005)), run(noisy("a", 1.0, 1, 8, 0.005)), Rules())
+    found = compare_runs(run(noisy("a", 1.0, 0, 8, 0.005)), run(noisy("a", 1.0, 1, 8, 0.005)), RunRules())
     assert exit_code(list(verdicts(found).values())) == EXIT_CLEAN
 
 
 def test_a_single_trial_says_nothing() -> None:
-    found = compare_runs(run(series("a", [1.0])), run(series("a", [2.0])), Rules())
+    found = compare_runs(run(series("a", [1.0])), run(series("a", [2.0])), RunRules())
     assert verdicts(found) == {"a": "not measured"}
     assert "single trial" in found.series[0].reason
 
 
 def test_no_series_in_common_is_refused() -> None:
     with pytest.raises(ComparisonError, match=r"no series in common: the baseline has a \(onnxruntime, fp32\)"):
-        compare_runs(run(series("a", [1, 1])), run(series("b", [1, 1])), Rules())
+        compare_runs(run(series("a", [1, 1])), run(series("b", [1, 1])), RunRules())
 
 
 def test_other_environments_are_refused_or_said_on_every_line() -> None:
     base, new = run(noisy("a", 1, 0)), run(noisy("a", 1, 1, environment_id="two", device="B"))
     with pytest.raises(ComparisonError, match=r"A processor \(one\) against B \(two\)"):
-        compare_runs(base, new, Rules())
-    found = compare_runs(base, new, Rules(across_environments=True))
+        compare_runs(base, new, RunRules())
+    found = compare_runs(base, new, RunRules(across_environments=True))
     assert all(one.reason.startswith("across environments: A processor (one)") for one in found.series)
 
 
 def test_times_of_different_kinds_are_refused() -> None:
     with pytest.raises(ComparisonError, match="never compared"):
         compare_runs(
-            run(noisy("a", 1, 0)), run(noisy("a", 1, 1, latency_kind="gpu_compute")), Rules(across_environments=True)
+            run(noisy("a", 1, 0)), run(noisy("a", 1, 1, latency_kind="gpu_compute")), RunRules(across_environments=True)
         )
 
 
@@ -127,7 +130,7 @@ def test_a_run_in_a_slow_phase_throughout_calls_nothing() -> None:
     new = run(
         noisy("large", 0.8, 2, 10, references_ms=[4.1] * 10), noisy("small", 1.0, 3, 10, references_ms=[4.1] * 10)
     )
-    assert set(verdicts(compare_runs(base, new, Rules())).values()) == {"inconclusive"}
+    assert set(verdicts(compare_runs(base, new, RunRules())).values()) == {"inconclusive"}
 
 
 def test_false_alarms_over_families_are_as_rare_as_stated() -> None:
@@ -141,7 +144,7 @@ def test_false_alarms_over_families_are_as_rare_as_stated() -> None:
     alarms = 0
     for _ in range(100):
         sides = [run(*(equal(f"m{index}") for index in range(20))) for _ in range(2)]
-        alarms += "regressed" in verdicts(compare_runs(*sides, Rules())).values()
+        alarms += "regressed" in verdicts(compare_runs(*sides, RunRules())).values()
     assert alarms <= 6
 
 
@@ -149,8 +152,8 @@ def test_holm_counts_all_series() -> None:
     """A slow-down that one series alone would show is not called among two hundred."""
     base = [noisy(f"m{index}", 1.0, index, 4, 0.01) for index in range(200)]
     new = [noisy(f"m{index}", 1.035 if index == 0 else 1.0, 1000 + index, 4, 0.01) for index in range(200)]
-    alone = compare_runs(run(base[0]), run(new[0]), Rules()).series[0]
-    among = compare_runs(run(*base), run(*new), Rules()).series[0]
+    alone = compare_runs(run(base[0]), run(new[0]), RunRules()).series[0]
+    among = compare_runs(run(*base), run(*new), RunRules()).series[0]
     assert alone.verdict == "regressed"
     assert among.verdict != "regressed"
     assert alone.smallest_detectable_percent is not None
@@ -167,21 +170,45 @@ def test_a_machine_that_changed_makes_no_regression() -> None:
 
     base = run(*(measured(name, seed, 1.0, 2.90) for seed, name in enumerate(models)))
     new = run(*(measured(name, 50 + seed, level, 3.08) for seed, (name, level) in enumerate(models.items())))
-    found = compare_runs(base, new, Rules())
+    found = compare_runs(base, new, RunRules())
     assert set(verdicts(found).values()) == {"inconclusive"}
     assert found.reference_shift_percent == pytest.approx(100 * (3.08 / 2.90 - 1))
     assert found.run_effect_percent == pytest.approx(3.06, abs=0.01)
     same_speed = run(*(measured(name, 50 + seed, level, 2.90) for seed, (name, level) in enumerate(models.items())))
-    assert verdicts(compare_runs(base, same_speed, Rules()))["a0"] == "regressed"
+    assert verdicts(compare_runs(base, same_speed, RunRules()))["a0"] == "regressed"
 
 
 def test_a_large_slow_down_is_seen_on_a_machine_that_changed() -> None:
     base = run(noisy("a", 1.0, 0, 10, references_ms=[2.90] * 10))
     new = run(noisy("a", 1.25, 1, 10, references_ms=[3.08] * 10))
-    assert verdicts(compare_runs(base, new, Rules())) == {"a": "regressed"}
+    assert verdicts(compare_runs(base, new, RunRules())) == {"a": "regressed"}
 
 
 def test_another_environment_is_no_mood_of_the_machine() -> None:
     new = run(noisy("a", 1, 1, environment_id="two", references_ms=[8.0] * 6))
-    found = compare_runs(run(noisy("a", 1, 0)), new, Rules(across_environments=True))
+    found = compare_runs(run(noisy("a", 1, 0)), new, RunRules(across_environments=True))
     assert (found.reference_shift_percent, found.run_effect_percent) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("p_slower", "p_faster", "low", "high", "verdict"),
+    [
+        (0.01, 1.0, 4.0, 6.0, "regressed"),
+        (1.0, 0.005, -6.0, -4.0, "improved"),
+        (1.0, 1.0, -3.0, 3.0, "same"),
+        (1.0, 1.0, -3.1, 2.0, "inconclusive"),
+        (1.0, 1.0, -2.0, 3.1, "inconclusive"),
+        (1.0, 1.0, None, None, "inconclusive"),
+    ],
+)
+def test_the_four_verdicts_on_what_was_measured(
+    p_slower: float, p_faster: float, low: float | None, high: float | None, verdict: str
+) -> None:
+    assert Rules().verdict(p_slower, p_faster, low, high) == verdict
+
+
+def test_rules_are_recorded_under_the_same_names() -> None:
+    common = ["margin_percent", "threshold_percent", "error_rate"]
+    assert list(dataclasses.asdict(RunRules())) == [*common, "across_environments"]
+    pairs = ["screen_pairs", "screen_rate", "confirm_pairs", "repeats"]
+    assert list(dataclasses.asdict(GateRules())) == [*common, *pairs]

@@ -6,8 +6,8 @@ import sys
 import pynvml
 import pytest
 
-from harness.commands import requirements
-from harness.commands.requirements import Requirement, gpu_requirements, visible_gpus
+from harness.commands import gpu_requirements as requirements
+from harness.commands.gpu_requirements import Requirement, gpu_requirements, visible_gpus
 from harness.errors import NoGpuError
 from harness.machine.gpu import devices
 from tests.fakes.cuda_devices import FakeGpu

@@ -1,0 +1,118 @@
+"""`harness convert`: models to verified artifacts, on request into a folder for another machine."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.units import BYTES_PER_MIB
+from foundation.vocabulary import INT8_SCHEMES
+from foundation.wording import counted
+from harness.artifacts.request import ArtifactRequest
+from harness.commands.command import Command
+from harness.commands.options.conversion import ConversionOptions
+from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
+from harness.commands.options.precision import PrecisionOptions
+from harness.commands.options.request import artifact_request
+from harness.commands.options.weights import WeightsOptions
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
+from harness.text.console import say
+from harness.text.progress import Progress
+
+if TYPE_CHECKING:
+    from harness.artifacts.bundle_writer import BundleWriter
+    from harness.records.series import Series
+
+_DESCRIPTION = "Converts models, proves each graph against its network, and prints where the artifacts are."
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    ModelOptions.add(parser)
+    PrecisionOptions.add(parser, float16_io=True)
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+    )
+    WeightsOptions.add(parser)
+    ConversionOptions.add(parser)
+
+
+def request_of(arguments: argparse.Namespace) -> ArtifactRequest:
+    """The artifacts that the options ask for."""
+    precision = PrecisionOptions.read(arguments)
+    # A conversion alone knows no backend.
+    precision = dataclasses.replace(precision, int8_scheme=precision.int8_scheme or INT8_SCHEMES[0])
+    return artifact_request(
+        ModelOptions.read(arguments),
+        FileOptions(),
+        precision,
+        WeightsOptions.read(arguments),
+        ConversionOptions.read(arguments),
+    )
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    """Converts models and prints the artifacts' paths."""
+    from harness.artifacts.bundle_writer import BundleWriter
+    from harness.artifacts.conversions import convert_all
+
+    request = request_of(arguments)
+    request.check()
+    # A folder that cannot be written to is refused before the conversions, which may take an hour.
+    with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
+        series = convert_all(request, ConversionOptions.read(arguments).cache_dir, say)
+        paths = _export(series, writer) if writer else {}
+    for facts in series:
+        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+    if arguments.export:
+        say(_how_to_measure(arguments.export, request))
+    return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
+
+
+def _export(series: Sequence[Series], writer: BundleWriter) -> dict[str, Path]:
+    """Puts every series into the bundle and reports its size.
+
+    Returns:
+        The artifact's path in the bundle by the key of the series, of those that have one.
+
+    Raises:
+        BundleError: the bundle holds other artifacts of these models, or cannot be written.
+    """
+    from zoo.catalog.reader import all_cards
+    from zoo.selection import suites_of
+
+    writer.check(series)
+    paths: dict[str, Path] = {}
+    with Progress("export", len(series)) as progress:
+        for facts in series:
+            copied = writer.add(facts, suites_of(facts.model, all_cards()))
+            path = writer.artifact_path(facts)
+            if path:
+                paths[facts.key] = path
+            how = "copied" if copied else "was there" if path else facts.status
+            progress.step(f"{facts.model}: {how}", problem=path is None)
+    size_mib = sum(file.size_bytes for file in writer.bundle.files()) / BYTES_PER_MIB
+    say(f"{counted(len(writer.bundle.models), 'model')}, {size_mib:.0f} MiB in {writer.bundle.directory}")
+    return paths
+
+
+def _how_to_measure(directory: Path, request: ArtifactRequest) -> str:
+    """The next step, with the command that measures on the other machine what was exported here."""
+    options = ""
+    if request.precision != ArtifactRequest.precision:
+        options += f" --precision {request.precision}"
+    if request.batch != ArtifactRequest.batch:
+        options += f" --batch {request.batch}"
+    return (
+        "next: copy the folder to the machine that measures (docs/thin_machines.md), and there:\n"
+        f"  python -m harness run --artifacts {directory.resolve().name}{options}"
+    )
+
+
+CONVERT = Command(_add_options, _convert, description=_DESCRIPTION, epilog=MODELS_HELP)

@@ -1,0 +1,89 @@
+"""`harness list` and `harness show`: the models of the zoo."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from foundation.wording import counted
+from harness.artifacts.request import ArtifactRequest
+from harness.commands.command import Command
+from harness.commands.options.models import MODELS_HELP
+from harness.errors import EXIT_SUCCESS, HarnessError
+from harness.text.console import say
+
+if TYPE_CHECKING:
+    from zoo.card import ModelCard
+
+
+def _add_list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="*", default=["all"], metavar="MODELS", help="which ones (all)")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    """Prints a line a model."""
+    cards = ArtifactRequest(models=tuple(arguments.models)).cards()
+    width = max(len(card.name) for card in cards)
+    print(f"{'model':{width}}  pixels  params/M    MACs/G  top-1/% (published)")
+    for card in cards:
+        top1 = card.published.top1_percent
+        figures = f"{card.resolution:6}  {card.parameters / 1e6:8.2f}  {card.macs / 1e9:8.3f}"
+        print(f"{card.name:{width}}  {figures}  {'-' if top1 is None else f'{top1:.1f}'}")
+    say(f"{counted(len(cards), 'model')} of {counted(len({card.source for card in cards}), 'source')}")
+    return EXIT_SUCCESS
+
+
+def _add_show_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("--json", action="store_true", help="the card as JSON")
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    """Prints a card."""
+    cards = ArtifactRequest(models=(arguments.model,)).cards()
+    if len(cards) > 1:
+        raise HarnessError(f"{arguments.model!r} selects {len(cards)} models; `list` shows their names")
+    card = cards[0]
+    if arguments.json:
+        print(json.dumps(card.to_json(), indent=2))
+        return EXIT_SUCCESS
+    print(f"{card.name}\n{'=' * len(card.name)}")
+    for title, section in _sections(card).items():
+        print(f"\n{title}")
+        for name, value in section.items():
+            if value is not False and value not in (None, "", ()):
+                print(f"  {name.replace('_', ' ')}: {_text(value)}")
+    return EXIT_SUCCESS
+
+
+def _sections(card: ModelCard) -> dict[str, dict[str, Any]]:
+    """The facts of a card under their titles."""
+    facts = dataclasses.asdict(card)
+    return {
+        "network": {
+            "implementation": card.release.package or "this project's own definition",
+            "resolution (pixels)": card.resolution,
+            "classes": card.classes,
+            "parameters": f"{card.parameters:,}",
+            "multiply-adds of one image": f"{card.macs:,}",
+            "digest of the state dict's names and shapes": card.signature_sha256,
+        },
+        "published": facts["published"],
+        "preprocessing": facts["preprocessing"],
+        "checkpoint": facts["checkpoint"],
+        "release": facts["release"],
+        "architecture": dict(card.architecture),
+    }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        separator = "\n      " if value and isinstance(value[0], str) else ", "
+        return (separator if separator[0] == "\n" else "") + separator.join(str(item) for item in value)
+    return str(value)
+
+
+LIST = Command(_add_list_options, _list, epilog=MODELS_HELP)
+SHOW = Command(_add_show_options, _show)

@@ -1,0 +1,94 @@
+"""How models are converted, and where artifacts are kept."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from foundation.cache import default_cache_dir
+from foundation.vocabulary import DEFAULT_EXPORTER, DEFAULT_OPSET, EXPORTERS, IMPLEMENTATIONS
+from harness.artifacts.request import ArtifactRequest
+from harness.commands.options.types import count, duration_s
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionOptions:
+    """How models are converted; None where the user left the choice open."""
+
+    implementation: str
+    """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
+    exporter: str
+    opset: int | None
+    batch: int | None
+    resolution: int | None
+    """Input size in pixels of user networks."""
+    workers: int
+    """Conversions at a time; one for each physical core where 0."""
+    timeout_s: float
+    """For one conversion."""
+    cache_dir: Path
+    """Where artifacts are kept."""
+
+    @staticmethod
+    def add(parser: argparse.ArgumentParser, *, implementation: bool = True) -> None:
+        """Adds the group `conversion`.
+
+        Args:
+            parser: of the command.
+            implementation: whether the user may choose whose code builds the models.
+        """
+        group = parser.add_argument_group("conversion")
+        group.add_argument(
+            "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
+        )
+        group.add_argument(
+            "--opset",
+            type=int,
+            metavar="N",
+            help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 where the TensorRT here reads no newer one)",
+        )
+        group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({ArtifactRequest.batch})")
+        group.add_argument(
+            "--resolution",
+            type=count,
+            metavar="R",
+            help="input size in pixels of user networks (224); the zoo's is fixed",
+        )
+        group.add_argument(
+            "--workers", type=count, default=0, metavar="N", help="conversions at a time (one for each physical core)"
+        )
+        group.add_argument(
+            "--conversion-timeout", type=duration_s, default=900.0, metavar="TIME", help="for one conversion (15m)"
+        )
+        group.add_argument(
+            "--cache-dir", type=Path, metavar="DIR", help="where artifacts are kept (the user's cache directory)"
+        )
+        if implementation:
+            _add_implementation(group)
+        else:
+            parser.set_defaults(implementation=IMPLEMENTATIONS[0])
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> ConversionOptions:
+        """The record of parsed arguments."""
+        return cls(
+            implementation=arguments.implementation,
+            exporter=arguments.exporter,
+            opset=arguments.opset or None,
+            batch=arguments.batch,
+            resolution=arguments.resolution,
+            workers=arguments.workers,
+            timeout_s=arguments.conversion_timeout,
+            cache_dir=arguments.cache_dir or default_cache_dir(),
+        )
+
+
+def _add_implementation(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--implementation",
+        choices=IMPLEMENTATIONS,
+        default=IMPLEMENTATIONS[0],
+        help="own: the release's package, or this project's definition of the network; release: the original code "
+        "itself, as `python -m zoo fetch --sources` checked it out (%(default)s)",
+    )

@@ -1,0 +1,56 @@
+"""How the pairs of a gate or a self-check are measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from foundation.cache import default_cache_dir
+from harness import backends
+from harness.commands.options.gpu import GpuOptions
+from harness.commands.options.measuring import add_blocks, read_timing
+from harness.commands.options.types import count, duration_s
+from harness.comparison.gate import GateRules
+from harness.comparison.gate_setup import PairSettings
+
+
+def add_pair_counts(parser: argparse._ActionsContainer, rules: GateRules) -> None:
+    """Adds --pairs and --confirm-pairs, with the defaults of these rules."""
+    parser.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
+    parser.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+
+
+def add_pair_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the groups `measuring` and `on a GPU`."""
+    group = parser.add_argument_group("measuring")
+    group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
+    group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
+    add_blocks(group, "pair")
+    group.add_argument("--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one pair (5m)")
+    group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
+    group.add_argument(
+        "--builds",
+        type=count,
+        default=1,
+        metavar="N",
+        help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
+    )
+    group.add_argument("--seed", type=int, help="of order, places and inputs (drawn at random)")
+    GpuOptions.add(parser)
+
+
+def read_pair_settings(arguments: argparse.Namespace) -> PairSettings:
+    """The record of parsed arguments."""
+    gpu = GpuOptions.read(arguments)
+    return PairSettings(
+        backend=arguments.backend,
+        threads=arguments.threads,
+        timing=read_timing(arguments),
+        gpu=gpu.settings(),
+        exclusive=gpu.exclusive,
+        timeout_s=arguments.pair_timeout,
+        build_timeout_s=gpu.build_timeout_s,
+        cache_dir=arguments.cache_dir or default_cache_dir(),
+        builds=arguments.builds,
+        seed=arguments.seed,
+    )

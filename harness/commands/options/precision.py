@@ -1,0 +1,66 @@
+"""What models compute in."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from foundation.vocabulary import INT8_SCHEMES, PRECISIONS
+from harness.artifacts.request import ArtifactRequest
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionOptions:
+    """The precision, and what int8 takes its ranges from."""
+
+    precision: str | None = None
+    """None where the user left it open."""
+    int8_scheme: str = ""
+    """One of `INT8_SCHEMES`; empty where the user left it open."""
+    calibration_images: Path | None = None
+    """Folder of images; generated ones where None."""
+    float16_io: bool = False
+    """fp16: whether input and output are float16 too."""
+
+    @staticmethod
+    def add(parser: argparse.ArgumentParser, *, float16_io: bool = False) -> None:
+        """Adds the group `precision`.
+
+        Args:
+            parser: of the command.
+            float16_io: whether the user may choose float16 for input and output.
+        """
+        group = parser.add_argument_group(
+            "precision", "below fp32, an artifact is made from the fp32 one: docs/precision.md"
+        )
+        group.add_argument(
+            "--precision",
+            choices=PRECISIONS,
+            help=f"what models are converted to, and what an --onnx file computes in ({ArtifactRequest.precision})",
+        )
+        group.add_argument(
+            "--int8-scheme",
+            choices=INT8_SCHEMES,
+            help="whose rules of quantising: by default those of the backend; a conversion alone, TensorRT's",
+        )
+        group.add_argument(
+            "--calibration-images",
+            type=Path,
+            metavar="DIR",
+            help="folder of images that int8 takes its ranges from, and on which alphanet's released weights are "
+            "recalibrated; by default generated ones, with a warning",
+        )
+        if float16_io:
+            group.add_argument(
+                "--float16-io",
+                action="store_true",
+                help="fp16: input and output in float16 too, for other programs; `run` takes float32 inputs",
+            )
+        else:
+            parser.set_defaults(float16_io=False)
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> PrecisionOptions:
+        """The record of parsed arguments."""
+        return cls(arguments.precision, arguments.int8_scheme or "", arguments.calibration_images, arguments.float16_io)

@@ -1,0 +1,112 @@
+"""What is asked for, put together from the option groups."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from foundation.vocabulary import DEFAULT_OPSET
+from harness.artifacts.request import ArtifactRequest
+from harness.commands.options.conversion import ConversionOptions
+from harness.commands.options.gpu import GpuOptions
+from harness.commands.options.models import FileOptions, ModelOptions
+from harness.commands.options.precision import PrecisionOptions
+from harness.commands.options.runtime import RuntimeOptions
+from harness.commands.options.weights import WeightsOptions
+from harness.runs.protocols import with_protocol
+from harness.runs.request import RunRequest
+
+
+def artifact_request(
+    models: ModelOptions,
+    files: FileOptions,
+    precision: PrecisionOptions,
+    weights: WeightsOptions,
+    conversion: ConversionOptions,
+) -> ArtifactRequest:
+    """The artifacts that the groups ask for together; a record of its defaults stands for a group without options."""
+    return ArtifactRequest(
+        models=models.models,
+        own_models=models.own_models,
+        onnx_files=files.onnx_files,
+        artifacts=files.artifacts,
+        precision=ArtifactRequest.precision if precision.precision is None else precision.precision,
+        float16_io=precision.float16_io,
+        int8_scheme=precision.int8_scheme,
+        calibration_images=precision.calibration_images,
+        batch=ArtifactRequest.batch if conversion.batch is None else conversion.batch,
+        weights=weights.weights,
+        mirror=weights.mirror,
+        weights_lock=weights.weights_lock,
+        implementation=conversion.implementation,
+        exporter=conversion.exporter,
+        opset=conversion.opset or DEFAULT_OPSET,
+        resolution=conversion.resolution,
+        conversion_timeout_s=conversion.timeout_s,
+        workers=conversion.workers,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RequestOptions:
+    """The groups that every command subscribes to which measures series on a device."""
+
+    files: FileOptions
+    runtime: RuntimeOptions
+    precision: PrecisionOptions
+    gpu: GpuOptions
+    weights: WeightsOptions
+    conversion: ConversionOptions
+
+    @staticmethod
+    def add(parser: argparse.ArgumentParser, weights: str = WeightsOptions.weights) -> None:
+        """Adds the groups but the files and the runtime, which stand elsewhere in the help of each command.
+
+        Args:
+            parser: of the command.
+            weights: default of --weights.
+        """
+        PrecisionOptions.add(parser)
+        GpuOptions.add(parser)
+        WeightsOptions.add(parser, weights)
+        ConversionOptions.add(parser)
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> RequestOptions:
+        """The record of parsed arguments, the files and the runtime included."""
+        return cls(
+            FileOptions.read(arguments),
+            RuntimeOptions.read(arguments),
+            PrecisionOptions.read(arguments),
+            GpuOptions.read(arguments),
+            WeightsOptions.read(arguments),
+            ConversionOptions.read(arguments),
+        )
+
+    def request(self, models: ModelOptions, protocol: str | None = None) -> RunRequest:
+        """The request for these models, with the defaults of a run for how often they are measured.
+
+        Args:
+            models: which ones.
+            protocol: name in `harness.runs.protocols` of what decides in the user's place.
+
+        Raises:
+            HarnessError: an option contradicts the protocol.
+        """
+        request = RunRequest(
+            artifact_request(models, self.files, self.precision, self.weights, self.conversion),
+            threads=self.runtime.threads,
+            build_timeout_s=self.gpu.build_timeout_s,
+            gpu=self.gpu.settings(),
+            exclusive=self.gpu.exclusive,
+        )
+        asked = {
+            "backend": self.runtime.backend,
+            "precision": self.precision.precision,
+            "batch": self.conversion.batch,
+            "cuda_graph": self.gpu.cuda_graph,
+        }
+        request = with_protocol(request, protocol, asked)
+        if self.conversion.opset or self.files.artifacts:
+            return request
+        return dataclasses.replace(request, wanted=request.wanted.with_readable_opset())

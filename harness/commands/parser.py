@@ -1,0 +1,59 @@
+"""From the words of the command line to a command with its parsed options."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+
+from harness.commands import ENTRIES
+from harness.commands.command import Command
+
+_DESCRIPTION = """\
+Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
+
+Start here:
+  python -m harness list                       which models there are
+  python -m harness run --models smoke         one small model of each source, a few minutes
+  python -m harness run --models all           the whole zoo
+  python -m harness accuracy --images DIR --models all      its accuracy on labelled images
+  python -m harness report results             the table and the picture again
+  python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class ParsedCommand:
+    """A command that was asked for."""
+
+    name: str
+    command: Command
+    options: argparse.Namespace
+
+    def run(self) -> int:
+        """Does it; returns the exit code."""
+        return self.command.run(self.options)
+
+
+def parse(words: Sequence[str]) -> ParsedCommand:
+    """Parses the words after the program's name; like any parser of argparse, exits on --help and on wrong ones.
+
+    Only the module of the command that is asked for is imported.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m harness", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parsers = {entry.name: commands.add_parser(entry.name, help=entry.help) for entry in ENTRIES}
+    entry = next((entry for entry in ENTRIES if entry.name == (words[0] if words else "")), None)
+    if entry is None:
+        # A request for help or a mistake, which argparse answers; it exits.
+        parser.parse_args(words)
+        parser.error("the first word has to be a COMMAND")
+    command = entry.load()
+    asked = parsers[entry.name]
+    asked.description, asked.epilog = command.description, command.epilog
+    asked.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_options(asked)
+    options = parser.parse_args([entry.name, *command.spelled_out(words[1:])])
+    return ParsedCommand(entry.name, command, options)

@@ -1,0 +1,113 @@
+"""`harness profile`: which layers of one model take the time."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.command import Command
+from harness.commands.options.models import ModelOptions
+from harness.commands.options.request import RequestOptions
+from harness.commands.options.runtime import RuntimeOptions
+from harness.commands.options.types import duration_s
+from harness.errors import EXIT_SUCCESS, HarnessError
+from harness.processes.profile import ProfileSettings
+from harness.text.console import say
+from reports.layers import DEFAULT_TOP
+
+if TYPE_CHECKING:
+    import pandas
+
+DEFAULT_OUTPUT = Path("profile")
+
+_DESCRIPTION = """\
+Converts the model if it has to, then has the runtime's own profiler time every layer. docs/profile.md explains the
+files.
+"""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="where the files go (%(default)s)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=DEFAULT_TOP,
+        metavar="K",
+        help="longest layers with a bar in the picture (%(default)s)",
+    )
+    settings = ProfileSettings()
+    group = parser.add_argument_group("measuring")
+    RuntimeOptions.add(group)
+    group.add_argument(
+        "--inferences",
+        type=int,
+        default=settings.inferences,
+        metavar="N",
+        help="inferences with the profiler, and the same number without (%(default)s)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration_s,
+        default=settings.timeout_s,
+        metavar="TIME",
+        help="for the profiling process (10m)",
+    )
+    RequestOptions.add(parser)
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The one model, in the words of a command that takes one alone; `FileOptions` reads the files."""
+    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` names it")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or a user network, as for `run`"
+    )
+    parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, and convert nothing"
+    )
+    parser.add_argument(
+        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
+    )
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    """Profiles one model, or draws an earlier profile again."""
+    from harness.records.profile_table import load_layers
+    from harness.runs.profile import execute
+    from reports.layer_text import render
+
+    if arguments.top < 1:
+        raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
+    options = RequestOptions.read(arguments)
+    models = ModelOptions((arguments.profiled,) if arguments.profiled else (), tuple(arguments.model))
+    path = arguments.csv
+    if path is None:
+        settings = ProfileSettings(arguments.inferences, arguments.timeout)
+        path = execute(options.request(models), settings, arguments.output, options.conversion.cache_dir, say)
+    elif models != ModelOptions() or options.files.onnx_files or options.files.artifacts:
+        raise HarnessError("--from draws an earlier profile again: give it alone, or a model alone to profile")
+    rows = load_layers(path)
+    files = [path, *_draw(rows, path, arguments.top)]
+    print(render(rows))
+    print(*files, sep="\n")
+    return EXIT_SUCCESS
+
+
+def _draw(rows: pandas.DataFrame, csv: Path, top: int) -> list[Path]:
+    """Draws the pictures beside the CSV where that is possible; returns their paths."""
+    from reports.layers import draw_layers
+    from reports.pictures import matplotlib_is_here
+
+    if not matplotlib_is_here():
+        say("No picture: matplotlib is not installed. pip install 'baseline-zoo[report]'")
+        return []
+    pictures = [csv.with_suffix(suffix) for suffix in (".svg", ".png")]
+    draw_layers(rows, pictures, top)
+    return pictures
+
+
+PROFILE = Command(_add_options, _profile, description=_DESCRIPTION, takes_artifacts=True)

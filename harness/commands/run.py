@@ -1,0 +1,161 @@
+"""`harness run`: models converted, measured in rounds of fresh processes, and reported."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.wording import counted
+from harness.artifacts.request import ArtifactRequest
+from harness.commands.command import Command
+from harness.commands.options.directory import add_directory
+from harness.commands.options.images import IMAGES_HELP, add_image_options, read_accuracy_request
+from harness.commands.options.measuring import MeasuringOptions
+from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
+from harness.commands.options.request import RequestOptions
+from harness.commands.report import write_all
+from harness.errors import EXIT_SUCCESS
+from harness.runs.request import RunRequest
+from harness.text.console import say
+
+if TYPE_CHECKING:
+    from harness.runs.run import RunOutcome
+
+_DESCRIPTION = "Converts what is missing, then measures every series in rounds of fresh processes."
+
+_EPILOG = f"""\
+{MODELS_HELP}
+{IMAGES_HELP}
+What a run leaves in the output directory:
+  results.csv     a row a series, up to date after every trial (docs/columns.md)
+  results.md      the table with its frontier; frontier.svg and .png, the picture
+  report.html     both in one page that sorts, filters and opens offline
+  trials.jsonl    every trial; samples/, the raw times
+  accuracy/       with --images: every image's top-5
+
+Run the same command again to resume after an interruption: nothing finished is measured twice.
+
+Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request; 130 interrupted.
+"""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    ModelOptions.add(parser)
+    FileOptions.add(parser)
+    add_directory(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    MeasuringOptions.add(parser)
+    RequestOptions.add(parser)
+    add_image_options(parser, required=False)
+
+
+def request_of(arguments: argparse.Namespace) -> RunRequest:
+    """The run that the options ask for.
+
+    Raises:
+        HarnessError: an option contradicts the protocol.
+    """
+    measuring = MeasuringOptions.read(arguments)
+    request = RequestOptions.read(arguments).request(ModelOptions.read(arguments), measuring.protocol)
+    return dataclasses.replace(
+        request,
+        rounds=measuring.rounds,
+        budget_s=measuring.budget_s,
+        half_width_percent=measuring.half_width_percent,
+        trial_timeout_s=measuring.trial_timeout_s,
+        timing=measuring.timing,
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Measures the latency, then with images the accuracy, and writes the reports."""
+    from harness.runs.prepare import prepared
+    from harness.runs.run import measure
+
+    request, images = request_of(arguments), read_accuracy_request(arguments)
+    request.check()
+    output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
+    if arguments.dry_run:
+        _print_plan(request, cache_dir, output)
+        return EXIT_SUCCESS
+    opened = images.open() if images is not None else None
+    evaluated = None
+    try:
+        with prepared(request, output, cache_dir, arguments.resume, say) as ready:
+            outcome = measure(ready, request)
+            if images is not None and opened is not None:
+                # Not at the top: a machine that only measures has neither the zoo nor what reads images.
+                from harness.accuracy.session import AccuracyTask
+
+                evaluated = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
+    except KeyboardInterrupt:
+        write_all(output)
+        say(f"interrupted; what is finished is in {output}, the same command goes on from there")
+        raise
+    write_all(output)
+    _say_outcome(outcome)
+    if evaluated is None:
+        return outcome.exit_code
+    say(evaluated.text())
+    return outcome.exit_code or evaluated.exit_code
+
+
+def _say_outcome(outcome: RunOutcome) -> None:
+    if outcome.stopped_by_budget:
+        say("the budget is spent; the same command goes on with further trials (--budget, --rounds)")
+    told = f"{counted(outcome.rows_ok, 'row')} ok"
+    say(f"{told}, {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else told)
+
+
+def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
+    """Prints what a run would do, and touches nothing."""
+    wanted = request.wanted
+    if wanted.artifacts:
+        lines = _bundle_plan(wanted, wanted.artifacts)
+        told = f"{len(lines)} series, up to {request.rounds} rounds on {wanted.backend}, into {output}"
+    else:
+        lines, missing = _conversion_plan(wanted, cache_dir)
+        told = (
+            f"{len(lines)} series, {missing} to convert ({wanted.exporter}, opset {wanted.opset}, batch "
+            f"{wanted.batch}); then up to {request.rounds} rounds on {wanted.backend} within {request.budget_s:.0f} s, "
+            f"into {output}"
+        )
+    print("\n".join(lines))
+    say(told)
+
+
+def _bundle_plan(wanted: ArtifactRequest, directory: Path) -> list[str]:
+    """The series of a bundle, a line each; no file but the index is read."""
+    from harness.artifacts.bundle import read_bundle
+
+    chosen = read_bundle(directory).select(wanted.models, wanted.precision, wanted.batch)
+    lines = [
+        f"{model.facts['model']}  {model.artifact.path if model.artifact else 'not converted'}" for model in chosen
+    ]
+    return lines + _file_plan(wanted)
+
+
+def _conversion_plan(wanted: ArtifactRequest, cache_dir: Path) -> tuple[list[str], int]:
+    """The series of models, a line each, and how many of them have to be converted."""
+    from converters.artifact import ArtifactStore
+    from converters.precision import find
+    from harness.artifacts.released import with_weights
+
+    store = ArtifactStore(cache_dir)
+    resolved = with_weights(wanted, cache_dir, say, offline=True)
+    cached = [find(conversion, store) is not None for conversion in resolved.conversions]
+    lines = [
+        f"{conversion.model}  {'in the cache' if is_cached else 'to convert'}"
+        for conversion, is_cached in zip(resolved.conversions, cached, strict=True)
+    ]
+    lines += [f"{unfetched.request.model}  to fetch and convert" for unfetched in resolved.failed]
+    return lines + _file_plan(wanted), len(resolved.failed) + cached.count(False)
+
+
+def _file_plan(wanted: ArtifactRequest) -> list[str]:
+    return [f"{path}  as it is" for path in wanted.onnx_files]
+
+
+RUN = Command(_add_options, _run, description=_DESCRIPTION, epilog=_EPILOG, takes_artifacts=True)

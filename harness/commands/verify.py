@@ -1,0 +1,114 @@
+"""`harness verify`: networks and artifacts against what the original releases compute, or on images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.vocabulary import PROBE
+from harness.commands.command import Command
+from harness.commands.options.conversion import ConversionOptions
+from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
+from harness.commands.options.precision import PrecisionOptions
+from harness.commands.options.request import artifact_request
+from harness.commands.options.weights import WeightsOptions
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
+from harness.text.console import say
+
+if TYPE_CHECKING:
+    from converters.pool import Conversion
+    from harness.datasets import ImageSet
+
+DEFAULT_IMAGES = 64
+"""Default number of images for `verify --images`."""
+
+_DESCRIPTION = (
+    "Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
+    "logits with what the original code computes, and the converted artifact's logits too. With --images, compares "
+    "each artifact with the network that it was made from, on images as the release takes them."
+)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
+    group = parser.add_argument_group("images", "docs/accuracy.md")
+    group.add_argument("--images", type=Path, metavar="DIR", help="compare logits and top-1 on these")
+    group.add_argument(
+        "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
+    )
+    group.add_argument(
+        "--limit", type=int, metavar="N", help=f"how many images, evenly over the classes ({DEFAULT_IMAGES})"
+    )
+    WeightsOptions.add(parser)
+    ConversionOptions.add(parser, implementation=False)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    """Verifies models and their artifacts, and prints a line each."""
+    from harness.artifacts.conversions import converted
+
+    conversion = ConversionOptions.read(arguments)
+    request = artifact_request(
+        ModelOptions(tuple(arguments.models)),
+        FileOptions(),
+        PrecisionOptions(),
+        WeightsOptions.read(arguments),
+        conversion,
+    )
+    request.check()
+    images = _images(arguments)
+    if images is None and request.weights != PROBE:
+        raise HarnessError(
+            f"--weights {request.weights}: what the releases compute is recorded for the probe's weights; add --images "
+            "DIR to verify artifacts with other weights against their networks"
+        )
+    by_model = {one.request.model: one for one in converted(request, conversion.cache_dir, say)}
+    conversions = [by_model[card.name] for card in request.cards()]
+    agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, conversion.cache_dir)
+    return EXIT_SUCCESS if agree else EXIT_FAILED_ROWS
+
+
+def _images(arguments: argparse.Namespace) -> ImageSet | None:
+    """The images that the options name; None where they name none.
+
+    Raises:
+        AccuracyError: they are not a known data set, or a damaged one.
+        HarnessError: options of images without images.
+    """
+    from harness.datasets import open_images
+
+    if arguments.images is None:
+        if arguments.ground_truth is not None or arguments.limit is not None:
+            raise HarnessError("--ground-truth and --limit are of images: add --images DIR")
+        return None
+    limit = DEFAULT_IMAGES if arguments.limit is None else arguments.limit
+    return open_images(arguments.images, ground_truth=arguments.ground_truth, limit=limit)
+
+
+def _compare_with_releases(conversions: list[Conversion]) -> bool:
+    """Compares networks and artifacts with what the releases compute; returns whether all agree."""
+    from harness.artifacts.verification import largest_errors, line, verify_model
+
+    found = []
+    for conversion in conversions:
+        found.append(verify_model(conversion))
+        print(line(found[-1]), flush=True)
+    print()
+    for summary in largest_errors(found):
+        print(summary)
+    return all(one.status == "ok" for one in found)
+
+
+def _agree(conversions: list[Conversion], images: ImageSet, cache_dir: Path) -> bool:
+    """Compares artifacts with their networks on images; returns whether all agree."""
+    from harness.artifacts.agreement import agree_on_images
+
+    found = []
+    for conversion in conversions:
+        found.append(agree_on_images(conversion, images, cache_dir))
+        print(found[-1].line(), flush=True)
+    return all(one.status == "ok" for one in found)
+
+
+VERIFY = Command(_add_options, _verify, description=_DESCRIPTION, epilog=MODELS_HELP)

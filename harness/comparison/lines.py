@@ -1,0 +1,64 @@
+"""A series of a comparison, or of a gate, as a line of the report."""
+
+from __future__ import annotations
+
+from harness.comparison.gate import Gated
+from harness.comparison.pair_progress import series_name
+from harness.comparison.report import Line
+from harness.comparison.verdict import RunsComparison, SeriesComparison
+
+_NEGLIGIBLE_PERCENT = 0.5
+
+
+def line_of_series(one: SeriesComparison) -> Line:
+    """A series of two runs."""
+    remark = one.reason
+    if one.suspect and one.verdict != "regressed":
+        remark = f"suspect of a slow-down; {remark}" if remark else "suspect of a slow-down"
+    if one.change is None:
+        return Line(one.verdict, str(one.key), remark=remark)
+    return Line(
+        one.verdict,
+        str(one.key),
+        one.change.percent,
+        one.change.low_percent,
+        one.change.high_percent,
+        one.base_latency_ms,
+        one.new_latency_ms,
+        one.smallest_detectable_percent,
+        remark,
+    )
+
+
+def note_of_runs(found: RunsComparison) -> str:
+    """What the machine alone may have changed between the runs; empty where that is negligible."""
+    if found.run_effect_percent < _NEGLIGIBLE_PERCENT:
+        return ""
+    shift_percent = found.reference_shift_percent
+    return (
+        f"The machine changed: the reference network was {abs(shift_percent):.1f} % "
+        f"{'slower' if shift_percent > 0 else 'faster'} in the second run. Equals then differ by "
+        f"+-{found.run_effect_percent:.1f} % (standard deviation), which widens every interval. Let the runs take "
+        "turns (docs/ci.md), or use `gate`, to see less than that."
+    )
+
+
+def line_of_gated(one: Gated) -> Line:
+    """A series of a gate."""
+    remark = one.reason
+    if one.suspect and one.verdict not in ("regressed", "improved"):
+        remark = "a suspect after screening, cleared by fresh pairs" if one.verdict == "same" else "a suspect"
+    if one.disturbed_count:
+        told = f"others disturbed {one.disturbed_count} of {len(one.log_ratios)} pairs"
+        remark = f"{remark}; {told}" if remark else told
+    return Line(
+        one.verdict,
+        series_name(one.pairing),
+        one.change_percent,
+        one.low_percent,
+        one.high_percent,
+        one.base_median_ms,
+        one.new_median_ms,
+        None,
+        remark,
+    )

@@ -1,0 +1,25 @@
+"""`harness list` and `harness show` as they are called."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.__main__ import main
+
+
+def test_list_show_and_env_tell_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "regnet/*Y*"]) == 0
+    assert "regnet/RegNetY-200MF" in capsys.readouterr().out
+    assert main(["show", "RegNetY-200MF"]) == 0
+    shown = capsys.readouterr().out
+    assert "channel order: BGR" in shown
+    assert "https://dl.fbaipublicfiles.com/pycls" in shown
+    assert main(["show", "RegNetY-200MF", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["published"]["top1_percent"] == 70.3
+    assert main(["show", "regnet"]) == 2
+    assert main(["env", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backends"]["onnxruntime"]["usable"] is True
+    assert main(["env"]) == 0
+    assert "onnxruntime: can run" in capsys.readouterr().out

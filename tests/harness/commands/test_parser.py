@@ -1,0 +1,51 @@
+"""From words to commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.__main__ import main
+from harness.commands import ENTRIES
+from harness.commands.parser import parse
+
+
+@pytest.mark.parametrize("command", [entry.name for entry in ENTRIES])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m harness" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["bogus"], "argument COMMAND: invalid choice: 'bogus'"),
+        (["run", "--bogus"], "unrecognized arguments: --bogus"),
+        (["--version"], "required: COMMAND"),
+        (["--", "list"], "COMMAND"),
+    ],
+)
+def test_wrong_words_are_2_and_a_line_that_says_why(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_help_of_the_program_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out.split()
+    assert all(entry.name in told and entry.help.split()[-1] in told for entry in ENTRIES)
+
+
+def test_a_parsed_command_knows_its_name() -> None:
+    asked = parse(["report", "there"])
+    assert (asked.name, asked.options.output) == ("report", Path("there"))
