@@ -1,4 +1,4 @@
-"""What goes to the terminal and to the page of a CI job."""
+"""Output to the terminal and to the page of a CI job."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from harness.errors import ComparisonError
 
-# GitHub leaves out all that a step wrote if it is more (its documentation of job summaries).
+# GitHub drops everything that a step wrote if it is more (its documentation of job summaries).
 _STEP_SUMMARY_MAX_BYTES = 2**20
 
 
 def say(line: str) -> None:
-    """Prints a line for the user to standard error, beside what a command prints as its result."""
+    """Prints a line for the user to standard error, apart from what a command prints as its result."""
     print(line, file=sys.stderr, flush=True)
 
 
 def write(path: Path | None, content: str) -> None:
-    """Writes a file that was asked for.
+    """Writes a file if one was asked for.
 
     Raises:
-        ComparisonError: it cannot be written.
+        ComparisonError: the file cannot be written.
     """
     if path is None:
         return
@@ -33,7 +33,7 @@ def write(path: Path | None, content: str) -> None:
 
 
 def append_to_step_summary(content: str) -> None:
-    """Shows the content on the page of a GitHub Actions job, where there is one and it is not too long for it."""
+    """Shows the content on the page of a GitHub Actions job, if there is one and the content is not too long for it."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
@@ -47,7 +47,11 @@ def append_to_step_summary(content: str) -> None:
 
 @contextlib.contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Explains what hinders the writing of a file."""
+    """Explains why a file cannot be written.
+
+    Raises:
+        ComparisonError: an `OSError` was raised inside.
+    """
     try:
         yield
     except OSError as error:
