@@ -147,7 +147,7 @@ class Predictions:
         self._top.append(top)
 
     def finish(self, content_digest: str) -> None:
-        """Replaces the journal by the Parquet file; every image must have been seen.
+        """Replaces the journal with the Parquet file; every image must have been seen.
 
         Args:
             content_digest: digest of the images, from `ImageRecord.digest`.
