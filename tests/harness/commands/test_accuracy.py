@@ -208,7 +208,7 @@ def test_options_of_images_without_images(write_classifier, places, capsys):
 def test_what_is_not_installed_is_told(make_images, write_classifier, places, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(accuracy(make_images(), "--onnx", str(write_classifier()), *places)) == 2
-    assert "measuring accuracy needs what is not installed here: pip install pyarrow\n" in capsys.readouterr().err
+    assert "measuring accuracy needs packages that are not installed: pip install pyarrow\n" in capsys.readouterr().err
 
 
 def test_a_damaged_record_says_what_to_remove(make_images, write_classifier, places, tmp_path, capsys):
