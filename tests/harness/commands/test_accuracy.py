@@ -105,10 +105,12 @@ def test_a_part_of_the_images(make_images, write_classifier, places, rows):
 def test_probe_weights_have_no_accuracy_and_say_why(make_images, places, rows, tmp_path, monkeypatch):
     """A model of the zoo whose conversion is in the cache already needs no framework here."""
     from harness.records.series import Series
+    from harness.runs import prepare
 
     probe = Series(
         model="regnet/RegNetX-200MF", source="regnet", variant="RegNetX-200MF", backend="onnxruntime", precision="fp32",
         batch=1, resolution=224, classes=1000, weights="probe", artifact_path="model.onnx", artifact_sha256="0" * 64,
+        artifact_mib=10.0,
     )  # fmt: skip
     monkeypatch.setattr(prepare, "convert_all", lambda *_: [probe])
     command = accuracy(make_images(), "--models", "regnet/RegNetX-200MF", "--weights", "probe", *places)
