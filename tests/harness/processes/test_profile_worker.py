@@ -190,4 +190,4 @@ def test_a_profiler_that_tells_no_time_is_unsupported(
     fake.layers = layers
     result = work(fake_job, tmp_path)
     assert result.status == "unsupported"
-    assert "told no time" in result.reason
+    assert "reported no layer times" in result.reason

@@ -28,7 +28,7 @@ SHARED = GpuReading(pids=(1, 2), utilisation_percent=80)
         ),
         (SHARED, "2 other processes have"),
         (GpuReading(pids=(1,)), "busy for 0 %"),
-        (GpuReading(pids=(), utilisation_percent=50), "busy for 50 % of the last moment although no process"),
+        (GpuReading(pids=(), utilisation_percent=50), "busy for 50 % of the last sampling period although no process"),
     ],
 )
 def test_what_others_do_is_said(reading: GpuReading, words: str) -> None:
@@ -55,7 +55,7 @@ def test_what_cannot_be_known_is_refused_only_where_it_was_asked_for() -> None:
         (GpuReading(), "", "list"),
     ):
         assert check_sharing(reading, OWN, exclusive=False, why_not=why_not) == ""
-        with pytest.raises(SharedGpuError, match=f"cannot be kept.*{words}"):
+        with pytest.raises(SharedGpuError, match=f"cannot be guaranteed.*{words}"):
             check_sharing(reading, OWN, exclusive=True, why_not=why_not)
 
 
