@@ -43,7 +43,7 @@ def test_a_failed_trial_has_the_workers_reason(quick_job: TrialJob, tmp_path: Pa
         work_dir=tmp_path,
     )
     assert result.status == "failed"
-    assert "batch 5 was asked" in result.reason
+    assert "batch 5 was requested" in result.reason
 
 
 def test_a_full_disk_is_no_failure_of_the_trial(quick_job: TrialJob, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def test_a_profile_on_the_real_runtime(write_network: WriteNetwork, tmp_path: Pa
 @pytest.mark.parametrize(
     ("what", "status", "reason"),
     [
-        ({"batch": 8}, "failed", "batch 8 was asked"),
-        ({"precision": "fp8"}, "unsupported", "no precision fp8"),
+        ({"batch": 8}, "failed", "batch 8 was requested"),
+        ({"precision": "fp8"}, "unsupported", "does not support precision fp8"),
         ({"backend": "nothing"}, "failed", "no backend 'nothing'"),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_runtime_without_a_profiler_is_unsupported(fake: FakeBackend, fake_job
     fake.layers = None
     result = work(fake_job, tmp_path)
     assert result.status == "unsupported"
-    assert "a GPU has no profile of single layers" in result.reason
+    assert "a GPU cannot profile single layers" in result.reason
     assert fake.calls[-1] == "close"
 
 

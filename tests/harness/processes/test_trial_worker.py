@@ -99,8 +99,8 @@ def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path,
     [
         ({"artifact": "gone.onnx", "sha256": "0" * 64}, "failed", "gone.onnx cannot be read"),
         ({"artifact": "gone.onnx"}, "failed", "There is no file gone.onnx"),
-        ({"batch": 8}, "failed", "batch 8 was asked"),
-        ({"precision": "fp8"}, "unsupported", "no precision fp8"),
+        ({"batch": 8}, "failed", "batch 8 was requested"),
+        ({"precision": "fp8"}, "unsupported", "does not support precision fp8"),
         ({"backend": "abacus"}, "failed", "no backend 'abacus'"),
     ],
 )

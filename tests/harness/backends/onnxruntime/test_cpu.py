@@ -77,8 +77,8 @@ def test_float16_convolutions_are_passed_off_as_nothing_else(write_network: Writ
     path = write_network(weight_type=TensorProto.FLOAT16)
     found = {precision: computed_in(path, precision) for precision in ("fp32", "fp16")}
     assert found in (
-        {"fp32": "fp32", "fp16": "fp16 was asked for but the runtime computed in fp32"},
-        {"fp32": "fp32 was asked for but the runtime computed in fp16", "fp16": "fp16"},
+        {"fp32": "fp32", "fp16": "fp16 was requested, but the runtime computed in fp32"},
+        {"fp32": "fp32 was requested, but the runtime computed in fp16", "fp16": "fp16"},
     )
 
 
@@ -167,7 +167,7 @@ def test_another_kind_of_file_is_called_unreadable(tmp_path: Path) -> None:
         ({"second_input": True}, r"has 2 inputs \(input, offset\)"),
         ({"shape": ["N", 3, 8, 8]}, "dynamic shape"),
         ({"input_type": TensorProto.FLOAT16}, "float16, not float32"),
-        ({"shape": [4, 3, 8, 8]}, "batch 1 was asked"),
+        ({"shape": [4, 3, 8, 8]}, "batch 1 was requested"),
     ],
 )
 def test_unfit_networks_are_refused(write_network: WriteNetwork, what: dict[str, object], message: str) -> None:

@@ -168,7 +168,7 @@ def test_nodes_of_one_name_stay_apart(tmp_path: Path) -> None:
 
 def test_a_report_that_was_cut_off_is_an_error(tmp_path: Path) -> None:
     path = report(tmp_path, runs_of((10,), (20,)))
-    with pytest.raises(HarnessError, match=r"holds 2 inferences of 3.*Profile fewer"):
+    with pytest.raises(HarnessError, match=r"contains 2 of 3 inferences.*Profile fewer"):
         layers.read_layer_times(path, 3)
 
 

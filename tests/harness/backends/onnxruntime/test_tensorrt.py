@@ -119,9 +119,9 @@ def test_the_options_turn_precision_flags_off(machine: Script, write_network: Wr
 def test_precisions_that_cannot_be_told_are_refused(
     machine: Script, write_network: WriteNetwork, cache: Path, precision: str
 ) -> None:
-    with pytest.raises(UnsupportedError, match=f"no precision {precision}; it has fp32"):
+    with pytest.raises(UnsupportedError, match=f"does not support precision {precision}; it supports fp32"):
         prepare(write_network(), cache, precision)
-    with pytest.raises(UnsupportedError, match=f"no precision {precision}; it has fp32"):
+    with pytest.raises(UnsupportedError, match=f"does not support precision {precision}; it supports fp32"):
         build(write_network(), cache, precision)
 
 
@@ -129,7 +129,7 @@ def test_a_float16_network_is_not_passed_off_as_float32(
     machine: Script, write_network: WriteNetwork, cache: Path
 ) -> None:
     """Weakly typed, TensorRT might compute it in either."""
-    with pytest.raises(FallbackError, match="fp32 was asked for but the runtime computed in unknown"):
+    with pytest.raises(FallbackError, match="fp32 was requested, but the runtime computed in unknown"):
         build(write_network(weight_type=TensorProto.FLOAT16), cache)
     assert not list((cache / engines.ENGINES_FOLDER).glob("*-fp32-*"))
     assert all(driver.closed for driver in machine.drivers)
@@ -151,7 +151,7 @@ def test_an_operator_that_tensorrt_lacks_is_named(machine: Script, write_network
 
 def test_a_network_in_several_engines_is_an_error(machine: Script, write_network: WriteNetwork, cache: Path) -> None:
     machine.engines_per_network = 2
-    with pytest.raises(FallbackError, match="2 TensorRT engines of the network, not one"):
+    with pytest.raises(FallbackError, match="2 TensorRT engines for the network, not one"):
         build(write_network(), cache)
 
 
@@ -196,7 +196,7 @@ def test_timings_of_kernels_are_kept_between_builds(machine: Script, write_netwo
 
 def test_a_failed_build_leaves_nothing(machine: Script, write_network: WriteNetwork, cache: Path) -> None:
     machine.creation_error = RuntimeError("TensorRT EP failed to create engine from network for fused node: graph_0")
-    with pytest.raises(HarnessError, match=r"cannot make an engine of .*failed to create engine") as caught:
+    with pytest.raises(HarnessError, match=r"cannot build an engine of .*failed to create engine") as caught:
         build(write_network(), cache)
     assert not isinstance(caught.value, UnsupportedError)
     assert list((cache / engines.ENGINES_FOLDER).iterdir()) == []
@@ -248,7 +248,7 @@ def test_libraries_that_the_runtime_does_not_name_are_unsupported(
     machine: Script, write_network: WriteNetwork, cache: Path
 ) -> None:
     machine.creation_error = RuntimeError(NO_TENSORRT)
-    with pytest.raises(UnsupportedError, match="libraries do not load; `python -m harness env` tells which"):
+    with pytest.raises(UnsupportedError, match="libraries do not load; `python -m harness env` lists them"):
         build(write_network(), cache)
 
 

@@ -71,7 +71,7 @@ def test_no_gpu_and_no_tensorrt_are_said_together(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(versions, "is_installed", lambda: False)
     available = TensorRtBackend().availability()
     assert "No GPU can be used" in available.why
-    assert "Besides, tensorrt is not installed." in available.why
+    assert "Also, tensorrt is not installed." in available.why
     assert "pip install tensorrt" in available.what_to_do
 
 

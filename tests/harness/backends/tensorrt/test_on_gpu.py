@@ -146,5 +146,5 @@ def test_an_fp32_request_for_an_fp16_graph_is_not_passed_off(write_model: Any, c
 
 
 def test_an_unsupported_operator_is_named(write_model: Any, cache_dir: Path) -> None:
-    with pytest.raises(UnsupportedError, match=r"cannot run operators: Det"):
+    with pytest.raises(UnsupportedError, match=r"cannot run these operators: Det"):
         prepare(write_model(extra=("Det",), shape=(1, 3, 224, 224)), cache_dir, "fp32")

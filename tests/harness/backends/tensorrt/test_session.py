@@ -231,12 +231,12 @@ def test_an_engine_of_another_precision_than_its_sidecar_says_is_found_out(
         plan = session._engine._plan
         layers = tuple((operator, name, "FLOAT") for operator, name, _ in plan.layers)
         object.__setattr__(plan, "layers", layers)
-        with pytest.raises(FallbackError, match=r"fp16 was asked for, but the engine .* computes in fp32"):
+        with pytest.raises(FallbackError, match=r"fp16 was requested, but the engine .* computes in fp32"):
             session.start(IMAGES)
 
 
 @pytest.mark.parametrize(
-    ("what", "message"), [({"shape": (2, 3, 8, 8)}, "batch 1 was asked"), ({"input_type": 10}, "float16, not float32")]
+    ("what", "message"), [({"shape": (2, 3, 8, 8)}, "batch 1 was requested"), ({"input_type": 10}, "float16, not float32")]
 )
 def test_unfit_networks_are_refused_and_closed(
     script: TensorRtScript, write_model: Any, tmp_path: Path, what: dict[str, Any], message: str
