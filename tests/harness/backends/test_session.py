@@ -147,7 +147,7 @@ def test_a_silent_change_of_precision_is_an_error() -> None:
         FakeSession(effective="fp32", asked="fp16").start(np.ones((2, 3, 4, 4), np.float32))
 
 
-def test_a_graph_partly_in_the_asked_precision_is_accepted() -> None:
+def test_a_graph_partly_in_the_requested_precision_is_accepted() -> None:
     session = FakeSession(effective="fp32+int8", asked="int8")
     session.start(np.ones((2, 3, 4, 4), np.float32))
     assert session.precision_effective() == "fp32+int8"

@@ -86,7 +86,7 @@ def test_an_int8_request_without_quantisation_is_refused(
         build(write_model(), tmp_path, "int8")
 
 
-def test_a_layer_that_8_5_keeps_in_fp32_is_told(install: Any, write_model: Any, tmp_path: Path) -> None:
+def test_a_layer_that_8_5_keeps_in_fp32_is_reported(install: Any, write_model: Any, tmp_path: Path) -> None:
     install(OLD, fp32_operators=frozenset({"MatMul"}))
     assert build(write_model(), tmp_path, "fp16").precision_effective == "fp16+fp32"
 
@@ -114,7 +114,7 @@ def test_operators_that_cannot_be_parsed_are_named(install: Any, write_model: An
             build(path, tmp_path)
 
 
-def test_other_errors_of_the_parser_are_all_told(install: Any, write_model: Any, tmp_path: Path) -> None:
+def test_other_errors_of_the_parser_are_all_reported(install: Any, write_model: Any, tmp_path: Path) -> None:
     for version in (OLD, TEN, ELEVEN):
         install(version, parser_errors=("Assertion failed: axis", "Assertion failed: rank"))
         with pytest.raises(UnsupportedError, match=r"cannot read .*axis.*rank.* full log is"):
@@ -122,7 +122,7 @@ def test_other_errors_of_the_parser_are_all_told(install: Any, write_model: Any,
 
 
 @pytest.mark.parametrize("what", [{"opset": 18}, {"ir_version": 9}])
-def test_8_5_is_given_no_newer_onnx(install: Any, write_model: Any, tmp_path: Path, what: dict[str, int]) -> None:
+def test_8_5_refuses_newer_onnx(install: Any, write_model: Any, tmp_path: Path, what: dict[str, int]) -> None:
     script = install(OLD)
     with pytest.raises(UnsupportedError, match=r"TensorRT 8\.5\.3\.1 reads at most opset 17 .*--opset 17"):
         build(write_model(**what), tmp_path)
@@ -168,7 +168,7 @@ def test_no_builder_is_explained(script: TensorRtScript, write_model: Any, tmp_p
         build(write_model(), tmp_path)
 
 
-def test_a_file_that_is_no_onnx_is_called_so(script: TensorRtScript, tmp_path: Path) -> None:
+def test_a_file_that_is_not_onnx_is_reported(script: TensorRtScript, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("This is a readme.\n" * 20)
     with pytest.raises(ArtifactError, match="not a readable ONNX file"):
@@ -209,12 +209,12 @@ def test_an_unknown_tactic_source_is_answered_with_the_known(
         build(write_model(), tmp_path)
 
 
-def test_the_sidecar_tells_of_the_build(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
+def test_the_sidecar_describes_the_build(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
     built = build(write_model(), tmp_path)
     sidecar = json.loads(built.path.with_name("engine.json").read_text())
     assert sidecar["sha256"] == built.sha256
     assert sidecar["built_for"]["tensorrt"] == script.version
     assert sidecar["log_tail"] == ["[INFO] Engine generation completed."]
-    # TensorRT's own words, control characters and all.
+    # TensorRT's own words, including control characters.
     layers = json.loads(built.path.with_name("layers.json").read_text(), strict=False)["Layers"]
     assert {"Name", "LayerType", "Inputs", "Outputs"} <= set(layers[0])
