@@ -33,7 +33,7 @@ def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
             if bad.any():
                 raise ArtifactError(
                     f"Output {name!r} is {word} in {int(bad.sum())} of {values.size} values. "
-                    "The network's results are meaningless: verify the conversion and the weights."
+                    "What it computes means nothing: verify the conversion and the weights."
                 )
 
 
