@@ -191,7 +191,7 @@ def test_a_changed_artifact_costs_its_own_row(run, make_images, write_classifier
     record = ImageRecord(records, images)
     predictions = [Predictions(records, one, images) for one in (planned, target_of(good, images))]
     ended = Evaluation(predictions, images, record, AccuracyRequest(folder, memory_mib=64)).run()
-    assert "it changed since, or is truncated" in ended.failures[planned.key]
+    assert "it has changed since, or is truncated" in ended.failures[planned.key]
     assert [one.complete for one in predictions] == [False, True]
 
 

@@ -99,7 +99,7 @@ def test_the_planned_artifact_is_distinguished_from_one_that_changed(tmp_path: P
     planned = artifact_sha256(path)
     check_artifact(path, planned)
     weights.write_bytes(bytes(15) + b"1")
-    with pytest.raises(ArtifactError, match=rf"not {planned[:16]} as planned: it changed since"):
+    with pytest.raises(ArtifactError, match=rf"not {planned[:16]} as planned: it has changed since"):
         check_artifact(path, planned)
 
 
