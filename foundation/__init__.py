@@ -1,1 +1,1 @@
-"""What zoo, converters, harness and reports share; the standard library alone."""
+"""Code that zoo, converters, harness and reports share; it needs the standard library alone."""

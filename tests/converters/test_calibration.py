@@ -69,7 +69,7 @@ def test_of_many_images_a_fixed_draw_is_used(tmp_path, monkeypatch):
 
 
 def test_a_folder_without_images_is_an_error(tmp_path):
-    with pytest.raises(ConversionError, match=r"holds no image \(.bmp, .jpeg"):
+    with pytest.raises(ConversionError, match=r"holds no images \(.bmp, .jpeg"):
         Calibration.of(tmp_path)
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_is_no_image_is_an_error(tmp_path):
     path = tmp_path / "images" / "cut.png"
     save(path, 64, 64)
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ConversionError, match=r"cut.png is no readable image \(.+\); take it out of the folder"):
+    with pytest.raises(ConversionError, match=r"cut.png is not a readable image \(.+\); remove it from the folder"):
         list(Calibration.of(path.parent).inputs(8, PREPROCESSING))
 
 

@@ -69,7 +69,7 @@ def test_a_graph_that_comes_out_invalid_is_an_error():
         if node.name == "relu":
             model.graph.node.append(helper.make_node("Cast", ["before"], ["relu"], to=TensorProto.FLOAT))
     onnx.checker.check_model(model, full_check=True)
-    with pytest.raises(ConversionError, match="cannot make this graph fp16"):
+    with pytest.raises(ConversionError, match="onnxconverter-common cannot convert this graph"):
         to_float16(model)
 
 

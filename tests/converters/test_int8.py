@@ -141,8 +141,8 @@ def test_what_the_quantiser_cannot_do_is_an_error(tmp_path):
 
 def test_an_unreadable_image_is_told_as_such(tmp_path):
     def broken():
-        raise ConversionError("cat.jpg is no readable image")
+        raise ConversionError("cat.jpg is not a readable image")
         yield
 
-    with pytest.raises(ConversionError, match=r"^cat\.jpg is no readable image$"):
+    with pytest.raises(ConversionError, match=r"^cat\.jpg is not a readable image$"):
         to_int8(small_network(), broken(), scheme="tensorrt", folder=tmp_path)

@@ -64,7 +64,7 @@ ENDS = {
     "hangs": ("timeout", "The conversion did not end within 60 s; allow it more time (--conversion-timeout)."),
     "raises": ("failed", "raises() raised RuntimeError: no weights here"),
     "downloads": ("failed", "downloads() raised URLError"),
-    "eats": ("out_of_memory", "The conversion took more than 2500 MiB; fewer --workers leave more to each."),
+    "eats": ("out_of_memory", "The conversion took more than 2500 MiB; use fewer --workers."),
     "nan": ("failed", "the network itself yields NaN or infinity"),
     "branching": ("failed", "Could not guard on data-dependent expression"),
 }
@@ -136,7 +136,7 @@ def test_an_own_model_is_had_in_any_precision(tmp_path, monkeypatch):
     found = {one.request: one for one in convert_many(requests, tmp_path / "cache", PoolSettings(workers=1))}
     assert [found[request].status for request in requests] == ["ok", "ok", "failed"], found
     assert [found[request].artifact.provenance["precision"] for request in requests[:2]] == ["fp16", "int8"]
-    assert "came out in no precision where fp16 was asked for" in found[requests[2]].reason
+    assert "came out in no precision instead of fp16" in found[requests[2]].reason
 
 
 def test_a_missing_package_is_unsupported(tmp_path, monkeypatch):
