@@ -13,7 +13,7 @@ from converters import pytorch
 from zoo import adapters
 
 CARD = zoo.card("lanet/LaNet_CIFAR10_128")
-# The pooling operators that LaNet's structure needs, as either exporter names them.
+# The operators that LaNet's structure needs, as either exporter names them.
 POOLINGS = {"GlobalAveragePool", "ReduceMean"}
 NEEDED = {"Add", "Concat", "Conv", "Gemm", "MaxPool", "Relu", "Slice"}
 SHAPES = {"Constant", "Flatten", "Reshape"}
