@@ -23,7 +23,7 @@ class NativeModel(Protocol):
     weights: str
     """What the weights are: `probe`, `released` (fetched from the release), `file` (another checkpoint) or `own`."""
     needs_recalibration: bool
-    """Whether the running statistics are another network's: unless measured on images first, the logits mean nothing."""
+    """Whether the running statistics are another network's: until measured on images, the logits mean nothing."""
     checkpoint: Mapping[str, str]
     """The file that the weights come from: `sha256`, and for a released one also `url` and `tag`; otherwise empty."""
     recalibrated: Mapping[str, Any] | None

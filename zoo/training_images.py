@@ -68,7 +68,7 @@ class TrainingImages:
         found = _listed(folder)
         if not found:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise WeightsError(f"{folder} contains no images ({kinds}) to recalibrate on; give a folder that does")
+            raise WeightsError(f"{folder} holds no images ({kinds}) to recalibrate on; give a folder that does")
         size = min(batch_size, len(found))
         count = min(batches, len(found) // size) * size
         return cls(tuple(random.Random(seed).sample(found, count)), size, seed)

@@ -45,7 +45,7 @@ def test_a_function_of_a_module_here_is_a_native_model():
         ("my_own_networks:number", r"number\(\) returned a int; a torch.nn.Module is wanted"),
     ],
 )
-def test_what_is_no_network_says_why(reference, message):
+def test_what_is_not_a_network_says_why(reference, message):
     with pytest.raises(own.OwnModelError, match=message):
         own.load(reference)
 

@@ -45,7 +45,7 @@ class ArchiveLimits:
     total_bytes: int = 8 << 30
     """Unpacked size of all entries together."""
     pickle_bytes: int = LARGEST_PICKLES_BYTES
-    """Size of the pickle in a checkpoint that is a ZIP file: it has names and shapes, and each byte may be an object."""
+    """Size of the pickle in a checkpoint that is a ZIP file: names and shapes, of which each byte may be an object."""
     ratio: int = 100
     """Unpacked size over the archive's own. Trained weights hardly compress; the ratio of a bomb starts near 1000."""
     header_bytes: int = _CHUNK_BYTES

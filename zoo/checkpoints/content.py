@@ -1,4 +1,4 @@
-"""Recognises by its content whether a download is a checkpoint: servers send pages with status 200, and cut files short."""
+"""Recognises by its content whether a download is a checkpoint: servers send pages with status 200, and cut files."""
 
 from __future__ import annotations
 

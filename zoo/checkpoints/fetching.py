@@ -124,7 +124,7 @@ class _Fetch:
             part.discard()
 
     def _recognise(self, path: Path, aside: Path) -> None:
-        """Refuses a download that is not a checkpoint, and not an archive with one, which is unpacked into `aside`."""
+        """Refuses a download that is not a checkpoint or an archive with one; unpacks an archive into `aside`."""
         if found := self._unlike(path, self._url):
             origin = self.settings.shown_mirror or "the server"
             raise FetchError(

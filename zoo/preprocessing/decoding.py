@@ -1,4 +1,4 @@
-"""The one decoding that every model's input begins with."""
+"""The decoding step that every model's input begins with."""
 
 from __future__ import annotations
 

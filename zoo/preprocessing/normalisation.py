@@ -40,7 +40,7 @@ class Normalisation:
                 raise PreprocessingError(f"{name} must be three numbers, one per channel, not {values!r}")
             if not all(0 <= value <= 1 for value in values) or (name == "std" and 0 in values):
                 raise PreprocessingError(
-                    f"{name} is for pixels of 0..1, so from {least} to 1, not {values!r}; divide that for 0..255 by 255"
+                    f"{name} is for pixels of 0..1, so from {least} to 1, not {values!r}; divide that of 0..255 by 255"
                 )
         of_bytes = preprocessing.library == "tensorflow1"
         return cls(preprocessing.channel_order, tuple(preprocessing.mean), tuple(preprocessing.std), of_bytes)

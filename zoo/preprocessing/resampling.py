@@ -19,7 +19,7 @@ _Resize = Callable[[Decoded, "Resampling"], NDArray[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Resampling:
-    """The part of a card that decides the resized crop. Equal ones make the same crop, so it is the crop's cache key."""
+    """The part of a card that decides the resized crop: equal ones make the same crop, so crops can be cached by it."""
 
     rule: str
     library: str

@@ -16,7 +16,7 @@ _TABLE_SIZE = 1024
 
 
 def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int) -> NDArray[np.float32]:
-    """The centre square of `crop_fraction` of the shorter side, rounded down, resized to `crop_px`; not clipped to 0..255.
+    """The centre square of `crop_fraction` of the shorter side, rounded down, resized to `crop_px`; may exceed 0..255.
 
     Raises:
         UnreadableImageError: the image is so small that the crop is empty.

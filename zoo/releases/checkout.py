@@ -91,7 +91,8 @@ def check_out(pin: Pin, cache_dir: Path | None = None, listener: Listener = lamb
         listener: receives a line about what takes long.
 
     Raises:
-        ReleaseError: git is missing, the repository cannot be reached or has no such commit, the disk is full, or the folder in its place is not the pinned commit.
+        ReleaseError: git is missing, the repository cannot be reached or has no such commit, the disk is full, or the
+            folder in its place is not the pinned commit.
     """
     from filelock import FileLock, Timeout
 

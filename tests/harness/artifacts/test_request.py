@@ -56,7 +56,7 @@ def test_images_recalibrate_what_needs_it_and_has_a_checkpoint(tmp_path: Path) -
 
 def test_a_folder_without_images_to_recalibrate_on_is_refused(tmp_path: Path) -> None:
     asked = request.ArtifactRequest(models=("alphanet/a0",), weights=vocabulary.RELEASED, calibration_images=tmp_path)
-    with pytest.raises(HarnessError, match=r"holds no image .* to recalibrate on"):
+    with pytest.raises(HarnessError, match=r"holds no images .* to recalibrate on"):
         asked.check()
 
 

@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_plain_lines_where_there_is_no_terminal():
+def test_plain_lines_without_a_terminal():
     stream = io.StringIO()
     listener = listener_for(stream)
     listener.started("model.pth", 0, 10 * MIB)

@@ -24,7 +24,7 @@ def test_a_source_has_a_driver_that_imports_without_its_original_code(source):
     assert callable(driver(source).build)
 
 
-def test_a_source_without_a_driver_is_told():
+def test_a_source_without_a_driver_is_reported():
     with pytest.raises(ReleaseError, match="'nobody' has no driver"):
         driver("nobody")
 
