@@ -128,7 +128,7 @@ def test_what_is_not_a_checkpoint_is_reported(model, tmp_path):
         model.load_file(tmp_path / "none.index")
     page = tmp_path / "page.index"
     page.write_bytes(b"<html>Not Found</html>")
-    with pytest.raises(WeightsError, match=f"page.index is an HTML page, and no index of .* of {CARD.name}"):
+    with pytest.raises(WeightsError, match=f"page.index is an HTML page, not the index of .* of {CARD.name}"):
         model.load_file(page)
     page.write_bytes(bytes(8))
     with pytest.raises(
@@ -191,7 +191,11 @@ def test_pytorch_works_after_tensorflow_in_one_process(first):
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        ("keras.__version__", "2.15.0", "needs Keras 3 on TensorFlow; here is Keras 2.15.0 .* pip install -U"),
+        (
+            "keras.__version__",
+            "2.15.0",
+            "needs Keras 3 on TensorFlow; this environment has Keras 2.15.0 .* pip install -U",
+        ),
         ("keras.backend.backend", lambda: "jax", "on jax beside TensorFlow .* set KERAS_BACKEND=tensorflow"),
     ],
 )

@@ -80,5 +80,5 @@ def test_original_code_of_what_has_none_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(HarnessError, match="--implementation release: mine:build has no release"):
         request.ArtifactRequest(own_models=("mine:build",), implementation="release").check()
     monkeypatch.setattr(releases.pins, "all_sources", dict)
-    with pytest.raises(HarnessError, match="--implementation release: no original code is known of source 'gpunet'"):
+    with pytest.raises(HarnessError, match="--implementation release: no original code is known for source 'gpunet'"):
         request.ArtifactRequest(models=("gpunet",), implementation="release").check()

@@ -152,9 +152,9 @@ def test_an_archive_of_which_any_byte_was_changed_is_refused_or_gives_the_member
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, folder):
     zeros = bytes(200 << 20)
     bomb = zip_of(tmp_path / "bomb.zip", [("folder/readme.txt", b""), (MEMBER, zeros)], zipfile.ZIP_DEFLATED)
-    refused(bomb, folder, "claim to unpack to 209715200 or more.*a bomb")
+    refused(bomb, folder, "claim to unpack to 209715200 or more.*a decompression bomb")
     tarred = tar_of(tmp_path / "bomb.tgz", [(tar_entry(MEMBER), zeros)], "w:gz")
-    refused(tarred, folder, "a bomb")
+    refused(tarred, folder, "a decompression bomb")
 
 
 def test_a_header_of_a_tar_archive_cannot_eat_the_memory(tmp_path, folder):
@@ -180,8 +180,8 @@ def test_entries_that_lie_about_their_size_are_damaged(tmp_path, folder):
     ("limits", "match"),
     [
         (ArchiveLimits(entries=2), "more than 2 entries"),
-        (ArchiveLimits(member_bytes=1000), "a bomb"),
-        (ArchiveLimits(total_bytes=1025), "a bomb"),
+        (ArchiveLimits(member_bytes=1000), "a decompression bomb"),
+        (ArchiveLimits(total_bytes=1025), "a decompression bomb"),
     ],
 )
 def test_every_limit_holds(limits, match, tmp_path, folder):
@@ -252,5 +252,5 @@ def test_a_checkpoint_that_is_a_zip_is_checked_against_the_limits_too(tmp_path):
     refuse_unsafe_zip(plain, CHECKPOINT_LIMITS)
     refuse_unsafe_zip(zip_of(tmp_path / "a.pth", [("archive/data.pkl", b"")] * 1), CHECKPOINT_LIMITS)
     bomb = zip_of(tmp_path / "bomb.pth", [("archive/data.pkl", bytes(200 << 20))], zipfile.ZIP_DEFLATED)
-    with pytest.raises(WeightsError, match="a bomb"):
+    with pytest.raises(WeightsError, match="a decompression bomb"):
         refuse_unsafe_zip(bomb, CHECKPOINT_LIMITS)

@@ -29,7 +29,7 @@ def test_a_file_of_several_models_is_tried_once(server, card_of, settings):
     found = list(fetch_many(cards, settings))
     assert len(server.requests) == 1
     assert "404" in found[0].problem
-    assert "could not be had for alphanet/a0 either" in found[2].problem
+    assert "could not be fetched for alphanet/a0 either" in found[2].problem
 
 
 def test_a_silent_host_is_tried_once(server, card_of, settings, notes):

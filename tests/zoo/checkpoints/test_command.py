@@ -57,7 +57,7 @@ def test_what_is_available_is_fetched(server, tmp_path, capsys):
     assert said.out.startswith(f"{MODEL}  ")
     assert "regnet/RegNetX-400MF: http://127.0.0.1" in said.err
     summary = said.err.splitlines()[-1]
-    assert summary.endswith("; 1 had none published; 1 could not be had: regnet/RegNetX-400MF")
+    assert summary.endswith("; 1 had none published; 1 could not be fetched: regnet/RegNetX-400MF")
     assert PLACE in lock.read_text()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.suffix == ".toml") == []
 
@@ -89,8 +89,8 @@ def test_a_list(server, tmp_path, capsys):
     [
         (["fetch"], "give MODELS"),
         (["fetch", "regnetx-200m"], "unknown model 'regnetx-200m'; nearest: regnet/RegNetX-200MF"),
-        (["fetch", "--sources", "--lock", "x"], "--sources does not go with --lock"),
-        (["fetch", "all", "--offline", "--sources"], "--sources does not go with MODELS, --offline"),
+        (["fetch", "--sources", "--lock", "x"], "--sources cannot be combined with --lock"),
+        (["fetch", "all", "--offline", "--sources"], "--sources cannot be combined with MODELS, --offline"),
     ],
 )
 def test_bad_requests(arguments, said, capsys):

@@ -367,7 +367,7 @@ def test_a_proxy_that_is_not_there(card_of, settings, monkeypatch):
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_certificates_that_are_not_there(released, settings, server, monkeypatch, variable):
     monkeypatch.setenv(variable, "/nowhere/ca.pem")
-    refused(released, settings, f"{variable} names the certificates /nowhere/ca.pem, which are not there")
+    refused(released, settings, f"{variable} names the certificates /nowhere/ca.pem, which do not exist")
     assert server.requests == []
 
 

@@ -108,7 +108,7 @@ def test_lanet_takes_cifars_images_as_they_are(picture):
         ]
     )
     np.testing.assert_array_equal(made(card, decoded), to_tensor(decoded.image).numpy())
-    with pytest.raises(UnreadableImageError, match=r"33 x 32 pixels, where the release takes .* 32 x 32 as they are"):
+    with pytest.raises(UnreadableImageError, match=r"33 x 32 pixels; the release takes .* 32 x 32 as they are"):
         made(card, picture(33, 32))
 
 

@@ -49,7 +49,7 @@ def test_the_resize_overshoots_and_is_not_clipped(picture):
 
 def test_a_single_pixel_leaves_nothing_to_crop(picture):
     card = zoo.card(f"efficientnet_x/{NAMES[0]}")
-    with pytest.raises(UnreadableImageError, match=r"1 x 1 pixels, the crop of 0.875 is empty"):
+    with pytest.raises(UnreadableImageError, match=r"the crop of 0.875 of 1 x 1 pixels is empty"):
         pipeline(card.preprocessing, card.resolution).resampled(picture(1, 1))
 
 

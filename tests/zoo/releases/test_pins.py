@@ -47,7 +47,7 @@ def test_pins_are_listed_once_whatever_the_number_of_sources():
         ("[checkouts.b]\nrepository = 'r'\nfolders = []\n[sources.a]\ncheckouts = ['b']", "checkout b: needs.*commit"),
         (
             "[checkouts.b]\nrepository = 'r'\ncommit = 'abc'\nfolders = []\n[sources.a]\ncheckouts = ['b']",
-            "'abc' is not the whole id",
+            "'abc' is not a full commit id",
         ),
         (
             f"[checkouts.b]\nrepository = 'r'\ncommit = '{COMMIT}'\nfolders = []\n[sources.a]\ncheckouts = ['c']",

@@ -51,7 +51,7 @@ def test_a_worker_that_takes_too_much_memory_is_ended(worker):
     script = "held = bytearray(300 * 2**20); held[::4096] = b'x' * len(held[::4096]); import time; time.sleep(600)"
     outcome = run(JOB, Limits(memory_mib=200, timeout_s=60), command=worker(script))
     assert outcome == Outcome(
-        "out_of_memory", "The build took more than 200 MiB; allow it more (--memory), or take fewer --workers."
+        "out_of_memory", "The build took more than 200 MiB; allow it more (--memory), or use fewer --workers."
     )
 
 
