@@ -38,12 +38,12 @@ class Preprocessing:
     """`resize_then_crop`: shorter side to `resize_px`, then the centre `crop_px` square;
     `crop_then_resize`: centre square of `crop_fraction` of the shorter side, resized to `crop_px`;
     `squash`: both sides to `crop_px`, the aspect ratio ignored;
-    `none`: the data set's images are of `crop_px` already, and are used as they are."""
+    `none`: the data set's images already have `crop_px`, and are used as they are."""
     crop_px: int
     interpolation: str
-    """Empty where nothing is resized."""
+    """Empty if nothing is resized."""
     library: str
-    """Whose resize the release uses: `pil`, `opencv` or `tensorflow1`; empty where nothing is resized."""
+    """Whose resize the release uses: `pil`, `opencv` or `tensorflow1`; empty if nothing is resized."""
     channel_order: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -51,13 +51,13 @@ class Preprocessing:
     resize_px: int | None = None
     crop_fraction: float | None = None
     tensor_resize: str = ""
-    """How the normalised crop is resized, as a tensor, to the network's resolution where `crop_px` is another:
-    `bicubic` (no antialiasing); empty where the crop is the input."""
+    """How the normalised crop is resized, as a tensor, to the network's resolution if that is not `crop_px`:
+    `bicubic` (no antialiasing); empty if the crop is the input."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """What the release states about the model; None where it states nothing."""
+    """Figures that the release states about the model; None if it states none."""
 
     top1_percent: float | None
     top5_percent: float | None
@@ -74,20 +74,20 @@ class Checkpoint:
 
     url: str
     container: str
-    """Where the state dict lies in the file: `plain`, or the key that holds it; several as `first|second`."""
+    """Where the state dict is in the file: `plain`, or the key that holds it; several as `first|second`."""
     tag: str = ""
-    """The release's own name of these weights, where one network has several."""
+    """The release's own name of these weights, if one network has several."""
     sha256_prefix: str = ""
-    """Leading digits of the file's SHA-256 as the release states them; empty where it does not."""
+    """Leading digits of the file's SHA-256 as the release states them; empty if it states none."""
     archive_member: str = ""
-    """The checkpoint's path in the archive that the URL gives; empty where it gives the checkpoint itself."""
+    """The checkpoint's path in the archive at the URL; empty if the URL is that of the checkpoint itself."""
     training_classes: tuple[str, ...] = ()
-    """Classes of the training code whose objects lie beside the state dict, such as its configuration: they are read
-    as inert dictionaries. Of any other class a file is refused."""
+    """Classes of the training code whose objects are stored beside the state dict, such as its configuration: they are
+    read as inert dictionaries. A file with objects of any other class is refused."""
     renames: tuple[str, ...] = ()
-    """Parts of tensors' names that the release renames where the network does not know a name: `old new`, in turn."""
+    """Substitutions that the release makes in tensor names that the network does not know: `old new`, in this order."""
     recalibration: bool = False
-    """Whether the release measures the running statistics anew, on training images, before it evaluates."""
+    """Whether the release re-estimates the running statistics on training images before it evaluates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,11 +112,11 @@ class ModelCard:
     architecture: Mapping[str, Any]
     """What the adapter builds the network from."""
     probe_variance_scale: float = 1.0
-    """Factor on the probe's running variances, where float32 noise decides the plain probe's result."""
+    """Factor on the probe's running variances; not 1 if float32 noise would decide the plain probe's result."""
     probe_damping: float | None = None
-    """Factor on the norm scales of the damped probe (`zoo.probe.damped_tensor`), where that one is used instead."""
+    """Factor on the norm scales of the damped probe (`zoo.probe.damped_tensor`); None if the plain probe is used."""
     artifact_tolerance: float = RUNTIME_TOLERANCE
-    """Relative error allowed to the converted graph on the probe's input; smaller where a mistake hardly moves it."""
+    """Relative error allowed for the converted graph on the probe's input; smaller if a mistake hardly moves it."""
 
     @property
     def source(self) -> str:
@@ -130,13 +130,13 @@ class ModelCard:
 
     @property
     def implementation(self) -> str:
-        """Whose code the zoo builds it by: `package` (the release's package) or `own` (this project's definition)."""
+        """Whose code the zoo builds it from: `package` (the release's package) or `own` (this project's definition)."""
         return "package" if self.release.package else "own"
 
     def network_facts(self) -> dict[str, Any]:
-        """What defines the computation: two cards with equal facts are one network.
+        """The facts that define the computation: two cards with equal facts describe one network.
 
-        Published figures and checkpoints are left out: under the same weights they change nothing.
+        Published figures and checkpoints are left out: with the same weights they change nothing.
         """
         facts = {
             "source": self.source,

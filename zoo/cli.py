@@ -40,9 +40,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, 1 where something is missing or differs, 2, or 130."""
+    """Runs one command and returns its exit code: 0, 1 if something is missing or differs, 2, or 130."""
     parsed = build_parser().parse_args(arguments)
-    # A job scheduler's polite end is an interruption too: what was begun is kept.
+    # A job scheduler's SIGTERM counts as an interruption too: unfinished work is kept.
     interrupt_on_termination()
     try:
         return _COMMANDS[parsed.command](parsed)
@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_REQUEST
     except KeyboardInterrupt:
-        print("interrupted: run the same again to go on", file=sys.stderr)
+        print("interrupted: run the same command again to resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of a listing went away, as `head` does.
+        # The reader of the output closed the pipe, as `head` does.
         sys.stderr.close()
         return EXIT_INTERRUPTED

@@ -9,7 +9,7 @@ class ZooError(Exception):
     """A request that the zoo cannot serve."""
 
     def __str__(self) -> str:
-        # Messages quote what servers and files say, which is not to command the terminal that shows them.
+        # Messages quote text from servers and files, which must not control the terminal that shows it.
         return printable(super().__str__())
 
 
@@ -18,7 +18,7 @@ class UnknownModelError(ZooError):
 
 
 class CatalogError(ZooError):
-    """A catalogue file that does not hold what a card needs."""
+    """A catalogue file that does not contain what a card needs."""
 
 
 class MissingPackageError(ZooError):
@@ -26,11 +26,11 @@ class MissingPackageError(ZooError):
 
 
 class WeightsError(ZooError):
-    """Weights that cannot be had, opened, or loaded into this network."""
+    """Weights that cannot be obtained, opened, or loaded into this network."""
 
 
 class ReleaseError(ZooError):
-    """Original code that cannot be had, is not the pinned commit, or does not build what was asked for."""
+    """Original code that cannot be obtained, is not the pinned commit, or does not build the requested network."""
 
 
 class MissingSourcesError(ReleaseError):

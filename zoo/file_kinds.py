@@ -1,4 +1,4 @@
-"""What came instead of a checkpoint: servers answer with pages, and downloads end too early."""
+"""Recognises what was received instead of a checkpoint: servers answer with web pages, and downloads are cut short."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foundation.wording import first_line, quoted
 
 _HEAD_BYTES = 512
 _DIRECTORY_LIMIT_BYTES = 32 << 20
-"""Of a ZIP file's directory, which Python reads as a whole into ten times that: an entry has some hundred bytes."""
+"""Largest directory of a ZIP file; Python reads it whole, into ten times that memory. An entry has about 100 bytes."""
 _ZIP_MAGIC = b"PK\x03\x04"
 _LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 _FORMATS = {
@@ -27,9 +27,9 @@ _FORMATS = {
 
 
 def unlike_checkpoint(path: Path) -> str:
-    """What a file is, in words with their article, where it cannot be a checkpoint; empty where it may be one.
+    """What a file is, in words with an article, if it cannot be a checkpoint; empty if it may be one.
 
-    Only its beginning is looked at, and the directory of a ZIP file; nothing is unpacked.
+    Only its beginning and the directory of a ZIP file are read; nothing is unpacked.
 
     Raises:
         OSError: the file cannot be read.
@@ -39,7 +39,7 @@ def unlike_checkpoint(path: Path) -> str:
     if not head:
         return "an empty file"
     if head.startswith(_LFS_MAGIC):
-        return "a Git LFS pointer, not the file that it stands for (git lfs pull fetches that)"
+        return "a Git LFS pointer, not the file itself (git lfs pull fetches that)"
     if head.startswith(_ZIP_MAGIC):
         return _unlike_zip(path)
     for magic, name in _FORMATS.items():
@@ -49,7 +49,7 @@ def unlike_checkpoint(path: Path) -> str:
 
 
 def ends_as_zip(path: Path) -> bool:
-    """Whether a file has the end of a ZIP file, damaged or not.
+    """Whether a file ends like a ZIP file, damaged or not.
 
     Raises:
         OSError: the file cannot be read.
@@ -62,24 +62,24 @@ def ends_as_zip(path: Path) -> bool:
 
 @contextlib.contextmanager
 def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A ZIP file, its directory read.
+    """Opens a ZIP file and reads its directory.
 
     Raises:
-        zipfile.BadZipFile: it is damaged, or its directory is larger than any release's.
+        zipfile.BadZipFile: the file is damaged, or its directory is larger than any release's.
         OSError: the file cannot be read.
     """
     with path.open("rb", buffering=0) as file:
         try:
             opened = zipfile.ZipFile(_ShortReads(file))
         except (NotImplementedError, ValueError, OverflowError, struct.error) as error:
-            # Of a later version; a name that is no text; sizes that are none.
+            # A later version of the format, a name that is not text, or impossible sizes.
             raise zipfile.BadZipFile(first_line(error)) from error
         with opened:
             yield opened
 
 
 class _ShortReads(io.BufferedReader):
-    """A file of which nobody reads much at once."""
+    """A file that refuses large single reads."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _DIRECTORY_LIMIT_BYTES:
@@ -103,11 +103,11 @@ def _unlike_zip(path: Path) -> str:
 
 
 def _kind_of_text(head: bytes) -> str:
-    """What a text is by its beginning; empty for anything binary."""
+    """The kind of a text, by its beginning; empty for binary data."""
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The cut may go through a character.
+        # The head may end in the middle of a character.
         if len(head) < _HEAD_BYTES or error.start < len(head) - 3:
             return ""
         text = head[: error.start].decode("utf-8-sig")
@@ -120,4 +120,4 @@ def _kind_of_text(head: bytes) -> str:
         return "an XML or HTML document"
     if start.startswith(("{", "[")):
         return "a JSON document"
-    return f"a text that begins {text.strip()[:40]!r}"
+    return f"a text file that begins {text.strip()[:40]!r}"

@@ -23,17 +23,17 @@ class NativeModel(Protocol):
     weights: str
     """What the weights are: `probe`, `released` (fetched from the release), `file` (another checkpoint) or `own`."""
     needs_recalibration: bool
-    """Whether the running statistics are not this network's: measured on images first, or the logits mean nothing."""
+    """Whether the running statistics are another network's: until measured on images, the logits mean nothing."""
     checkpoint: Mapping[str, str]
-    """The file that the weights come from: `sha256`, and of a released one `url` and `tag` too; else empty."""
+    """The file that the weights come from: `sha256`, and for a released one also `url` and `tag`; otherwise empty."""
     recalibrated: Mapping[str, Any] | None
-    """The training images that the running statistics were measured on (`TrainingImages.facts`); None where they
-    are the checkpoint's own."""
+    """The training images that the running statistics were measured on (`TrainingImages.facts`); None if they are the
+    checkpoint's own."""
 
     def deployable(self) -> Any:
-        """The framework object to convert: `module`, or one that computes the same from the weights as they are.
+        """The framework object to convert: `module`, or an equivalent one for the present weights.
 
-        It differs where the release computes for every image what depends on the weights alone.
+        It is not `module` if the release recomputes for every image what depends on the weights alone.
         """
         ...
 
@@ -76,6 +76,6 @@ class NativeModel(Protocol):
         """Loads a released checkpoint file, strictly and without executing anything in it.
 
         Raises:
-            WeightsError: not a checkpoint, or not one of this network; the tensors are listed.
+            WeightsError: the file is not a checkpoint, or not one of this network; the message lists the tensors.
         """
         ...

@@ -1,4 +1,4 @@
-"""One's own model: `module:function` that returns a `torch.nn.Module`."""
+"""User networks: a `module:function` that returns a `torch.nn.Module`."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _CROP_FRACTION = 0.875
 
 
 class OwnModelError(ZooError):
-    """A `module:function` that cannot be imported, or that returns no network."""
+    """A `module:function` that cannot be imported, or that does not return a network."""
 
 
 def card(reference: str, resolution: int | None = None) -> ModelCard:
-    """The card of one's own model: what is known of it before it is built."""
+    """The card of a user network: what is known of it before it is built."""
     resolution = resolution or DEFAULT_RESOLUTION
     return ModelCard(
         release=_RELEASE,
@@ -66,11 +66,11 @@ def _assumed_preprocessing(resolution: int) -> Preprocessing:
 
 
 def load(reference: str, resolution: int | None = None) -> TorchModel:
-    """Builds one's own model with the weights that its function gives it.
+    """Builds a user network with the weights that its function gives it.
 
     Args:
         reference: `module:function`; the current directory is searched first. The function takes no
-            argument and returns a `torch.nn.Module` of images (N, 3, R, R).
+            argument and returns a `torch.nn.Module` for images (N, 3, R, R).
         resolution: R in pixels, 224 by default.
 
     Raises:
@@ -89,14 +89,14 @@ def load(reference: str, resolution: int | None = None) -> TorchModel:
         function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise OwnModelError(
-            f"cannot find {reference}: {error}; give it as module:function, importable from here"
+            f"cannot find {reference}: {error}; give it as module:function, importable from the current directory"
         ) from error
     try:
         network = function()
     except Exception as error:
         raise OwnModelError(f"{reference}() raised {type(error).__name__}: {error}") from error
     if not isinstance(network, torch.nn.Module):
-        raise OwnModelError(f"{reference}() returned a {type(network).__name__}; a torch.nn.Module is wanted")
+        raise OwnModelError(f"{reference}() returned a {type(network).__name__}; it must return a torch.nn.Module")
     native = TorchModel(card(reference, resolution), network)
     native.weights = "own"
     return native

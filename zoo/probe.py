@@ -1,7 +1,7 @@
 """The probe: seeded weights and input that need no checkpoint.
 
 Every tensor's values follow from its name alone, so two implementations of one architecture that
-name their parameters alike compute the same logits, to rounding. The gains keep float32 rounding
+name their parameters alike compute the same logits, up to rounding. The gains keep float32 rounding
 near 1e-6 of the logits in networks hundreds of layers deep.
 """
 
@@ -20,7 +20,7 @@ _VARIANCE_SUFFIXES = ("running_var", "moving_variance")
 _BIAS_SUFFIXES = ("bias", "beta")
 
 HEAD_LENGTH = 8
-"""Logits of each image that a reference keeps verbatim."""
+"""Number of logits per image that a reference keeps verbatim."""
 FRAMEWORK_TOLERANCE = 2e-5
 """Relative error allowed between two implementations in one framework."""
 RUNTIME_TOLERANCE = 1e-4
@@ -60,15 +60,15 @@ def tensor(
 def damped_tensor(
     name: str, shape: Sequence[int], gamma_factor: float, *, framework: str = "pytorch"
 ) -> NDArray[np.float32]:
-    """Values of one float tensor of the damped probe, for networks that the plain one drives into chaos.
+    """Values of one float tensor of the damped probe, for networks that the plain one makes chaotic.
 
-    Smaller biases, and norm scales times a factor that is chosen for the network: float32 rounding stays
+    Biases are smaller, and norm scales are multiplied by a factor chosen for the network: float32 rounding stays
     small at any depth, and a mistake in the first layers reaches the logits.
 
     Args:
         name: see `tensor`.
         shape: see `tensor`.
-        gamma_factor: on the norm scales, below 1.
+        gamma_factor: factor on the norm scales, below 1.
         framework: see `tensor`.
 
     Returns:
@@ -88,7 +88,7 @@ def _drawn(
     kernel_gain: float,
     scales: Mapping[str, np.float32],
 ) -> NDArray[np.float32]:
-    """Values by the kind of tensor that a name ends in; `scales` are applied to what is rounded to float32."""
+    """Values for the kind of tensor that the name's ending denotes; `scales` are applied after rounding to float32."""
     rng = _generator(name)
     kind = ""
     if name.endswith(_MEAN_SUFFIXES):
@@ -115,7 +115,7 @@ def signature_sha256(tensors: Iterable[tuple[str, Sequence[int], str]]) -> str:
     """Digest of a state dict's names, shapes and types, in any order.
 
     Args:
-        tensors: (name, shape, dtype) of each tensor, dtype in the framework's own words
+        tensors: (name, shape, dtype) of each tensor, dtype as the framework spells it
             (`torch.float32`; `float32` in TensorFlow).
     """
     lines = sorted(f"{name} {list(shape)} {dtype}" for name, shape, dtype in tensors)
@@ -133,7 +133,7 @@ def weights_sha256(tensors: Mapping[str, NDArray[np.generic]]) -> str:
 
 
 def relative_l2(values: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """L2 norm of the difference over the L2 norm of the reference; inf where anything is not finite."""
+    """L2 norm of the difference over the L2 norm of the reference; inf if any value is not finite."""
     actual = np.asarray(values, dtype=np.float64).ravel()
     expected = np.asarray(reference, dtype=np.float64).ravel()
     if not (np.isfinite(actual).all() and np.isfinite(expected).all()):

@@ -1,7 +1,7 @@
-"""Recalibration: batch norms' running statistics measured anew on images.
+"""Recalibration: the running statistics of batch norms, re-estimated on images.
 
 A subnet cut out of a supernet shares its weights with other subnets but not its activations, so the
-supernet's running statistics say nothing about it.
+supernet's running statistics do not apply to it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 def recalibrate(module: torch.nn.Module, batches: Iterable[torch.Tensor]) -> int:
     """Sets the running statistics of all batch norms to their mean over `batches`, in place.
 
-    While it measures, each norm normalises by its batch's own statistics, as in training; everything
-    else stays in evaluation mode. Each batch counts alike, whatever its size. The same batches in the
+    While measuring, each norm normalises by the batch's own statistics, as in training; everything
+    else stays in evaluation mode. All batches have equal weight, whatever their sizes. The same batches in the
     same order give the same statistics.
 
     Args:
-        module: in evaluation mode; left so.
+        module: a network in evaluation mode, in which it is left.
         batches: inputs of the module, each (N, ...).
 
     Returns:
         Number of batches.
 
     Raises:
-        WeightsError: no batch, or statistics that are not finite. After this or any other error the
-            statistics are the old ones.
+        WeightsError: there is no batch, or the statistics are not finite. After this or any other error the
+                old statistics are restored.
     """
     import torch
 

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _AVERAGED = "/ExponentialMovingAverage"
-# Parts of a checkpoint's name in the TensorFlow format; the index is the file that is named.
+# Suffix of the file by which a checkpoint in the TensorFlow format is given.
 _INDEX_SUFFIX = ".index"
-# What Keras imports, and may not find, where it is set to run on another framework.
+# Modules that Keras imports, and may not find, if it is configured for another framework.
 _OTHER_BACKENDS = ("jax", "openvino", "torch")
 _SET_BACKEND = "set KERAS_BACKEND=tensorflow (~/.keras/keras.json may say otherwise)"
 
 
 def load_triton_first() -> None:
-    """Loads Triton, where it is installed, unless TensorFlow is in this process already.
+    """Loads Triton, if it is installed, unless TensorFlow is already in this process.
 
-    TensorFlow 2.20 and later lends its LLVM to the whole process, and Triton crashes that is loaded after it,
+    TensorFlow 2.20 and later exposes its LLVM to the whole process, and Triton crashes if it is loaded afterwards,
     which PyTorch does when it first needs it (github.com/tensorflow/tensorflow/issues/124205).
     """
     if "tensorflow" not in sys.modules:
@@ -46,15 +46,15 @@ def load_triton_first() -> None:
 
 
 def require_tensorflow(model: str, extra: str) -> None:
-    """Sees to it that Keras 3 runs on TensorFlow here.
+    """Makes sure that Keras 3 runs on TensorFlow here.
 
     Args:
-        model: who needs it.
+        model: the model that needs it.
         extra: the extra of this project that installs both.
 
     Raises:
         ImportError: one of them is missing.
-        MissingPackageError: they are here, but Keras is an older one, or is to run on another framework.
+        MissingPackageError: both are installed, but Keras is older, or configured for another framework.
     """
     load_triton_first()
     try:
@@ -63,18 +63,18 @@ def require_tensorflow(model: str, extra: str) -> None:
         if isinstance(error, ImportError) and error.name not in _OTHER_BACKENDS:
             raise
         raise MissingPackageError(
-            f"{model} needs Keras on TensorFlow; here it is to run on another framework ({error}): {_SET_BACKEND}"
+            f"{model} needs Keras on TensorFlow; here it is configured for another framework ({error}): {_SET_BACKEND}"
         ) from error
     import tensorflow as tf
 
     mend = ""
     if int(keras.__version__.split(".")[0]) < 3:
-        mend = f"install both anew with: pip install -U 'baseline-zoo[{extra}]'"
+        mend = f"reinstall both with: pip install -U 'baseline-zoo[{extra}]'"
     elif keras.backend.backend() != "tensorflow":
         mend = _SET_BACKEND
     if mend:
         raise MissingPackageError(
-            f"{model} needs Keras 3 on TensorFlow; here is Keras {keras.__version__} on "
+            f"{model} needs Keras 3 on TensorFlow; this environment has Keras {keras.__version__} on "
             f"{keras.backend.backend()} beside TensorFlow {tf.__version__}: {mend}"
         )
 
@@ -88,7 +88,7 @@ class TensorFlowModel:
         Args:
             card: the model's facts.
             module: computes logits (N, classes).
-            release_name: the release's name of a variable, from its path in Keras.
+            release_name: maps a variable's path in Keras to the release's name.
         """
         self.card = card
         self.module = module
@@ -140,13 +140,13 @@ class TensorFlowModel:
         """Sets every variable, in place.
 
         Args:
-            values: the array of a variable, from its release's name and shape.
+            values: maps a variable's release name and shape to its array.
         """
         for name, variable in self._variables.items():
             variable.assign(values(name, tuple(variable.shape)))
 
     def apply_probe(self) -> None:
-        """Sets the probe's weights, in place; the damped ones where the card says so."""
+        """Sets the probe's weights, in place; the damped ones if the card says so."""
         damping = self.card.probe_damping
         if damping is None:
             self.assign(
@@ -159,10 +159,10 @@ class TensorFlowModel:
         self.weights = PROBE
 
     def load_file(self, path: Path) -> None:
-        """Loads a released checkpoint, strictly; averaged weights where it has them, as the releases evaluate.
+        """Loads a released checkpoint, strictly; the averaged weights if it has them, as the releases evaluate.
 
         Raises:
-            WeightsError: not a checkpoint, or not one of this network; the variables are listed.
+            WeightsError: the file is not a checkpoint, or not one of this network; the message lists the variables.
         """
         reader = open_checkpoint(path, self.card.name)
         shapes: Mapping[str, list[int]] = reader.get_variable_to_shape_map()
@@ -173,7 +173,7 @@ class TensorFlowModel:
         types = reader.get_variable_to_dtype_map()
         strange = [name for name, source in stored.items() if source in types and not types[source].is_floating]
         if strange and not problems:
-            problems = f"other types of numbers in {shortened(strange)}"
+            problems = f"wrong data types in {shortened(strange)}"
         if problems:
             raise WeightsError(f"{path} does not fit {self.card.name}: {problems}; {next_step(self.card)}")
         with _reading(path, self.card.name):
@@ -182,9 +182,9 @@ class TensorFlowModel:
         self.weights = "file"
 
     def _is_foreign(self, name: str) -> bool:
-        """Whether a variable belongs neither to the network nor to the training of it.
+        """Whether a variable belongs neither to the network nor to its training.
 
-        What a training keeps for a variable, averages and an optimiser's state, is named below that variable.
+        What training keeps for a variable, averages and optimiser state, is named below that variable.
         """
         return name != "global_step" and name not in self._variables and name.rpartition("/")[0] not in self._variables
 
@@ -198,7 +198,7 @@ def host_array(variable: keras.Variable) -> NDArray[Any]:
 
 @contextlib.contextmanager
 def _reading(path: Path, model: str) -> Iterator[None]:
-    """Reports what TensorFlow raises of a checkpoint's files as `WeightsError`."""
+    """Turns TensorFlow's errors about a checkpoint's files into `WeightsError`."""
     import tensorflow as tf
 
     try:
@@ -206,19 +206,19 @@ def _reading(path: Path, model: str) -> Iterator[None]:
     except (tf.errors.OpError, RuntimeError, LookupError) as error:
         raise WeightsError(
             f"{path} cannot be read as a checkpoint of {model}: {first_line(error)}; "
-            "fetch the index and its data files anew, into one folder"
+            "fetch the index and its data files again, into one folder"
         ) from error
 
 
 def open_checkpoint(path: Path, model: str) -> tf.train.CheckpointReader:
-    """A reader of a checkpoint in TensorFlow's own format, which holds tensors and nothing to execute.
+    """A reader of a checkpoint in TensorFlow's own format, which contains tensors and nothing executable.
 
     Args:
         path: the checkpoint's `.index` file.
         model: name of the model that it is for.
 
     Raises:
-        WeightsError: the file is missing or is no index.
+        WeightsError: the file is missing, or is not an index.
     """
     import tensorflow as tf
 
@@ -227,7 +227,7 @@ def open_checkpoint(path: Path, model: str) -> tf.train.CheckpointReader:
     if path.suffix != _INDEX_SUFFIX:
         raise WeightsError(f"{path} is not the .index file of a TensorFlow checkpoint, which {model} loads")
     if what := unlike_checkpoint(path):
-        raise WeightsError(f"{path} is {what}, and no index of a TensorFlow checkpoint of {model}; fetch it anew")
+        raise WeightsError(f"{path} is {what}, not the index of a TensorFlow checkpoint of {model}; fetch it again")
     with _reading(path, model):
         return tf.train.load_checkpoint(str(path.with_suffix("")))
 
@@ -237,6 +237,6 @@ def _macs(operation: tf.Operation) -> int:
     if operation.type not in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
         return 0
     weights = operation.inputs[1].shape
-    # Each output element is a sum over the kernel's area and input channels; a depthwise one's over the area.
+    # Each output element is a sum over the kernel's area and input channels; of a depthwise one, over the area alone.
     summed = weights[:2] if operation.type == "DepthwiseConv2dNative" else weights[:-1]
     return int(math.prod(operation.outputs[0].shape) * math.prod(summed))

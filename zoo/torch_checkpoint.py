@@ -1,4 +1,4 @@
-"""Checkpoint files of PyTorch, opened without executing anything that they hold."""
+"""PyTorch checkpoint files, opened without executing anything in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 _SAFETENSORS_HEADER_LIMIT_BYTES = 100 << 20
-"""As the format's own reader has it."""
+"""The limit of the format's own reader."""
 
 
 def read_state_dict(path: Path, card: ModelCard) -> dict[str, torch.Tensor]:
@@ -25,15 +25,16 @@ def read_state_dict(path: Path, card: ModelCard) -> dict[str, torch.Tensor]:
 
     Args:
         path: a file written by `torch.save`, in either of its formats, or a safetensors file; its content decides.
-        card: of the model that it is for. Its `checkpoint.container` is `plain`, or the key of the outer dict
-            that holds the state dict; several keys, best first, are separated by `|`, and the first that
-            holds something counts. A state dict without an outer one is taken as it is.
+        card: the card of the model that it is for. Its `checkpoint.container` is `plain`, or the key of the outer dict
+                that holds the state dict; several keys, best first, are separated by `|`, and the first whose value is
+                not None counts. A state dict without an outer dict is taken as it is.
 
     Returns:
-        Tensors by name, without the `module.` that a parallel training puts before the names.
+        Tensors by name, without the prefix `module.` of parallel training.
 
     Raises:
-        WeightsError: the file is missing, is no checkpoint, holds what is no data, or lacks the container's key.
+        WeightsError: the file is missing, is not a checkpoint, contains something other than data, or lacks the
+            container's key.
     """
     loaded = _opened(path, card)
     container = card.checkpoint.container
@@ -44,16 +45,16 @@ def read_state_dict(path: Path, card: ModelCard) -> dict[str, torch.Tensor]:
         is_dict = isinstance(loaded, dict)
         found = f"entries {shortened([str(key) for key in loaded])}" if is_dict else f"a {type(loaded).__name__}"
         raise WeightsError(
-            f"{path} does not fit {card.name}: no state dict of tensors (looked for {container!r}), but {found}"
+            f"{path} does not fit {card.name}: no state dict of tensors (looked for {container!r}), only {found}"
         )
     state = {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
     if len(state) < len(loaded):
-        raise WeightsError(f"{path} does not fit {card.name}: it has tensors twice, with and without 'module.'")
+        raise WeightsError(f"{path} does not fit {card.name}: some tensors occur twice, with and without 'module.'")
     return state
 
 
 def _opened(path: Path, card: ModelCard) -> Any:
-    """What the file holds: tensors, numbers, texts and containers of them.
+    """The content of the file: tensors, numbers, strings and containers of them.
 
     Raises:
         WeightsError: see `read_state_dict`.
@@ -64,13 +65,13 @@ def _opened(path: Path, card: ModelCard) -> Any:
         raise WeightsError(f"no checkpoint file of {card.name} at {path}")
     try:
         if what := unlike_torch_checkpoint(path):
-            raise WeightsError(f"{path} is {what}, and no checkpoint of {card.name}; {next_step(card)}")
+            raise WeightsError(f"{path} is {what}, not a checkpoint of {card.name}; {next_step(card)}")
         if _is_safetensors(path):
             from safetensors.torch import load_file
 
             return load_file(path)
         refuse_unsafe_zip(path, CHECKPOINT_LIMITS)
-        # As plain ordered dicts, so that no code but PyTorch's own sees what the file holds.
+        # As plain ordered dicts, so that only PyTorch's own code handles the file's content.
         inert: list[Any] = [(OrderedDict, name) for name in card.checkpoint.training_classes]
         with torch.serialization.safe_globals(inert):
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -84,35 +85,35 @@ def _opened(path: Path, card: ModelCard) -> Any:
 
 
 def next_step(card: ModelCard) -> str:
-    """What mends a file that is not the checkpoint of that model."""
+    """What to do about a file that is not a checkpoint of the model."""
     if card.checkpoint.url:
-        return f"fetch it anew (python -m zoo fetch {card.name})"
-    return "give the file of a training of this model"
+        return f"fetch it again (python -m zoo fetch {card.name})"
+    return "give a file from a training of this model"
 
 
 def _is_safetensors(path: Path) -> bool:
-    """By its content: eight bytes with the length of a JSON header, then that header."""
+    """Whether a file is safetensors, by its content: eight bytes with the length of a JSON header, then that header."""
     with path.open("rb") as file:
         head = file.read(9)
     return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= _SAFETENSORS_HEADER_LIMIT_BYTES
 
 
 def _is_plain_tensor(value: object) -> bool:
-    """Whether it is a dense tensor with its numbers in memory."""
+    """Whether the value is a dense tensor with its numbers in memory."""
     import torch
 
-    # A nested one has no shape, and raises where it is asked for it.
+    # A nested tensor has no shape, and raises when asked for it.
     if not isinstance(value, torch.Tensor) or value.is_nested:
         return False
     return value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
 
 
 def _unreadable(error: Exception) -> str:
-    """PyTorch's reason, without the advice that follows it: to execute what the file holds."""
+    """PyTorch's reason, without the advice that follows it, which is to execute the file's content."""
     text = str(error)
     if named := re.search(r"GLOBAL (\S+)", text):
-        return f"it holds {quoted(named[1])}, which is no data: the file is refused, and nothing in it was executed"
+        return f"it contains {quoted(named[1])}, which is not data: the file is refused, and nothing in it was executed"
     if isinstance(error, EOFError) or "EOF" in text or "PytorchStreamReader" in text:
-        return f"it is damaged, or ends too early ({first_line(error).split('. ')[0]})"
+        return f"it is damaged or truncated ({first_line(error).split('. ')[0]})"
     reason = re.search(r"WeightsUnpickler error:\s*(.+)", text)
     return (reason[1] if reason else first_line(error)).split(". ")[0]

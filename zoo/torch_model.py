@@ -35,7 +35,7 @@ class TorchModel:
         Args:
             card: the model's facts.
             module: its state dict has the release's names.
-            deploy: makes the copy to convert, where that is not the module itself (`deployable`).
+            deploy: makes the copy to convert, if that is not the module itself (`deployable`).
         """
         self.card = card
         self.module = module.eval().requires_grad_(False)
@@ -101,22 +101,22 @@ class TorchModel:
         """Loads a released checkpoint file, strictly.
 
         Raises:
-            WeightsError: not a checkpoint, or not one of this network; the tensors are listed.
+            WeightsError: the file is not a checkpoint, or not one of this network; the message lists the tensors.
         """
         self.load_state(read_state_dict(path, self.card), path)
 
     def load_state(self, state: Mapping[str, torch.Tensor], path: Path) -> None:
-        """Loads a state of this network, strictly; counters of batches may be left out.
+        """Loads a state of this network, strictly; batch counters may be left out.
 
         Nothing is changed unless all of it fits.
 
         Args:
-            state: tensors by name; older names of the release's (`Checkpoint.renames`) are understood.
+            state: tensors by name; the release's older names (`Checkpoint.renames`) are accepted.
             path: the file that they come from, for messages.
 
         Raises:
-            WeightsError: not a state of this network; the tensors are listed, and whose state it is where a card
-                tells.
+            WeightsError: it is not a state of this network; the message lists the tensors, and says whose state it is
+                    if a card matches.
         """
         own = self.module.state_dict()
         given = _renamed(state, own, self.card.checkpoint.renames)
@@ -129,7 +129,7 @@ class TorchModel:
             n for n, t in own.items() if t.is_floating_point() and n in given and not given[n].is_floating_point()
         ]
         if integers and not problems:
-            problems = f"other types of numbers in {shortened(integers)}"
+            problems = f"wrong data types in {shortened(integers)}"
         if problems:
             raise WeightsError(f"{path} does not fit {self.card.name}: {problems}; {_mend(state, self.card)}")
         self.module.load_state_dict(given, strict=False)
@@ -147,7 +147,7 @@ class TorchModel:
             Number of batches.
 
         Raises:
-            WeightsError: no batch, or statistics that are not finite; the old ones are then kept.
+            WeightsError: there is no batch, or the statistics are not finite; the old ones are then kept.
         """
         import torch
 
@@ -161,7 +161,7 @@ class TorchModel:
 def _renamed(
     state: Mapping[str, torch.Tensor], own: Collection[str], renames: Iterable[str]
 ) -> Mapping[str, torch.Tensor]:
-    """The state under the network's names, where the release itself renames; as it is where that is ambiguous."""
+    """The state under the network's names, by the release's own renames; unchanged if those are ambiguous."""
     result = {}
     for name, tensor in state.items():
         known = name
@@ -172,7 +172,7 @@ def _renamed(
 
 
 def _mend(state: Mapping[str, torch.Tensor], card: ModelCard) -> str:
-    """What to do about a state that does not fit, and whose it is where a card tells."""
+    """What to do about a state that does not fit, and whose it is if a card matches."""
     from zoo.catalog.reader import all_cards
 
     signature = probe.signature_sha256((name, tuple(t.shape), str(t.dtype)) for name, t in state.items())
@@ -184,7 +184,7 @@ def _mend(state: Mapping[str, torch.Tensor], card: ModelCard) -> str:
 def misfits(
     own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], *, may_lack: Collection[str] = ()
 ) -> str:
-    """What of a given state does not fit a network, in words; empty where all of it fits.
+    """How a given state does not fit a network, in words; empty if all of it fits.
 
     Args:
         own: shapes of the network's tensors by name.

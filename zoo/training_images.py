@@ -1,4 +1,4 @@
-"""Training images as AlphaNet's release augments them, to recalibrate a subnet on.
+"""Training images, augmented as in AlphaNet's release, to recalibrate a subnet on.
 
 The release measures a subnet's running statistics under its training augmentation (AlphaNet test_alphanet.py and
 configs/eval_alphanet_models.yml; AttentiveNAS data/data_transform.py and data/auto_augment_tf.py): a random resized
@@ -32,10 +32,10 @@ from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
 RELEASED_BATCHES = 64
 RELEASED_BATCH_SIZE = 256
 RELEASED_SEED = 5
-"""What the release recalibrates on: batches of training images, shuffled by this seed; the draw itself is its
-framework's and its data set's, and cannot be repeated."""
+"""The release's recalibration data: batches of training images, shuffled with this seed; the draw itself depends on
+its framework and its data set, and cannot be reproduced."""
 CROP_PX = 224
-"""For every subnet, whatever its resolution: the network resizes."""
+"""For every subnet, whatever its resolution: the network resizes its input."""
 
 _MAGNITUDE_DEVIATION = 0.5
 _MEAN_COLOUR = (124, 116, 104)
@@ -44,7 +44,7 @@ _PACKAGES = ("pillow", "timm", "torch", "torchvision")
 
 @dataclasses.dataclass(frozen=True)
 class TrainingImages:
-    """Batches of images out of a folder, the same whenever they are made."""
+    """Batches of images from a folder, the same each time they are made."""
 
     files: tuple[Path, ...]
     """In the order of use; whole batches."""
@@ -60,26 +60,26 @@ class TrainingImages:
         batch_size: int = RELEASED_BATCH_SIZE,
         seed: int = RELEASED_SEED,
     ) -> TrainingImages:
-        """Images of a folder and its subfolders, drawn by the seed; fewer batches where there are fewer images.
+        """Images of a folder and its subfolders, drawn with the seed; fewer batches if there are too few images.
 
         Raises:
-            WeightsError: the folder holds no image.
+            WeightsError: the folder contains no images.
         """
         found = _listed(folder)
         if not found:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise WeightsError(f"{folder} holds no image ({kinds}) to recalibrate on; give a folder that does")
+            raise WeightsError(f"{folder} holds no images ({kinds}) to recalibrate on; give a folder that does")
         size = min(batch_size, len(found))
         count = min(batches, len(found) // size) * size
         return cls(tuple(random.Random(seed).sample(found, count)), size, seed)
 
     @property
     def batches_count(self) -> int:
-        """How many batches."""
+        """Number of batches."""
         return len(self.files) // self.batch_size
 
     def facts(self) -> dict[str, Any]:
-        """What decides the batches, as provenance records it and keys contain it."""
+        """The facts that decide the batches, as recorded in provenance and contained in keys."""
         return {
             "images_count": len(self.files),
             "images_sha256": _contents_sha256(self.files),
@@ -92,10 +92,10 @@ class TrainingImages:
     def batches(self, preprocessing: Preprocessing) -> Iterator[NDArray[np.float32]]:
         """The batches, each float32 (batch size, 3, 224, 224), normalised as the card says.
 
-        The process's own random numbers go on as if nothing had been drawn.
+        The process's own random state is left as it was.
 
         Raises:
-            WeightsError: a file that is no image.
+            WeightsError: a file is not an image.
             MissingPackageError: Pillow, timm or torchvision is not installed.
         """
         augment = _augmentation()
@@ -110,13 +110,13 @@ class TrainingImages:
             yield batch
 
 
-# A folder may hold a million images, and is asked for by every model that is recalibrated.
+# A folder may contain a million images, and is listed for every model that is recalibrated.
 _listed = functools.lru_cache(maxsize=4)(images_below)
 
 
 @functools.lru_cache(maxsize=4)
 def _contents_sha256(files: tuple[Path, ...]) -> str:
-    """Digest of the files' contents in their order: their names and places decide nothing else."""
+    """Digest of the files' contents in order: names and locations have no other effect."""
     return hashlib.sha256("".join(file_sha256(path) for path in files).encode()).hexdigest()
 
 
@@ -124,12 +124,12 @@ def _opened(path: Path) -> Any:
     try:
         return decode(path.read_bytes()).image
     except (OSError, UnreadableImageError) as error:
-        raise WeightsError(f"{path} is no readable image ({error}); take it out of the folder") from error
+        raise WeightsError(f"{path} is not a readable image ({error}); remove it from the folder") from error
 
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Both generators of random numbers that the augmentation draws from, seeded for a while."""
+    """Seeds both random number generators that the augmentation draws from, and restores their states at the end."""
     import torch
 
     state = random.getstate()
@@ -143,7 +143,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _augmentation() -> Callable[[Any], Any]:
-    """From an RGB image of Pillow's to an augmented one of 224 pixels a side."""
+    """The augmentation of an RGB Pillow image to one of 224 x 224 pixels."""
     try:
         from PIL.Image import Resampling
         from timm.data.auto_augment import AugmentOp, AutoAugment, auto_augment_policy
@@ -158,7 +158,7 @@ def _augmentation() -> Callable[[Any], Any]:
         "interpolation": (Resampling.NEAREST, Resampling.BILINEAR, Resampling.BICUBIC),
         "magnitude_std": _MAGNITUDE_DEVIATION,
     }
-    # The release posterises to 4 to 8 bits, which timm has under this name; its v0 leaves 0 to 4.
+    # The release posterises to 4 to 8 bits, which timm offers under this name; timm's v0 leaves 0 to 4.
     policy = [
         [
             AugmentOp("PosterizeOriginal", step.prob, step.magnitude, settings) if step.name == "Posterize" else step

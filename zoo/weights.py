@@ -1,4 +1,4 @@
-"""Puts weights into a built network: the probe's, the released ones, or a file's."""
+"""Loads weights into a built network: the probe's, the released ones, or a file's."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ Weights = str | os.PathLike[str] | FetchedCheckpoint
 def at_hand(
     card: ModelCard, weights: Weights, settings: FetchSettings | None = None
 ) -> FetchedCheckpoint | Path | None:
-    """The checkpoint that weights mean, fetched where it has to be; None for the probe's.
+    """The checkpoint that `weights` means, fetched if necessary; None for the probe's weights.
 
     Args:
-        card: whose weights.
-        weights: which. `auto` means the released ones where they can be had, and warns where they cannot.
+        card: the model's card.
+        weights: which weights. `auto` means the released ones if they can be fetched, otherwise the probe's with a
+            warning.
         settings: how released weights are fetched.
 
     Raises:
-        FetchError: the released weights cannot be had, and only they will do.
+        FetchError: the released weights cannot be fetched, and `weights` allows no others.
     """
     if isinstance(weights, FetchedCheckpoint):
         return weights
@@ -49,15 +50,15 @@ def at_hand(
 def apply_weights(
     native: NativeModel, checkpoint: FetchedCheckpoint | Path | None, calibration_images: Path | None = None
 ) -> None:
-    """Sets a network's weights, in place, and what they are (`NativeModel.weights`).
+    """Sets a network's weights, in place, and records what they are (`NativeModel.weights`).
 
     Args:
         native: a built network.
-        checkpoint: a released one, a file of one's own, or None for the probe's weights.
+        checkpoint: a released one, a user's file, or None for the probe's weights.
         calibration_images: folder of training images, for a release that recalibrates on some.
 
     Raises:
-        WeightsError: a checkpoint that cannot be opened or does not fit, or a folder without images.
+        WeightsError: the checkpoint cannot be opened or does not fit, or the folder contains no images.
     """
     if checkpoint is None:
         native.apply_probe()
@@ -76,9 +77,9 @@ def _load_released(native: NativeModel, checkpoint: FetchedCheckpoint) -> None:
     try:
         native.load_file(checkpoint.path)
     except WeightsError as error:
-        # What is in the cache is not fetched again, and a lock file may know no other.
+        # A cached file is not fetched again, and a lock file may accept no other.
         raise WeightsError(
-            f"{error}. It is what {checkpoint.url} gave when it was fetched: before it is fetched anew, remove the "
+            f"{error}. This is what {checkpoint.url} served when it was fetched: to fetch it again, first remove the "
             "file, and its line from the lock file"
         ) from error
 
@@ -88,7 +89,7 @@ def _recalibrate(native: NativeModel, folder: Path) -> None:
     from zoo.training_images import TrainingImages
 
     if not isinstance(native, TorchModel):
-        raise WeightsError(f"{native.card.name} cannot be recalibrated: only PyTorch's networks can")
+        raise WeightsError(f"{native.card.name} cannot be recalibrated: only PyTorch networks can")
     images = TrainingImages.of(folder)
     native.recalibrate(images.batches(native.card.preprocessing))
     native.recalibrated = images.facts()

@@ -121,7 +121,7 @@ def test_images_of_the_data_sets_size_are_taken_as_they_are(tmp_path):
 
 def test_a_network_of_another_resolution_than_its_preprocessing_is_refused(tmp_path):
     save(tmp_path / "a.png", 100, 100)
-    with pytest.raises(PreprocessingError, match="the crop is of 8 px, the network takes 24 px"):
+    with pytest.raises(PreprocessingError, match="the crop has 8 px, the network takes 24 px"):
         list(Calibration.of(tmp_path).inputs(24, PREPROCESSING))
 
 

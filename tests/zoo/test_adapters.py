@@ -38,7 +38,7 @@ def test_a_missing_package_names_the_extra_that_installs_it(name, package, monke
         zoo.load(card)
 
 
-def test_an_unknown_source_is_said():
+def test_an_unknown_source_is_reported():
     with pytest.raises(ZooError, match="no adapter for source 'vgg'"):
         adapters.adapter("vgg")
 

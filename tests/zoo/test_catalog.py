@@ -40,7 +40,7 @@ def test_every_released_model_of_the_four_packages_has_a_card():
 
 @pytest.mark.parametrize("source", sorted({card.source for card in zoo.cards()}))
 def test_cards_state_what_the_originals_count(source):
-    """Parameters, multiply-adds and signature of the original code, wherever they are recorded."""
+    """Parameters, multiply-adds and signature of the original code, if they are recorded."""
     assert recorded(source)
     for variant, facts in recorded(source).items():
         card = zoo.card(f"{source}/{variant}")
@@ -86,7 +86,7 @@ def test_a_minimal_file_gives_a_card_with_the_facts_left_out_as_none():
     assert card.architecture == {"name": "one"}
 
 
-def test_a_shared_architecture_is_each_models_own_but_for_what_it_says_itself():
+def test_a_shared_architecture_applies_except_for_a_models_own_facts():
     shared = '[shared.architecture]\nstages = ["a"]\nwidth = 1\n[models.one]\narchitecture = { width = 2 }\n'
     (card,) = read_cards("mine", MINIMAL.replace("[models.one]\n", shared))
     assert card.architecture == {"stages": ["a"], "width": 2}

@@ -1,4 +1,4 @@
-"""Commits and addresses in the cards: well-formed, and each its own where two would be a slip of copying."""
+"""Commits and addresses in the cards: well-formed, and distinct where a repetition would be a copying mistake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.releases.pins import all_sources
 CARDS = zoo.cards()
 WITH_WEIGHTS = [card for card in CARDS if card.checkpoint.url]
 ONE_FILE_FOR_ALL = {"alphanet"}
-"""Sources that release one supernet, which every model is cut out of."""
+"""Sources that release one supernet, from which every model is cut."""
 WITHOUT_WEIGHTS = {"efficientnet_x"}
 UNNAMED_HOSTS = {"api.ngc.nvidia.com", "drive.google.com"}
 """Hosts whose addresses do not end in the name of a file."""
@@ -73,7 +73,7 @@ def test_models_share_weights_only_where_all_are_cut_out_of_one_network():
 
 @by_name([card for card in WITH_WEIGHTS if urlsplit(card.checkpoint.url).netloc not in UNNAMED_HOSTS])
 def test_an_address_names_its_model(card):
-    """Of the folder or the file at its end, up to what a release appends."""
+    """By the folder or the file at its end, up to what a release appends."""
     name = card.variant
     if card.source == "efficientnet" and card.checkpoint.url.startswith("https://huggingface.co/"):
         name = f"{card.variant}.{card.checkpoint.tag}"

@@ -1,4 +1,4 @@
-"""Preprocessing in the cards against the rule that each release's evaluation follows."""
+"""Preprocessing in the cards, compared with the rule that each release's evaluation follows."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_the_first_stage_runs_behind_the_space_to_depth_convolution():
     assert second.space2depth_channels == 0
 
 
-def test_the_squeeze_is_counted_anew_in_the_block_of_the_space_to_depth_alone():
+def test_the_squeeze_is_recomputed_only_in_the_block_of_the_space_to_depth():
     first, second = blocks_of("efficientnet-x-b3")[:2]
     assert (first.space2depth_channels, second.space2depth_channels) == (160, 0)
     assert first.squeezed_channels == 160 // 4 // 4

@@ -29,8 +29,8 @@ def zip_bytes(*names):
         (b'{"message": "rate limit exceeded"}', "a JSON document"),
         (b"[1, 2]", "a JSON document"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a Git LFS pointer"),
-        (b"404: Not Found", "a text that begins '404: Not Found'"),
-        ("é".encode() * 400, "a text that begins"),
+        (b"404: Not Found", "a text file that begins '404: Not Found'"),
+        ("é".encode() * 400, "a text file that begins"),
         (b"\x1f\x8b\x08rest", "a gzip archive"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (b"PK\x03\x04 cut", "a truncated ZIP file"),
@@ -38,7 +38,7 @@ def zip_bytes(*names):
         (zip_bytes("a", "b", "c", "d"), "a ZIP archive of a, b, c, ..."),
     ],
 )
-def test_what_is_no_checkpoint_has_a_name(content, what, tmp_path):
+def test_what_is_not_a_checkpoint_has_a_name(content, what, tmp_path):
     path = tmp_path / "download"
     path.write_bytes(content)
     assert unlike_checkpoint(path).startswith(what)
@@ -58,7 +58,7 @@ def test_other_binary_files_are_left_to_their_readers(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0x00, 0x80, 0xFF])
-def test_a_zip_file_of_which_any_byte_was_changed_is_told_or_passes(value, tmp_path):
+def test_a_zip_file_of_which_any_byte_was_changed_is_reported_or_passes(value, tmp_path):
     path = tmp_path / "model.pth"
     torch.save({"weight": torch.zeros(3)}, path)
     data = path.read_bytes()

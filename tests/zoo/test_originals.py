@@ -1,4 +1,4 @@
-"""Every model against what the original code computes under the probe."""
+"""Every model compared with what the original code computes under the probe."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_logits_are_the_originals(name):
     assert logits.argmax(axis=1).tolist() == expected["argmax"]
 
 
-def test_a_network_that_is_not_the_originals_is_told():
+def test_a_network_that_is_not_the_originals_is_detected():
     model = zoo.load("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")
     assert compare(model).holds
     model.module.first_conv.bn.eps = 0.1

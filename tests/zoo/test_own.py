@@ -42,10 +42,10 @@ def test_a_function_of_a_module_here_is_a_native_model():
         ("my_own_networks:absent", "cannot find my_own_networks:absent"),
         ("no_such_module_here:network", "cannot find no_such_module_here:network"),
         ("my_own_networks:broken", r"broken\(\) raised RuntimeError: no weights here"),
-        ("my_own_networks:number", r"number\(\) returned a int; a torch.nn.Module is wanted"),
+        ("my_own_networks:number", r"number\(\) returned a int; it must return a torch.nn.Module"),
     ],
 )
-def test_what_is_no_network_says_why(reference, message):
+def test_what_is_not_a_network_says_why(reference, message):
     with pytest.raises(own.OwnModelError, match=message):
         own.load(reference)
 

@@ -63,7 +63,7 @@ def test_parameters_are_the_probes_under_the_releases_names(model):
     assert model.weights_sha256() == probe.weights_sha256(tensors)
 
 
-def test_parameters_do_not_change_behind_ones_back(model):
+def test_parameters_do_not_change_behind_the_callers_back(model):
     native = adapters.build(CARD)
     native.apply_probe()
     before = native.parameters()
@@ -123,12 +123,12 @@ def test_what_does_not_fit_is_listed(model, write_checkpoint):
     )
 
 
-def test_what_is_no_checkpoint_is_said(model, tmp_path):
+def test_what_is_not_a_checkpoint_is_reported(model, tmp_path):
     with pytest.raises(WeightsError, match=f"no checkpoint file of {CARD.name} at"):
         model.load_file(tmp_path / "none.index")
     page = tmp_path / "page.index"
     page.write_bytes(b"<html>Not Found</html>")
-    with pytest.raises(WeightsError, match=f"page.index is an HTML page, and no index of .* of {CARD.name}"):
+    with pytest.raises(WeightsError, match=f"page.index is an HTML page, not the index of .* of {CARD.name}"):
         model.load_file(page)
     page.write_bytes(bytes(8))
     with pytest.raises(
@@ -159,12 +159,12 @@ def change_a_byte(data):
     ("damage", "reason"),
     [(remove, "No such file"), (cut_in_half, "Read less bytes"), (change_a_byte, "Checksum does not match")],
 )
-def test_a_checkpoint_with_damaged_data_is_said_and_changes_nothing(damage, reason, model, write_checkpoint):
+def test_a_checkpoint_with_damaged_data_is_reported_and_changes_nothing(damage, reason, model, write_checkpoint):
     native = adapters.build(CARD)
     native.apply_probe()
     index = write_checkpoint({name: 2 * values for name, values in model.parameters().items()})
     damage(index.with_suffix(".data-00000-of-00001"))
-    with pytest.raises(WeightsError, match=f"7.index cannot be read as a checkpoint of {CARD.name}: .*{reason}.*anew"):
+    with pytest.raises(WeightsError, match=f"7.index cannot be read as a checkpoint of {CARD.name}: .*{reason}.*again"):
         native.load_file(index)
     assert native.weights == "probe"
     assert native.weights_sha256() == model.weights_sha256()
@@ -191,11 +191,15 @@ def test_pytorch_works_after_tensorflow_in_one_process(first):
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        ("keras.__version__", "2.15.0", "needs Keras 3 on TensorFlow; here is Keras 2.15.0 .* pip install -U"),
+        (
+            "keras.__version__",
+            "2.15.0",
+            "needs Keras 3 on TensorFlow; this environment has Keras 2.15.0 .* pip install -U",
+        ),
         ("keras.backend.backend", lambda: "jax", "on jax beside TensorFlow .* set KERAS_BACKEND=tensorflow"),
     ],
 )
-def test_a_keras_that_is_not_the_one_is_told(attribute, value, message, monkeypatch):
+def test_a_keras_that_is_not_the_one_needed_is_reported(attribute, value, message, monkeypatch):
     monkeypatch.setattr(attribute, value)
     with pytest.raises(MissingPackageError, match=message):
         tensorflow_model.require_tensorflow("a model", "tensorflow")
@@ -204,7 +208,7 @@ def test_a_keras_that_is_not_the_one_is_told(attribute, value, message, monkeypa
 @pytest.mark.parametrize(
     ("backend", "reason"), [("absent", "Unable to import backend : absent"), ("jax", "import of jax halted")]
 )
-def test_a_keras_on_a_framework_that_is_not_here_is_told(backend, reason):
+def test_a_keras_on_a_framework_that_is_missing_is_reported(backend, reason):
     """In a process of its own, since Keras chooses when it is first imported."""
     code = "import sys; sys.modules['jax'] = None; import zoo; zoo.load('efficientnet-x-b0')"
     environment = {**os.environ, "KERAS_BACKEND": backend}

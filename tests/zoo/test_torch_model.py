@@ -80,10 +80,10 @@ def test_a_tensor_of_another_shape_is_named(model, tmp_path):
         (torch.zeros(1), "a Tensor"),
     ],
 )
-def test_a_file_without_a_state_dict_tells_what_it_holds(content, found, tmp_path):
+def test_a_file_without_a_state_dict_reports_what_it_holds(content, found, tmp_path):
     path = tmp_path / "other.pth"
     torch.save(content, path)
-    with pytest.raises(WeightsError, match=rf"does not fit {NAME}: no state dict .*'state_dict'\), but {found}$"):
+    with pytest.raises(WeightsError, match=rf"does not fit {NAME}: no state dict .*'state_dict'\), only {found}$"):
         zoo.load(NAME, weights=path)
 
 
@@ -91,12 +91,12 @@ def test_a_whole_module_is_refused_by_its_class(model, tmp_path):
     path = tmp_path / "module.pth"
     torch.save(model.module, path)
     with pytest.raises(
-        WeightsError, match=r"module.pth cannot be opened .*: it holds ofa\.\S+, which is no data: .*save its"
+        WeightsError, match=r"module.pth cannot be opened .*: it contains ofa\.\S+, which is not data: .*save its"
     ):
         zoo.load(NAME, weights=path)
 
 
-def test_a_missing_file_is_said(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(WeightsError, match=f"no checkpoint file of {NAME} at .*none.pth"):
         zoo.load(NAME, weights=tmp_path / "none.pth")
 
@@ -130,7 +130,7 @@ def test_a_state_that_does_not_fit_changes_nothing(model, tmp_path):
     state["classifier.linear.bias"] = torch.zeros(1000, dtype=torch.int64)
     path = tmp_path / "integers.pth"
     torch.save(state, path)
-    with pytest.raises(WeightsError, match=r"other types of numbers in classifier\.linear\.bias"):
+    with pytest.raises(WeightsError, match=r"wrong data types in classifier\.linear\.bias"):
         own.load_file(path)
     assert own.weights_sha256() == model.weights_sha256()
     assert own.weights == "probe"

@@ -1,4 +1,4 @@
-"""Training images to recalibrate on: drawn and augmented alike whenever they are asked for."""
+"""Training images to recalibrate on: drawn and augmented the same each time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PREPROCESSING = zoo.card("alphanet/a0").preprocessing
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Nine images of several sizes and modes, in folders of two classes, and a text among them."""
+    """Nine images of several sizes and modes, in folders of two classes, and a text file among them."""
     root = tmp_path_factory.mktemp("train")
     rng = np.random.default_rng(0)
     for index in range(9):
@@ -95,8 +95,8 @@ def test_the_facts_follow_the_contents(folder, tmp_path):
     assert TrainingImages((copies[1], *copies[1:]), 4).facts() != facts
 
 
-def test_a_folder_without_images_is_said(tmp_path):
-    with pytest.raises(WeightsError, match=r"holds no image .*to recalibrate on"):
+def test_a_folder_without_images_is_reported(tmp_path):
+    with pytest.raises(WeightsError, match=r"holds no images .*to recalibrate on"):
         TrainingImages.of(tmp_path)
 
 
@@ -121,7 +121,7 @@ def changed_png():
 def test_an_unreadable_image_is_named(data, tmp_path):
     path = tmp_path / "broken.jpg"
     path.write_bytes(data)
-    with pytest.raises(WeightsError, match=r"broken\.jpg is no readable image .*take it out"):
+    with pytest.raises(WeightsError, match=r"broken\.jpg is not a readable image .*remove it"):
         list(TrainingImages.of(tmp_path).batches(PREPROCESSING))
 
 
@@ -141,7 +141,7 @@ def test_the_probe_needs_no_images(folder):
 
 
 def test_the_augmentation_is_the_releases_variant():
-    """Facts of AttentiveNAS data/auto_augment_tf.py, where they are not those of timm's own v0."""
+    """Facts of AttentiveNAS data/auto_augment_tf.py, that differ from timm's own v0."""
     crop, flip, automatic = _augmentation().transforms
     assert (crop.size, crop.scale, crop.interpolation.value) == ((224, 224), (0.08, 1.0), "bicubic")
     assert flip.p == 0.5

@@ -1,4 +1,4 @@
-"""Released checkpoints: fetched from where the releases keep them, held against digests, kept in one cache.
+"""Released checkpoints: fetched from the releases' servers, verified against digests, kept in one cache.
 
 from zoo.checkpoints import FetchSettings, fetch
 fetched = fetch(zoo.card("regnet/RegNetY-200MF"), FetchSettings(lock=Path("checkpoints.lock.toml")))

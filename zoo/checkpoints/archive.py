@@ -1,7 +1,8 @@
-"""Takes one checkpoint out of a release's archive, and trusts nothing that the archive says of itself.
+"""Extracts one checkpoint from a release's archive, and trusts nothing that the archive says about itself.
 
-An archive is refused as a whole where any of its entries is one that no release has: a path that leads out of
-the folder, a link, a device, or sizes of a bomb. Only the wanted member is ever written, under its bare name.
+An archive is refused as a whole if any of its entries is one that no release has: a path that leads out of the
+folder, a link, a device, or the sizes of a decompression bomb. Only the wanted member is ever written, under its
+bare name.
 """
 
 from __future__ import annotations
@@ -31,28 +32,28 @@ _ZIP_MAGIC = b"PK"
 _TAR_MAGIC = b"ustar"
 _TAR_MAGIC_OFFSET = 257
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""The others' decompressors give all that they are given at once: a kilobyte of bzip2 may be gigabytes of memory."""
+"""Decompressors of other methods expand all their input at once: a kilobyte of bzip2 may take gigabytes of memory."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ArchiveLimits:
-    """What a release's archive stays well below: the largest known holds one checkpoint of a few hundred MB."""
+    """Limits that releases' archives stay well below: the largest known one has a checkpoint of a few hundred MB."""
 
     entries: int = 1000
     member_bytes: int = 4 << 30
-    """Of any one entry, as it unpacks."""
+    """Unpacked size of any one entry."""
     total_bytes: int = 8 << 30
-    """Of all entries together, as they unpack."""
+    """Unpacked size of all entries together."""
     pickle_bytes: int = LARGEST_PICKLES_BYTES
-    """Of the pickle in a checkpoint that is a ZIP file: it holds names and shapes, each byte perhaps an object."""
+    """Size of the pickle in a checkpoint that is a ZIP file: names and shapes, of which each byte may be an object."""
     ratio: int = 100
-    """Unpacked size over the archive's own. Trained weights hardly compress; a bomb's ratio begins near 1000."""
+    """Unpacked size over the archive's own. Trained weights hardly compress; the ratio of a bomb starts near 1000."""
     header_bytes: int = _CHUNK_BYTES
-    """Of what is read at once of a tar archive, its headers included."""
+    """Largest single read from a tar archive, its headers included."""
 
 
 CHECKPOINT_LIMITS = ArchiveLimits(entries=100_000, total_bytes=16 << 30)
-"""Of a checkpoint that is itself a ZIP file, with an entry a tensor, the optimiser's included."""
+"""Limits of a checkpoint that is itself a ZIP file, with one entry per tensor, the optimiser's included."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +63,13 @@ class _Entry:
     name: str
     size: int
     kind: str
-    """`file`, `folder`, or what it is instead."""
+    """`file`, `folder`, or what else it is."""
 
 
 def extract_member(archive: Path, member: str, folder: Path, limits: ArchiveLimits | None = None) -> Path:
     """Writes one file of a ZIP or (gzipped) tar archive into a folder.
 
-    The file appears whole or not at all, under the last part of the member's name; one that is there is replaced.
+    The file appears whole or not at all, under the last part of the member's name; an existing file is replaced.
 
     Args:
         archive: the archive's path.
@@ -80,7 +81,7 @@ def extract_member(archive: Path, member: str, folder: Path, limits: ArchiveLimi
         Path of the file.
 
     Raises:
-        WeightsError: no archive, a damaged or an unsafe one, one without that member, or no room on the disk.
+        WeightsError: the file is not an archive, is damaged or unsafe, lacks that member, or the disk is full.
     """
     bounds = limits or ArchiveLimits()
     try:
@@ -89,18 +90,18 @@ def extract_member(archive: Path, member: str, folder: Path, limits: ArchiveLimi
         if _is_tar(archive):
             return _from_tar(archive, member, folder, bounds)
     except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise WeightsError(f"{archive} is a damaged archive ({first_line(error)}); fetch it anew") from error
+        raise WeightsError(f"{archive} is a damaged archive ({first_line(error)}); fetch it again") from error
     except OSError as error:
         raise WeightsError(f"{archive} cannot be unpacked into {folder}: {first_line(error)}") from error
-    known = unlike_checkpoint(archive) or "no ZIP or tar archive"
-    raise WeightsError(f"{archive} is {known}; the archive that holds {member} was expected: fetch it anew")
+    known = unlike_checkpoint(archive) or "not a ZIP or tar archive"
+    raise WeightsError(f"{archive} is {known}; the archive that holds {member} was expected: fetch it again")
 
 
 def refuse_unsafe_zip(path: Path, limits: ArchiveLimits) -> None:
-    """Holds the entries of a ZIP file against the limits and reads none of them; any other file passes.
+    """Checks the entries of a ZIP file against the limits and reads none of them; any other file passes.
 
     Raises:
-        WeightsError: a damaged file, or one with entries that no release has.
+        WeightsError: the file is damaged, or has entries that no release has.
     """
     if not _is_zip(path):
         return
@@ -108,17 +109,17 @@ def refuse_unsafe_zip(path: Path, limits: ArchiveLimits) -> None:
         with opened_zip(path) as opened:
             collections.deque(_checked((_zip_entry(info) for info in opened.infolist()), path, limits), maxlen=0)
     except zipfile.BadZipFile as error:
-        raise WeightsError(f"{path} is a damaged ZIP file ({first_line(error)}); fetch it anew") from error
+        raise WeightsError(f"{path} is a damaged ZIP file ({first_line(error)}); fetch it again") from error
 
 
 def _is_zip(path: Path) -> bool:
-    # By its beginning too: a tar archive that ends with a PyTorch checkpoint has a ZIP file's end.
+    # By its beginning too: a tar archive that ends with a PyTorch checkpoint ends like a ZIP file.
     with path.open("rb") as file:
         return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC and ends_as_zip(path)
 
 
 def _is_tar(path: Path) -> bool:
-    # By its beginning alone: tarfile would read, to find out, headers of any size.
+    # By its beginning alone: to find out, tarfile would read headers of any size.
     with path.open("rb") as file:
         head = file.read(_TAR_MAGIC_OFFSET + len(_TAR_MAGIC))
     return head.startswith(_GZIP_MAGIC) or head[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC
@@ -134,9 +135,9 @@ def _from_zip(archive: Path, member: str, folder: Path, limits: ArchiveLimits) -
 
 
 def _zip_entry(info: zipfile.ZipInfo) -> _Entry:
-    # Not by `is_dir`, which asks an empty name for its last character.
+    # Not by `is_dir`, which reads the last character even of an empty name.
     kind = "folder" if info.filename.endswith("/") else "file"
-    # Unix keeps an entry's type in the upper half; zero where another system wrote the archive.
+    # Unix keeps an entry's type in the upper half; zero if another system wrote the archive.
     file_type = stat.S_IFMT(info.external_attr >> 16)
     if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
         kind = "a link" if stat.S_ISLNK(file_type) else "neither file nor folder"
@@ -159,7 +160,7 @@ def _from_tar(archive: Path, member: str, folder: Path, limits: ArchiveLimits) -
         chosen = infos[_only(member, list(_checked(entries(), archive, limits)), archive)]
         source = opened.extractfile(chosen)
         if source is None:
-            raise WeightsError(f"{archive}: {member} is no file")
+            raise WeightsError(f"{archive}: {member} is not a file")
         with source:
             return _written(source, chosen.size, folder / PurePosixPath(member).name)
 
@@ -176,7 +177,7 @@ def _tar_entry(info: tarfile.TarInfo) -> _Entry:
 
 @contextlib.contextmanager
 def _tar_stream(archive: Path, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
-    """The tar archive's bytes, unpacked where they are gzipped, as far as the limits allow."""
+    """Opens the tar archive's bytes, unpacked if they are gzipped, as far as the limits allow."""
     with archive.open("rb") as file:
         zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         file.seek(0)
@@ -188,7 +189,7 @@ def _tar_stream(archive: Path, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
 
 
 class _Bounded:
-    """A stream that refuses to be read far or at large: tarfile reads a header into memory whatever its size."""
+    """A stream that refuses long reads and far positions: tarfile reads a header into memory whatever its size."""
 
     def __init__(self, stream: IO[bytes], archive: Path, total_bytes: int, read_bytes: int) -> None:
         self._stream = stream
@@ -197,16 +198,16 @@ class _Bounded:
         self._read_bytes = read_bytes
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; all of them is never asked for by an honest reader."""
+        """At most `size` bytes; a well-behaved reader never asks for all of them."""
         if not 0 <= size <= self._read_bytes:
-            raise WeightsError(f"{self._archive} is refused: it has a header of {size} bytes, as no release has")
+            raise WeightsError(f"{self._archive} is refused: it has a header of {size} bytes, which no release has")
         self._refuse_beyond(self._stream.tell() + size)
         return self._stream.read(size)
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         """Moves to a position counted from the start."""
         if whence != os.SEEK_SET:
-            raise OSError("only positions from the start are known")
+            raise OSError("only positions from the start are supported")
         self._refuse_beyond(position)
         return self._stream.seek(position)
 
@@ -220,10 +221,10 @@ class _Bounded:
 
 
 def _checked(entries: Iterable[_Entry], archive: Path, limits: ArchiveLimits) -> Iterator[_Entry]:
-    """The entries as they come, up to the first that no release's archive has.
+    """Yields the entries, up to the first that no release's archive has.
 
     Raises:
-        WeightsError: an unsafe entry, or too much of them.
+        WeightsError: an entry is unsafe, or the entries are too many or too large.
     """
     total = 0
     # Small archives may compress well: a list of names, a test's zeros.
@@ -239,16 +240,20 @@ def _checked(entries: Iterable[_Entry], archive: Path, limits: ArchiveLimits) ->
             problem = f"the entry {quoted(entry.name)!r}, which is {entry.kind}"
         elif entry.size > limits.member_bytes or total > allowed:
             size = archive.stat().st_size
-            problem = f"{size} bytes that claim to unpack to {total} or more, at {quoted(entry.name)!r}: a bomb"
+            problem = (
+                f"{size} bytes that claim to unpack to {total} or more, at {quoted(entry.name)!r}: a decompression bomb"
+            )
         elif entry.name.endswith("data.pkl") and entry.size > limits.pickle_bytes:
-            problem = f"a pickle of {entry.size} bytes, {quoted(entry.name)!r}, which is more than names and shapes"
+            problem = (
+                f"a pickle of {entry.size} bytes, {quoted(entry.name)!r}, which is more than names and shapes take"
+            )
         if problem:
-            raise WeightsError(f"{archive} is refused, and nothing of it was unpacked: it has {problem}")
+            raise WeightsError(f"{archive} is refused, and nothing was unpacked: it has {problem}")
         yield entry
 
 
 def _leads_out(name: str) -> bool:
-    """Whether a path is absolute, has a drive, climbs, or holds what no file's name does; on any system."""
+    """Whether a path is absolute, has a drive, climbs out, or contains what no file name may, on any system."""
     parts = name.replace("\\", "/").split("/")
     return name.startswith(("/", "\\")) or ".." in parts or parts[0].endswith(":") or "\0" in name or not name
 
@@ -257,7 +262,7 @@ def _only(member: str, entries: list[_Entry], archive: Path) -> int:
     """Index of the one file of that name.
 
     Raises:
-        WeightsError: there is none, or several.
+        WeightsError: there is no such file, or there are several.
     """
     found = [index for index, entry in enumerate(entries) if entry.name == member and entry.kind == "file"]
     if len(found) == 1:
@@ -271,7 +276,7 @@ def _only(member: str, entries: list[_Entry], archive: Path) -> int:
 
 
 def _written(source: IO[bytes], size: int, target: Path) -> Path:
-    """Copies `size` bytes, and not one more, to a file that appears when it is whole."""
+    """Copies exactly `size` bytes to a file that appears only when it is whole."""
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as aside:
         partial = Path(aside, "partial")
         written = 0

@@ -1,4 +1,4 @@
-"""Fetches the checkpoints of many models: one that cannot be had does not keep the others from being had."""
+"""Fetches the checkpoints of many models: a failure of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from zoo.checkpoints.settings import FetchedCheckpoint, FetchSettings
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one model's checkpoint."""
+    """The result for one model's checkpoint."""
 
     card: ModelCard
     published: bool
     """Whether the release published one at all."""
     fetched: FetchedCheckpoint | None = None
-    """None where it could not be had."""
+    """None if it could not be fetched."""
     was_cached: bool = False
     problem: str = ""
-    """Why it could not be had."""
+    """Why it could not be fetched."""
 
 
 def fetch_many(cards: Iterable[ModelCard], settings: FetchSettings | None = None) -> Iterator[Outcome]:
-    """The checkpoints of all cards, one after the other, as far as they can be had.
+    """Fetches the checkpoints of all cards, one after the other, and yields each result.
 
-    A file that several models share is tried once, and so is a host that does not answer.
+    A file shared by several models is tried once, and so is a host that does not answer.
     """
     chosen = settings or FetchSettings()
     failed: dict[str, str] = {}
@@ -40,15 +40,15 @@ def fetch_many(cards: Iterable[ModelCard], settings: FetchSettings | None = None
             continue
         try:
             location, was_cached = locate(card), cached_path(card, chosen) is not None
-            # A mirror serves all files, so one silence is enough.
+            # A mirror serves all files, so one failure to answer is enough.
             host = chosen.shown_mirror or location.host
             if reason := failed.get(location.url) or ("" if was_cached else silent.get(host, "")):
                 yield Outcome(card, published=True, problem=reason)
                 continue
             yield Outcome(card, published=True, fetched=fetch(card, chosen), was_cached=was_cached)
         except UnreachableError as error:
-            silent[host] = f"not tried: {host} could not be reached before; run the same again when it can"
+            silent[host] = f"not tried: {host} could not be reached before; run the same command again when it can be"
             yield Outcome(card, published=True, problem=str(error))
         except FetchError as error:
-            failed[card.checkpoint.url] = f"{card.checkpoint.url} could not be had for {card.name} either"
+            failed[card.checkpoint.url] = f"{card.checkpoint.url} could not be fetched for {card.name} either"
             yield Outcome(card, published=True, problem=str(error))

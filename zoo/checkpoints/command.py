@@ -16,12 +16,12 @@ from zoo.errors import ZooError
 
 _DESCRIPTION = """\
 Fetches the released checkpoints of models into the cache, where `--weights released` finds them, and prints the
-path and the SHA-256 of each. What is there already is verified and not fetched again; what was begun is
-continued. With --sources it checks out the releases' original code instead.
+path and the SHA-256 of each. Files in the cache are verified and not fetched again; interrupted downloads
+are resumed. With --sources it checks out the releases' original code instead.
 """
 
 _EPILOG = f"""\
-MODELS are names, globs, sources or suites, separated by commas or spaces, whatever the case:
+MODELS are names, globs, sources or suites, separated by commas or spaces; case does not matter:
   regnet/RegNetY-200MF     one model
   'ofa/*note10*'           a glob on the whole name, or on its second half: '*b0'
   resnest                  a source
@@ -31,12 +31,12 @@ MODELS are names, globs, sources or suites, separated by commas or spaces, whate
 Examples:
   python -m zoo fetch smoke                                 a checkpoint of each source that published one
   python -m zoo fetch all --lock checkpoints.lock.toml      with digests that a team commits
-  python -m zoo fetch all --mirror /mnt/weights --offline   out of a copy of another cache's `checkpoints`
+  python -m zoo fetch all --mirror /mnt/weights --offline   from a copy of another cache's `checkpoints`
   python -m zoo fetch all --dry-run                         what would be fetched, and from where
   python -m zoo fetch --sources gpunet fbnet                the original code of two sources
 
-Exit codes: 0 all that was ever published is there; 1 some could not be had, see the summary; 2 a bad request;
-130 interrupted. A --mirror is also taken from the environment variable {MIRROR_VARIABLE}. docs/weights.md
+Exit codes: 0 every published checkpoint is there; 1 some could not be fetched, see the summary; 2 a bad request;
+130 interrupted. Without --mirror, the environment variable {MIRROR_VARIABLE} applies. See docs/weights.md
 """
 
 
@@ -49,30 +49,30 @@ def add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="*", metavar="MODELS", help="whose checkpoints, see below")
+    parser.add_argument("models", nargs="*", metavar="MODELS", help="models whose checkpoints to fetch, see below")
     parser.add_argument(
         "--sources",
         nargs="*",
         metavar="SOURCE",
-        help="check out the original code of these sources by git instead; of all, where none is named",
+        help="check out the original code of these sources with git instead (all sources if none is given)",
     )
     parser.add_argument(
         "--mirror",
         default="",
         metavar="DIR-or-URL",
-        help="ask this folder or URL instead of the releases' servers; laid out as the cache's folder `checkpoints`",
+        help="fetch from this folder or URL, not the releases' servers; laid out as the cache's folder `checkpoints`",
     )
     parser.add_argument(
         "--lock",
         type=Path,
         metavar="FILE",
-        help="digests that files must have; those of new ones are added (the cache's own checkpoints/lock.toml)",
+        help="digests that files must have; digests of new files are added (the cache's own checkpoints/lock.toml)",
     )
     parser.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="where everything is kept (the user's cache directory)"
     )
     parser.add_argument(
-        "--offline", action="store_true", help="use no network: only what the cache or a mirror's folder holds"
+        "--offline", action="store_true", help="use no network, only files in the cache or a mirror's folder"
     )
     parser.add_argument(
         "--dry-run", "--list", action="store_true", help="list what would be fetched, and from where, and stop"
@@ -80,15 +80,15 @@ def add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def run_fetch(arguments: argparse.Namespace) -> int:
-    """Fetches what the arguments ask for, and returns the exit code: 1 where something could not be had.
+    """Fetches what the arguments ask for, and returns the exit code: 1 if something could not be fetched.
 
     Raises:
-        ZooError: a bad request.
+        ZooError: the request is invalid.
     """
     if arguments.sources is not None:
         return _fetch_sources(arguments)
     if not arguments.models:
-        raise ZooError("name MODELS, such as `smoke` or `all`, or give --sources for the original code")
+        raise ZooError("give MODELS, such as `smoke` or `all`, or --sources for the original code")
     import zoo
 
     settings = FetchSettings(
@@ -107,7 +107,7 @@ def run_fetch(arguments: argparse.Namespace) -> int:
 
 
 def _fetch_sources(arguments: argparse.Namespace) -> int:
-    # What is said of checkpoints alone would be ignored in silence.
+    # Options that apply to checkpoints alone would be ignored silently.
     given = {
         "MODELS": arguments.models,
         "--mirror": arguments.mirror,
@@ -117,8 +117,8 @@ def _fetch_sources(arguments: argparse.Namespace) -> int:
     }
     if named := [name for name, value in given.items() if value]:
         raise ZooError(
-            f"--sources does not go with {', '.join(named)}: fetch checkpoints and original code by two commands. "
-            "A mirror of repositories is git's: git config url.<base>.insteadOf"
+            f"--sources cannot be combined with {', '.join(named)}: fetch checkpoints and original code with two "
+            "commands. For a mirror of repositories, use git's own setting: git config url.<base>.insteadOf"
         )
     from zoo.releases.commands import fetch_sources
 
@@ -161,5 +161,5 @@ def _summary(outcomes: list[Outcome]) -> str:
         parts.append(f"{unpublished} had none published")
     if missing := [one.card.name for one in outcomes if one.published and one.fetched is None]:
         named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-        parts.append(f"{len(missing)} could not be had: {named}")
+        parts.append(f"{len(missing)} could not be fetched: {named}")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Tells by its content whether a download is a checkpoint: servers send pages with status 200, and cut files."""
+"""Recognises by its content whether a download is a checkpoint: servers send pages with status 200, and cut files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.file_kinds import ends_as_zip, opened_zip, unlike_checkpoint
 _PAGE_BYTES = 1 << 16
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _XML_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
-# What Google Drive says in its page instead of the file: support.google.com/a/answer/2423534.
+# The text of the page that Google Drive sends instead of the file: support.google.com/a/answer/2423534.
 _QUOTA = re.compile(r"quota exceeded|too many users have viewed or downloaded", re.IGNORECASE)
 _ZIP_BEGIN = b"PK"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -23,7 +23,7 @@ _SAFETENSORS_HEADER_LIMIT_BYTES = 100_000_000
 
 
 def unlike_torch_checkpoint(path: Path) -> str:
-    """What a file is instead of a whole checkpoint of PyTorch or safetensors, in words; empty where it is one.
+    """What a file is, in words, if it is not a whole checkpoint of PyTorch or safetensors; empty if it is one.
 
     Nothing in the file is unpickled or executed.
 
@@ -38,14 +38,14 @@ def unlike_torch_checkpoint(path: Path) -> str:
         return ""
     if head == legacy.MAGIC:
         try:
-            return "a checkpoint that was cut off" if legacy.is_cut(path) else ""
+            return "a truncated checkpoint" if legacy.is_cut(path) else ""
         except legacy.LargePicklesError:
             return "a checkpoint whose pickles are larger than any release's"
     return _unlike_safetensors(path)
 
 
 def unlike_archive(path: Path, member: str) -> str:
-    """What a file is instead of an archive with that member, in words; empty where it may be one.
+    """What a file is, in words, if it is not an archive with that member; empty if it may be one.
 
     Raises:
         OSError: the file cannot be read.
@@ -65,17 +65,17 @@ def unlike_archive(path: Path, member: str) -> str:
 
 
 def is_quota_page(text: str) -> bool:
-    """Whether a text is Google Drive's refusal of a file that too many have downloaded."""
+    """Whether a text is Google Drive's refusal of a file that was downloaded too often."""
     return bool(_QUOTA.search(text))
 
 
 def _unlike_safetensors(path: Path) -> str:
-    """What a binary file is instead of a safetensors file: 8 bytes of the header's length, the header, the data."""
+    """What a binary file is if it is not a safetensors file: 8 bytes of the header's length, the header, the data."""
     size = path.stat().st_size
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
         if header_bytes > _SAFETENSORS_HEADER_LIMIT_BYTES or file.read(1) != b"{":
-            return "no file of PyTorch or safetensors"
+            return "not a PyTorch or safetensors file"
         header = b"{" + file.read(header_bytes - 1)
     try:
         tensors = {name: facts for name, facts in json.loads(header).items() if name != "__metadata__"}
@@ -83,16 +83,16 @@ def _unlike_safetensors(path: Path) -> str:
         is_whole = size == 8 + header_bytes + data_bytes
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         is_whole = False
-    return "" if is_whole else "a safetensors file that was cut off or damaged"
+    return "" if is_whole else "a truncated or damaged safetensors file"
 
 
 def _what_it_says(path: Path) -> str:
-    """The message of a page or document that came instead of a file, to follow what it is; may be empty."""
+    """The message of a page or document that was sent instead of a file, to follow what it is; may be empty."""
     with path.open("rb") as file:
         text = file.read(_PAGE_BYTES).decode("utf-8", errors="replace")
     if is_quota_page(text):
         return (
-            " of Google Drive that says that too many have downloaded the file: wait a day, or download it in a "
+            " of Google Drive that says that the file was downloaded too often: wait a day, or download it in a "
             "browser that is signed in and put it there"
         )
     return f" that says {said!r}" if (said := _message(text)) else ""

@@ -1,4 +1,4 @@
-"""Downloads a file of Google Drive through gdown, which knows the pages that stand before it."""
+"""Downloads a file from Google Drive with gdown, which gets past the pages in front of it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from zoo.checkpoints.storage import explained
 
 
 def download(location: Location, part: PartialFile, settings: FetchSettings) -> None:
-    """Downloads a file of Google Drive; afterwards `part.path` is the whole file.
+    """Downloads a file from Google Drive; afterwards `part.path` is the whole file.
 
-    Attempts of one call continue each other, by gdown's `If-Range`. What an earlier process left is not used:
-    gdown continues such a file without asking whether it is still the same.
+    Attempts within one call resume each other, by gdown's `If-Range`. What an earlier process left is not used:
+    gdown would resume such a file without checking that it is still the same.
 
     Raises:
         UnreachableError: Google Drive does not answer.
         TooLargeError: the file is larger than `settings.limit_bytes`; nothing is kept.
-        FetchError: it does not give the file, as where too many have downloaded it; or it cannot be written.
+        FetchError: Google Drive refuses the file, for example because it was downloaded too often, or the file cannot
+            be written.
     """
     part.discard()
     with explained(part.path):
@@ -49,7 +50,7 @@ def _run(location: Location, file: Path, name: str, settings: FetchSettings) -> 
     with _watch(patience) as watch, _failures_explained(location, patience):
 
         def progress(done_bytes: int, total_bytes: int | None) -> None:
-            # gdown ends where this raises.
+            # gdown stops if this raises.
             if (size_bytes := max(done_bytes, total_bytes or 0)) > settings.limit_bytes:
                 raise TooLargeError(location.url, f"has {size_text(size_bytes)} or more", settings.limit_bytes)
             if not watch.fed:
@@ -71,7 +72,7 @@ def _run(location: Location, file: Path, name: str, settings: FetchSettings) -> 
 
 @contextmanager
 def _failures_explained(location: Location, patience: Patience) -> Iterator[None]:
-    """Turns what gdown raises into a message that says what to do next.
+    """Turns gdown's errors into messages that say what to do next.
 
     Raises:
         UnreachableError: Google Drive does not answer.
@@ -80,13 +81,13 @@ def _failures_explained(location: Location, patience: Patience) -> Iterator[None
     import gdown
     import requests
 
-    by_hand = f"download {location.url} in a browser, put it into a mirror's folder, and give that as --mirror"
+    by_hand = f"download {location.url} in a browser, put it into a mirror's folder, and give that folder as --mirror"
     try:
         yield
     except gdown.DownloadCancelled as error:
         raise FetchError(
-            f"{location.url} came by drops: fewer than {patience.window_bytes} bytes within "
-            f"{patience.window_s:g} s. Run the same again later, or {by_hand}"
+            f"{location.url} came too slowly: fewer than {patience.window_bytes} bytes within "
+            f"{patience.window_s:g} s. Run the same command again later, or {by_hand}"
         ) from error
     except gdown.FileURLRetrievalError as error:
         raise FetchError(_refusal(location, str(error), by_hand)) from error
@@ -96,19 +97,18 @@ def _failures_explained(location: Location, patience: Patience) -> Iterator[None
         raise _failure(location, error, by_hand) from error
     except (KeyError, ValueError, AssertionError) as error:
         raise FetchError(
-            f"{location.url}: Google Drive answers what gdown does not understand ({error!r}): update gdown, "
-            f"or {by_hand}"
+            f"{location.url}: gdown does not understand Google Drive's answer ({error!r}): update gdown, or {by_hand}"
         ) from error
 
 
 def _refusal(location: Location, said: str, by_hand: str) -> str:
     if is_quota_page(said):
         return (
-            f"{location.url}: Google Drive says that too many have downloaded the file of late. Wait a day and "
-            f"run the same again, or {by_hand}"
+            f"{location.url}: Google Drive says that the file was downloaded too often recently. Wait a day and "
+            f"run the same command again, or {by_hand}"
         )
     reason = " ".join(said.split())
-    return f"{location.url}: Google Drive does not give the file ({reason[:300]}): {by_hand}"
+    return f"{location.url}: Google Drive refuses the file ({reason[:300]}): {by_hand}"
 
 
 def _failure(location: Location, error: Exception, by_hand: str) -> FetchError:
@@ -122,11 +122,13 @@ def _failure(location: Location, error: Exception, by_hand: str) -> FetchError:
         return UnreachableError(
             f"{location.url} cannot be reached ({innermost(inner)}): check the network and its proxy, or {by_hand}"
         )
-    return FetchError(f"{location.url} could not be fetched ({first_line(error)}): run the same again, or {by_hand}")
+    return FetchError(
+        f"{location.url} could not be fetched ({first_line(error)}): run the same command again, or {by_hand}"
+    )
 
 
 class _Watch:
-    """Tells gdown to stop where the file comes by drops: gdown itself ends only a silence."""
+    """Makes gdown stop if the file comes too slowly: gdown itself gives up only on silence."""
 
     def __init__(self, patience: Patience) -> None:
         self.expired = threading.Event()
@@ -137,14 +139,14 @@ class _Watch:
         self._fed_s = time.monotonic()
 
     def feed(self, done_bytes: int) -> None:
-        """So much is there now."""
+        """Notes how much has arrived."""
         self.fed = True
         if done_bytes - self._done_bytes >= self._patience.window_bytes or done_bytes < self._done_bytes:
             self._done_bytes, self._fed_s = done_bytes, time.monotonic()
 
     def run(self) -> None:
-        """Waits for the end of the download, or of patience."""
-        # gdown hands on 512 KiB at a time, so a window here is as long as that many bytes may take.
+        """Waits until the download ends, or patience does."""
+        # gdown passes on 512 KiB at a time, so a window here is as long as that many bytes may take.
         allowed_s = self._patience.window_s * max(1, (1 << 19) // self._patience.window_bytes)
         while not self._done.wait(min(1.0, allowed_s / 4)):
             if time.monotonic() - self._fed_s > allowed_s:
@@ -152,7 +154,7 @@ class _Watch:
                 return
 
     def stop(self) -> None:
-        """The download ended."""
+        """Notes that the download ended."""
         self._done.set()
 
 

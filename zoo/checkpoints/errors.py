@@ -1,4 +1,4 @@
-"""What keeps a released checkpoint from being had; each message names the file, the URL and the next step."""
+"""Errors of fetching released checkpoints; each message names the file, the URL and the next step."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from zoo.errors import WeightsError
 
 
 class FetchError(WeightsError):
-    """A checkpoint that could not be had, or is not the one that it was."""
+    """A checkpoint that could not be fetched, or is not the one that it was."""
 
 
 class UnreachableError(FetchError):
-    """Nobody answered where the file is kept: other files of the same place need not be tried now."""
+    """The file's host did not answer: its other files need not be tried now."""
 
 
 class TooLargeError(FetchError):
@@ -21,34 +21,34 @@ class TooLargeError(FetchError):
         """Words the message.
 
         Args:
-            url: of the file.
+            url: the file's URL.
             size: how large it is, in words that follow "it".
-            limit_bytes: largest file that is taken.
+            limit_bytes: size of the largest file that is accepted.
         """
         super().__init__(
             f"{url} is refused: it {size}, and no released checkpoint comes near {limit_bytes / 2**30:.3g} GiB. "
-            "Nothing of it was kept: look at the URL in a browser, or give a --mirror that holds the file"
+            "Nothing was kept: open the URL in a browser, or give a --mirror that holds the file"
         )
 
 
 class TransientError(FetchError):
-    """A failure that another attempt may mend: a server's 5xx, a connection that ended early or went silent."""
+    """A failure that another attempt may fix: a server's 5xx, a connection that ended early or went silent."""
 
     def __init__(self, message: str, wait_s: float = 0.0) -> None:
         super().__init__(message)
         self.wait_s = wait_s
-        """What the server asked to wait before the next attempt; 0 where it asked nothing."""
+        """Wait that the server asked for before the next attempt; 0 if it asked for none."""
 
 
 class NoConnectionError(TransientError):
-    """No connection came about: the name is unknown, the host silent, or the port closed."""
+    """No connection could be made: the name is unknown, the host silent, or the port closed."""
 
 
 def innermost(error: BaseException) -> str:
-    """What the innermost of nested errors says: the HTTP libraries wrap theirs several times."""
+    """The message of the innermost of nested errors: the HTTP libraries wrap theirs several times."""
     while True:
         if len(error.args) == 2 and isinstance(error.args[0], str) and isinstance(error.args[1], BaseException):
-            # What went wrong with what, as with a proxy, and the reason.
+            # What went wrong, as with a proxy, and the reason.
             return f"{error.args[0]} ({innermost(error.args[1])})"
         inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
         if not isinstance(inner, BaseException):
@@ -57,12 +57,12 @@ def innermost(error: BaseException) -> str:
 
 
 def untrusted(url: str, reason: str, variable: str) -> FetchError:
-    """The error of a server whose certificate is not trusted.
+    """The error for a server whose certificate is not trusted.
 
     Args:
-        url: that was asked.
+        url: the URL that was requested.
         reason: what is wrong with the certificate.
-        variable: of the environment, which names the certificates that are trusted.
+        variable: the environment variable that names the trusted certificates.
     """
     return FetchError(
         f"{url} cannot be trusted ({reason}): check the clock, the proxy, and the certificates that {variable} names"

@@ -22,15 +22,16 @@ from zoo.errors import WeightsError
 
 
 def fetch(card: ModelCard, settings: FetchSettings | None = None) -> FetchedCheckpoint:
-    """The released checkpoint of a card, fetched where the cache does not hold it.
+    """The released checkpoint of a card, fetched if it is not in the cache.
 
-    Whatever is returned was recognised as a checkpoint by its content, and held against the digest that the release
-    states and that of the lock file. Safe to call from several processes at once: one of them fetches, the others
+    Every file returned was recognised as a checkpoint by its content, and verified against the digests of the release
+    and of the lock file. Safe to call from several processes at once: one of them fetches, the others
     wait and use its file.
 
     Raises:
-        UnreachableError: nobody answers where the file is kept.
-        FetchError: it was never published, cannot be had, is no checkpoint, or is not what its digest says.
+        UnreachableError: the file's host does not answer.
+        FetchError: the checkpoint was never published, cannot be fetched, is not a checkpoint, or does not match its
+            digest.
     """
     location = locate(card)
     try:
@@ -43,10 +44,10 @@ def fetch(card: ModelCard, settings: FetchSettings | None = None) -> FetchedChec
 
 
 def cached_path(card: ModelCard, settings: FetchSettings | None = None) -> Path | None:
-    """Where the cache holds the file that a card's URL gives; None where it does not. Nothing is verified.
+    """Path in the cache of the file at a card's URL; None if it is not there. Nothing is verified.
 
     Raises:
-        FetchError: none was published.
+        FetchError: no checkpoint was published.
     """
     path = (settings or FetchSettings()).folder / locate(card).path
     return path if path.is_file() else None
@@ -54,7 +55,7 @@ def cached_path(card: ModelCard, settings: FetchSettings | None = None) -> Path 
 
 @dataclasses.dataclass(frozen=True)
 class _Fetch:
-    """One card's checkpoint on its way."""
+    """The fetching of one card's checkpoint."""
 
     card: ModelCard
     location: Location
@@ -74,7 +75,7 @@ class _Fetch:
 
     @property
     def _member_path(self) -> Path:
-        """Where the archive's member lies once it is unpacked."""
+        """Path of the archive's member once it is unpacked."""
         return self._target.with_name(f"{self._target.name}.members") / PurePosixPath(self._member).name
 
     def run(self) -> FetchedCheckpoint:
@@ -91,7 +92,7 @@ class _Fetch:
         path, key = target, self._url
         if self._member:
             path, key = self._member_path, f"{self._url}#{self._member}"
-            # One that no digest vouches for is taken out of the archive, which was verified just now.
+            # A member without a pinned digest is extracted again from the archive, which was verified just now.
             if key not in pinned or not path.is_file():
                 self._unpack()
             found[key] = self._verified(path, key, pinned)
@@ -99,10 +100,10 @@ class _Fetch:
         return FetchedCheckpoint(path, found[key], self._url, self.card.checkpoint.tag, found[self._url])
 
     def _obtain(self, pinned: Mapping[str, str]) -> None:
-        """Brings the file into the cache, unless it is not what it should be.
+        """Fetches the file into the cache, unless it is not what it should be.
 
         Raises:
-            FetchError: it cannot be had, or is something else; the cache is then as it was.
+            FetchError: it cannot be fetched, or is something else; the cache is then as it was.
         """
         part = PartialFile(self._target)
         stated_sha256 = bring(self.location, part, self.settings)
@@ -111,30 +112,30 @@ class _Fetch:
                 self._recognise(part.path, Path(aside))
                 digests.hold_against(
                     file_sha256(part.path),
-                    f"what came from {self._url} for {self._target}",
+                    f"the file from {self._url} for {self._target}",
                     [*self._expected(self._url, pinned), digests.by_server(stated_sha256)],
                     "It was not kept: fetch again",
                 )
             except FetchError:
-                # It is no beginning of the right file: nothing to go on with.
+                # It is not the beginning of the right file, so it cannot be resumed.
                 part.discard()
                 raise
             part.path.replace(self._target)
             part.discard()
 
     def _recognise(self, path: Path, aside: Path) -> None:
-        """Refuses a download that is no checkpoint, or no archive out of which one can be unpacked into `aside`."""
+        """Refuses a download that is not a checkpoint or an archive with one; unpacks an archive into `aside`."""
         if found := self._unlike(path, self._url):
             origin = self.settings.shown_mirror or "the server"
             raise FetchError(
-                f"{self._url}: what {origin} sent for {self._target} is {found}. It was not kept: look at the URL in a "
+                f"{self._url}: what {origin} sent for {self._target} is {found}. It was not kept: open the URL in a "
                 "browser, or give a --mirror that holds the file"
             )
         if self._member:
             self._unpacked(path, aside)
 
     def _unlike(self, path: Path, key: str) -> str:
-        """What a file is instead of what it should be, in words; empty where it may be that."""
+        """What a file is, in words, if it is not what it should be; empty if it may be that."""
         if self._member and key == self._url:
             return content.unlike_archive(path, self._member)
         return content.unlike_torch_checkpoint(path)
@@ -152,14 +153,14 @@ class _Fetch:
             member.replace(self._member_path)
 
     def _unpacked(self, archive: Path, aside: Path) -> Path:
-        """Takes the member out of the archive, and refuses what is no checkpoint."""
+        """Extracts the member from the archive, and refuses it if it is not a checkpoint."""
         try:
             member = extract_member(archive, self._member, aside)
         except WeightsError as error:
             raise FetchError(f"{self._url}: {error}") from error
         if found := content.unlike_torch_checkpoint(member):
             raise FetchError(
-                f"{self._url}: its member {self._member} is {found}. It was not kept: look whether the release "
+                f"{self._url}: its member {self._member} is {found}. It was not kept: check whether the release "
                 "changed, or give a --mirror that holds the file"
             )
         return member
@@ -171,10 +172,10 @@ class _Fetch:
         return expected
 
     def _verified(self, path: Path, key: str, pinned: Mapping[str, str]) -> str:
-        """SHA-256 of a file of the cache.
+        """SHA-256 of a file in the cache.
 
         Raises:
-            FetchError: it is not the expected one, or the file cannot be read or is no checkpoint.
+            FetchError: it is not the expected one, or the file cannot be read or is not a checkpoint.
         """
         what, remedy = f"{path}, fetched from {key},", "Remove the file and fetch again"
         with explained(path):

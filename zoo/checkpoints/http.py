@@ -1,4 +1,4 @@
-"""Downloads one file by HTTP: continued, tried again, and never mixed of two versions."""
+"""Downloads one file by HTTP: resumes, retries, and never mixes two versions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _REFUSED = (401, 403)
 
 
 def download(url: str, part: PartialFile, settings: FetchSettings) -> None:
-    """Downloads a URL; afterwards `part.path` is the whole file, as far as the server says what that is.
+    """Downloads a URL; afterwards `part.path` is the whole file, as far as the server states its size.
 
-    A name and a password in the URL are sent to its host, and are in no message and no file.
-    A part of the same version of the file is continued, by `Range` and `If-Range`.
+    A user name and a password in the URL are sent to its host, and appear in no message and no file.
+    A part of the same version of the file is resumed, by `Range` and `If-Range`.
 
     Raises:
-        UnreachableError: nobody answers.
+        UnreachableError: the host does not answer.
         TooLargeError: the file is larger than `settings.limit_bytes`, or than the server states; nothing is kept.
-        FetchError: the server has no such file, or fails again and again; or the file cannot be written.
+        FetchError: the server has no such file, or fails repeatedly; or the file cannot be written.
     """
     import requests
 
@@ -60,7 +60,7 @@ def _attempt(session: requests.Session, url: str, part: PartialFile, settings: F
         try:
             _receive(response, url, part, settings)
         except TooLargeError:
-            # It is no beginning of anything.
+            # It is not the beginning of a usable file.
             part.discard()
             raise
     if not part.complete():
@@ -71,11 +71,11 @@ def _receive(response: requests.Response, url: str, part: PartialFile, settings:
     """Writes the body of an answer to the file.
 
     Raises:
-        TooLargeError: it is more than a release's file has, or than the server said.
+        TooLargeError: it is larger than a release's file, or than the server stated.
         TransientError: see `_chunks` and `PartialFile.open`.
     """
     listener, limit_bytes = settings.listener, settings.limit_bytes
-    # Around the file's closing too, which writes what is still buffered.
+    # Includes closing the file, which writes what is still buffered.
     with explained(part.path), part.open(url, response.status_code, response.headers) as file:
         done_bytes, total_bytes = file.tell(), part.total_bytes
         if total_bytes is not None and total_bytes > limit_bytes:
@@ -85,7 +85,7 @@ def _receive(response: requests.Response, url: str, part: PartialFile, settings:
         for chunk in _chunks(response, settings.patience):
             done_bytes += len(chunk)
             if done_bytes > most_bytes:
-                raise TooLargeError(url, f"goes on after {size_text(most_bytes)}", limit_bytes)
+                raise TooLargeError(url, f"continues after {size_text(most_bytes)}", limit_bytes)
             file.write(chunk)
             listener.advanced(done_bytes)
 
@@ -97,7 +97,7 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], patien
     try:
         return session.get(url, headers=headers, stream=True, timeout=(patience.connect_s, patience.silence_s))
     except requests.TooManyRedirects as error:
-        raise FetchError(f"{url} leads from one redirect to the next without end: give a --mirror") from error
+        raise FetchError(f"{url} redirects endlessly: give a --mirror") from error
     except requests.exceptions.SSLError as error:
         raise untrusted(url, innermost(error), "REQUESTS_CA_BUNDLE") from error
     except requests.ReadTimeout as error:
@@ -107,23 +107,23 @@ def _answer(session: requests.Session, url: str, headers: dict[str, str], patien
         kind = TransientError if broken else NoConnectionError
         raise kind(innermost(error)) from error
     except (requests.RequestException, OSError, ValueError) as error:
-        # The latter of a redirect to what is no URL.
-        raise FetchError(f"{url} cannot be asked for ({innermost(error)}): check the URL") from error
+        # ValueError: a redirect to something that is not a URL.
+        raise FetchError(f"{url} cannot be requested ({innermost(error)}): check the URL") from error
 
 
 def _check_status(response: requests.Response, url: str, part: PartialFile) -> None:
-    """Raises what an answer without a file means, or one that could have been changed on the way."""
+    """Raises the error for an answer without a file, or with one that could have been changed on the way."""
     hops = [*response.history, response]
     if any(one.url.startswith("https:") and not other.url.startswith("https:") for one, other in pairwise(hops)):
         raise FetchError(
-            f"{url} leads to {without_password(response.url)} by a connection that is not encrypted, on which anybody "
+            f"{url} redirects to {without_password(response.url)} over an unencrypted connection, on which anybody "
             "could change the file: give a --mirror"
         )
     status = response.status_code
     said = f"the server answers {status} {response.reason}".strip()
     if status in (200, 206):
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise FetchError(f"{url} comes packed although it was asked for unpacked: give a --mirror")
+            raise FetchError(f"{url} is sent compressed although it was requested uncompressed: give a --mirror")
         if status == 206 and "Range" not in response.request.headers:
             raise TransientError(f"{said} to a request for the whole file")
         return
@@ -133,14 +133,14 @@ def _check_status(response: requests.Response, url: str, part: PartialFile) -> N
     if status >= 500 or status in _TRY_AGAIN:
         raise TransientError(said, wait_s=_asked_wait_s(response.headers.get("Retry-After", "")))
     if status in _GONE:
-        raise FetchError(f"{url}: {said}: the release moved or removed the file; look there, or give a --mirror")
+        raise FetchError(f"{url}: {said}: the release moved or removed the file; check there, or give a --mirror")
     if status in _REFUSED:
         raise FetchError(f"{url}: {said}: the file is not public (any more), or a proxy forbids it; give a --mirror")
-    raise FetchError(f"{url}: {said}: look at the URL, or give a --mirror")
+    raise FetchError(f"{url}: {said}: check the URL, or give a --mirror")
 
 
 def _asked_wait_s(text: str) -> float:
-    """Seconds of a `Retry-After` header, which holds a number of them or a date; 0 for neither."""
+    """Seconds that a `Retry-After` header asks for, as their number or as a date; 0 if it is neither."""
     if text.isdecimal():
         return float(text)
     try:
@@ -150,17 +150,17 @@ def _asked_wait_s(text: str) -> float:
 
 
 def _chunks(response: requests.Response, patience: Patience) -> Iterator[bytes]:
-    """The body, as it comes.
+    """The body, as it arrives.
 
     Raises:
-        TransientError: it ends early, stops, or comes by drops.
+        TransientError: it ends early, stops, or comes too slowly.
     """
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
     window_started_s, window_bytes = time.monotonic(), 0
     while True:
         try:
-            # What is there already, unlike `read`, which waits for all that it is asked for.
+            # Returns what has arrived, unlike `read`, which waits for all that it is asked for.
             chunk = response.raw.read1(_CHUNK_BYTES, decode_content=False)
         except ReadTimeoutError as error:
             raise TransientError(f"nothing came for {patience.silence_s:g} s") from error

@@ -1,4 +1,4 @@
-"""What Hugging Face's Hub says of a file: from where to download it, and its digest."""
+"""Asks Hugging Face's Hub where to download a file from, and for its digest."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class HubFile:
     """One version of a file at the Hub."""
 
     url: str
-    """Of the file at the commit that was the newest when it was asked for."""
+    """URL of the file at the newest commit at the time of asking."""
     sha256: str
-    """As the Hub states it (the ETag of a large file); empty where it states none."""
+    """As the Hub states it (the ETag of a large file); empty if it states none."""
 
 
 def resolve(location: Location, settings: FetchSettings) -> HubFile:
-    """The newest version of the weights in a repository. `HF_ENDPOINT` names another Hub, as it does for its library.
+    """The newest version of the weights in a repository. `HF_ENDPOINT` names another Hub, as for the Hub's library.
 
     Raises:
         UnreachableError: the Hub does not answer.
-        FetchError: it has no such repository, no such file in it, or fails again and again.
+        FetchError: the Hub has no such repository, no such file in it, or fails repeatedly.
     """
     return persist(lambda: _ask(location, settings), lambda: 0, location.url, settings.patience, settings.listener)
 
@@ -44,16 +44,16 @@ def _ask(location: Location, settings: FetchSettings) -> HubFile:
     except OfflineModeIsEnabled as error:
         raise FetchError(f"{location.url}: HF_HUB_OFFLINE is set: unset it, or give a --mirror") from error
     except EntryNotFoundError as error:
-        raise FetchError(f"{location.url} holds no {HUB_FILE} (any more): look there, or give a --mirror") from error
+        raise FetchError(f"{location.url} holds no {HUB_FILE} (any more): check there, or give a --mirror") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status >= 500 or status in (408, 429):
             raise TransientError(f"the Hub answers {status}") from error
         raise FetchError(
-            f"{location.url}: the Hub answers {status} ({first_line(error)}): look there, or give a --mirror"
+            f"{location.url}: the Hub answers {status} ({first_line(error)}): check there, or give a --mirror"
         ) from error
     except Exception as error:
-        # Whatever HTTP library the Hub's is built on: with httpx, requests or httpx2, it is that one's error.
+        # The error is that of the HTTP library below the Hub's, which may be httpx, requests or httpx2.
         if _is_of_tls(error):
             raise untrusted(location.url, first_line(error), "SSL_CERT_FILE") from error
         raise NoConnectionError(first_line(error)) from error
@@ -63,7 +63,7 @@ def _ask(location: Location, settings: FetchSettings) -> HubFile:
 
 
 def _is_of_tls(error: BaseException | None) -> bool:
-    """Whether an error comes from one of TLS, however it was wrapped."""
+    """Whether an error comes from a TLS error, however it was wrapped."""
     while error is not None:
         if isinstance(error, ssl.SSLError):
             return True

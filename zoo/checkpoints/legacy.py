@@ -1,8 +1,8 @@
-"""How long a checkpoint of PyTorch's format before 1.6 must be, told from its pickles without unpickling them.
+"""The length that a checkpoint of PyTorch's format before 1.6 must have, by its pickles and without unpickling them.
 
-Such a file is five pickles (a magic number, the version, the system, the object, the keys of the storages), and
-then each storage: the number of its elements as 8 bytes, and the elements. Nothing marks its end, so a file that
-was cut within the tensors looks whole until it is loaded.
+Such a file consists of five pickles (a magic number, the version, the system, the object, the keys of the storages),
+and then each storage: the number of its elements as 8 bytes, and the elements. Nothing marks its end, so a file that
+was truncated within the tensors looks whole until it is loaded.
 Source: `_legacy_save` in torch/serialization.py; the opcodes are those of the standard library's pickletools.
 """
 
@@ -17,7 +17,7 @@ MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The first pickle: the number 0x1950a86a20f9469cfc6c."""
 
 LARGEST_PICKLES_BYTES = 16 << 20
-"""Of all pickles of a file, which hold names and shapes: a training's have some hundred KB."""
+"""Size of all pickles of a file together, which contain names and shapes: those of a training have some hundred KB."""
 
 _COUNT_BYTES = 8
 _ELEMENT_BYTES = {
@@ -44,11 +44,11 @@ class LargePicklesError(Exception):
 
 
 def is_cut(path: Path) -> bool:
-    """Whether the file ends before its last storage does; False too where its pickles are not understood.
+    """Whether the file ends before its last storage does; also False if its pickles are not understood.
 
     Raises:
-        LargePicklesError: its pickles have more than `LARGEST_PICKLES_BYTES`.
-        OSError: it cannot be read.
+        LargePicklesError: the pickles have more than `LARGEST_PICKLES_BYTES`.
+        OSError: the file cannot be read.
     """
     size = path.stat().st_size
     with path.open("rb", buffering=0) as file:
@@ -59,13 +59,13 @@ def is_cut(path: Path) -> bool:
             kinds = _storage_kinds(pickles)
             keys = _strings(pickles)
         except ValueError:
-            # pickletools: a pickle ends before its STOP, or is none.
+            # From pickletools: a pickle ends before its STOP, or is not a pickle.
             return True
         return _end_of_storages(pickles, [kinds.get(key, "") for key in keys], size) > size
 
 
 class _Pickles(io.BufferedReader):
-    """A file of which pickletools may read so much, and no more."""
+    """A file that limits how much pickletools reads."""
 
     def __init__(self, file: io.FileIO) -> None:
         super().__init__(file)
@@ -80,7 +80,7 @@ class _Pickles(io.BufferedReader):
         return self._counted(super().readline(self._allowed(size)))
 
     def _allowed(self, size: int | None) -> int:
-        # One byte more than is left, so that the end of the file is told from the limit.
+        # One byte more than is left, to distinguish the end of the file from the limit.
         most_bytes = self._left_bytes + 1
         return most_bytes if size is None or size < 0 else min(size, most_bytes)
 
@@ -127,7 +127,7 @@ def _strings(file: _Pickles) -> list[str]:
 
 
 def _end_of_storages(file: _Pickles, kinds: list[str], size: int) -> int:
-    """Where the last storage ends, or one that lies beyond the file's size; 0 where the size of one is not known."""
+    """Where the last storage ends, or the first beyond the file's size; 0 if the size of one is not known."""
     end = file.tell()
     for kind in kinds:
         if kind not in _ELEMENT_BYTES:

@@ -11,14 +11,14 @@ from zoo.card import ModelCard
 from zoo.checkpoints.errors import FetchError
 
 HUB_FILE = "model.safetensors"
-"""The weights in a Hugging Face repository that timm releases; holds tensors and nothing that could be run."""
+"""The weights in a Hugging Face repository that timm releases; contains tensors and nothing that could be run."""
 
 HTTPS, DRIVE, HUB = "https", "drive", "hub"
 
 _DRIVE_HOST = "drive.google.com"
 _HUB_HOST = "huggingface.co"
 _DRIVE_FILE = re.compile(r"/file/d/([-\w]+)(?:/|$)")
-# What some file system refuses in a name.
+# Characters that some file system refuses in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"|?*\\/]')
 
 
@@ -29,11 +29,11 @@ class Location:
     url: str
     """As the card states it."""
     kind: str
-    """`https`, a file to be downloaded; `drive`, a file of Google Drive; `hub`, a repository of Hugging Face."""
+    """`https`, a file to download; `drive`, a file on Google Drive; `hub`, a repository on Hugging Face."""
     path: PurePosixPath
-    """Of the file in the cache and in a mirror: the host, then the path of the URL, as `wget -x` stores it."""
+    """Path of the file in the cache and in a mirror: the host, then the path of the URL, as `wget -x` stores it."""
     identifier: str = ""
-    """Name of the repository, or of the file at Google Drive; empty for `https`."""
+    """Name of the repository, or of the file on Google Drive; empty for `https`."""
 
     @property
     def host(self) -> str:
@@ -45,7 +45,7 @@ def locate(card: ModelCard) -> Location:
     """Where the checkpoint of a card is kept.
 
     Raises:
-        FetchError: none was published, or the URL is none that can be fetched.
+        FetchError: no checkpoint was published, or its URL is not one that can be fetched.
     """
     url = card.checkpoint.url
     if not url:
@@ -53,9 +53,11 @@ def locate(card: ModelCard) -> Location:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise FetchError(f"the card of {card.name} states {url!r}, which is no URL ({error}); mend the card") from error
+        raise FetchError(
+            f"the card of {card.name} states {url!r}, which is not a URL ({error}); fix the card"
+        ) from error
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise FetchError(f"the card of {card.name} states {url!r}, which is no URL of a file; mend the card")
+        raise FetchError(f"the card of {card.name} states {url!r}, which is not a URL of a file; fix the card")
     if parts.hostname == _DRIVE_HOST and (found := _DRIVE_FILE.match(parts.path)):
         name = card.checkpoint.tag or "file"
         return Location(url, DRIVE, _safe_path([_DRIVE_HOST, found[1], name]), identifier=found[1])
@@ -63,7 +65,7 @@ def locate(card: ModelCard) -> Location:
     if parts.hostname == _HUB_HOST and len(steps) == 2:
         return Location(url, HUB, _safe_path([_HUB_HOST, *steps, HUB_FILE]), identifier="/".join(steps))
     if not steps:
-        raise FetchError(f"the card of {card.name} states {url!r}, which names no file; mend the card")
+        raise FetchError(f"the card of {card.name} states {url!r}, which names no file; fix the card")
     if parts.query:
         steps[-1] += f"_{quote(parts.query, safe='=&')}"
     return Location(url, HTTPS, _safe_path([parts.netloc.rpartition("@")[2], *steps]))

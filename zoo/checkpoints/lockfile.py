@@ -1,6 +1,6 @@
 """The lock file: the digest that each released file had when it was first fetched, for a team to commit.
 
-One line a file, sorted by URL, so that two people's additions merge and a change shows as one line.
+One line per file, sorted by URL, so that two people's additions merge and a change shows as one line.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class LockFile:
-    """Digests of released files by URL. A file that does not exist holds none."""
+    """Digests of released files by URL. A file that does not exist counts as empty."""
 
     def __init__(self, path: Path, guard: Path, listener: FetchListener) -> None:
-        """Nothing is read yet.
+        """Reads nothing yet.
 
         Args:
             path: the lock file.
-            guard: what a process that writes the file holds, so that no other writes it at the same time.
-            listener: is told where another process is waited for.
+            guard: the path that a process locks while it writes the file, so that no other writes it at the same time.
+            listener: informed when another process is waited for.
         """
         self.path = path
         self._guard = guard
@@ -51,7 +51,7 @@ class LockFile:
         """All digests by URL.
 
         Raises:
-            FetchError: the file cannot be read, or is no lock file.
+            FetchError: the file cannot be read, or is not a lock file.
         """
         with explained(self.path):
             try:
@@ -68,17 +68,17 @@ class LockFile:
             raise self._damaged(f"version {document.get('version')!r} instead of 1")
         digests = document.get("sha256", {})
         if not isinstance(digests, dict):
-            raise self._damaged("sha256 is no table")
+            raise self._damaged("sha256 is not a table")
         for url, digest in digests.items():
             if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
-                raise self._damaged(f"{url} has {digest!r} where 64 hexadecimal digits belong")
+                raise self._damaged(f"{url} has {digest!r} instead of 64 hexadecimal digits")
         return digests
 
     def pin(self, digests: Mapping[str, str]) -> None:
         """Adds the digests of files that have none yet.
 
         Raises:
-            FetchError: a file has another digest there, or the file cannot be written.
+            FetchError: a file has another digest in the lock file, or that cannot be written.
         """
         if digests.items() <= self.read().items():
             return
@@ -97,5 +97,5 @@ class LockFile:
 
     def _damaged(self, why: str) -> FetchError:
         return FetchError(
-            f"{self.path} is no lock file of checkpoints ({why}): mend it, as after a merge, or give another --lock"
+            f"{self.path} is not a lock file of checkpoints ({why}): fix it, as after a merge, or give another --lock"
         )

@@ -1,4 +1,4 @@
-"""A mirror: a folder or a URL below which the files lie as they do in the cache."""
+"""A mirror: a folder or a URL with the files laid out as in the cache."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _CHUNK_BYTES = 1 << 22
 
 
 def mirror_folder(mirror: str) -> Path | None:
-    """The folder that a mirror is; None where it is a URL.
+    """The folder of a mirror; None if the mirror is a URL.
 
     Raises:
-        FetchError: it is neither.
+        FetchError: the mirror is neither.
     """
     try:
         parts = urlsplit(mirror)
     except ValueError as error:
         raise FetchError(
-            f"the mirror {without_password(mirror)!r} is no URL ({error}): give a folder or a URL"
+            f"the mirror {without_password(mirror)!r} is not a URL ({error}): give a folder or a URL"
         ) from error
     if parts.scheme in ("http", "https"):
         return None
     if "://" in mirror and parts.scheme != "file":
-        raise FetchError(f"the mirror {mirror} is no URL of http or https: give one, or a folder")
+        raise FetchError(f"the mirror {mirror} is not an http or https URL: give one, or a folder")
     return Path(unquote(parts.path) if parts.scheme == "file" else mirror).expanduser()
 
 
@@ -39,22 +39,24 @@ def mirror_url(mirror: str, path: PurePosixPath) -> str:
 
 
 def copy(folder: Path, path: PurePosixPath, url: str, part: PartialFile, settings: FetchSettings) -> None:
-    """Copies a file out of a mirror's folder; afterwards `part.path` is the whole file.
+    """Copies a file from a mirror's folder; afterwards `part.path` is the whole file.
 
     Args:
-        folder: the mirror.
-        path: of the file in it.
-        url: of the file at its release, for messages.
-        part: what is written.
-        settings: largest file that is taken, and who is told of the progress.
+        folder: the mirror's folder.
+        path: the file's path in it.
+        url: the file's URL at its release, for messages.
+        part: the file to write.
+        settings: the size of the largest file that is accepted, and the listener for the progress.
 
     Raises:
-        TooLargeError: the file is larger.
+        TooLargeError: the file is larger than that.
         FetchError: the mirror does not hold the file, or it cannot be copied.
     """
     source = folder / path
     if not folder.is_dir():
-        raise FetchError(f"the mirror {folder} is no folder: give a copy of a cache's `checkpoints` folder, or a URL")
+        raise FetchError(
+            f"the mirror {folder} is not a folder: give a copy of a cache's `checkpoints` folder, or a URL"
+        )
     if not source.is_file():
         raise FetchError(
             f"the mirror {folder} holds no {path}: put {url} there under that path, as "

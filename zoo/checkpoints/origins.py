@@ -1,4 +1,4 @@
-"""Where a file comes from: a mirror, or its release by the way that the URL asks for."""
+"""Where a file comes from: a mirror, or its release, by the method that the URL requires."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def bring(location: Location, part: PartialFile, settings: FetchSettings) -> str
     """Downloads or copies a file; afterwards `part.path` is the whole file.
 
     Returns:
-        The SHA-256 that its server states; empty where it states none, as most do.
+        The SHA-256 that its server states; empty if it states none, as most do.
 
     Raises:
-        UnreachableError: nobody answers.
-        FetchError: the file cannot be had, or not without a network.
+        UnreachableError: the host does not answer.
+        FetchError: the file cannot be fetched, or not without a network.
     """
     folder = mirror.mirror_folder(settings.chosen_mirror) if settings.chosen_mirror else None
     if folder is not None:
@@ -32,7 +32,7 @@ def bring(location: Location, part: PartialFile, settings: FetchSettings) -> str
         return ""
     if settings.offline:
         raise FetchError(
-            f"{location.url} is not in the cache at {part.target}, and no network is to be used: fetch it on a "
+            f"{location.url} is not in the cache at {part.target}, and no network may be used: fetch it on a "
             "machine that has one, and give a copy of that cache's folder `checkpoints` as --mirror"
         )
     _check_certificates(location)
@@ -52,12 +52,12 @@ def bring(location: Location, part: PartialFile, settings: FetchSettings) -> str
 
 
 def _check_certificates(location: Location) -> None:
-    """Refuses certificates that are not there, which the libraries tell each in its own way, or not at all."""
+    """Refuses certificates that do not exist, which the libraries report each in its own way, or not at all."""
     hub_too = (_CERTIFICATES_OF_THE_HUB,) if location.kind == HUB else ()
     for variable in (*_CERTIFICATES, *hub_too):
         path = os.environ.get(variable, "")
         if path and not Path(path).exists():
             raise FetchError(
-                f"{location.url} cannot be asked for: {variable} names the certificates {path}, which are not there: "
-                "mend that variable, or unset it"
+                f"{location.url} cannot be requested: {variable} names the certificates {path}, which do not exist: "
+                "fix that variable, or unset it"
             )

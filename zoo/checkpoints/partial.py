@@ -1,4 +1,4 @@
-"""A file that is being downloaded: what of it is there, and of which version of the file that is."""
+"""A file that is being downloaded: the part that is there, and the version of the file that it belongs to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 
 @dataclasses.dataclass(frozen=True)
 class Version:
-    """What a server says of the version of a file that it sends."""
+    """What a server states about the version of a file that it sends."""
 
     url: str
     etag: str
@@ -29,14 +29,14 @@ class Version:
 
     @property
     def validator(self) -> str:
-        """What `If-Range` may hold (RFC 9110, section 13.1.5): a strong entity tag, or else a date; may be empty."""
+        """The value for `If-Range` (RFC 9110, section 13.1.5): a strong entity tag, or else a date; may be empty."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
 
 class PartialFile:
-    """The part of a file that is there, beside the note of its version.
+    """The part of a file that is there, with a note of its version beside it.
 
-    A part without a version that the server can be asked about is never continued.
+    A part without a version that the server can be asked about is never resumed.
     """
 
     def __init__(self, target: Path) -> None:
@@ -59,22 +59,22 @@ class PartialFile:
             self._note.unlink(missing_ok=True)
 
     def headers(self, url: str) -> dict[str, str]:
-        """Headers that ask for the rest of the same version, or for all of another; empty where nothing is there."""
+        """Headers that ask for the rest of the same version, or for all of another; empty if nothing can be resumed."""
         version = self._version()
         if version is None or version.url != url or not version.validator or not self.size:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": version.validator}
 
     def open(self, url: str, status: int, headers: Mapping[str, str]) -> BinaryIO:
-        """The file, to be written on from where the server's answer begins.
+        """Opens the file for writing from where the server's answer begins.
 
         Args:
-            url: that was asked.
-            status: of the answer: 200, the whole file; 206, the rest.
-            headers: of the answer.
+            url: the URL that was requested.
+            status: status of the answer: 200, the whole file; 206, the rest.
+            headers: headers of the answer.
 
         Raises:
-            TransientError: the answer is not the rest of what is there, which is now removed.
+            TransientError: the answer does not continue what is there, which is now removed.
             FetchError: the file cannot be written.
         """
         if status == 206:
@@ -93,12 +93,12 @@ class PartialFile:
 
     @property
     def total_bytes(self) -> int | None:
-        """Size of the whole file, where the server said it."""
+        """Size of the whole file; None if the server did not state it."""
         version = self._version()
         return version.total_bytes if version else None
 
     def complete(self) -> bool:
-        """Whether all of the file is there, as far as the server said how much that is."""
+        """Whether all of the file is there, as far as the server stated its size."""
         return self.total_bytes is None or self.size == self.total_bytes
 
     def _version(self) -> Version | None:

@@ -1,4 +1,4 @@
-"""Tells a person how far a download is: a bar on a terminal, a line now and then elsewhere."""
+"""Shows the progress of a download: a bar on a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE_EVERY_S = 30.0
 
 
 def size_text(size_bytes: int) -> str:
-    """Bytes as `1.5 MiB`, or as they are where they are few."""
+    """A size as `1.5 MiB`, or in bytes if it is small."""
     return f"{size_bytes / BYTES_PER_MIB:.1f} MiB" if size_bytes >= BYTES_PER_MIB else f"{size_bytes} bytes"
 
 
@@ -26,7 +26,7 @@ def listener_for(stream: TextIO) -> FetchListener:
 
 
 class LineListener(FetchListener):
-    """Writes plain lines: where a download begins, every half minute, and what is noted."""
+    """Writes plain lines: when a download begins, every half minute, and for every note."""
 
     def __init__(self, stream: TextIO, every_s: float = _LINE_EVERY_S) -> None:
         self._stream = stream
@@ -35,14 +35,14 @@ class LineListener(FetchListener):
         self._told_s = 0.0
 
     def started(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
-        """Tells which file begins."""
+        """Reports which file is being downloaded."""
         self._name, self._told_s = name, time.monotonic()
         self._total = f" of {size_text(total_bytes)}" if total_bytes else ""
-        going_on = f", going on after {size_text(done_bytes)}" if done_bytes else ""
+        going_on = f", resuming after {size_text(done_bytes)}" if done_bytes else ""
         self.note(f"{name}: downloading{self._total.removeprefix(' of')}{going_on}")
 
     def advanced(self, done_bytes: int) -> None:
-        """Tells how much is there, if that was not told of late."""
+        """Reports how much is there, unless that was reported recently."""
         if time.monotonic() - self._told_s >= self._every_s:
             self._told_s = time.monotonic()
             self.note(f"{self._name}: {size_text(done_bytes)}{self._total}")
@@ -53,7 +53,7 @@ class LineListener(FetchListener):
 
 
 class BarListener(FetchListener):
-    """Draws a bar for the file that is being downloaded; notes stand above it."""
+    """Draws a bar for the file that is being downloaded; notes appear above it."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
@@ -63,7 +63,7 @@ class BarListener(FetchListener):
         self._task: TaskID | None = None
 
     def started(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
-        """Draws the bar, or sets it back where the file begins anew."""
+        """Draws the bar, or sets it back if the file begins again."""
         if self._bar is None:
             self._bar = _new_bar(self._console)
             self._bar.start()
@@ -77,7 +77,7 @@ class BarListener(FetchListener):
             self._bar.update(self._task, completed=done_bytes)
 
     def finished(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

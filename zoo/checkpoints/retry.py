@@ -1,4 +1,4 @@
-"""Tries again what may have failed by chance, after longer and longer waits."""
+"""Retries what may have failed by chance, after increasing waits."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ T = TypeVar("T")
 def persist(
     attempt: Callable[[], T], done_bytes: Callable[[], int], url: str, patience: Patience, listener: FetchListener
 ) -> T:
-    """What `attempt` returns in the first attempt that succeeds.
+    """The result of the first attempt that succeeds.
 
     Args:
-        attempt: raises `TransientError` where it is worth another attempt.
-        done_bytes: how much is there. An attempt that brings much was no failure, even where it ended early.
-        url: what is asked for, for messages.
-        patience: how often, and after which waits.
-        listener: is told of attempts that failed.
+        attempt: raises `TransientError` if another attempt is worthwhile.
+        done_bytes: how much is there. An attempt that brings much was not a failure, even if it ended early.
+        url: the URL, for messages.
+        patience: how often to try, and after which waits.
+        listener: informed of attempts that failed.
 
     Raises:
-        UnreachableError: no connection came about, again and again.
+        UnreachableError: no connection could be made, repeatedly.
         FetchError: every attempt failed, or one failed for good.
     """
     failures, most_bytes = 0, done_bytes()
@@ -33,7 +33,7 @@ def persist(
         try:
             return attempt()
         except TransientError as error:
-            # Beyond the most that ever was there: a file that starts anew each time makes no progress.
+            # Beyond the most that was ever there: a file that starts again each time makes no progress.
             failures = 1 if done_bytes() - most_bytes >= patience.progress_bytes else failures + 1
             most_bytes = max(most_bytes, done_bytes())
             connected = not isinstance(error, NoConnectionError)
@@ -52,6 +52,6 @@ def _given_up(error: TransientError, url: str, failures: int, connected: bool) -
             f"{url} cannot be reached ({error}; tried {times}): check the network and its proxy, or give a --mirror"
         )
     return FetchError(
-        f"{url} could not be fetched ({error}; tried {times}): run the same again later, which goes on with what "
-        "is there, or give a --mirror"
+        f"{url} could not be fetched ({error}; tried {times}): run the same command again later, which resumes from "
+        "what is there, or give a --mirror"
     )

@@ -1,4 +1,4 @@
-"""Files of the cache: errors of the system as messages, and one process at a time."""
+"""Files in the cache: system errors as messages, and one process at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def explained(path: Path) -> Iterator[None]:
     """Turns an `OSError` about `path` into a message that says what to do next.
 
     Raises:
-        FetchError: for every `OSError` raised inside.
+        FetchError: an `OSError` was raised inside.
     """
     try:
         yield
@@ -29,25 +29,25 @@ def _explanation(error: OSError, path: Path) -> str:
     said = cause(error)
     if is_out_of_space(error):
         return (
-            f"no space left to write {path} ({said}): free some and run the same again, which goes on where this "
-            "stopped, or give another --cache-dir"
+            f"no space left to write {path} ({said}): free some and run the same command again, which resumes where "
+            "this one stopped, or give another --cache-dir"
         )
     if is_not_allowed(error):
         return (
             f"not allowed to use {path} ({said}): change its permissions, or give another --lock or --cache-dir; the "
-            "folder `checkpoints` of a cache that may only be read serves as --mirror"
+            "folder `checkpoints` of a read-only cache can be given as --mirror"
         )
     return f"cannot use {path} ({said}): check the path and the disk it is on, or give another --cache-dir or --lock"
 
 
 @contextlib.contextmanager
 def alone(path: Path, listener: FetchListener) -> Iterator[None]:
-    """Holds the lock of `path` among processes; waits for whoever holds it.
+    """Holds the lock of `path` among processes, waiting for a current holder.
 
-    The kernel gives the lock back when its holder ends, however it ends.
+    The kernel releases the lock when its holder ends, however it ends.
 
     Raises:
-        FetchError: the lock cannot be made.
+        FetchError: the lock cannot be created.
     """
     from filelock import FileLock, Timeout
 
@@ -58,7 +58,7 @@ def alone(path: Path, listener: FetchListener) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            listener.note(f"another process works on {path.name}: waiting for it")
+            listener.note(f"another process is working on {path.name}: waiting for it")
             lock.acquire()
     try:
         yield

@@ -4,7 +4,7 @@ One decode serves every model, and the resized crop serves every model whose rel
 
 steps = pipeline(card.preprocessing, card.resolution)
 decoded = decode(path.read_bytes())
-crop = steps.resampled(decoded)      # steps.resampling is the key to keep it under
+crop = steps.resampled(decoded)      # can be cached by steps.resampling
 image = steps.normalised(crop)       # float32 (3, R, R)
 """
 

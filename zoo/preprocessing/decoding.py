@@ -1,4 +1,4 @@
-"""The one decode that every model's input begins with."""
+"""The decoding step that every model's input begins with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM", "TIFF")
-"""What is recognised, by content and not by name. Not all that Pillow knows: its EPS reader runs Ghostscript."""
+"""Formats that are recognised, by content and not by name. Not all of Pillow's: its EPS reader runs Ghostscript."""
 
 _DECODER_ERRORS = (
     OSError,
@@ -35,7 +35,7 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's readers raise on damaged files, besides its own decompression bomb."""
+"""Exceptions that Pillow's readers raise on damaged files, besides its own for decompression bombs."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,12 +47,12 @@ class Decoded:
     """
 
     pixels: NDArray[np.uint8]
-    """(H, W, 3), RGB; not to be written to."""
+    """(H, W, 3), RGB; must not be modified."""
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
         if self.pixels.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or not self.pixels.size:
-            raise ValueError(f"pixels are uint8 (H, W, 3), not {self.pixels.dtype} {shape}")
+            raise ValueError(f"pixels must be uint8 (H, W, 3), not {self.pixels.dtype} {shape}")
 
     @property
     def width_px(self) -> int:
@@ -90,15 +90,15 @@ def pillow_image() -> types.ModuleType:
 def decode(data: bytes) -> Decoded:
     """Decodes an image file as torchvision's and timm's loaders do: `Image.open(file).convert("RGB")`.
 
-    An orientation in the EXIF data and a colour profile are not applied, transparency is dropped, of an animation
-    the first frame is taken.
+    EXIF orientation and colour profiles are not applied, transparency is dropped, and of an animation only the
+    first frame is used.
 
     Args:
         data: the whole file.
 
     Raises:
-        UnreadableImageError: no image of `FORMATS`, a damaged or truncated one, or one beyond Pillow's limit on
-            decompression bombs.
+        UnreadableImageError: the data is not an image of `FORMATS`, is damaged or truncated, or exceeds Pillow's limit
+                against decompression bombs.
         MissingPackageError: Pillow is not installed.
     """
     module = pillow_image()

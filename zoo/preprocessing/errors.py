@@ -6,8 +6,8 @@ from zoo.errors import ZooError
 
 
 class PreprocessingError(ZooError):
-    """Facts of a card that describe no preprocessing."""
+    """Facts of a card that do not describe a preprocessing."""
 
 
 class UnreadableImageError(ZooError):
-    """An image that cannot be decoded, or that a release's rule makes nothing of; the message is the reason."""
+    """An image that cannot be decoded, or to which a release's rule does not apply; the message is the reason."""

@@ -1,6 +1,6 @@
-"""Which files are images to calibrate and recalibrate on.
+"""Finds the files that are images to calibrate and recalibrate on.
 
-The data sets of `harness.accuracy` have their own rule: the command line is imported where this package is not.
+The data sets of `harness.datasets` have their own rule: the command line must be importable without this package.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
-"""In lower case. They only tell images from other files: what an image is, decoding finds out."""
+"""In lower case. They only tell images from other files; decoding determines the format."""
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is taken for an image, by its suffix; hidden files are not."""
+    """Whether a file counts as an image, by its suffix; hidden files do not."""
     path = PurePosixPath(name)
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 

@@ -17,30 +17,30 @@ _CHANNELS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Normalisation:
-    """What of a card decides the normalisation."""
+    """The part of a card that decides the normalisation."""
 
     channel_order: str
     mean: tuple[float, ...]
     """In the order of the input channels, for values in 0..1."""
     std: tuple[float, ...]
     of_bytes: bool
-    """The release normalises pixels of 0..255 by statistics times 255, not pixels of 0..1: the last bit differs."""
+    """Whether the release normalises pixels of 0..255 by statistics times 255, not of 0..1: the last bit differs."""
 
     @classmethod
     def of(cls, preprocessing: Preprocessing) -> Normalisation:
-        """The part of a card.
+        """The normalisation that a card describes.
 
         Raises:
-            PreprocessingError: an unknown order of channels, or statistics that are not three numbers for 0..1 each.
+            PreprocessingError: the channel order is unknown, or the statistics are not three numbers each, for 0..1.
         """
         if preprocessing.channel_order not in ("RGB", "BGR"):
-            raise PreprocessingError(f"channel_order is 'RGB' or 'BGR', not {preprocessing.channel_order!r}")
+            raise PreprocessingError(f"channel_order must be 'RGB' or 'BGR', not {preprocessing.channel_order!r}")
         for name, values, least in (("mean", preprocessing.mean, "0"), ("std", preprocessing.std, "more than 0")):
             if not (isinstance(values, tuple | list) and len(values) == _CHANNELS and all(map(_is_number, values))):
-                raise PreprocessingError(f"{name} is three numbers, one a channel, not {values!r}")
+                raise PreprocessingError(f"{name} must be three numbers, one per channel, not {values!r}")
             if not all(0 <= value <= 1 for value in values) or (name == "std" and 0 in values):
                 raise PreprocessingError(
-                    f"{name} is of pixels of 0..1, so from {least} to 1, not {values!r}; divide that of 0..255 by 255"
+                    f"{name} is for pixels of 0..1, so from {least} to 1, not {values!r}; divide that of 0..255 by 255"
                 )
         of_bytes = preprocessing.library == "tensorflow1"
         return cls(preprocessing.channel_order, tuple(preprocessing.mean), tuple(preprocessing.std), of_bytes)
@@ -67,7 +67,7 @@ class Normalisation:
         return self._standardised(self._in_order(images), self.mean, self.std)
 
     def _in_order(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """A float32 copy in one piece, on which numpy computes several times faster than while it casts."""
+        """A contiguous float32 copy, on which numpy computes several times faster than while it casts."""
         result = np.empty(images.shape, np.float32)
         np.copyto(result, images[..., ::-1, :, :] if self.channel_order == "BGR" else images)
         return result

@@ -13,10 +13,11 @@ from zoo.preprocessing.sizes import resized_size
 
 
 def resize_then_crop(decoded: Decoded, resize_px: int, crop_px: int) -> NDArray[np.float32]:
-    """Shorter side to `resize_px`, then the centre; only the centre is computed.
+    """Resizes the shorter side to `resize_px`, then crops the centre; only the centre is computed.
 
-    pycls (0.1.1: `scale`, `center_crop`) hands float32 pixels of 0..255 to `cv2.resize` with `INTER_LINEAR`. This is
-    bit by bit OpenCV's own code; Intel's library, which it uses on some processors, differs by up to 0.02 of 255.
+    pycls (0.1.1: `scale`, `center_crop`) passes float32 pixels of 0..255 to `cv2.resize` with `INTER_LINEAR`. The
+    result equals that of OpenCV's own code bit for bit; Intel's library, which OpenCV uses on some processors, differs
+    by up to 0.02 of 255.
     """
     width, height = resized_size(decoded.width_px, decoded.height_px, resize_px)
     left, top = (math.ceil((length - crop_px) / 2) for length in (width, height))

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LARGEST_PX = 178_956_970
-"""Pixels that a resized image may have: Pillow's limit on what it decodes."""
+"""Most pixels that a resized image may have: Pillow's limit on what it decodes."""
 
 
 def resize_then_crop(decoded: Decoded, resize_px: int, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
     """torchvision's `Resize(resize_px)` and `CenterCrop(crop_px)`, which timm uses too.
 
     Raises:
-        UnreadableImageError: an image so narrow that the resized one has more than `LARGEST_PX`.
+        UnreadableImageError: the image is so narrow that the resized one has more than `LARGEST_PX`.
     """
     width, height = resized_size(decoded.width_px, decoded.height_px, resize_px)
     if width * height > LARGEST_PX:
@@ -30,13 +30,13 @@ def resize_then_crop(decoded: Decoded, resize_px: int, crop_px: int, interpolati
             f"{decoded.width_px} x {decoded.height_px} pixels would be resized to {width} x {height}, which is too many"
         )
     resized = decoded.image.resize((width, height), _method(interpolation))
-    # Python's round, as torchvision's: halves go to the even number.
+    # Python's round, as in torchvision: halves go to the even number.
     left, top = round((width - crop_px) / 2), round((height - crop_px) / 2)
     return _pixels(resized.crop((left, top, left + crop_px, top + crop_px)))
 
 
 def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
-    """ResNeSt's `ECenterCrop`: the crop's side is a fraction, and its edges are rounded one by one."""
+    """ResNeSt's `ECenterCrop`: the crop's side is fractional, and its edges are rounded individually."""
     side = crop_fraction * min(decoded.width_px, decoded.height_px)
     left, top = (round((length - side) / 2) for length in (decoded.width_px, decoded.height_px))
     cropped = decoded.image.crop((left, top, round(left + side), round(top + side)))
@@ -44,12 +44,12 @@ def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int, inter
 
 
 def squash(decoded: Decoded, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
-    """Both sides to `crop_px`, whatever the aspect ratio: timm's crop mode `squash` where nothing is cropped."""
+    """Both sides to `crop_px`, whatever the aspect ratio: timm's crop mode `squash` without cropping."""
     return _pixels(decoded.image.resize((crop_px, crop_px), _method(interpolation)))
 
 
 def _method(interpolation: str) -> int:
-    """Pillow's number of `bilinear` or `bicubic`."""
+    """Pillow's number for `bilinear` or `bicubic`."""
     methods = pillow_image().Resampling
     return int(methods.BICUBIC if interpolation == "bicubic" else methods.BILINEAR)
 

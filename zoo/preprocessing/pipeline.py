@@ -18,19 +18,19 @@ from zoo.preprocessing.resampling import Resampling
 
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
-    """From a decoded image to a network's input; equal ones make the same input."""
+    """The steps from a decoded image to a network's input; equal pipelines make the same input."""
 
     resampling: Resampling
     """Makes the crop. Pipelines that share it share the crop."""
     normalisation: Normalisation
     resolution_px: int
-    """R: height and width of the input. Where the crop has others, the normalised crop is resized."""
+    """R: height and width of the input. If the crop's differ, the normalised crop is resized."""
 
     def resampled(self, decoded: Decoded) -> NDArray[Any]:
-        """The resized crop (crop_px, crop_px, 3), RGB: uint8 where the release's resize gives that, else float32.
+        """The resized crop (crop_px, crop_px, 3), RGB: uint8 if the release's resize gives that, otherwise float32.
 
         Raises:
-            UnreadableImageError: the release's rule makes nothing of an image of this size.
+            UnreadableImageError: the release's rule does not apply to an image of this size.
             MissingPackageError: Pillow is not installed.
         """
         return self.resampling.apply(decoded)
@@ -39,7 +39,7 @@ class Pipeline:
         """The network's input, float32 (3, R, R) in the card's channel order.
 
         Args:
-            resampled: what `resampled` gave.
+            resampled: the result of `resampled`.
         """
         image = self.normalisation.pixels(resampled)
         if self.resolution_px == self.resampling.crop_px:
@@ -48,21 +48,21 @@ class Pipeline:
 
 
 def pipeline(preprocessing: Preprocessing, resolution: int) -> Pipeline:
-    """The steps of a card.
+    """The pipeline that a card describes.
 
     Args:
-        preprocessing: the card's.
-        resolution: the card's, in pixels.
+        preprocessing: the card's preprocessing.
+        resolution: the card's resolution, in pixels.
 
     Raises:
-        PreprocessingError: the facts describe no steps that lead to this resolution.
+        PreprocessingError: the facts do not describe steps that lead to this resolution.
     """
     resampling, normalisation = Resampling.of(preprocessing), Normalisation.of(preprocessing)
     if preprocessing.tensor_resize not in ("", "bicubic"):
-        raise PreprocessingError(f"tensor_resize is 'bicubic' or empty, not {preprocessing.tensor_resize!r}")
+        raise PreprocessingError(f"tensor_resize must be 'bicubic' or empty, not {preprocessing.tensor_resize!r}")
     if not preprocessing.tensor_resize and preprocessing.crop_px != resolution:
         raise PreprocessingError(
-            f"the crop is of {preprocessing.crop_px} px, the network takes {resolution} px, and no tensor_resize leads "
-            "from one to the other"
+            f"the crop has {preprocessing.crop_px} px, the network takes {resolution} px, and no tensor_resize "
+            "converts one to the other"
         )
     return Pipeline(resampling, normalisation, resolution)

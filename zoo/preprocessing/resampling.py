@@ -1,4 +1,4 @@
-"""The resized crop that a release takes of an image: a rule and whose resize."""
+"""The resized crop that a release takes of an image: the rule, and the library that resizes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _Resize = Callable[[Decoded, "Resampling"], NDArray[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Resampling:
-    """What of a card decides the resized crop; equal ones make the same, so it is the key to keep the crop under."""
+    """The part of a card that decides the resized crop: equal ones make the same crop, so crops can be cached by it."""
 
     rule: str
     library: str
     interpolation: str
     crop_px: int
     resize_px: int = 0
-    """0 where the rule has none."""
+    """0 if the rule has none."""
     crop_fraction: float = 0.0
-    """0 where the rule has none."""
+    """0 if the rule has none."""
 
     @classmethod
     def of(cls, preprocessing: Preprocessing) -> Resampling:
-        """The part of a card.
+        """The resampling that a card describes.
 
         Raises:
-            PreprocessingError: a rule, library or interpolation that is not known, or sizes that do not fit the rule.
+            PreprocessingError: the rule, library or interpolation is not known, or the sizes do not fit the rule.
         """
         rule, library, interpolation = preprocessing.rule, preprocessing.library, preprocessing.interpolation
         if (rule, library) not in _RESIZES or interpolation not in _INTERPOLATIONS[library]:
@@ -44,26 +44,26 @@ class Resampling:
             )
         for name, side_px in (("crop_px", preprocessing.crop_px), ("resize_px", preprocessing.resize_px)):
             if side_px is not None and (type(side_px) is not int or side_px < 1):
-                raise PreprocessingError(f"{name} is a whole number of pixels, not {side_px!r}")
+                raise PreprocessingError(f"{name} must be a positive integer, in pixels, not {side_px!r}")
         if not isinstance(preprocessing.crop_fraction, int | float | None):
-            raise PreprocessingError(f"crop_fraction is a number, not {preprocessing.crop_fraction!r}")
+            raise PreprocessingError(f"crop_fraction must be a number, not {preprocessing.crop_fraction!r}")
         resize_px, crop_fraction = preprocessing.resize_px or 0, preprocessing.crop_fraction or 0.0
         if rule == "resize_then_crop" and resize_px < preprocessing.crop_px:
             raise PreprocessingError(f"{rule}: resize_px is {resize_px}, less than crop_px, {preprocessing.crop_px}")
         if rule == "crop_then_resize" and not 0 < crop_fraction <= 1:
-            raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}, not more than 0 and at most 1")
+            raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}; it must be more than 0 and at most 1")
         return cls(rule, library, interpolation, preprocessing.crop_px, resize_px, crop_fraction)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the crop."""
+        """Type of the crop's values."""
         return np.dtype(np.float32 if self.library in _FLOAT_LIBRARIES else np.uint8)
 
     def apply(self, decoded: Decoded) -> NDArray[Any]:
-        """The crop, (crop_px, crop_px, 3), RGB: uint8 where the release's resize gives that, else float32 of 0..255.
+        """The crop, (crop_px, crop_px, 3), RGB: uint8 if the release's resize gives that, otherwise float32 of 0..255.
 
         Raises:
-            UnreadableImageError: the rule makes nothing of an image of this size.
+            UnreadableImageError: the rule does not apply to an image of this size.
             MissingPackageError: Pillow is not installed.
         """
         return _RESIZES[self.rule, self.library](decoded, self)
@@ -73,11 +73,11 @@ def _as_it_is(decoded: Decoded, crop_px: int) -> NDArray[np.uint8]:
     """The image itself.
 
     Raises:
-        UnreadableImageError: it is not of the data set's size.
+        UnreadableImageError: it does not have the data set's size.
     """
     if (decoded.width_px, decoded.height_px) != (crop_px, crop_px):
         raise UnreadableImageError(
-            f"{decoded.width_px} x {decoded.height_px} pixels, where the release takes its data set's images of "
+            f"{decoded.width_px} x {decoded.height_px} pixels; the release takes its data set's images of "
             f"{crop_px} x {crop_px} as they are"
         )
     return decoded.pixels
@@ -97,8 +97,8 @@ _RESIZES: dict[tuple[str, str], _Resize] = {
     ),
     ("none", ""): lambda decoded, by: _as_it_is(decoded, by.crop_px),
 }
-"""By rule and library. The functions take the facts that they need, so that none of them knows this module."""
+"""By rule and library. The functions take the facts that they need, so that none of them depends on this module."""
 _FLOAT_LIBRARIES = ("opencv", "tensorflow1")
-"""Which resize in float32, and so does the crop; the others give bytes."""
+"""Libraries that resize in float32, which is then the crop's type; the others give uint8."""
 _INTERPOLATIONS = {"pil": ("bilinear", "bicubic"), "opencv": ("bilinear",), "tensorflow1": ("bicubic",), "": ("",)}
-"""By library."""
+"""Known ones, by library."""

@@ -14,7 +14,7 @@ CUBIC_A = -0.75
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Taps:
-    """Along one axis: each output is a weighted sum of as many inputs as there are taps."""
+    """The taps along one axis: each output is a weighted sum of one input per tap."""
 
     indices: NDArray[np.intp]
     """(taps, outputs): positions in the input."""
@@ -26,7 +26,7 @@ class Taps:
 
         Args:
             values: uint8 or float32.
-            axis: which axis is interpolated.
+            axis: the axis to interpolate.
         """
         shape = [1] * values.ndim
         shape[axis] = -1
@@ -41,9 +41,9 @@ class Taps:
 
 
 def interpolate(values: NDArray[Any], first: tuple[int, Taps], then: tuple[int, Taps]) -> NDArray[np.float32]:
-    """Interpolates along two axes, each given with its taps; which is first decides float32's roundings.
+    """Interpolates along two axes, each given with its taps; their order decides the float32 roundings.
 
-    Along the first, only what the second looks at is computed: of a large image, little.
+    Along the first, only what the second reads is computed: little of a large image.
     """
     axis, taps = then
     needed, places = np.unique(taps.indices, return_inverse=True)
@@ -54,7 +54,7 @@ def interpolate(values: NDArray[Any], first: tuple[int, Taps], then: tuple[int, 
 
 
 def linear_taps(size: int, outputs: int, start: int, stop: int) -> Taps:
-    """Two taps a point, as OpenCV's `INTER_LINEAR` takes them: pixel centres at halves, edges repeated.
+    """Two taps per point, as in OpenCV's `INTER_LINEAR`: pixel centres at halves, edges repeated.
 
     Args:
         size: input length in pixels.

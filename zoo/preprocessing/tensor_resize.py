@@ -24,7 +24,7 @@ def bicubic(image: NDArray[np.float32], side_px: int) -> NDArray[np.float32]:
 @functools.cache
 def _taps(size: int, outputs: int) -> Taps:
     scale = np.float32(size) / np.float32(outputs)
-    # PyTorch multiplies and subtracts in one rounding; at 288 pixels two make ten times the difference.
+    # PyTorch multiplies and subtracts in one rounding; with two, the difference at 288 pixels is ten times as large.
     position = (np.float64(scale) * (np.arange(outputs) + 0.5) - 0.5).astype(np.float32)
     first = np.floor(position)
     fraction = position - first

@@ -12,26 +12,26 @@ from zoo.preprocessing.errors import UnreadableImageError
 from zoo.preprocessing.separable import Taps, cubic_far, cubic_indices, cubic_near, interpolate
 
 _TABLE_SIZE = 1024
-"""TensorFlow looks weights up by the position's fraction in 1/1024 (core/kernels/image/resize_bicubic_op.cc)."""
+"""TensorFlow looks up weights by the position's fraction in 1/1024 (core/kernels/image/resize_bicubic_op.cc)."""
 
 
 def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int) -> NDArray[np.float32]:
-    """The centre square of `crop_fraction` of the shorter side, rounded down, resized to `crop_px`; 0..255 and beyond.
+    """The centre square of `crop_fraction` of the shorter side, rounded down, resized to `crop_px`; may exceed 0..255.
 
     Raises:
-        UnreadableImageError: an image so small that the crop is empty.
+        UnreadableImageError: the image is so small that the crop is empty.
     """
     width, height = decoded.width_px, decoded.height_px
     side = int(np.float32(crop_fraction) * np.float32(min(width, height)))
     if not side:
-        raise UnreadableImageError(f"of {width} x {height} pixels, the crop of {crop_fraction:.3f} is empty")
+        raise UnreadableImageError(f"the crop of {crop_fraction:.3f} of {width} x {height} pixels is empty")
     left, top = (width - side + 1) // 2, (height - side + 1) // 2
     taps = _taps(side, crop_px)
     return interpolate(decoded.pixels[top : top + side, left : left + side], first=(0, taps), then=(1, taps))
 
 
 def _taps(size: int, outputs: int) -> Taps:
-    """Four taps a point, neither corners aligned nor centres at halves: `resize_bicubic` with its defaults."""
+    """Four taps per point, with neither aligned corners nor centres at halves: `resize_bicubic` with its defaults."""
     scale = np.float32(size) / np.float32(outputs)
     position = np.arange(outputs, dtype=np.float32) * scale
     first = np.floor(position)
@@ -44,6 +44,6 @@ def _taps(size: int, outputs: int) -> Taps:
 
 @functools.cache
 def _tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights of a near and of a far tap by the fraction of a pixel in 1/1024."""
+    """Weights of a near and a far tap by the fraction of a pixel in 1/1024."""
     fraction = np.arange(_TABLE_SIZE + 1) / _TABLE_SIZE
     return cubic_near(fraction).astype(np.float32), cubic_far(fraction + 1).astype(np.float32)

@@ -1,6 +1,6 @@
-"""What the original code of each release computes under the probe, and a network held against it.
+"""What the original code of each release computes under the probe, and the comparison of a network with it.
 
-One JSON a source, made by running the releases' own code: `logits_head` are the first logits of each of
+One JSON file per source, made by running the releases' own code: `logits_head` are the first logits of each of
 the probe's images, `logits_l2` the norm over all of them.
 """
 
@@ -21,13 +21,13 @@ from zoo.native import NativeModel
 
 @functools.cache
 def recorded(source: str) -> dict[str, dict[str, Any]]:
-    """Every reference of a source by variant; empty where none is recorded."""
+    """The references of a source by variant; empty if none is recorded."""
     file = resources.files("zoo.recorded") / f"{source}.json"
     return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
 
 
 def reference(name: str) -> dict[str, Any] | None:
-    """What the original code computes for a model, as recorded; None where it is not.
+    """What the original code computes for a model, as recorded; None if it is not.
 
     Args:
         name: full name, `<source>/<variant>`.
@@ -45,29 +45,29 @@ def logits_error(logits: NDArray[np.float32], expected: dict[str, Any]) -> float
     """
     head = probe.relative_l2(logits[:, : probe.HEAD_LENGTH], np.array(expected["logits_head"]))
     norm = float(np.linalg.norm(logits.astype(np.float64)))
-    # NaN would lose every comparison, and so pass for a small error.
+    # NaN makes every comparison false, and so would pass for a small error.
     return max(head, abs(norm / float(expected["logits_l2"]) - 1)) if np.isfinite(norm) else np.inf
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A built network against its card and, where recorded, against the original code."""
+    """A built network compared with its card and, if recorded, with the original code."""
 
     parameters_equal: bool
     macs_equal: bool
     signature_equal: bool
     logits_error: float | None
-    """See `logits_error`; None where the original's logits are not recorded."""
+    """See `logits_error`; None if the original's logits are not recorded."""
 
     @property
     def holds(self) -> bool:
-        """Whether everything is as it must be."""
+        """Whether everything agrees."""
         close = self.logits_error is None or self.logits_error < probe.FRAMEWORK_TOLERANCE
         return self.parameters_equal and self.macs_equal and self.signature_equal and close
 
 
 def compare(native: NativeModel) -> Comparison:
-    """Holds a network with probe weights against its card and the original code."""
+    """Compares a network that has the probe's weights with its card and the original code."""
     card = native.card
     expected = reference(card.name)
     error = None

@@ -1,4 +1,4 @@
-"""The original code of the releases: checked out at pinned commits, and held against this project's definitions.
+"""The original code of the releases: checked out at pinned commits, and compared with this project's definitions.
 
 from zoo import releases
 releases.fetch(["gpunet"])                  # git clones what is missing into the cache
@@ -21,14 +21,15 @@ __all__ = ["build", "fetch"]
 
 
 def fetch(sources: Sequence[str] = (), cache_dir: Path | None = None) -> list[Path]:
-    """Checks out what is missing of the sources' repositories, and returns the folders.
+    """Checks out the missing repositories of the sources, and returns all their folders.
 
     Args:
-        sources: names of sources; all of them where none is given.
+        sources: names of sources; all of them if none is given.
         cache_dir: the cache; the user's by default.
 
     Raises:
-        ReleaseError: git is missing, or a repository cannot be had; names it, its URL and the next step.
+        ReleaseError: git is missing, or a repository cannot be fetched; the message names it, its URL and the
+            next step.
     """
     from zoo.releases.checkout import check_out
     from zoo.releases.pins import pins_of
@@ -37,13 +38,13 @@ def fetch(sources: Sequence[str] = (), cache_dir: Path | None = None) -> list[Pa
 
 
 def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
-    """The network of a card as the original code builds it, its weights not yet set.
+    """Builds the network of a card with the original code; its weights are not yet set.
 
-    Closes this process to the network, puts shims into it and the original code onto its path: call it in a
+    Cuts this process off from the network, puts shims into it and the original code onto its path: call it in a
     process of its own.
 
     Raises:
-        MissingSourcesError: a checkout is not there; names the command that fetches it.
+        MissingSourcesError: a checkout is missing; the message names the command that fetches it.
         ReleaseError: a checkout is not the pinned commit, or its code has no such model.
         MissingPackageError: its code needs a package that is not installed.
     """
@@ -60,7 +61,7 @@ def build(card: ModelCard, cache_dir: Path | None = None) -> NativeModel:
         native = driver(card.source).build(card, checkouts)
     except ImportError as error:
         raise MissingPackageError(
-            f"the original code of {card.name} needs a package that does not import here ({error}); "
+            f"the original code of {card.name} needs a package that cannot be imported here ({error}); "
             "install what the releases need with: pip install 'baseline-zoo[releases]'"
         ) from error
     native.implementation = RELEASE

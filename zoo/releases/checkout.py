@@ -18,7 +18,7 @@ from zoo.releases.pins import Pin, all_sources
 LOCK_TIMEOUT_S = 3600.0
 """How long one process waits for another that is cloning the same repository."""
 
-# Files are kept byte for byte as they are committed: no line ends changed, no filter of the user's run.
+# Files stay byte for byte as committed: no line ends are changed, and none of the user's filters run.
 _ATTRIBUTES = "* -text -filter -ident -working-tree-encoding\n"
 _UNREACHABLE = (
     "could not resolve",
@@ -48,7 +48,7 @@ def releases_dir(cache_dir: Path | None = None) -> Path:
 
 
 def checkout_dir(pin: Pin, cache_dir: Path | None = None) -> Path:
-    """Where the checkout of a pin lies, or would lie."""
+    """Path of a pin's checkout, whether it exists or not."""
     return releases_dir(cache_dir) / pin.folder_name
 
 
@@ -59,40 +59,40 @@ def fetch_command(pin: Pin) -> str:
 
 
 def find(pin: Pin, cache_dir: Path | None = None) -> Path:
-    """The checkout of a pin, held against its commit.
+    """The checkout of a pin, verified against its commit.
 
     Raises:
-        MissingSourcesError: it is not there; names the command that fetches it.
-        ReleaseError: it is not the pinned commit any more.
+        MissingSourcesError: the checkout is missing; the message names the command that fetches it.
+        ReleaseError: the checkout is no longer the pinned commit.
     """
     folder = checkout_dir(pin, cache_dir)
     if not folder.is_dir():
         raise MissingSourcesError(
-            f"the original code is not here: {pin.repository} at {pin.commit[:12]} is wanted in {folder}; "
+            f"the original code is missing: {pin.repository} at {pin.commit[:12]} is expected in {folder}; "
             f"fetch it with: {fetch_command(pin)}"
         )
     if difference := departure(folder, pin):
         raise ReleaseError(
             f"{folder} is not {pin.repository} at {pin.commit[:12]} as released: {difference}; "
-            f"remove the folder, then fetch it anew with: {fetch_command(pin)}"
+            f"remove the folder, then fetch it again with: {fetch_command(pin)}"
         )
     return folder
 
 
 def check_out(pin: Pin, cache_dir: Path | None = None, listener: Listener = lambda _: None) -> Path:
-    """The checkout of a pin, cloned where it is not there yet.
+    """The checkout of a pin, cloned if it is missing.
 
-    Two processes that want the same one at once get one clone. A clone is prepared aside, held against the commit,
-    and then moved into its place.
+    Two processes that want the same one at once share one clone. A clone is prepared aside, moved into its place,
+    and verified against the commit.
 
     Args:
         pin: what to check out.
         cache_dir: the cache; the user's by default.
-        listener: told in words what takes long.
+        listener: receives a line about what takes long.
 
     Raises:
-        ReleaseError: git is missing, the repository cannot be reached or has no such commit, the disk is full, or
-            what lies in its place is not the pinned commit.
+        ReleaseError: git is missing, the repository cannot be reached or has no such commit, the disk is full, or the
+            folder in its place is not the pinned commit.
     """
     from filelock import FileLock, Timeout
 
@@ -119,12 +119,12 @@ def check_out(pin: Pin, cache_dir: Path | None = None, listener: Listener = lamb
 
 
 def _make(pin: Pin, folder: Path) -> None:
-    """Clones into a folder aside, the cheapest way that the server allows, and moves it into place."""
-    # The whole history is asked for only where a server gives no single commit by its id.
+    """Clones into a folder aside, in the cheapest way that the server allows, and moves it into place."""
+    # The whole history is requested only if the server does not serve a single commit by its id.
     ways = [("--depth=1", "--filter=blob:none")] if pin.folders else []
     for options in [*ways, ("--depth=1",), ()]:
         with tempfile.TemporaryDirectory(prefix=".staging-", dir=folder.parent, ignore_cleanup_errors=True) as aside:
-            # Unlike the folder around it, this one is for whoever may read the cache.
+            # Unlike the folder around it, this one is readable by whoever may read the cache.
             staged = Path(aside, "tree")
             staged.mkdir()
             try:
@@ -137,14 +137,14 @@ def _make(pin: Pin, folder: Path) -> None:
             else:
                 return
     raise ReleaseError(
-        f"{pin.repository} gives no commit {pin.commit}: {_last_line(str(failure))}; "
-        "check that `git config url.<base>.insteadOf` leads to a complete mirror of it, "
+        f"{pin.repository} does not serve commit {pin.commit}: {_last_line(str(failure))}; "
+        "check that `git config url.<base>.insteadOf` points to a complete mirror of it, "
         f"then run again: {fetch_command(pin)}"
     )
 
 
 def _clone(pin: Pin, staged: Path, options: tuple[str, ...]) -> None:
-    # Without a template, no hook of the user's comes along.
+    # Without a template, none of the user's hooks are copied.
     run(staged, "init", "--quiet", "--template=", ".")
     info = staged / ".git" / "info"
     info.mkdir(exist_ok=True)
@@ -160,7 +160,7 @@ def _clone(pin: Pin, staged: Path, options: tuple[str, ...]) -> None:
 
 
 def _hopeless(pin: Pin, text: str, folder: Path) -> str:
-    """The message of a failure that no other way of cloning would mend; empty where one might."""
+    """The message for a failure that no other way of cloning would avoid; empty if one might."""
     lower = text.lower()
     if any(words in lower for words in _NO_SPACE):
         reason = _out_of_space(folder)
@@ -170,7 +170,7 @@ def _hopeless(pin: Pin, text: str, folder: Path) -> str:
         for words in _UNREACHABLE:
             if words in lower:
                 return (
-                    f"{pin.repository} cannot be reached: {_last_line(text)}; check the network, or lead git to a "
+                    f"{pin.repository} cannot be reached: {_last_line(text)}; check the network, or point git to a "
                     f"mirror with: git config --global url.<mirror>.insteadOf {pin.repository}; "
                     f"then run again: {fetch_command(pin)}"
                 )
@@ -183,7 +183,7 @@ def _out_of_space(folder: Path) -> str:
 
 
 def _last_line(text: str) -> str:
-    """What git ended on, most often the reason; its hint to check one's rights is no reason."""
+    """The line of git's output that most often states the reason, not its hint to check access rights."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reasons = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
     return (reasons or lines or [text])[0]

@@ -1,4 +1,4 @@
-"""What the command line does with original code: `fetch --sources` and `verify --against-release`."""
+"""The command line's part for original code: `fetch --sources` and `verify --against-release`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from zoo.releases.table import SUFFIXES, check_output, plain_text, write
 from zoo.releases.verification import VerificationSettings, hold_all
 
 OPERATORS_BY = "converters.operators:count"
-"""Counts the operators of an exported graph; named, since the converters are above this package."""
+"""Counts the operators of an exported graph; given by name, since the converters are above this package."""
 
 _DESCRIPTION = """\
-Builds each model twice in processes of their own, as the zoo does and from the original code that
-`python -m zoo fetch --sources` checked out, applies the probe to both, and compares the names, shapes
-and types of their tensors, logits, numbers of parameters and multiply-adds, and the operators of both
-exported graphs.
+Builds each model twice in processes of their own, once as the zoo does and once from the original code
+that `python -m zoo fetch --sources` checked out, applies the probe to both, and compares the names,
+shapes and types of their tensors, their logits, their numbers of parameters and multiply-adds, and the
+operators of their exported graphs.
 """
 
 _EPILOG = """\
@@ -33,7 +33,7 @@ Exit codes: 0 every model is equal; 1 some are not, or could not be compared; 2 
 
 
 def say(line: str) -> None:
-    """Tells the user a line, beside what a command prints as its result."""
+    """Prints a line for the user, apart from a command's result."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -47,7 +47,7 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Adds the command `verify`; `verify` here carries it out."""
     parser = commands.add_parser(
         "verify",
-        help="hold this project's networks against the original code",
+        help="compare this project's networks with the original code",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -57,7 +57,7 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         nargs="*",
         required=True,
         metavar="MODELS",
-        help="which ones; all of them where none is named",
+        help="which models (all of them if none is given)",
     )
     parser.add_argument(
         "--output",
@@ -65,7 +65,7 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         default=[],
         metavar="FILE",
-        help=f"write the table into FILE too, as its ending says ({', '.join(SUFFIXES)}); may be repeated",
+        help=f"also write the table to FILE, in the format of its suffix ({', '.join(SUFFIXES)}); may be repeated",
     )
     parser.add_argument("--no-export", action="store_true", help="leave out the exported graphs, which take longest")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="models at a time (physical cores)")
@@ -74,28 +74,28 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=float,
         default=Limits.timeout_s,
         metavar="SECONDS",
-        help="for one network of one model (%(default)s)",
+        help="time limit for one network of one model (%(default)s)",
     )
     parser.add_argument(
         "--memory",
         type=int,
         default=Limits.memory_mib,
         metavar="MIB",
-        help="resident memory for one network (an equal share of nine tenths of what is free)",
+        help="resident memory limit for one network (an equal share of nine tenths of the free memory)",
     )
     _cache_option(parser)
 
 
 def fetch_sources(sources: Sequence[str], cache_dir: Path | None = None) -> int:
-    """Checks out the repositories of some sources, of all of them where none is named, and prints the folders.
+    """Checks out the repositories of some sources, or of all if none is given, and prints the folders.
 
-    One that cannot be had does not keep the others from being fetched.
+    A failure of one does not stop the others.
 
     Returns:
-        The exit code: 0, or 1 where one could not be had.
+        The exit code: 0, or 1 if one could not be fetched.
 
     Raises:
-        ReleaseError: a source that there is not.
+        ReleaseError: a source does not exist.
     """
     failed = 0
     for pin in pins_of(sources):
@@ -114,13 +114,13 @@ def _line(row: ReleaseComparison, done: int, count: int) -> str:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Holds models against their releases; see `add_verify`.
+    """Compares models with their releases; see `add_verify`.
 
     Returns:
         The exit code.
 
     Raises:
-        ZooError: a bad request.
+        ZooError: the request is invalid.
     """
     import zoo
 
@@ -144,7 +144,7 @@ def verify(arguments: argparse.Namespace) -> int:
             rows[row.model] = row
             say(_line(row, len(rows), len(cards)))
     finally:
-        # What is finished is told and kept, also where the command is interrupted.
+        # Finished results are printed and kept even if the command is interrupted.
         ordered = [rows[card.name] for card in cards if card.name in rows]
         print(plain_text(ordered), end="", flush=True)
         for path in arguments.output:

@@ -1,4 +1,4 @@
-"""This project's network of a model against that of the original code, both under the probe."""
+"""Compares this project's network of a model with that of the original code, both under the probe."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LISTED = 4
 
 @dataclasses.dataclass(frozen=True)
 class ReleaseComparison:
-    """One model; figures are None where an implementation could not be built, or was not exported."""
+    """One model; figures are None if an implementation could not be built, or was not exported."""
 
     model: str
     status: str
-    """`equal`, `different`, `no_sources`, or how the worker ended that did not end well."""
+    """`equal`, `different`, `no_sources`, or the status of the worker that failed."""
     reason: str = ""
     signature_equal: bool | None = None
     """Names, shapes and types of the states."""
     logits_error: float | None = None
     """L2 norm of the difference of the logits (2, classes) over that of the release's."""
     recorded_error: float | None = None
-    """Of the release's logits against those once recorded of it (`zoo.recorded.logits_error`)."""
+    """Error of the release's logits relative to those recorded earlier (`zoo.recorded.logits_error`)."""
     parameters_own: int | None = None
     parameters_release: int | None = None
     macs_own: int | None = None
@@ -36,13 +36,13 @@ class ReleaseComparison:
     operators_own: Mapping[str, int] | None = None
     operators_release: Mapping[str, int] | None = None
     operators_note: str = ""
-    """Where the exported graphs differ, and why where that is known; or why there is none."""
+    """How the exported graphs differ, and why if that is known; or why there is none."""
     commits: str = ""
     """The checkouts that the release was built from."""
 
     @property
     def operators_equal(self) -> bool | None:
-        """Whether the exported graphs have the same operators; None where one was not exported."""
+        """Whether the exported graphs have the same operators; None if one was not exported."""
         if self.operators_own is None or self.operators_release is None:
             return None
         return dict(self.operators_own) == dict(self.operators_release)
@@ -57,7 +57,7 @@ def operators_difference(own: Mapping[str, int], release: Mapping[str, int]) -> 
 def _operators_note(
     own: NetworkFacts, release: NetworkFacts, explained: Sequence[ExplainedOperators]
 ) -> tuple[str, bool]:
-    """What is to be said of the operators, and whether it is in order."""
+    """The note on the operators, and whether they are in order."""
     if own.operators is None or release.operators is None:
         told = [
             f"{name} not exported: {facts.operators_reason}"
@@ -94,17 +94,17 @@ def compare(
     explained: Sequence[ExplainedOperators] = (),
     commits: str = "",
 ) -> ReleaseComparison:
-    """Holds two implementations of a model against each other.
+    """Compares two implementations of a model.
 
-    They are equal where the signatures, the numbers of parameters and of multiply-adds are, the logits differ by
-    less than `zoo.probe.FRAMEWORK_TOLERANCE`, and so do no operators that are not explained.
+    They are equal if the signatures and the numbers of parameters and of multiply-adds are equal, the logits differ by
+    less than `zoo.probe.FRAMEWORK_TOLERANCE`, and all operators that differ are explained.
 
     Args:
-        card: of the model.
+        card: the model's card.
         own: this project's implementation.
         release: the original code's.
         explained: operators that are known to differ.
-        commits: where the release's came from.
+        commits: the checkouts of the original code.
     """
     for name, outcome in (("release", release), ("own definition", own)):
         if outcome.facts is None:

@@ -1,4 +1,4 @@
-"""What one implementation of a model comes to under the probe: all that two of them are compared by."""
+"""The facts of one implementation of a model under the probe, by which two of them are compared."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class NetworkFacts:
     """A network with the probe's weights."""
 
     signature_sha256: str
-    """Of names, shapes and types of its state (`zoo.probe.signature_sha256`)."""
+    """Digest of the names, shapes and types of its state (`zoo.probe.signature_sha256`)."""
     shapes: Mapping[str, tuple[int, ...]]
-    """Of the tensors of its state, by name."""
+    """Shapes of the tensors of its state, by name."""
     parameters: int
-    """Trainable ones."""
+    """Trainable parameters."""
     macs: int
     """Multiply-adds of one image."""
     logits: NDArray[np.float32]
-    """(2, classes), of the probe's images."""
+    """(2, classes), for the probe's images."""
     operators: Mapping[str, int] | None = None
-    """How often each operator is in the exported graph; None where it was not exported."""
+    """Number of each operator in the exported graph; None if it was not exported."""
     operators_reason: str = ""
     """Why there is no exported graph."""
 
@@ -46,13 +46,13 @@ class NetworkFacts:
 
 
 def gather(native: NativeModel, operators_by: str = "") -> NetworkFacts:
-    """Takes down what a network comes to on the probe's images.
+    """Collects the facts of a network on the probe's images.
 
     Args:
         native: the network, with the probe's weights.
-        operators_by: `module:function` that counts the operators of a network's exported graph; not exported where
-            empty. It is named rather than called because exporting is above this package. A failure of it costs
-            the operators alone.
+        operators_by: `module:function` that counts the operators of a network's exported graph; if empty, nothing is
+            exported. It is given by name because exporting is above this package. If it fails, only the operators are
+            missing.
     """
     facts = NetworkFacts(
         signature_sha256=native.signature_sha256(),

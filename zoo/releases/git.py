@@ -1,4 +1,4 @@
-"""Calls git, so that neither the user's surroundings nor a repository's own settings change what it does."""
+"""Calls git such that neither the user's environment nor a repository's own settings change what it does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo.errors import ReleaseError
 
-# Set by git for its hooks and aliases: they would turn a call to another repository.
+# Set by git for its hooks and aliases: they would redirect a call to another repository.
 _OF_ANOTHER_REPOSITORY = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -33,7 +33,7 @@ _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.longpaths": "true",
     "gc.auto": "0",
-    # A server that sends less than this for so long is taken for gone.
+    # A server that sends less than this (bytes/s) for this time (s) counts as gone.
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
     "maintenance.auto": "false",
@@ -41,29 +41,29 @@ _SETTINGS = {
 
 
 class GitError(Exception):
-    """A call of git that failed; its text is what git wrote."""
+    """A call of git that failed; the message is git's output."""
 
 
 def require_git(purpose: str) -> str:
     """Path of git.
 
     Args:
-        purpose: what it is for, in words, for the message.
+        purpose: what git is needed for, in words, for the message.
 
     Raises:
-        ReleaseError: it is not in PATH.
+        ReleaseError: git is not in PATH.
     """
     found = shutil.which("git")
     if found is None:
-        raise ReleaseError(f"git is not in PATH, and is needed {purpose}: install it (as with: apt install git)")
+        raise ReleaseError(f"git is not in PATH, and is needed {purpose}: install it (for example: apt install git)")
     return found
 
 
 def run(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    """What a call of git in `folder` writes to its standard output.
+    """Runs git in `folder` and returns its standard output.
 
     Raises:
-        GitError: it failed.
+        GitError: the call failed.
         ReleaseError: git is not in PATH.
     """
     settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]

@@ -1,7 +1,7 @@
 """A network that TensorFlow 1 code builds, with as much of a Keras model's interface as the zoo needs.
 
-The code runs once, in a graph of its own. In that graph every read of a variable then becomes an input, so that
-it holds no weights: it is a function of images and weights, which eager TensorFlow runs and tf2onnx converts.
+The code runs once, in a graph of its own. In that graph every read of a variable then becomes an input, so that it
+contains no weights: it is a function of images and weights, which eager TensorFlow runs and tf2onnx converts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class GraphVariable:
         Args:
             path: the name that the code gives it, without the trailing `:0`.
             shape: lengths of its axes.
-            dtype: its type in NumPy's words.
+            dtype: NumPy's name of its type.
         """
         self.path = path
         self.shape = shape
@@ -37,7 +37,7 @@ class GraphVariable:
         self.assign(np.zeros(shape, dtype))
 
     def assign(self, values: NDArray[Any]) -> None:
-        """Sets the values; an array of the variable's shape."""
+        """Sets the values, from an array of the variable's shape."""
         import tensorflow as tf
 
         self._values = tf.constant(values, self.dtype)
@@ -51,13 +51,13 @@ class GraphVariable:
 
 
 class GraphNetwork:
-    """The network of some TensorFlow 1 code, in the form of it that is evaluated."""
+    """The network of some TensorFlow 1 code, in its form for evaluation."""
 
     def __init__(self, code: Callable[[tf.Tensor], tf.Tensor]) -> None:
         """Keeps the code, which `build` runs.
 
         Args:
-            code: from images (N, R, R, 3) to logits (N, classes) in TensorFlow's default graph.
+            code: maps images (N, R, R, 3) to logits (N, classes) in TensorFlow's default graph.
         """
         self._code = code
         self.trainable_variables: list[GraphVariable] = []
@@ -72,7 +72,7 @@ class GraphNetwork:
         """Runs the code.
 
         Args:
-            shape: of the images; None for any number of them.
+            shape: shape of the images; None for any number of them.
         """
         load_triton_first()
         import tensorflow as tf
@@ -94,10 +94,10 @@ class GraphNetwork:
         """Logits (N, classes) of images (N, R, R, 3), under the variables' values."""
         import tensorflow as tf
 
-        del training  # The code has been run for evaluation.
+        del training  # The code was run for evaluation.
         if tf.executing_eagerly():
             return self._run(images, [tf.convert_to_tensor(variable) for variable in self.variables])
-        # What traces this call sees the network's operations, not a function that holds them.
+        # A tracer of this call sees the network's operations, not a function that contains them.
         return self._compute(images, [tf.identity(variable) for variable in self.variables])
 
     def stateless_call(

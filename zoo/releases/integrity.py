@@ -1,8 +1,8 @@
-"""Whether a checkout is the pinned commit, byte for byte, and nothing beside it.
+"""Checks that a checkout is the pinned commit, byte for byte, and contains nothing else.
 
-A commit's id is the digest of its text, which holds the id of its tree, and so on down to the files: git's own
-chain, followed here anew. The index and its time stamps, which `git status` trusts, are left aside, and so is what a
-`.gitignore` would hide: compiled Python beside a source would be run in its stead.
+A commit's id is the digest of its text, which contains the id of its tree, and so on down to the files: git's own
+chain, recomputed here. The index and its time stamps, which `git status` trusts, are ignored, and so is every
+`.gitignore`, which could hide files: compiled Python beside a source would be run in its stead.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _objects(folder: Path, ids: list[str]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _committed_files(folder: Path, commit: str) -> dict[str, tuple[str, str]]:
-    """Mode and blob id of every file of a commit by path, as the chain of digests proves them."""
+    """Mode and blob id of every file of a commit by path, as proved by the chain of digests."""
     listing = run(folder, "ls-tree", "-r", "-t", "-z", "--full-tree", commit).decode(errors="surrogateescape")
     trees, files = [], {}
     for entry in filter(None, listing.split("\0")):
@@ -55,14 +55,14 @@ def _committed_files(folder: Path, commit: str) -> dict[str, tuple[str, str]]:
     root = run(folder, "rev-parse", f"{commit}^{{tree}}").decode().strip()
     for wanted, kind, content in _objects(folder, [commit, root, *trees]):
         if _object_id(kind, content) != wanted:
-            raise _BrokenChainError(f"the {kind} {wanted} of its repository is not what its id says")
+            raise _BrokenChainError(f"the {kind} {wanted} of its repository does not match its id")
         if wanted == commit and not content.startswith(f"tree {root}\n".encode()):
-            raise _BrokenChainError(f"the commit {commit} has another tree than {root}")
+            raise _BrokenChainError(f"the commit {commit} has a tree other than {root}")
     return files
 
 
 def _present_files(folder: Path) -> Iterator[str]:
-    """Paths of the files and links in a checkout, git's own folder left out, with `/` between parts."""
+    """Paths of the files and links in a checkout, without git's own folder, with `/` between parts."""
     for place, folders, files in os.walk(folder):
         if Path(place) == folder and ".git" in folders:
             folders.remove(".git")
@@ -83,11 +83,11 @@ def _named(what: str, paths: list[str]) -> str:
 
 
 def departure(folder: Path, pin: Pin) -> str:
-    """How a checkout departs from its pinned commit, in words; empty where it does not.
+    """How a checkout differs from its pinned commit, in words; empty if it does not.
 
     Args:
         folder: the checkout.
-        pin: its commit, and the folders that have to be there.
+        pin: its commit, and the folders that must be there.
 
     Raises:
         ReleaseError: git is not in PATH.

@@ -1,7 +1,7 @@
-"""Closes a process in which original code is to run: no network, no write into a checkout, no bytecode.
+"""Closes a process before original code runs in it: no network, no writes into a checkout, no bytecode.
 
-The guard is Python's own audit hook, which cannot be taken off again. It keeps original code from downloading
-what it likes to download, and a checkout from being changed by it. It is no defence against hostile code.
+The guard is a Python audit hook, which cannot be removed again. It keeps original code from downloading files and
+from changing a checkout. It is not a defence against hostile code.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CHANGES = (
     "os.rmdir",
     "os.symlink",
     "os.truncate",
-    # What it does within the folder has no whole path.
+    # Its operations within the folder have no whole path.
     "shutil.rmtree",
 )
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class ClosedProcessError(PermissionError):
-    """What original code tried and may not do."""
+    """Something that original code tried and may not do."""
 
 
 def _guard(folders: tuple[Path, ...]) -> Callable[[str, tuple[Any, ...]], None]:
@@ -64,11 +64,11 @@ def _guard(folders: tuple[Path, ...]) -> Callable[[str, tuple[Any, ...]], None]:
 
 
 def isolate(source: ReleaseSource, folders: tuple[Path, ...]) -> None:
-    """Makes this process fit for the original code of a source, for good.
+    """Prepares this process for the original code of a source, permanently.
 
     Args:
-        source: whose environment variables and shims are wanted.
-        folders: the checkouts, which may be read only.
+        source: the source whose environment variables and shims are needed.
+        folders: the checkouts, which may only be read.
     """
     os.environ.update(source.environment)
     # In this process and in those that it starts.

@@ -23,13 +23,13 @@ class Pin:
     """One commit of one repository."""
 
     name: str
-    """Short name, which drivers know the checkout by."""
+    """Short name by which drivers know the checkout."""
     repository: str
     """URL that git clones from, `url.<base>.insteadOf` permitting."""
     commit: str
     """All forty digits of its id."""
     folders: tuple[str, ...]
-    """What of it is needed, with `/` between parts; the whole tree where empty."""
+    """The folders that are needed, with `/` between parts; the whole tree if empty."""
 
     @property
     def folder_name(self) -> str:
@@ -62,15 +62,15 @@ def _pin(name: str, facts: Mapping[str, Any]) -> Pin:
     except (KeyError, TypeError) as error:
         raise CatalogError(f"sources.toml, checkout {name}: needs repository, commit and folders ({error})") from error
     if not re.fullmatch(r"[0-9a-f]{40}", pin.commit):
-        raise CatalogError(f"sources.toml, checkout {name}: {pin.commit!r} is not the whole id of a commit")
+        raise CatalogError(f"sources.toml, checkout {name}: {pin.commit!r} is not a full commit id")
     return pin
 
 
 def read_sources(text: str) -> dict[str, ReleaseSource]:
-    """The sources of a TOML text by name.
+    """The sources in a TOML text by name.
 
     Raises:
-        CatalogError: not TOML, a fact that is missing, or a checkout that is not described.
+        CatalogError: the text is not TOML, lacks a fact, or does not describe a checkout.
     """
     try:
         data = tomllib.loads(text)
@@ -90,7 +90,7 @@ def read_sources(text: str) -> dict[str, ReleaseSource]:
 
 @functools.cache
 def all_sources() -> Mapping[str, ReleaseSource]:
-    """Every source whose original code can be had, by name."""
+    """Every source whose original code is available, by name."""
     return read_sources((resources.files("zoo.releases") / "sources.toml").read_text("utf-8"))
 
 
@@ -98,19 +98,19 @@ def release_source(name: str) -> ReleaseSource:
     """What the original code of a source needs.
 
     Raises:
-        ReleaseError: no such source; names those that there are.
+        ReleaseError: there is no such source; the message lists the known ones.
     """
     sources = all_sources()
     if name not in sources:
-        raise ReleaseError(f"no original code is known of source {name!r}; known: {', '.join(sources)}")
+        raise ReleaseError(f"no original code is known for source {name!r}; known: {', '.join(sources)}")
     return sources[name]
 
 
 def pins_of(sources: Sequence[str]) -> list[Pin]:
-    """The pins of some sources, each once; of all of them where none is named.
+    """The pins of some sources, or of all if none is given, each once.
 
     Raises:
-        ReleaseError: a source that there is not.
+        ReleaseError: a source does not exist.
     """
     chosen = sources or tuple(all_sources())
     return list(dict.fromkeys(pin for name in chosen for pin in release_source(name).pins))

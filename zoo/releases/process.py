@@ -1,4 +1,4 @@
-"""Runs a worker, and watches its time and memory: whatever it does costs no more than its own result."""
+"""Runs a worker, and watches its time and memory: whatever it does, only its own result can be lost."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ WORKER = (sys.executable, "-m", "zoo.releases.worker")
 _POLL_S = 0.2
 _LOG_TAIL_CHARACTERS = 600
 _WORK = "build"
-_REMEDIES = Remedies(time="allow it more time (--timeout)", memory="allow it more (--memory), or take fewer --workers")
+_REMEDIES = Remedies(time="allow it more time (--timeout)", memory="allow it more (--memory), or use fewer --workers")
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one worker may take."""
+    """Limits of one worker."""
 
     timeout_s: float = 900.0
     memory_mib: int = 0
-    """Resident; nine tenths of what is free where 0."""
+    """Resident memory; nine tenths of the free memory if 0."""
     threads: int = 1
 
     def resolved(self, workers: int = 1) -> Limits:
-        """The same with the machine's own figure where none was given, shared by so many workers at a time."""
+        """The same with the machine's own figure if none was given, shared by `workers` at a time."""
         free_mib = psutil.virtual_memory().available / BYTES_PER_MIB
         return dataclasses.replace(self, memory_mib=self.memory_mib or int(free_mib * 0.9 / workers))
 
@@ -53,11 +53,11 @@ class Outcome:
     """`ok`, `failed`, `timeout`, `out_of_memory` or `unsupported`."""
     reason: str = ""
     facts: NetworkFacts | None = None
-    """None where `status` is not `ok`."""
+    """None if `status` is not `ok`."""
 
 
 def thread_variables(threads: int) -> dict[str, str]:
-    """Environment variables that keep PyTorch and TensorFlow to so many threads, set before they are imported."""
+    """Environment variables that limit PyTorch and TensorFlow to `threads`, to be set before they are imported."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     return dict.fromkeys(names, str(threads))
 
@@ -69,7 +69,7 @@ def _environment(limits: Limits) -> dict[str, str]:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
-        # The worker starts in a folder of its own, where this project is not.
+        # The worker starts in a folder of its own, which does not contain this project.
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -83,13 +83,13 @@ def run(
     stop: threading.Event | None = None,
     command: Sequence[str] = WORKER,
 ) -> Outcome:
-    """Does a job in a fresh interpreter, whose current directory is an empty one.
+    """Runs a job in a fresh interpreter, whose current directory is empty.
 
     Args:
         job: what to do.
-        limits: over which the worker is ended.
-        stop: once set, the worker is ended.
-        command: starts a worker; the folder of the job is added.
+        limits: limits beyond which the worker is terminated.
+        stop: terminates the worker once set.
+        command: starts a worker; the folder of the job is appended.
     """
     stop = stop or threading.Event()
     with tempfile.TemporaryDirectory(prefix="baseline-zoo-", ignore_cleanup_errors=True) as folder:
@@ -116,7 +116,7 @@ def run(
 
 
 def _watch(process: subprocess.Popen[bytes], limits: Limits, stop: threading.Event) -> Outcome | None:
-    """Waits for the end of a worker; an outcome where it may not go on."""
+    """Waits for the end of a worker; returns an outcome if it may not continue."""
     end = time.monotonic() + limits.timeout_s
     while True:
         try:

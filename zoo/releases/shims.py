@@ -1,6 +1,6 @@
-"""What an old release imports and today's libraries no longer have, supplied in the isolated process alone.
+"""Modules that an old release imports and today's libraries no longer have, supplied in the isolated process alone.
 
-A shim stands in only where the module is not there: one that is installed is used. Nothing that a network computes
+A shim stands in only if the module is missing: an installed one is used. Nothing that a network computes
 with is ever replaced.
 """
 
@@ -26,7 +26,7 @@ class Shim:
     """The file of the release that imports it."""
     because: str
     contents: Callable[[], Mapping[str, Any]]
-    """What it holds in its stead."""
+    """The contents of the stand-in."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class MovedName:
 
 
 def _unused(name: str, purpose: str) -> type:
-    """A class that can be named and made, and refuses to do anything."""
+    """A class that can be named and instantiated, and refuses to do anything."""
 
     def refuse(_self: Any, attribute: str) -> Any:
         raise RuntimeError(f"{name}.{attribute} was used, which {purpose}; only a stand-in is here")
@@ -169,7 +169,7 @@ def _put(name: str, contents: Mapping[str, Any]) -> None:
         path = ".".join(parts[:depth])
         if path not in sys.modules:
             module = ModuleType(path, "A stand-in of zoo.releases.shims.")
-            # Whoever asks whether the module is there looks at this.
+            # Code that checks whether the module is there looks at this.
             module.__spec__ = ModuleSpec(path, None, is_package=depth < len(parts))
             if depth < len(parts):
                 module.__path__ = []

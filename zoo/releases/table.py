@@ -80,7 +80,7 @@ def csv_text(rows: Sequence[ReleaseComparison]) -> str:
 
 
 def _both(own: int | None, release: int | None) -> str:
-    """One number where the two are equal."""
+    """One number if the two are equal."""
     return _number(own) if own == release else f"{_number(own)} / {_number(release)}"
 
 
@@ -104,7 +104,7 @@ _SHORT_TITLES = [
 
 
 def _notes(rows: Sequence[ReleaseComparison]) -> list[str]:
-    """What is to be said in words, models of the same note together."""
+    """The notes in words, models of the same note together."""
     notes: dict[str, list[str]] = {}
     for row in rows:
         reason = one_line(row.reason)
@@ -134,16 +134,16 @@ def check_output(path: Path) -> None:
     """Refuses a file that no table can be written to, before anything is computed.
 
     Raises:
-        ReleaseError: another suffix than `SUFFIXES`, or no such folder.
+        ReleaseError: the suffix is not one of `SUFFIXES`, or the folder does not exist.
     """
     if path.suffix not in SUFFIXES:
         raise ReleaseError(f"--output {path}: give it a name that ends in {' or '.join(SUFFIXES)}")
     if not path.parent.is_dir():
-        raise ReleaseError(f"--output {path}: no such folder {path.parent}; make it first")
+        raise ReleaseError(f"--output {path}: no such folder {path.parent}; create it first")
 
 
 def write(rows: Sequence[ReleaseComparison], path: Path) -> None:
-    """Writes the table as its file's name says.
+    """Writes the table in the format of the file's suffix.
 
     Raises:
         ReleaseError: the file cannot be written.

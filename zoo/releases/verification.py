@@ -1,4 +1,4 @@
-"""Holds many models against their releases, several at a time; what goes wrong with one costs its row alone."""
+"""Compares many models with their releases, several at a time; a failure of one affects its own row alone."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _COMMIT_DIGITS = 10
 
 @dataclasses.dataclass(frozen=True)
 class VerificationSettings:
-    """How models are held against their releases."""
+    """How models are compared with their releases."""
 
     cache_dir: Path | None = None
-    """Where the checkouts are; the user's cache where None."""
+    """Where the checkouts are; the user's cache if None."""
     operators_by: str = ""
     """See `zoo.releases.facts.gather`."""
     workers: int = 0
-    """Models at a time; as many as physical cores where 0."""
+    """Models at a time; the number of physical cores if 0."""
     limits: Limits = dataclasses.field(default_factory=Limits)
-    """Of each worker."""
+    """Limits of each worker."""
 
 
 def _sources(cards: Sequence[ModelCard], cache_dir: Path | None) -> dict[str, ReleaseSource | ReleaseComparison]:
-    """Each source of the cards, or how the rows of its models end: once for all of them."""
+    """Each source of the cards, or the common result of its models' rows; determined once for all of them."""
     found: dict[str, ReleaseSource | ReleaseComparison] = {}
     for name in dict.fromkeys(card.source for card in cards):
         try:
@@ -61,7 +61,7 @@ def _hold(
     def outcome(implementation: str) -> Outcome:
         return run(Job(card.name, implementation, cache_dir, settings.operators_by), limits, stop)
 
-    # The release first: where it does not run, the other is not needed.
+    # The release first: if it does not run, the other is not needed.
     release = outcome(RELEASE)
     own = outcome(OWN) if release.facts is not None else Outcome("failed", "not built")
     return compare(card, own, release, explained=source.operators, commits=commits)
@@ -72,13 +72,13 @@ def hold_all(
     settings: VerificationSettings | None = None,
     check: Callable[..., ReleaseComparison] = _hold,
 ) -> Iterator[ReleaseComparison]:
-    """Compares each model with its release, and yields the comparisons as they end.
+    """Compares each model with its release, and yields the comparisons as they finish.
 
-    On an exception in the consumer, Ctrl-C included, the workers under way are ended.
+    On an exception in the consumer, Ctrl-C included, running workers are terminated.
 
     Args:
         cards: the models.
-        settings: how.
+        settings: how to compare them.
         check: compares one model.
     """
     chosen = settings or VerificationSettings()

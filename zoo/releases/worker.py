@@ -27,14 +27,14 @@ RESULT_FILE = "result.json"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Which network to build, and what to take down of it."""
+    """Which network to build, and which facts of it to collect."""
 
     model: str
     """Full name."""
     implementation: str
     """One of `foundation.vocabulary.IMPLEMENTATIONS`."""
     cache_dir: str = ""
-    """Where checkouts are; the user's cache where empty."""
+    """Where checkouts are; the user's cache if empty."""
     operators_by: str = ""
     """See `zoo.releases.facts.gather`."""
 
@@ -72,17 +72,17 @@ def answer(job: Job) -> dict[str, Any]:
 
 
 def _end_with_input() -> None:
-    """Ends this process with the one that started it, on every system; the kernel's way is Linux's alone.
+    """Ends this process with the one that started it, on every system; the kernel's own way exists on Linux alone.
 
     There it would also end this process with the thread that started it (prctl(2)), and a comparison starts its
-    workers from several.
+    workers from several threads.
     """
     sys.stdin.buffer.read()
     os._exit(1)
 
 
 def main(arguments: list[str]) -> int:
-    """Does the job of a folder."""
+    """Runs the job of a folder."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     folder = Path(arguments[0])
     data: Mapping[str, Any] = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))

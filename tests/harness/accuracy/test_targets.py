@@ -93,7 +93,7 @@ def test_what_is_not_evaluated_says_why(changed, reason, images, facts):
 def test_a_preprocessing_of_another_size_says_so(images, facts):
     found = target_of(facts, images, own_preprocessing("resnest50"))
     assert isinstance(found, str)
-    assert "the crop is of 224 px, the network takes 16 px" in found
+    assert "the crop has 224 px, the network takes 16 px" in found
 
 
 @pytest.mark.parametrize("name", ["provenance.json", "net.json"])

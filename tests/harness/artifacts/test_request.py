@@ -56,7 +56,7 @@ def test_images_recalibrate_what_needs_it_and_has_a_checkpoint(tmp_path: Path) -
 
 def test_a_folder_without_images_to_recalibrate_on_is_refused(tmp_path: Path) -> None:
     asked = request.ArtifactRequest(models=("alphanet/a0",), weights=vocabulary.RELEASED, calibration_images=tmp_path)
-    with pytest.raises(HarnessError, match=r"holds no image .* to recalibrate on"):
+    with pytest.raises(HarnessError, match=r"holds no images .* to recalibrate on"):
         asked.check()
 
 
@@ -80,5 +80,5 @@ def test_original_code_of_what_has_none_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(HarnessError, match="--implementation release: mine:build has no release"):
         request.ArtifactRequest(own_models=("mine:build",), implementation="release").check()
     monkeypatch.setattr(releases.pins, "all_sources", dict)
-    with pytest.raises(HarnessError, match="--implementation release: no original code is known of source 'gpunet'"):
+    with pytest.raises(HarnessError, match="--implementation release: no original code is known for source 'gpunet'"):
         request.ArtifactRequest(models=("gpunet",), implementation="release").check()

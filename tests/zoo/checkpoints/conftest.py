@@ -1,4 +1,4 @@
-"""What the tests of fetching start from: a server, cards that name its files, a cache and little patience."""
+"""Fixtures for the tests of fetching: a server, cards that name its files, a cache and little patience."""
 
 from __future__ import annotations
 

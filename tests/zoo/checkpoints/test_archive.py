@@ -1,4 +1,4 @@
-"""Archives, honest and malicious: what is taken out, and that nothing else is written anywhere."""
+"""Archives, honest and malicious: what is extracted, and that nothing else is written anywhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tar_entry(name, kind=tarfile.REGTYPE, target=""):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Where members go; the archives lie elsewhere."""
+    """The folder for members; the archives are elsewhere."""
     path = tmp_path / "into" / "here"
     path.mkdir(parents=True)
     return path
@@ -58,7 +58,7 @@ def refused(archive, folder, match, limits=None):
 
 
 @pytest.mark.parametrize("kind", ["zip", "deflated", "tar", "tgz"])
-def test_the_member_alone_is_taken_out(kind, tmp_path, folder):
+def test_the_member_alone_is_extracted(kind, tmp_path, folder):
     path = tmp_path / "archive"
     entries = [("folder/", b""), ("folder/readme.txt", b"hello"), (MEMBER, CONTENT)]
     if kind in ("zip", "deflated"):
@@ -73,7 +73,7 @@ def test_the_member_alone_is_taken_out(kind, tmp_path, folder):
     assert (folder / "top1.pt").read_bytes() == CONTENT
 
 
-def test_a_member_that_is_there_is_replaced(tmp_path, folder):
+def test_an_existing_member_is_replaced(tmp_path, folder):
     (folder / "top1.pt").write_bytes(b"old")
     extract_member(zip_of(tmp_path / "a.zip", [(MEMBER, CONTENT)]), MEMBER, folder)
     assert (folder / "top1.pt").read_bytes() == CONTENT
@@ -120,7 +120,7 @@ def test_a_member_that_is_itself_a_link_is_refused(tmp_path, folder):
     refused(archive, folder, "which is a link")
 
 
-def test_an_encrypted_archive_is_said(tmp_path, folder):
+def test_an_encrypted_archive_is_reported(tmp_path, folder):
     path = zip_of(tmp_path / "a.zip", [(MEMBER, CONTENT)])
     data = bytearray(path.read_bytes())
     # The flags of the local header and of the central directory.
@@ -152,9 +152,9 @@ def test_an_archive_of_which_any_byte_was_changed_is_refused_or_gives_the_member
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, folder):
     zeros = bytes(200 << 20)
     bomb = zip_of(tmp_path / "bomb.zip", [("folder/readme.txt", b""), (MEMBER, zeros)], zipfile.ZIP_DEFLATED)
-    refused(bomb, folder, "claim to unpack to 209715200 or more.*a bomb")
+    refused(bomb, folder, "claim to unpack to 209715200 or more.*a decompression bomb")
     tarred = tar_of(tmp_path / "bomb.tgz", [(tar_entry(MEMBER), zeros)], "w:gz")
-    refused(tarred, folder, "a bomb")
+    refused(tarred, folder, "a decompression bomb")
 
 
 def test_a_header_of_a_tar_archive_cannot_eat_the_memory(tmp_path, folder):
@@ -180,8 +180,8 @@ def test_entries_that_lie_about_their_size_are_damaged(tmp_path, folder):
     ("limits", "match"),
     [
         (ArchiveLimits(entries=2), "more than 2 entries"),
-        (ArchiveLimits(member_bytes=1000), "a bomb"),
-        (ArchiveLimits(total_bytes=1025), "a bomb"),
+        (ArchiveLimits(member_bytes=1000), "a decompression bomb"),
+        (ArchiveLimits(total_bytes=1025), "a decompression bomb"),
     ],
 )
 def test_every_limit_holds(limits, match, tmp_path, folder):
@@ -190,7 +190,7 @@ def test_every_limit_holds(limits, match, tmp_path, folder):
     refused(tar_of(tmp_path / "a.tar", [(tar_entry(n), c) for n, c in entries]), folder, match, limits)
 
 
-def test_an_archive_of_another_model_tells_what_it_holds(tmp_path, folder):
+def test_an_archive_of_another_model_reports_what_it_holds(tmp_path, folder):
     archive = zip_of(tmp_path / "a.zip", [(f"{letter}.pth", b"") for letter in "abcdefg"])
     refused(archive, folder, r"does not hold folder/top1.pt, but a.pth, b.pth, .*and 2 more")
     refused(zip_of(tmp_path / "b.zip", []), folder, "empty|nothing")
@@ -209,10 +209,10 @@ def test_two_members_of_one_name_are_refused(tmp_path, folder):
         (b"<!DOCTYPE html><html><title>Sign in</title>", "an HTML page"),
         (b'{"error": "not found"}', "a JSON document"),
         (b"PK\x03\x04 and then the connection ended", "a truncated ZIP file"),
-        (b"\x00\x01\x02\x03", "no ZIP or tar archive"),
+        (b"\x00\x01\x02\x03", "not a ZIP or tar archive"),
     ],
 )
-def test_what_is_no_archive_is_said(content, match, tmp_path, folder):
+def test_what_is_not_an_archive_is_reported(content, match, tmp_path, folder):
     path = tmp_path / "download"
     path.write_bytes(content)
     refused(path, folder, match)
@@ -230,7 +230,7 @@ def test_a_cut_archive_gives_nothing(kind, tmp_path, folder):
     refused(path, folder, "truncated|damaged|EOF")
 
 
-def test_a_disk_without_room_is_said(tmp_path, folder, monkeypatch):
+def test_a_disk_without_space_is_reported(tmp_path, folder, monkeypatch):
     archive = zip_of(tmp_path / "a.zip", [(MEMBER, CONTENT)])
 
     def full(*_args):
@@ -246,11 +246,11 @@ def test_a_tar_archive_that_ends_with_a_zip_is_read_as_tar(tmp_path, folder):
     assert extract_member(archive, MEMBER, folder).read_bytes() == inner
 
 
-def test_a_checkpoint_that_is_a_zip_is_held_against_the_limits_too(tmp_path):
+def test_a_checkpoint_that_is_a_zip_is_checked_against_the_limits_too(tmp_path):
     plain = tmp_path / "plain.pth"
     plain.write_bytes(b"anything else passes")
     refuse_unsafe_zip(plain, CHECKPOINT_LIMITS)
     refuse_unsafe_zip(zip_of(tmp_path / "a.pth", [("archive/data.pkl", b"")] * 1), CHECKPOINT_LIMITS)
     bomb = zip_of(tmp_path / "bomb.pth", [("archive/data.pkl", bytes(200 << 20))], zipfile.ZIP_DEFLATED)
-    with pytest.raises(WeightsError, match="a bomb"):
+    with pytest.raises(WeightsError, match="a decompression bomb"):
         refuse_unsafe_zip(bomb, CHECKPOINT_LIMITS)

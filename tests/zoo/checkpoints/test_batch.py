@@ -11,7 +11,7 @@ from zoo.checkpoints.batch import fetch_many
 DATA = checkpoint_bytes()
 
 
-def test_the_others_are_had(server, card_of, settings):
+def test_the_others_are_fetched(server, card_of, settings):
     server.files["/good"] = server.files["/also"] = DATA
     unpublished = zoo.card("efficientnet_x/efficientnet-x-b0")
     cards = [card_of(server.url("/good")), card_of(server.url("/gone")), unpublished, card_of(server.url("/also"))]
@@ -29,7 +29,7 @@ def test_a_file_of_several_models_is_tried_once(server, card_of, settings):
     found = list(fetch_many(cards, settings))
     assert len(server.requests) == 1
     assert "404" in found[0].problem
-    assert "could not be had for alphanet/a0 either" in found[2].problem
+    assert "could not be fetched for alphanet/a0 either" in found[2].problem
 
 
 def test_a_silent_host_is_tried_once(server, card_of, settings, notes):
@@ -53,8 +53,8 @@ def test_a_silent_mirror_is_tried_once(card_of, settings, notes):
     assert len(notes.notes) == 1
 
 
-def test_a_bad_card_does_not_end_it(server, card_of, settings):
+def test_a_bad_card_does_not_stop_the_others(server, card_of, settings):
     server.files["/good"] = DATA
     found = list(fetch_many([card_of("ftp://h/a"), card_of(server.url("/good"))], settings))
-    assert "mend the card" in found[0].problem
+    assert "fix the card" in found[0].problem
     assert found[1].fetched == fetch(card_of(server.url("/good")), settings)

@@ -48,7 +48,7 @@ def test_one_model(server, tmp_path, capsys):
     assert "; 1 fetched now)" in said.err
 
 
-def test_what_can_be_had_is_had(server, tmp_path, capsys):
+def test_what_is_available_is_fetched(server, tmp_path, capsys):
     server.files[f"/{PLACE}"] = DATA
     lock = tmp_path / "team.toml"
     arguments = ["fetch", "regnetx-200mf", "regnetx-400mf,efficientnet-x-b0", "--mirror", server.address]
@@ -57,7 +57,7 @@ def test_what_can_be_had_is_had(server, tmp_path, capsys):
     assert said.out.startswith(f"{MODEL}  ")
     assert "regnet/RegNetX-400MF: http://127.0.0.1" in said.err
     summary = said.err.splitlines()[-1]
-    assert summary.endswith("; 1 had none published; 1 could not be had: regnet/RegNetX-400MF")
+    assert summary.endswith("; 1 had none published; 1 could not be fetched: regnet/RegNetX-400MF")
     assert PLACE in lock.read_text()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.suffix == ".toml") == []
 
@@ -87,10 +87,10 @@ def test_a_list(server, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["fetch"], "name MODELS"),
+        (["fetch"], "give MODELS"),
         (["fetch", "regnetx-200m"], "unknown model 'regnetx-200m'; nearest: regnet/RegNetX-200MF"),
-        (["fetch", "--sources", "--lock", "x"], "--sources does not go with --lock"),
-        (["fetch", "all", "--offline", "--sources"], "--sources does not go with MODELS, --offline"),
+        (["fetch", "--sources", "--lock", "x"], "--sources cannot be combined with --lock"),
+        (["fetch", "all", "--offline", "--sources"], "--sources cannot be combined with MODELS, --offline"),
     ],
 )
 def test_bad_requests(arguments, said, capsys):
@@ -130,7 +130,7 @@ def test_two_processes_fetch_the_same_file_once(server, tmp_path):
 
     def watch(process):
         for line in process.stderr:
-            if "another process works on RegNetX-200MF_dds_8gpu.pyth" in line:
+            if "another process is working on RegNetX-200MF_dds_8gpu.pyth" in line:
                 waiting.set()
 
     watchers = [threading.Thread(target=watch, args=(process,)) for process in both]
@@ -148,7 +148,7 @@ def test_two_processes_fetch_the_same_file_once(server, tmp_path):
     assert files_under(tmp_path / "checkpoints") == [PLACE, "lock.toml"]
 
 
-def test_whoever_waits_goes_on_where_the_first_was_killed(server, tmp_path):
+def test_a_waiting_process_resumes_where_the_first_was_killed(server, tmp_path):
     server.files[f"/{PLACE}"] = LARGE
     server.script(f"/{PLACE}", replies.stops(0.5), rest_of_one)
     arguments = ["fetch", MODEL, "--mirror", server.address, "--cache-dir", str(tmp_path)]
@@ -156,7 +156,7 @@ def test_whoever_waits_goes_on_where_the_first_was_killed(server, tmp_path):
     wait_for_part(first, tmp_path)
     second = start(*arguments)
     for line in second.stderr:
-        if "another process works on" in line:
+        if "another process is working on" in line:
             break
     first.kill()
     said, problems = second.communicate(timeout=60)
@@ -168,7 +168,7 @@ def test_whoever_waits_goes_on_where_the_first_was_killed(server, tmp_path):
 
 
 def wait_for_part(process, cache):
-    """Until a good part of the file is there."""
+    """Waits until a good part of the file is there."""
     part = cache / "checkpoints" / f"{PLACE}.part"
     pause = threading.Event()
     while not part.exists() or part.stat().st_size < len(LARGE) // 4:
@@ -177,7 +177,7 @@ def wait_for_part(process, cache):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_what_was_begun_is_gone_on_with(server, tmp_path, number):
+def test_an_interrupted_fetch_resumes(server, tmp_path, number):
     server.files[f"/{PLACE}"] = LARGE
     server.script(f"/{PLACE}", replies.stops(0.5))
     arguments = ["fetch", MODEL, "--mirror", server.address, "--cache-dir", str(tmp_path)]

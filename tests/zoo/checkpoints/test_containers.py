@@ -176,13 +176,13 @@ def test_a_checkpoint_of_another_variant_is_refused_and_named(server, settings):
     message = str(raised.value)
     assert str(settings.folder) in message
     assert "does not fit regnet/RegNetX-200MF: " in message
-    assert "it is a checkpoint of regnet/RegNetX-400MF: fetch it anew" in message
-    assert f"{card.checkpoint.url} gave when it was fetched: before it is fetched anew, remove the file" in message
+    assert "it is a checkpoint of regnet/RegNetX-400MF: fetch it again" in message
+    assert f"{card.checkpoint.url} served when it was fetched: to fetch it again, first remove the file" in message
 
 
 @pytest.mark.slow
 def test_averages_of_a_tensorflow_training_compute_what_the_original_does(tmp_path):
-    """EfficientNet-X published none, so its container comes as a file of one's own alone."""
+    """EfficientNet-X published none, so its container is tested only as a user's file."""
     name = "efficientnet_x/efficientnet-x-b0"
     built = zoo.load(name)
     import tensorflow as tf

@@ -37,7 +37,7 @@ _SEND = HTTPAdapter.send
 
 
 def led_to(address):
-    """requests' way onto the network, which leads every connection to one server."""
+    """requests' transport, with every connection led to one server."""
 
     def rerouted(self, request, *arguments, **options):
         asked = request.url
@@ -103,19 +103,19 @@ def refused(card, settings, match):
     return caught.value
 
 
-def test_too_many_have_downloaded_it(card, settings, drive):
+def test_a_file_that_was_downloaded_too_often(card, settings, drive):
     drive.script(ASKED, replies.with_headers(HTML, replies.instead(QUOTA_PAGE.encode())))
-    refused(card, settings, "too many have downloaded the file of late. Wait a day.*browser")
+    refused(card, settings, "the file was downloaded too often recently. Wait a day.*browser")
 
 
-def test_it_is_not_public_any_more(card, settings, drive):
+def test_it_is_no_longer_public(card, settings, drive):
     drive.script(ASKED, replies.with_headers(HTML, replies.instead(b"<html>Sign in</html>")))
-    refused(card, settings, "does not give the file.*permission")
+    refused(card, settings, "refuses the file.*permission")
 
 
 def test_a_page_that_comes_as_the_file(card, settings, drive):
     drive.script(CONFIRMED, replies.with_headers(ATTACHMENT, replies.instead(QUOTA_PAGE.encode())))
-    refused(card, settings, "too many have downloaded the file: wait a day")
+    refused(card, settings, "the file was downloaded too often: wait a day")
 
 
 def test_it_was_removed(card, settings, drive):
@@ -136,7 +136,7 @@ def test_every_attempt_is_cut(card, settings, drive):
 def test_a_trickle(card, settings, drive):
     brief = dataclasses.replace(settings.patience, window_s=0.5, window_bytes=1 << 19, silence_s=5.0)
     drive.script(CONFIRMED, replies.with_headers(ATTACHMENT, replies.trickle))
-    refused(card, dataclasses.replace(settings, patience=brief), "came by drops")
+    refused(card, dataclasses.replace(settings, patience=brief), "came too slowly")
 
 
 @pytest.mark.parametrize("reply", [replies.endless(**{k.replace("-", "_"): v for k, v in ATTACHMENT.items()}), None])
@@ -155,7 +155,7 @@ def test_no_network(card, settings, monkeypatch):
 
 
 def test_a_server_that_cannot_be_trusted(card, settings, drive, monkeypatch):
-    # Speaks no TLS, where TLS is asked for.
+    # A server without TLS, asked for TLS.
     monkeypatch.setattr(HTTPAdapter, "send", led_to(drive.address.replace("http://", "https://")))
     with pytest.raises(FetchError, match=r"cannot be trusted.*certificates that REQUESTS_CA_BUNDLE names"):
         fetch(card, settings)

@@ -45,7 +45,7 @@ def test_another_digest_than_the_release_states(url, card_of, settings):
     assert files_under(settings.folder) == []
 
 
-def test_a_cached_file_that_was_damaged_is_told(url, card_of, settings):
+def test_a_cached_file_that_was_damaged_is_reported(url, card_of, settings):
     path = fetch(card_of(url), settings).path
     path.write_bytes(DATA[:-1] + b"x")
     with pytest.raises(FetchError, match=r"Remove the file and fetch again") as caught:
@@ -68,7 +68,7 @@ def test_a_release_that_changed_since_it_was_locked(url, card_of, settings, serv
     assert files_under(elsewhere.folder) == []
 
 
-def test_a_file_of_the_cache_is_held_against_a_teams_lock(url, card_of, settings, tmp_path):
+def test_a_cached_file_is_verified_against_a_teams_lock(url, card_of, settings, tmp_path):
     fetch(card_of(url), settings)
     lock = tmp_path / "team.toml"
     lock.write_text(f'version = 1\n[sha256]\n"{url}" = "{"0" * 64}"\n')
@@ -103,14 +103,14 @@ def test_a_member_that_was_removed_is_unpacked_again(archive, settings, server):
     assert len(server.requests) == 1
 
 
-def test_a_member_that_was_damaged_is_told(archive, settings):
+def test_a_member_that_was_damaged_is_reported(archive, settings):
     path = fetch(archive, settings).path
     path.write_bytes(b"damaged")
     with pytest.raises(FetchError, match=rf"#{MEMBER},.*Remove the file"):
         fetch(archive, settings)
 
 
-def test_a_member_that_no_digest_vouches_for_is_unpacked_anew(archive, settings, tmp_path):
+def test_a_member_without_a_pinned_digest_is_unpacked_again(archive, settings, tmp_path):
     path = fetch(archive, settings).path
     path.write_bytes(checkpoint_bytes(seed=1))
     found = fetch(archive, dataclasses.replace(settings, lock=tmp_path / "team.toml"))
@@ -161,7 +161,7 @@ def test_what_is_cached(url, card_of, settings):
     assert cached_path(card_of(url), settings) == path
 
 
-def test_what_was_put_into_the_cache_by_hand_is_looked_at(url, card_of, settings):
+def test_what_was_put_into_the_cache_by_hand_is_checked(url, card_of, settings):
     path = fetch(card_of(url), settings).path
     settings.lock_path.unlink()
     assert fetch(card_of(url), settings).sha256 == SHA256
@@ -172,11 +172,11 @@ def test_what_was_put_into_the_cache_by_hand_is_looked_at(url, card_of, settings
     assert not settings.lock_path.exists()
 
 
-def test_a_full_disk_is_told_and_gone_on_from(url, card_of, settings, server, monkeypatch):
+def test_a_full_disk_is_reported_and_resumed_from(url, card_of, settings, server, monkeypatch):
     opened = PartialFile.open
 
     class Full:
-        """Takes a part of the file, as a disk does that fills up."""
+        """Takes a part of the file, like a disk that fills up."""
 
         def __init__(self, file):
             self._file = file
@@ -197,7 +197,7 @@ def test_a_full_disk_is_told_and_gone_on_from(url, card_of, settings, server, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(PartialFile, "open", lambda self, *arguments: Full(opened(self, *arguments)))
-        with pytest.raises(FetchError, match=r"no space left to write .*free some and run the same again"):
+        with pytest.raises(FetchError, match=r"no space left to write .*free some and run the same command again"):
             fetch(card_of(url), settings)
     assert fetch(card_of(url), settings).sha256 == SHA256
     assert server.asked(PATH)[-1]["Range"] == "bytes=1000-"

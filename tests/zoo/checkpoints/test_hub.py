@@ -23,7 +23,7 @@ DATA = save(STATE)
 
 
 def facts(data):
-    """What the Hub says of a large file."""
+    """What the Hub says about a large file."""
     digest = hashlib.sha256(data).hexdigest()
     return {"X-Repo-Commit": COMMIT, "X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
 
@@ -74,7 +74,7 @@ def test_the_hub_states_another_digest(card, settings, hub):
     refused(card, settings, f"its server states the SHA-256 {hashlib.sha256(b'another').hexdigest()}.*not kept")
 
 
-def test_a_small_files_tag_is_no_digest(card, settings, hub):
+def test_a_small_files_tag_is_not_a_digest(card, settings, hub):
     hub.script(NEWEST, replies.with_headers({"X-Repo-Commit": COMMIT, "X-Linked-Etag": f'"{"a" * 40}"'}))
     assert fetch(card, settings).path.read_bytes() == DATA
 
@@ -106,7 +106,7 @@ def test_no_network(card, settings, monkeypatch):
 
 
 def test_a_hub_that_cannot_be_trusted(card, settings, hub, monkeypatch):
-    # Speaks no TLS, where TLS is asked for.
+    # A server without TLS, asked for TLS.
     address = hub.address.replace("http://", "https://")
     template = address + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
@@ -127,4 +127,4 @@ def test_its_own_offline_mode(card, settings, monkeypatch):
 def test_a_cut_safetensors_file(card, settings, hub):
     hub.script(NEWEST, replies.with_headers({"X-Repo-Commit": COMMIT, "ETag": '"x"'}))
     hub.script(PINNED, replies.without_length(0.5))
-    refused(card, settings, "a safetensors file that was cut off")
+    refused(card, settings, "a truncated or damaged safetensors file")

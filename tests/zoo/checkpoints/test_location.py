@@ -78,6 +78,6 @@ def test_paths_stay_below_their_folder(at, url, path):
 
 
 @pytest.mark.parametrize("url", ["ftp://h/a", "h/a", "https:///a", "https://h", "https://h/", "https://[h/a"])
-def test_what_is_no_url_of_a_file(at, url):
-    with pytest.raises(FetchError, match=r"regnet/RegNetX-200MF.*mend the card"):
+def test_what_is_not_a_url_of_a_file(at, url):
+    with pytest.raises(FetchError, match=r"regnet/RegNetX-200MF.*fix the card"):
         locate(at(url))

@@ -27,7 +27,7 @@ def test_pins_are_read_back(lock):
     assert lock.read() == {"https://a/file#member": A, "https://b/file": B}
 
 
-def test_a_line_a_file_in_the_order_of_their_urls(lock):
+def test_one_line_per_file_in_the_order_of_their_urls(lock):
     lock.pin({"https://b": B, "https://c": A})
     before = lock.path.read_text()
     lock.pin({"https://a": A})
@@ -73,18 +73,18 @@ def test_others_may_read_it(lock):
         f'version = 1\n[sha256]\n"https://a" = "{A}"\n"https://a" = "{A}"',
     ],
 )
-def test_what_is_no_lock_file(lock, text):
+def test_what_is_not_a_lock_file(lock, text):
     lock.path.parent.mkdir()
     lock.path.write_text(text)
-    with pytest.raises(FetchError, match=r"checkpoints\.lock\.toml is no lock file.*mend it"):
+    with pytest.raises(FetchError, match=r"checkpoints\.lock\.toml is not a lock file.*fix it"):
         lock.read()
     assert lock.path.read_text() == text
 
 
-def test_bytes_that_are_no_text(lock):
+def test_bytes_that_are_not_text(lock):
     lock.path.parent.mkdir()
     lock.path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(FetchError, match=r"is no lock file"):
+    with pytest.raises(FetchError, match=r"is not a lock file"):
         lock.read()
 
 

@@ -49,7 +49,7 @@ def test_the_environment_names_one(card, settings, folder, monkeypatch):
     assert fetch(card, settings).path.read_bytes() == DATA
 
 
-def test_a_setting_outdoes_the_environment(card, settings, folder, monkeypatch):
+def test_a_setting_overrides_the_environment(card, settings, folder, monkeypatch):
     monkeypatch.setenv("BASELINE_ZOO_MIRROR", "/nowhere")
     assert fetch(card, dataclasses.replace(settings, mirror=str(folder))).path.read_bytes() == DATA
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_too_large(card, settings, folder):
 
 
 def test_a_folder_that_is_not_there(card, settings, tmp_path):
-    with pytest.raises(FetchError, match=r"no folder.*`checkpoints`"):
+    with pytest.raises(FetchError, match=r"not a folder.*`checkpoints`"):
         fetch(card, dataclasses.replace(settings, mirror=str(tmp_path / "mirror")))
 
 
@@ -128,12 +128,12 @@ def test_a_file_that_the_url_lacks(card, settings, server):
 
 
 def test_a_url_without_a_network(card, settings, server):
-    with pytest.raises(FetchError, match=r"no network is to be used"):
+    with pytest.raises(FetchError, match=r"no network may be used"):
         fetch(card, dataclasses.replace(settings, mirror=server.address, offline=True))
     assert server.requests == []
 
 
-def test_a_mirror_is_held_against_the_releases_digest(card_of, settings, folder):
+def test_a_mirror_is_verified_against_the_releases_digest(card_of, settings, folder):
     card = card_of(URL, sha256_prefix="528c19ca")
     with pytest.raises(FetchError, match=r"the release states a SHA-256 that begins 528c19ca"):
         fetch(card, dataclasses.replace(settings, mirror=str(folder)))
@@ -146,7 +146,7 @@ def test_a_mirror_with_a_pointer_instead_of_the_file(card, settings, folder):
     assert files_under(settings.folder) == []
 
 
-def test_a_mirror_is_held_against_the_lock_file(card, settings, folder, tmp_path):
+def test_a_mirror_is_verified_against_the_lock_file(card, settings, folder, tmp_path):
     lock = tmp_path / "team.toml"
     lock.write_text(f'version = 1\n[sha256]\n"{URL}" = "{"0" * 64}"\n')
     with pytest.raises(FetchError, match=hashlib.sha256(DATA).hexdigest()):
@@ -154,6 +154,6 @@ def test_a_mirror_is_held_against_the_lock_file(card, settings, folder, tmp_path
 
 
 @pytest.mark.parametrize("mirror", ["http://", "http://[half/a", "http://host:port/a", "s3://bucket/a"])
-def test_what_is_no_mirror(card, settings, mirror):
+def test_what_is_not_a_mirror(card, settings, mirror):
     with pytest.raises(FetchError, match="URL"):
         fetch(card, dataclasses.replace(settings, mirror=mirror))

@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_plain_lines_where_there_is_no_terminal():
+def test_plain_lines_without_a_terminal():
     stream = io.StringIO()
     listener = listener_for(stream)
     listener.started("model.pth", 0, 10 * MIB)
@@ -25,7 +25,7 @@ def test_plain_lines_where_there_is_no_terminal():
     assert stream.getvalue().splitlines() == [
         "model.pth: downloading 10.0 MiB",
         "the server answers 500; attempt 2 of 5 in 1 s",
-        "model.pth: downloading 10.0 MiB, going on after 5.0 MiB",
+        "model.pth: downloading 10.0 MiB, resuming after 5.0 MiB",
     ]
 
 

@@ -50,4 +50,4 @@ def test_one_at_a_time(tmp_path):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert notes.notes == ["another process works on file: waiting for it"]
+    assert notes.notes == ["another process is working on file: waiting for it"]

@@ -16,7 +16,7 @@ from zoo.preprocessing import Decoded
 
 @pytest.fixture(scope="session")
 def picture() -> Callable[[int, int], Decoded]:
-    """A picture of so many columns and rows: coloured squares under noise, with black and white in it."""
+    """A picture of the given width and height: coloured squares under noise, with black and white in it."""
 
     @functools.cache
     def paint(width: int, height: int) -> Decoded:
@@ -31,7 +31,7 @@ def picture() -> Callable[[int, int], Decoded]:
 
 @pytest.fixture(scope="session")
 def encoded(picture: Callable[[int, int], Decoded]) -> dict[str, bytes]:
-    """Files of many kinds, each a picture of 90 x 60 where its name says nothing else."""
+    """Files of many kinds, each a picture of 90 x 60 unless its name says otherwise."""
 
     def save(image: Image.Image, kind: str, **options: Any) -> bytes:
         file = io.BytesIO()

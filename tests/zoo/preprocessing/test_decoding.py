@@ -27,7 +27,7 @@ def test_every_kind_is_tested(encoded):
 @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_are_those_of_torchvisions_loader(kind, encoded, tmp_path):
-    """Under the name of a JPEG, as some of ImageNet's files are of other kinds."""
+    """Under the name of a JPEG, because some of ImageNet's files are of other kinds."""
     folder = pytest.importorskip("torchvision.datasets.folder")
     path = tmp_path / "a.JPEG"
     path.write_bytes(encoded[kind])
@@ -58,7 +58,7 @@ def test_the_image_and_the_pixels_are_the_same(encoded):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image in any known format"),
     ],
 )
-def test_what_is_no_image_is_told(data, reason):
+def test_what_is_not_an_image_is_reported(data, reason):
     with pytest.raises(UnreadableImageError, match=reason):
         decode(data)
 
@@ -105,7 +105,7 @@ def test_without_pillow_the_message_says_how_to_install_it(monkeypatch):
     ],
 )
 def test_pixels_of_another_shape_are_a_mistake(pixels):
-    with pytest.raises(ValueError, match=r"pixels are uint8 \(H, W, 3\)"):
+    with pytest.raises(ValueError, match=r"pixels must be uint8 \(H, W, 3\)"):
         Decoded(pixels)
 
 

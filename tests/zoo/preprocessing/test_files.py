@@ -10,7 +10,7 @@ from zoo.preprocessing.files import images_below, is_image
 @pytest.mark.parametrize(
     ("name", "expected"), [("a.JPEG", True), ("n1/b.png", True), ("c.txt", False), (".d.png", False), ("png", False)]
 )
-def test_images_are_told_by_their_suffix(name: str, expected: bool) -> None:
+def test_images_are_recognised_by_their_suffix(name: str, expected: bool) -> None:
     assert is_image(name) is expected
 
 

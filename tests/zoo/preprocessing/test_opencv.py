@@ -42,7 +42,7 @@ def optimised(request):
 
 @pytest.mark.parametrize("size", [*SIZES, (4000, 3000)], ids=str)
 def test_the_input_is_that_of_pycls(size, prepared, optimised, picture):
-    """Bit by bit where OpenCV runs its own code; 5e-4 is 0.03 of 255 levels."""
+    """Bit for bit if OpenCV runs its own code; 5e-4 is 0.03 of 255 levels."""
     decoded = picture(*size)
     steps = pipeline(CARD.preprocessing, CARD.resolution)
     crop = steps.resampled(decoded)
@@ -69,7 +69,7 @@ def test_the_longer_side_is_rounded_as_pycls_rounds_it():
     "kind", ["JPEG", "JPEG, chroma whole", "JPEG, grey", "JPEG, progressive", "PNG", "PNG, palette"]
 )
 def test_opencv_decodes_the_same_pixels(kind, encoded):
-    """What docs/preprocessing.md says of the one decode; the differences it names are tested below."""
+    """What docs/preprocessing.md says about the one decode; the differences it names are tested below."""
     cv2 = pytest.importorskip("cv2")
     found = cv2.imdecode(np.frombuffer(encoded[kind], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     np.testing.assert_array_equal(decode(encoded[kind]).pixels, found)

@@ -28,7 +28,7 @@ def test_every_card_has_steps_that_make_its_input(encoded):
 
 
 def test_the_distinct_crops_are_these():
-    """They decide what an accuracy run of the whole zoo costs: each is made once an image."""
+    """They decide the cost of an accuracy run of the whole zoo: each is made once per image."""
     steps = {pipeline(card.preprocessing, card.resolution) for card in CARDS}
     crops = {one.resampling for one in steps}
     assert collections.Counter((crop.rule, crop.library, crop.interpolation) for crop in crops) == {
@@ -63,28 +63,28 @@ def test_what_differs_in_normalisation_alone_shares_its_crop():
         ({"interpolation": "lanczos"}, "interpolation 'lanczos'"),
         ({"resize_px": None}, "resize_then_crop: resize_px is 0, less than crop_px, 224"),
         ({"resize_px": 223}, "resize_px is 223, less than crop_px"),
-        ({"rule": "crop_then_resize"}, "crop_fraction is 0.0, not more than 0 and at most 1"),
+        ({"rule": "crop_then_resize"}, "crop_fraction is 0.0; it must be more than 0 and at most 1"),
         ({"rule": "crop_then_resize", "crop_fraction": 1.1}, "crop_fraction is 1.1"),
-        ({"tensor_resize": "bilinear"}, "tensor_resize is 'bicubic' or empty, not 'bilinear'"),
-        ({"crop_px": 192}, "the crop is of 192 px, the network takes 224 px"),
-        ({"channel_order": "GBR"}, "channel_order is 'RGB' or 'BGR', not 'GBR'"),
-        ({"mean": (0.5,)}, r"mean is three numbers, one a channel, not \(0\.5,\)"),
-        ({"mean": 0.5}, "mean is three numbers, one a channel, not 0.5"),
-        ({"std": ("a", 1, 1)}, r"std is three numbers, one a channel, not \('a', 1, 1\)"),
+        ({"tensor_resize": "bilinear"}, "tensor_resize must be 'bicubic' or empty, not 'bilinear'"),
+        ({"crop_px": 192}, "the crop has 192 px, the network takes 224 px"),
+        ({"channel_order": "GBR"}, "channel_order must be 'RGB' or 'BGR', not 'GBR'"),
+        ({"mean": (0.5,)}, r"mean must be three numbers, one per channel, not \(0\.5,\)"),
+        ({"mean": 0.5}, "mean must be three numbers, one per channel, not 0.5"),
+        ({"std": ("a", 1, 1)}, r"std must be three numbers, one per channel, not \('a', 1, 1\)"),
         (
             {"mean": (123.7, 116.3, 103.5)},
-            r"mean is of pixels of 0\.\.1, .*; divide that of 0\.\.255 by 255",
+            r"mean is for pixels of 0\.\.1, .*; divide that of 0\.\.255 by 255",
         ),
-        ({"std": (0.2, 0, 0.2)}, r"std is of pixels of 0\.\.1, so from more than 0 to 1, not \(0\.2, 0, 0\.2\)"),
-        ({"std": (0.2, float("nan"), 0.2)}, r"std is of pixels of 0\.\.1"),
-        ({"std": (58.4, 57.1, 57.4)}, r"std is of pixels of 0\.\.1"),
-        ({"crop_px": "224"}, "crop_px is a whole number of pixels, not '224'"),
-        ({"crop_px": 0}, "crop_px is a whole number of pixels, not 0"),
-        ({"resize_px": 256.5}, "resize_px is a whole number of pixels, not 256.5"),
-        ({"rule": "crop_then_resize", "crop_fraction": "1"}, "crop_fraction is a number, not '1'"),
+        ({"std": (0.2, 0, 0.2)}, r"std is for pixels of 0\.\.1, so from more than 0 to 1, not \(0\.2, 0, 0\.2\)"),
+        ({"std": (0.2, float("nan"), 0.2)}, r"std is for pixels of 0\.\.1"),
+        ({"std": (58.4, 57.1, 57.4)}, r"std is for pixels of 0\.\.1"),
+        ({"crop_px": "224"}, "crop_px must be a positive integer, in pixels, not '224'"),
+        ({"crop_px": 0}, "crop_px must be a positive integer, in pixels, not 0"),
+        ({"resize_px": 256.5}, "resize_px must be a positive integer, in pixels, not 256.5"),
+        ({"rule": "crop_then_resize", "crop_fraction": "1"}, "crop_fraction must be a number, not '1'"),
     ],
 )
-def test_facts_that_lead_nowhere_are_told(changes, message):
+def test_facts_that_lead_nowhere_are_reported(changes, message):
     with pytest.raises(PreprocessingError, match=message):
         pipeline(dataclasses.replace(BASE, **changes), 224)
 

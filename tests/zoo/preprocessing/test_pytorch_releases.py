@@ -1,4 +1,4 @@
-"""Every release in PyTorch but pycls: bit by bit what torchvision, timm and ResNeSt make of an image."""
+"""Every release in PyTorch except pycls: bit for bit what torchvision, timm and ResNeSt make of an image."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_resnests_crop_is_that_of_its_own_code(name, size, picture):
 
 @pytest.mark.parametrize("card", zoo.cards("ofa"), ids=lambda card: card.variant)
 def test_ofas_input_is_that_of_its_own_provider(card, picture):
-    """One transform a resolution: the same as its evaluation script's."""
+    """One transform per resolution: the same as its evaluation script's."""
     imagenet = pytest.importorskip("ofa.imagenet_classification.data_providers.imagenet")
     provider = imagenet.ImagenetDataProvider.__new__(imagenet.ImagenetDataProvider)
     decoded = picture(500, 375)
@@ -82,7 +82,7 @@ def test_ofas_input_is_that_of_its_own_provider(card, picture):
 
 @pytest.mark.parametrize("card", zoo.cards("alphanet"), ids=lambda card: card.variant)
 def test_alphanets_input_is_the_crop_as_its_model_resizes_it(card, picture):
-    """The release's model does it in its first line: up to the order of float32's roundings."""
+    """The release's model does it in its first line; equal up to the order of float32 roundings."""
     decoded = picture(500, 375)
     tensor = usual(256, 224, "bicubic")(decoded.image)[None]
     if card.resolution != 224:
@@ -108,11 +108,11 @@ def test_lanet_takes_cifars_images_as_they_are(picture):
         ]
     )
     np.testing.assert_array_equal(made(card, decoded), to_tensor(decoded.image).numpy())
-    with pytest.raises(UnreadableImageError, match=r"33 x 32 pixels, where the release takes .* 32 x 32 as they are"):
+    with pytest.raises(UnreadableImageError, match=r"33 x 32 pixels; the release takes .* 32 x 32 as they are"):
         made(card, picture(33, 32))
 
 
-def test_an_image_too_narrow_to_resize_is_told():
+def test_an_image_too_narrow_to_resize_is_reported():
     with pytest.raises(UnreadableImageError, match=r"1 x 3000 pixels would be resized to 256 x 768000"):
         made(zoo.card("fbnet/fbnet_a"), Decoded(np.zeros((3000, 1, 3), np.uint8)))
 

@@ -49,13 +49,13 @@ def test_the_resize_overshoots_and_is_not_clipped(picture):
 
 def test_a_single_pixel_leaves_nothing_to_crop(picture):
     card = zoo.card(f"efficientnet_x/{NAMES[0]}")
-    with pytest.raises(UnreadableImageError, match=r"1 x 1 pixels, the crop of 0.875 is empty"):
+    with pytest.raises(UnreadableImageError, match=r"the crop of 0.875 of 1 x 1 pixels is empty"):
         pipeline(card.preprocessing, card.resolution).resampled(picture(1, 1))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "JPEG, chroma in quarters", "JPEG, grey", "20 to 1"])
 def test_tensorflow_decodes_jpegs_to_nearly_the_same_pixels(kind, encoded, tensorflow):
-    """It takes a faster, less exact inverse transform unless told otherwise; then the pixels are the same."""
+    """By default it uses a faster, less exact inverse transform; with the exact one the pixels are the same."""
     ours = decode(encoded[kind]).pixels.astype(int)
     default = tensorflow.io.decode_jpeg(encoded[kind], channels=3).numpy()
     exact = tensorflow.io.decode_jpeg(encoded[kind], channels=3, dct_method="INTEGER_ACCURATE").numpy()
@@ -64,8 +64,8 @@ def test_tensorflow_decodes_jpegs_to_nearly_the_same_pixels(kind, encoded, tenso
 
 
 @pytest.mark.parametrize("kind", ["JPEG, chroma whole", "JPEG, chroma in quarters"])
-def test_tensorflow_decodes_a_crop_as_it_decodes_the_whole_but_for_the_edge(kind, encoded, tensorflow):
-    """The release decodes the crop only; halved chroma is interpolated from pixels that then are not there."""
+def test_tensorflow_decodes_a_crop_as_it_decodes_the_whole_except_for_the_edge(kind, encoded, tensorflow):
+    """The release decodes the crop only; halved chroma is interpolated from pixels that are then missing."""
     exact = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
     whole = decode(encoded[kind]).pixels[4:56, 19:72]
     part = tensorflow.io.decode_and_crop_jpeg(encoded[kind], [4, 19, 52, 53], **exact).numpy()

@@ -1,4 +1,4 @@
-"""What tests of original code start from."""
+"""Fixtures for the tests of original code."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.fakes.releases import FILES, URL, Upstream, commit, git
 
 @pytest.fixture
 def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upstream:
-    """A repository with one commit, and a user of git who is led to it."""
+    """A repository with one commit, and a git user whose configuration points to it."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     folder, config = tmp_path / "upstream", tmp_path / "gitconfig"
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     made = Upstream(folder, config, "")
-    # Line ends that would be changed on the way, were it left to the user's settings.
+    # Line ends that the user's settings would change on the way.
     for name, value in {"user.name": "A", "user.email": "a@invalid", "core.autocrlf": "true"}.items():
         made.configure(name, value)
     folder.mkdir()

@@ -54,9 +54,9 @@ def test_no_more_history_than_the_commit_is_fetched(upstream, tmp_path):
 
 
 @pytest.mark.parametrize("folders", [(), ("toy",)])
-def test_a_server_that_gives_no_bare_commit_is_cloned_whole(upstream, tmp_path, folders):
+def test_a_server_that_does_not_serve_a_bare_commit_is_cloned_whole(upstream, tmp_path, folders):
     commit(upstream.folder, {"toy/network.py": "WIDTH = 4\n"})
-    # Under the first protocol a server gives only what a branch or a tag names.
+    # Under the first protocol a server serves only what a branch or a tag names.
     upstream.configure("protocol.version", "0")
     folder = check_out(upstream.pin(*folders), tmp_path)
     assert (folder / "toy" / "network.py").read_text() == "WIDTH = 3\n"
@@ -72,19 +72,19 @@ def test_a_checkout_that_is_there_needs_neither_network_nor_server(upstream, tmp
 
 
 def test_a_commit_that_the_repository_does_not_have_is_refused(upstream, tmp_path):
-    with pytest.raises(ReleaseError, match=f"{URL} gives no commit {'a' * 40}.*complete mirror.*fetch --sources"):
+    with pytest.raises(ReleaseError, match=f"{URL} does not serve commit {'a' * 40}.*complete mirror.*fetch --sources"):
         check_out(upstream.pin(commit="a" * 40), tmp_path)
     assert list((tmp_path / "releases").glob("*")) == list((tmp_path / "releases").glob(".*.lock"))
 
 
-def test_a_repository_that_cannot_be_reached_is_told_with_a_way_out(upstream, tmp_path):
+def test_a_repository_that_cannot_be_reached_is_reported_with_a_way_out(upstream, tmp_path):
     shutil.rmtree(upstream.folder)
     with pytest.raises(ReleaseError, match=rf"{URL} cannot be reached: .*insteadOf {URL}; then run again: python"):
         check_out(upstream.pin(), tmp_path)
     assert not checkout_dir(upstream.pin(), tmp_path).exists()
 
 
-def test_a_name_that_does_not_resolve_is_told(upstream, tmp_path, monkeypatch):
+def test_a_name_that_does_not_resolve_is_reported(upstream, tmp_path, monkeypatch):
     upstream.config.write_text("")
     with pytest.raises(ReleaseError, match=f"{URL} cannot be reached: .*[Cc]ould not resolve"):
         check_out(upstream.pin(), tmp_path)
@@ -97,7 +97,7 @@ def test_without_git_the_message_says_what_to_install(upstream, tmp_path, monkey
 
 
 @pytest.mark.parametrize("text", ["fatal: write error: No space left on device", "error: Disk quota exceeded"])
-def test_a_full_disk_that_git_tells_of_is_told_once(upstream, tmp_path, monkeypatch, text):
+def test_a_full_disk_that_git_reports_is_reported_once(upstream, tmp_path, monkeypatch, text):
     calls = []
 
     def full(*_arguments):
@@ -110,7 +110,7 @@ def test_a_full_disk_that_git_tells_of_is_told_once(upstream, tmp_path, monkeypa
     assert len(calls) == 1
 
 
-def test_a_full_disk_that_the_system_tells_of_is_told(upstream, tmp_path, monkeypatch):
+def test_a_full_disk_that_the_system_reports_is_reported(upstream, tmp_path, monkeypatch):
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -119,7 +119,7 @@ def test_a_full_disk_that_the_system_tells_of_is_told(upstream, tmp_path, monkey
         check_out(upstream.pin(), tmp_path)
 
 
-def test_a_cache_that_may_not_be_written_is_told(upstream, tmp_path):
+def test_a_cache_that_may_not_be_written_is_reported(upstream, tmp_path):
     (tmp_path / "releases").write_text("a file in the folder's place")
     with pytest.raises(ReleaseError, match=r"cannot be kept in .*releases"):
         check_out(upstream.pin(), tmp_path)
@@ -134,7 +134,7 @@ def test_a_checkout_that_was_edited_is_refused_and_left_alone(upstream, tmp_path
     assert (folder / "toy" / "network.py").read_text() == "WIDTH = 5\n"
 
 
-def test_a_checkout_that_is_not_there_is_answered_with_the_command(tmp_path):
+def test_a_missing_checkout_is_answered_with_the_command(tmp_path):
     (pin,) = pins_of(["gpunet"])
     with pytest.raises(MissingSourcesError, match=r"DeepLearningExamples at 729963dd47e7.*fetch --sources gpunet$"):
         find(pin, tmp_path)
@@ -161,7 +161,7 @@ def test_the_users_hooks_and_filters_do_not_run(upstream, tmp_path):
 
 
 def test_a_call_from_within_another_repository_does_not_touch_it(upstream, tmp_path, monkeypatch):
-    """As where a git hook runs the command: git then names its own repository in the environment."""
+    """As when a git hook runs the command: git then names its own repository in the environment."""
     monkeypatch.setenv("GIT_DIR", str(upstream.folder / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(upstream.folder / ".git" / "index"))
     folder = check_out(upstream.pin(), tmp_path)

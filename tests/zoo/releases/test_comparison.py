@@ -36,7 +36,7 @@ def test_equal_networks_are_equal():
     assert row.operators_note == ""
 
 
-def test_rounding_is_no_difference():
+def test_rounding_is_not_a_difference():
     assert held(dataclasses.replace(FACTS, logits=FACTS.logits * np.float32(1 + 1e-6))).status == "equal"
 
 
@@ -56,7 +56,7 @@ def test_rounding_is_no_difference():
         ),
     ],
 )
-def test_every_difference_is_told(change, reason):
+def test_every_difference_is_reported(change, reason):
     row = held(dataclasses.replace(FACTS, **change))
     assert row.status == "different"
     assert pytest.importorskip("re").fullmatch(reason, row.reason)
@@ -102,7 +102,7 @@ def test_a_network_that_was_not_built_costs_the_row_its_figures(status):
     assert (row.status, row.reason) == (status, "own definition: it broke")
 
 
-def test_the_release_is_held_against_what_was_once_recorded_of_it():
+def test_the_release_is_compared_with_what_was_recorded_of_it():
     zeros = dataclasses.replace(FACTS, logits=np.zeros((2, CARD.classes), np.float32))
     assert held(zeros).recorded_error == 1.0
     assert held(FACTS).recorded_error is None
@@ -116,7 +116,7 @@ def test_facts_survive_their_file():
 
 
 class Native:
-    """As much of a native model as is asked for its facts."""
+    """The part of a native model that its facts need."""
 
     card = CARD
 
@@ -146,7 +146,7 @@ def no_operators(_native):
     raise ValueError("cannot\nexport")
 
 
-def test_facts_are_taken_down(monkeypatch):
+def test_facts_are_collected(monkeypatch):
     monkeypatch.setitem(
         __import__("sys").modules,
         "toy_exporter",

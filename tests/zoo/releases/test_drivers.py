@@ -96,7 +96,7 @@ CHECKOUTS = {
     ),
     "resnest": ("ResNeSt", {"resnest/__init__.py": "", "resnest/torch/__init__.py": RESNEST}),
 }
-"""By source: the checkout's name, and what it holds: enough for one model, of 21 weights."""
+"""By source: the checkout's name and its files, enough for one model with 21 weights."""
 MODELS = {
     "efficientnet": "efficientnet_b0",
     "efficientnet_x": "efficientnet-x-b0",
@@ -109,7 +109,7 @@ TOP_LEVEL = {"efficientnet_builder", "efficientnet_model", "ofa", "pycls", "resn
 
 @pytest.fixture(autouse=True)
 def fresh_imports(monkeypatch):
-    """What a test imports under the releases' names is forgotten after it, and nothing is known before it."""
+    """Forgets what a test imports under the releases' names, before and after it."""
 
     def forget():
         found = [name for name in sys.modules if name.partition(".")[0] in TOP_LEVEL]
@@ -117,7 +117,7 @@ def fresh_imports(monkeypatch):
 
     known = forget()
     monkeypatch.setattr(sys, "path", list(sys.path))
-    # No layer is built here, so that any module of this name does.
+    # No layer is built here, so any module of this name will do.
     monkeypatch.setitem(sys.modules, "tf_keras", types.ModuleType("tf_keras"))
     yield
     forget()
@@ -154,7 +154,7 @@ def test_the_network_is_the_checkouts(source, checkout):
 
 
 @pytest.mark.parametrize("source", CHECKOUTS)
-def test_a_model_that_the_checkout_lacks_is_told(source, checkout):
+def test_a_model_that_the_checkout_lacks_is_reported(source, checkout):
     card = dataclasses.replace(card_of(source), variant="RegNetZ-1MF")
     if source == "ofa":
         card = dataclasses.replace(card, architecture={**card.architecture, "family": "MobileNetV3"})
@@ -175,7 +175,7 @@ def test_an_installed_package_does_not_stand_in_for_what_the_checkout_lacks(sour
 
 
 @pytest.mark.parametrize("module", ["utils", "efficientnet_model", "efficientnet_builder"])
-def test_a_module_of_that_name_from_elsewhere_is_told(module, checkout, tmp_path, monkeypatch):
+def test_a_module_of_that_name_from_elsewhere_is_reported(module, checkout, tmp_path, monkeypatch):
     (tmp_path / f"{module}.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     __import__(module)
@@ -184,7 +184,7 @@ def test_a_module_of_that_name_from_elsewhere_is_told(module, checkout, tmp_path
         driver("efficientnet_x").build(card_of("efficientnet_x"), checkouts)
 
 
-def test_a_missing_tf_keras_is_told(checkout, monkeypatch):
+def test_a_missing_tf_keras_is_reported(checkout, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf_keras", None)
     with pytest.raises(MissingPackageError, match=r"needs tf_keras.*pip install --no-deps 'tf_keras==\d+\.\d+\.\*'"):
         driver("efficientnet_x").build(card_of("efficientnet_x"), checkout("efficientnet_x"))

@@ -17,7 +17,7 @@ def folder(upstream, tmp_path):
     return check_out(upstream.pin("toy"), tmp_path)
 
 
-def test_a_fresh_checkout_departs_in_nothing(folder, upstream):
+def test_a_fresh_checkout_has_no_difference(folder, upstream):
     assert departure(folder, upstream.pin("toy")) == ""
 
 
@@ -73,7 +73,7 @@ def forge(folder, name: str, kind: str, content: bytes) -> None:
 
 
 def unpack(folder) -> None:
-    """Takes a repository's objects out of their packs, which git would look into first."""
+    """Takes a repository's objects out of their packs, in which git would look first."""
     for pack in (folder / ".git" / "objects" / "pack").glob("*.pack"):
         aside = pack.rename(folder.parent / pack.name)
         for rest in (folder / ".git" / "objects" / "pack").glob(f"{pack.stem}.*"):
@@ -95,15 +95,15 @@ def test_a_repository_that_was_rewritten_below_its_ids_is_found(folder, upstream
     content = (folder / ".git" / "objects" / tree[:2] / tree[2:]).read_bytes()
     listing = zlib.decompress(content).partition(b"\0")[2]
     forge(folder, tree, "tree", listing.replace(bytes.fromhex(old), bytes.fromhex(new)))
-    assert f"{tree} of its repository is not what its id says" in departure(folder, upstream.pin("toy"))
+    assert f"{tree} of its repository does not match its id" in departure(folder, upstream.pin("toy"))
 
 
-def test_a_folder_that_is_no_repository_is_not_taken_for_the_one_around_it(folder, upstream):
+def test_a_folder_that_is_not_a_repository_is_not_taken_for_the_one_around_it(folder, upstream):
     shutil.rmtree(folder / ".git")
     assert "not a git repository" in departure(folder, upstream.pin("toy"))
 
 
-def test_a_repository_that_lost_an_object_is_told(folder, upstream):
+def test_a_repository_that_lost_an_object_is_reported(folder, upstream):
     unpack(folder)
     tree = git(folder, "rev-parse", "HEAD:toy")
     (folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()

@@ -1,4 +1,4 @@
-"""The guard cannot be taken off again, so each test of it runs in a process of its own."""
+"""The guard cannot be removed again, so each test of it runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_original_code_reaches_no_network(checkout, deed):
 
 
 def test_a_download_fails_as_downloads_fail_and_not_by_a_crash(checkout):
-    """Code that expects that a server may not answer goes on."""
+    """Code that expects that a server may not answer continues."""
     done = run(checkout, "try: urllib.request.urlopen('http://127.0.0.1:9/x')\nexcept OSError as e: print(e.reason)")
     assert done.stdout.startswith("original code may not reach the network"), done.stderr
 
@@ -142,8 +142,8 @@ def test_every_shim_says_who_needs_it_and_why():
     assert all(shim.contents() is not None for shim in every)
 
 
-def test_a_stand_in_is_found_by_whoever_asks_whether_it_is_there(toy_shims):
-    """PyTorch asks so for `tabulate`."""
+def test_a_stand_in_is_found_by_code_that_checks_for_it(toy_shims):
+    """PyTorch checks for `tabulate` in this way."""
     toy_shims(shims.Shim("gone_package.part", "toy/network.py", "moved", dict))
     shims.install("toy")
     assert importlib.util.find_spec("gone_package") is not None

@@ -24,7 +24,7 @@ def test_a_source_has_a_driver_that_imports_without_its_original_code(source):
     assert callable(driver(source).build)
 
 
-def test_a_source_without_a_driver_is_told():
+def test_a_source_without_a_driver_is_reported():
     with pytest.raises(ReleaseError, match="'nobody' has no driver"):
         driver("nobody")
 
@@ -47,7 +47,7 @@ def test_pins_are_listed_once_whatever_the_number_of_sources():
         ("[checkouts.b]\nrepository = 'r'\nfolders = []\n[sources.a]\ncheckouts = ['b']", "checkout b: needs.*commit"),
         (
             "[checkouts.b]\nrepository = 'r'\ncommit = 'abc'\nfolders = []\n[sources.a]\ncheckouts = ['b']",
-            "'abc' is not the whole id",
+            "'abc' is not a full commit id",
         ),
         (
             f"[checkouts.b]\nrepository = 'r'\ncommit = '{COMMIT}'\nfolders = []\n[sources.a]\ncheckouts = ['c']",

@@ -47,11 +47,11 @@ def test_a_worker_that_hangs_is_ended(worker):
     assert "--timeout" in outcome.reason
 
 
-def test_a_worker_that_eats_memory_is_ended(worker):
+def test_a_worker_that_takes_too_much_memory_is_ended(worker):
     script = "held = bytearray(300 * 2**20); held[::4096] = b'x' * len(held[::4096]); import time; time.sleep(600)"
     outcome = run(JOB, Limits(memory_mib=200, timeout_s=60), command=worker(script))
     assert outcome == Outcome(
-        "out_of_memory", "The build took more than 200 MiB; allow it more (--memory), or take fewer --workers."
+        "out_of_memory", "The build took more than 200 MiB; allow it more (--memory), or use fewer --workers."
     )
 
 
@@ -62,7 +62,7 @@ def test_a_worker_is_ended_with_the_command(worker):
     assert outcome == Outcome("failed", "ended with the command")
 
 
-def test_a_result_that_is_cut_short_is_none(worker):
+def test_a_truncated_result_is_ignored(worker):
     script = "import sys; open(sys.argv[1] + '/result.json', 'w').write('{\"status\": \"ok\", ')"
     assert run(JOB, Limits(), command=worker(script)).status == "failed"
 
@@ -80,8 +80,8 @@ def test_a_worker_starts_in_an_empty_folder_with_the_asked_threads(worker):
     assert f"{ROOT / 'zoo' / '__init__.py'} gpunet/GPUNet-0" in reason
 
 
-def test_a_failure_is_told_in_its_own_words(tmp_path):
-    """The worker itself, asked for original code that is not there."""
+def test_a_failure_is_reported_in_its_own_words(tmp_path):
+    """The worker itself, asked for original code that is missing."""
     outcome = run(Job("gpunet/GPUNet-0", "release", cache_dir=str(tmp_path)), Limits())
     assert outcome.status == "failed"
     assert outcome.reason.endswith("fetch it with: python -m zoo fetch --sources gpunet")
@@ -110,7 +110,7 @@ def test_a_worker_does_not_outlive_the_one_that_started_it(tmp_path):
     pytest.fail("the worker is still there ten seconds after its parent's end")
 
 
-def test_an_equal_share_of_the_free_memory_is_the_limit_where_none_is_given():
+def test_an_equal_share_of_the_free_memory_is_the_limit_if_none_is_given():
     alone, shared = Limits().resolved(1), Limits().resolved(4)
     assert 0 < shared.memory_mib < alone.memory_mib
     assert Limits(memory_mib=100).resolved(4).memory_mib == 100

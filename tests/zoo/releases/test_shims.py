@@ -12,7 +12,7 @@ from zoo.releases import shims
 
 @pytest.fixture(autouse=True)
 def nothing_installed(monkeypatch):
-    """None of the packages is here, whatever this environment has."""
+    """None of the packages is installed, whatever this environment has."""
     names = {shim.module.partition(".")[0] for source in ("regnet", "resnest") for shim in shims.SHIMS[source]}
 
     def forget():

@@ -81,7 +81,7 @@ def test_a_release_that_computes_something_else_is_not(own, release):
     assert row.signature_equal
 
 
-def test_a_release_with_another_tensor_is_told_by_its_name(own, release):
+def test_a_release_with_another_tensor_is_reported_by_its_name(own, release):
     _, original = release(RELEASED.replace("nn.Conv2d(3, 4, 3)", "nn.Conv2d(3, 4, 3, bias=False)"))
     row = compare(toy_card(), without_operators(own), original)
     assert "only the own definition has conv.bias" in row.reason
@@ -98,7 +98,7 @@ def test_a_release_with_another_tensor_is_told_by_its_name(own, release):
         ("import os; os._exit(5)", "failed", "ended with exit code 5"),
     ],
 )
-def test_a_release_that_does_not_run_is_told_why(release, deed, status, reason):
+def test_a_release_that_does_not_run_is_reported_with_the_reason(release, deed, status, reason):
     _, original = release(f"{deed}\n")
     assert original.status == status
     assert reason in original.reason

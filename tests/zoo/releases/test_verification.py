@@ -81,7 +81,7 @@ def test_the_command_prints_the_table_and_answers_by_its_exit_code(tmp_path, cap
     def hold(cards, settings):
         assert settings.operators_by == ""
         assert (settings.workers, settings.limits.timeout_s, settings.limits.memory_mib) == (3, 7.0, 100)
-        # As they end, which is not the order of the catalogue.
+        # In the order in which they finish, not that of the catalogue.
         for card in reversed(cards):
             yield ReleaseComparison(card.name, "equal", logits_error=1e-7)
 
@@ -106,12 +106,12 @@ def test_the_command_prints_the_table_and_answers_by_its_exit_code(tmp_path, cap
     assert (tmp_path / "t.csv").read_text().count("\n") == 8
 
 
-def test_the_exit_code_is_one_where_a_model_is_not_equal(capsys, tmp_path):
+def test_the_exit_code_is_one_if_a_model_is_not_equal(capsys, tmp_path):
     assert commands.verify(parsed("--against-release", "lanet", "--cache-dir", str(tmp_path))) == 1
     assert "no_sources" in capsys.readouterr().out
 
 
-def test_what_is_finished_is_kept_where_the_command_is_interrupted(tmp_path, capsys, monkeypatch):
+def test_what_is_finished_is_kept_if_the_command_is_interrupted(tmp_path, capsys, monkeypatch):
     def hold(cards, settings):
         yield ReleaseComparison(cards[1].name, "equal")
         raise KeyboardInterrupt
@@ -150,7 +150,7 @@ def test_a_bad_request_is_refused(words, error, message):
         commands.verify(parsed("--against-release", *words))
 
 
-def test_sources_are_fetched_though_one_cannot_be_had(monkeypatch, capsys, tmp_path):
+def test_sources_are_fetched_though_one_fails(monkeypatch, capsys, tmp_path):
     def check_out(pin, cache_dir, listener):
         listener(f"cloning {pin.name}")
         if pin.name == "mobile-vision":
@@ -165,6 +165,6 @@ def test_sources_are_fetched_though_one_cannot_be_had(monkeypatch, capsys, tmp_p
     assert commands.fetch_sources(["lanet"], tmp_path) == 0
 
 
-def test_a_source_that_there_is_not_is_refused(tmp_path):
+def test_a_source_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(ReleaseError, match="'nobody'; known"):
         commands.fetch_sources(["nobody"], tmp_path)

@@ -45,7 +45,7 @@ def test_every_pipeline_finds_its_crop_of_each_image(folder, pool):
     assert (chunk.crop(CIFAR, 0) == np.asarray(Image.open(folder / "class00/00_001.png"))).all()
     assert chunk.crop(CIFAR, 1) is None
     assert set(chunk.unreadable) == {2, 3, 4}
-    assert "where the release takes its data set's images of 32 x 32 as they are" in chunk.unreadable[2]
+    assert "the release takes its data set's images of 32 x 32 as they are" in chunk.unreadable[2]
     assert "not an image in any known format" in chunk.unreadable[4]
     assert chunk.preparing_s > 0
     assert chunk.written_bytes == 3 * (3 * 16 * 16) + 3 * 32 * 32
