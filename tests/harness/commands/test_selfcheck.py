@@ -31,7 +31,7 @@ def test_the_command_writes_report_data_and_raw_pairs(
     assert data["found"]["total"] == 1
 
 
-def test_a_selfcheck_that_is_interrupted_says_so_and_goes_on(
+def test_an_interrupted_selfcheck_says_so_and_resumes(
     write_network: Callable[..., Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
