@@ -1,14 +1,14 @@
-"""Measuring accuracy: one model against a plain DataLoader loop, and many models in one pass against a pass each.
+"""Cost of measuring accuracy: one model and a plain DataLoader loop, many models in one pass and in a pass each.
 
     python benchmarks/accuracy.py --cache-dir DIR
     python benchmarks/accuracy.py --models 'mobile' --count 20 --images 512 --repeats 3 --output accuracy.csv
 
-Every measurement is a process of its own, in turn with the others; an inference has one thread, so that its processor
-time is known. Images are drawn (dead leaves, 500 x 375 pixels, JPEG), weights are the probe's: what the networks name
-means nothing here, what it costs does. Printed are medians over the repeats:
+Every measurement runs in its own process, and the measurements alternate; an inference has one thread, so that its
+processor time is known. Images are generated (dead leaves, 500 x 375 pixels, JPEG) and weights are the probe's: the
+predictions mean nothing here, their cost does. The output has medians over the repeats:
 
     images per second       of the first model, in the harness and in a loop of torchvision's ImageFolder and
-                            transforms, torch's DataLoader with as many workers as processors, and ONNX Runtime
+                            transforms, torch's DataLoader with one worker per processor, and ONNX Runtime
     processor time outside  of the models' inferences: one pass for all models, and a pass each
     wall over models        wall time of the one pass over the models' own inference times and one decode
 """
@@ -42,14 +42,14 @@ from harness.accuracy.targets import EvaluationTarget
 from harness.datasets import open_images
 from harness.processes.target import Target
 
-# Folders named so make the labels ImageNet's, which these models have.
+# Folders with these names give the labels ImageNet's classes, which these models have.
 WNIDS = ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475", "n01496331", "n01498041", "n01514668")
 SIZE = (500, 375)
 LEAVES = 24
 
 
 def draw_images(root: Path, count: int) -> None:
-    """Crops of a few large drawings, as large as ImageNet's photographs are on average."""
+    """Writes crops of a few large drawings, in the average size of ImageNet's photographs."""
     generator = np.random.default_rng(0)
     leaves = (dead_leaves(640, LEAVES).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
     for number in range(count):
@@ -61,7 +61,7 @@ def draw_images(root: Path, count: int) -> None:
 
 
 def targets_of(names: list[str], cache_dir: Path) -> list[EvaluationTarget]:
-    """The models' artifacts, converted where the cache lacks them."""
+    """The models' artifacts, converted if the cache lacks them."""
     found = {}
     for conversion in convert_many([ConversionRequest(name) for name in names], cache_dir, PoolSettings()):
         if conversion.artifact is None:
@@ -81,7 +81,7 @@ def targets_of(names: list[str], cache_dir: Path) -> list[EvaluationTarget]:
 
 
 def one_pass(folder: Path, targets: list[EvaluationTarget]) -> dict[str, float]:
-    """The harness over all images for these models."""
+    """Runs the harness over all images for these models."""
     request = AccuracyRequest(folder)
     images = request.open()
     with tempfile.TemporaryDirectory() as records:
@@ -97,14 +97,14 @@ def one_pass(folder: Path, targets: list[EvaluationTarget]) -> dict[str, float]:
 
 
 def plain_loop(folder: Path, target: EvaluationTarget) -> dict[str, float]:
-    """What one would write for one model: the same steps from the usual parts."""
+    """The loop that a user would write for one model: the same steps from the usual libraries."""
     import onnxruntime
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
 
     steps = target.preprocessing
     if (steps.rule, steps.library) != ("resize_then_crop", "pil"):
-        raise SystemExit(f"{target.model}: the loop knows resize_then_crop by Pillow alone; name another model first")
+        raise SystemExit(f"{target.model}: the loop supports only resize_then_crop by Pillow; put another model first")
     transform = transforms.Compose(
         [
             transforms.Resize(steps.resize_px, transforms.InterpolationMode(steps.interpolation)),
@@ -130,7 +130,7 @@ def plain_loop(folder: Path, target: EvaluationTarget) -> dict[str, float]:
 
 
 def measured(kind: str, folder: Path, targets: list[EvaluationTarget]) -> dict[str, float]:
-    """One measurement in a new process: wall and processor time of it and its children, its start included."""
+    """One measurement in a new process: wall and processor time of it and its children, start included."""
     asked = {"kind": kind, "folder": str(folder), "targets": [target.to_json() for target in targets]}
     command = [sys.executable, __file__, "--measure"]
     before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -142,7 +142,7 @@ def measured(kind: str, folder: Path, targets: list[EvaluationTarget]) -> dict[s
 
 
 def measure(asked: dict[str, Any]) -> None:
-    """The new process's part."""
+    """The measurement in the new process."""
     targets = [EvaluationTarget.from_json(entry) for entry in asked["targets"]]
     folder = Path(asked["folder"])
     found = plain_loop(folder, targets[0]) if asked["kind"] == "loop" else one_pass(folder, targets)
@@ -150,7 +150,7 @@ def measure(asked: dict[str, Any]) -> None:
 
 
 def repeat(folder: Path, targets: list[EvaluationTarget], repeats: int) -> pd.DataFrame:
-    """Every measurement, as often as asked, in turn."""
+    """All measurements in turn, `repeats` times."""
     rows = []
     for number in range(repeats):
         rows.append({"what": "loop", **measured("loop", folder, targets[:1])})
@@ -167,26 +167,30 @@ def report(rows: pd.DataFrame, images: int, models: int) -> None:
     median = rows.groupby("what", sort=False).median(numeric_only=True)
     print(median.round(2).to_string())
     loop, one = (images / median.loc[what, "wall_s"] for what in ("loop", "one model"))
-    print(f"\none model: {one:.1f} images/s, the plain loop {loop:.1f}: {one / loop:.2f} times")
+    print(f"\none model: {one:.1f} images/s, the plain loop {loop:.1f}: {one / loop:.2f} times as fast")
     outside = median["outside_cpu_s"]
     ratio = outside["a pass each"] / outside["one pass"]
-    print(f"{models} models: processor time outside them {ratio:.1f} times less in one pass than in a pass each")
+    print(f"{models} models: outside inferences, a pass each takes {ratio:.1f} times the processor time of one pass")
     whole = median.loc["one pass"]
     ideal_s = whole["inference_s"] + whole["preparing_cpu_s"]
     more = 100 * (whole["wall_s"] / ideal_s - 1)
-    print(f"one pass: {whole['wall_s']:.1f} s, {more:+.1f} % against {ideal_s:.1f} s of inferences and one decode")
+    print(
+        f"one pass: {whole['wall_s']:.1f} s, {more:+.1f} % compared with {ideal_s:.1f} s of inferences and one decode"
+    )
     spread = [statistics.pstdev(group["wall_s"]) / group["wall_s"].mean() for _, group in rows.groupby("what")]
-    print(f"wall times spread by up to {100 * max(spread):.1f} % between repeats")
+    print(f"wall times vary by up to {100 * max(spread):.1f} % between repeats")
 
 
 def main() -> None:
-    """Draws, measures, prints and writes."""
+    """Generates images, measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", default="efficientnet/efficientnet_b0,mobile", help="the first is the plain loop's")
-    parser.add_argument("--count", type=int, default=20, help="models at most (%(default)s)")
-    parser.add_argument("--images", type=int, default=512, help="images to draw (%(default)s)")
+    parser.add_argument(
+        "--models", default="efficientnet/efficientnet_b0,mobile", help="the plain loop measures the first"
+    )
+    parser.add_argument("--count", type=int, default=20, help="largest number of models (%(default)s)")
+    parser.add_argument("--images", type=int, default=512, help="images to generate (%(default)s)")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--cache-dir", type=Path, help="where artifacts are kept; a new one by default")
+    parser.add_argument("--cache-dir", type=Path, help="where artifacts are kept; a temporary directory by default")
     parser.add_argument("--output", type=Path, default=Path("accuracy.csv"))
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,11 +1,11 @@
-"""Our conversion of EfficientNet-X against a straight call of tf2onnx: seconds, peak memory, operators.
+"""Our conversion of EfficientNet-X and direct calls of tf2onnx: seconds, peak memory, operators.
 
     python benchmarks/convert_efficientnet_x.py --models efficientnet-x-b0,efficientnet-x-tpu-b1
 
 Each conversion runs in a fresh process, one at a time, with the probe's weights set. Peak memory is the
-process's own, TensorFlow and the weights included; `loaded` is what it was before the conversion began. The
-straight calls are given the means that tf2onnx documents: `from_function` and `from_keras`, an NCHW input,
-opset 17. Beware of the large models: a straight call took 22 GiB for efficientnet-x-tpu-b7.
+process's own, TensorFlow and the weights included; `loaded` is its value before the conversion began. The
+direct calls use what tf2onnx documents: `from_function` and `from_keras`, an NCHW input, opset 17. Beware of the
+large models: a direct call took 22 GiB for efficientnet-x-tpu-b7.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _convert(way: str, network: Any, resolution: int) -> Any:
 
 
 def one(name: str, way: str) -> dict[str, Any]:
-    """Converts one model in this process, and says what it cost."""
+    """Converts one model in this process, and returns what it cost."""
     import onnx
     import tf2onnx
 
@@ -77,7 +77,7 @@ def one(name: str, way: str) -> dict[str, Any]:
 
 
 def in_fresh_process(name: str, way: str) -> dict[str, Any]:
-    """The same in a process of its own; where that one ended early, how."""
+    """The same in a separate process; if it failed, how it ended."""
     done = subprocess.run(
         [sys.executable, __file__, "--one", name, way],
         capture_output=True,

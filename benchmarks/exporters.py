@@ -1,13 +1,13 @@
-"""Both PyTorch exporters over many models: seconds, MiB, operators, agreement, and latency side by side.
+"""Both PyTorch exporters on many models: seconds, MiB, operators, agreement, and latency side by side.
 
     python benchmarks/exporters.py --models smoke
     python benchmarks/exporters.py --models all --cache-dir DIR --workers 2
 
-With a cache directory, what it holds is not converted again: such rows have the seconds of their own conversion,
+Models in the cache directory are not converted again: their rows have the seconds of the original conversion,
 and no peak memory.
 
-The two artifacts of a model are timed against each other in one process, in alternating blocks, so that
-the machine's changes of speed cancel.
+The two artifacts of a model are timed in one process, in alternating blocks, so that changes of the machine's
+speed cancel.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from converters.request import ConversionRequest
 
 
 def converted(names: list[str], exporter: str, cache_dir: Path, workers: int) -> dict[str, Conversion]:
-    """Converts every model; one at a time by default, since two at once disturb each other's seconds."""
+    """Converts every model; one at a time by default, since parallel conversions disturb each other's times."""
     requests = [ConversionRequest(name, exporter=exporter) for name in names]
     found = {}
     for conversion in convert_many(requests, cache_dir, PoolSettings(workers=workers)):
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default="smoke")
     parser.add_argument("--output", type=Path, default=Path("exporters.csv"))
-    parser.add_argument("--cache-dir", type=Path, help="where artifacts are kept; a new one by default")
+    parser.add_argument("--cache-dir", type=Path, help="where artifacts are kept; a temporary directory by default")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     names = [card.name for card in zoo.cards(arguments.models) if card.release.framework == "pytorch"]

@@ -1,10 +1,10 @@
-"""What the harness reports against a bare `InferenceSession.run` loop on the same artifact.
+"""The harness's latency compared with a bare `InferenceSession.run` loop on the same artifact.
 
     python benchmarks/harness_overhead.py --models smoke --pairs 10
 
-Both run in fresh processes, pair after pair in random order: a harness trial, and a process that does
-nothing but create a session with the same threads and call `run` in a loop. The bare loop shares neither
-the harness's IO binding nor its second session. The ratio of the two medians is taken in each pair.
+Each pair runs in fresh processes, in random order: a harness trial, and a process that only creates a session
+with the same threads and calls `run` in a loop. The bare loop has neither the harness's IO binding nor its
+second session. Each pair gives the ratio of the two medians.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def harness_median_ms(artifact: converters.Artifact, reference_path: Path) -> fl
 
 
 def main() -> None:
-    """Measures pair by pair and prints a line a model."""
+    """Measures pair by pair and prints a line for each model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default="smoke")
     parser.add_argument("--pairs", type=int, default=10)

@@ -1,6 +1,6 @@
-"""FP16 and INT8 artifacts of the zoo against their FP32 ones: errors, top-1 agreement, sizes, a row a model.
+"""FP16 and INT8 artifacts of the zoo compared with their FP32 ones: errors, top-1 agreement and size of each model.
 
-Goes on where it stopped: a row that is in the CSV is not computed again. Several processes may share one CSV.
+An interrupted call resumes: rows that are in the CSV are not computed again. Several processes may share one CSV.
 
     python benchmarks/precision.py --models all --variants fp16,int8,int8:onnxruntime --csv docs/precision.csv
     python benchmarks/precision.py --csv docs/precision.csv --markdown docs/precision_table.md
@@ -45,11 +45,11 @@ VARIANTS = ("fp16", "int8", "int8:onnxruntime")
 
 LARGE_MACS = 20e9
 NATURAL_IMAGES, NATURAL_IMAGES_LARGE = 8, 2
-"""Images that a network is verified on, and one of more than `LARGE_MACS`."""
+"""Images that a network is verified on; the second applies above `LARGE_MACS`."""
 
 
 def figures(artifact: Artifact, source: Artifact) -> dict[str, Any]:
-    """What a row says of a derived artifact."""
+    """The columns of a row about a derived artifact."""
     made = artifact.provenance
     checks = {check["images"]: check for check in made["verification"]}
     unrounded = checks.get("probe, unrounded")
@@ -69,7 +69,7 @@ def figures(artifact: Artifact, source: Artifact) -> dict[str, Any]:
 
 
 def row_of(name: str, variant: str, store: ArtifactStore, discard: bool) -> dict[str, Any]:
-    """Makes one artifact from the stored FP32 one."""
+    """The row of one artifact, derived from the stored FP32 one."""
     precision, _, scheme = variant.partition(":")
     options = PrecisionOptions(int8_scheme=scheme or PrecisionOptions.int8_scheme)
     source = find(ConversionRequest(name), store)
@@ -105,7 +105,7 @@ def append(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def tidied(path: Path) -> list[dict[str, str]]:
-    """The rows in order, one a model and variant, and the CSV rewritten so."""
+    """The latest row of each model and variant, in order; the CSV is rewritten accordingly."""
     latest = {(row["model"].lower(), row["variant"]): row for row in read(path)}
     rows = [latest[key] for key in sorted(latest)]
     path.unlink()
@@ -116,7 +116,7 @@ def tidied(path: Path) -> list[dict[str, str]]:
 def compute(
     models: list[str], variants: list[str], path: Path, store: ArtifactStore, *, discard: bool, largest_first: bool
 ) -> None:
-    """Every missing row; models that are one network share one computation."""
+    """Computes every missing row; models that share a network share one computation."""
     cards = sorted(zoo.cards(models), key=lambda card: card.macs, reverse=largest_first)
     for variant in variants:
         for card in cards:
@@ -145,7 +145,7 @@ def _line(label: str, rows: list[dict[str, str]]) -> str:
 
 
 def summary(rows: list[dict[str, str]]) -> Iterator[str]:
-    """Markdown: a table of sources a variant, then every model's errors."""
+    """Markdown: for each variant a table of sources, then the errors of every model."""
     for variant in [variant for variant in VARIANTS if any(row["variant"] == variant for row in rows)]:
         chosen = [row for row in rows if row["variant"] == variant]
         yield f"\n## {variant}\n"
@@ -177,8 +177,10 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--markdown", type=Path, help="write the CSV's tables here")
     parser.add_argument("--cache-dir", type=Path)
-    parser.add_argument("--discard", action="store_true", help="keep no artifact but its row")
-    parser.add_argument("--largest-first", action="store_true", help="beside a process that begins with the smallest")
+    parser.add_argument("--discard", action="store_true", help="delete each artifact once its row is written")
+    parser.add_argument(
+        "--largest-first", action="store_true", help="for a second process beside one that begins with the smallest"
+    )
     arguments = parser.parse_args()
     if arguments.models:
         store = ArtifactStore(arguments.cache_dir)

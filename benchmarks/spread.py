@@ -1,11 +1,11 @@
-"""How far the reported median and the reported ratio move over repeated runs.
+"""How much the reported median and ratio vary over repeated runs.
 
     python benchmarks/spread.py --models smoke --runs 10
     python benchmarks/spread.py --models smoke --runs 10 --block-ms 20,80,320 --block-groups 1,3,6
 
-A run here is one trial of each model, as `harness run --rounds 1` makes it. Printed for each setting: the
-standard deviation of the log over the runs, and the largest over the smallest, of the median latency and of
-the ratio to the reference network; and the seconds a trial takes.
+A run here is one trial of each model, as in `harness run --rounds 1`. For each setting the output has the
+standard deviation of the log over the runs, and the largest value over the smallest, of the median latency and
+of the ratio to the reference network; and the seconds that a trial takes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
     for setting, name in itertools.product(settings, artifacts):
         key = setting, name
         print(
-            f"{name}, {setting.groups} groups of {setting.block_ms:g} ms, {np.mean(seconds[key]):.1f} s a trial: "
+            f"{name}, {setting.groups} groups of {setting.block_ms:g} ms, {np.mean(seconds[key]):.1f} s per trial: "
             f"median {np.median(medians[key]):.2f} ms, {spread(medians[key])}; ratio {spread(ratios[key])}"
         )
 

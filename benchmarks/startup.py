@@ -1,10 +1,10 @@
-"""How long commands and a trial's process take to start, against another checkout of this project.
+"""How long commands and a trial's process take to start, compared with another checkout of this project.
 
     python benchmarks/startup.py --against ../other-checkout --starts 20
 
-Both checkouts are started by this interpreter, turn about, so that what the machine does to one it does to the other. A
-trial's start is the import of its module: all that comes before the first line of work. The table has the medians and
-their ratio, this checkout over the other.
+This interpreter starts both checkouts in turn, so that disturbances of the machine affect both alike. A trial's start
+is the import of its module: everything before the first line of work. The table has the medians and their ratio, this
+checkout over the other.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 
-# The measuring process by its module, the present one first; an older checkout has another.
+# Modules of the measuring process: this checkout's, then those of older ones.
 TRIAL_MODULES = ("harness.processes.trial_worker", "harness.worker")
 
 
 def trial_module(checkout: Path) -> str:
-    """The module of a checkout that a trial's process runs."""
+    """The module that a trial's process runs in a checkout."""
     for name in TRIAL_MODULES:
         if checkout.joinpath(*name.split(".")).with_suffix(".py").is_file():
             return name
@@ -32,7 +32,7 @@ def trial_module(checkout: Path) -> str:
 
 
 def commands(checkout: Path) -> dict[str, list[str]]:
-    """What is started, by its name in the table."""
+    """The arguments of each start, by its name in the table."""
     return {
         "list": ["-m", "harness", "list"],
         "--help": ["-m", "harness", "--help"],
@@ -49,10 +49,10 @@ def start_s(checkout: Path, arguments: list[str]) -> float:
 
 
 def main() -> None:
-    """Measure the starts and print the table."""
+    """Measures the starts and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", type=Path, required=True, metavar="PATH", help="the other checkout")
-    parser.add_argument("--starts", type=int, default=20, metavar="N", help="of each kind (%(default)s)")
+    parser.add_argument("--starts", type=int, default=20, metavar="N", help="starts of each kind (%(default)s)")
     arguments = parser.parse_args()
     checkouts = {"here": HERE, "there": arguments.against.resolve()}
     print("| start | here ms | there ms | ratio |\n|---|---:|---:|---:|")

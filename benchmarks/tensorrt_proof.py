@@ -1,22 +1,22 @@
-"""Does the TensorRT backend report what an independent program takes on the same files?
+"""Does the TensorRT backend report the same latency as an independent program on the same files?
 
 On a machine with the sources' frameworks, once:
 
     python benchmarks/tensorrt_proof.py convert --output proof-artifacts
 
-On the machine with the GPU, where TensorRT, numpy and this project are:
+On the machine with the GPU, which has TensorRT, numpy and this project:
 
     python benchmarks/tensorrt_proof.py measure --artifacts proof-artifacts --smoke smoke.py --output proof
 
-`--smoke` is a program of somebody else's that builds and times an ONNX file: `SMOKE MODEL.onnx [--fp32]
-[--timing-cache FILE] --json OUT`, whose JSON has `stream.median_ms` (kernels enqueued one by one),
-`graph.median_ms` (a CUDA graph), `gpu` and `tensorrt`. Both are held to medians within 2 % of the backend's, like
-against like: one inference at a time between CUDA events. The row's own protocol, two inferences under way, is
-printed beside. Two builds of one network may differ by more than that; `--share-timings` gives the other
+`--smoke` is an independent program that builds and times an ONNX file: `SMOKE MODEL.onnx [--fp32]
+[--timing-cache FILE] --json OUT`. Its JSON has `stream.median_ms` (kernels enqueued one by one),
+`graph.median_ms` (a CUDA graph), `gpu` and `tensorrt`. Each median must be within 2 % of the backend's, measured
+alike: one inference at a time between CUDA events. The harness's own protocol, two inferences in flight, is
+printed beside them. Two builds of one network may differ by more than that; `--share-timings` gives the other
 program a copy of our timing cache, so that it picks the same kernels.
 
-The seven GPUNets are then put in the order of the release's published latencies. Written to `--output`: rows.csv,
-environment.json with what was off, and smoke's own files.
+The order of the seven GPUNets is then compared with the release's published latencies. `--output` gets rows.csv,
+environment.json with the settings that were off, and the files that smoke writes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ MODELS = (
 OPSET = 17
 REFERENCE = "reference.onnx"
 
-# One inference at a time, as the other program times; then the harness's own protocol.
+# One inference at a time, as in the other program; then the harness's own protocol.
 STREAM = GpuSettings(queue_depth=1)
 GRAPH = GpuSettings(queue_depth=1, cuda_graph=True)
 PROTOCOL = GpuSettings()
@@ -77,7 +77,7 @@ _TRIAL_TIMEOUT_S = 600.0
 
 @dataclasses.dataclass
 class Row:
-    """One model, measured both ways; a figure that is not to be had is None, and `problem` says why."""
+    """One model, measured by both programs; a missing figure is None, and `problem` says why."""
 
     model: str
     precision: str
@@ -102,7 +102,7 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """Whether both medians are there and within the tolerance."""
+        """Whether both medians are present and within the tolerance."""
         differences = (self.stream_difference_percent, self.graph_difference_percent)
         return all(one is not None and abs(one) <= TOLERANCE_PERCENT for one in differences)
 
@@ -116,24 +116,24 @@ class Row:
 
 
 def difference_percent(ours: float | None, theirs: float | None) -> float | None:
-    """How much larger ours is, in percent; None where one of them is missing."""
+    """How much larger ours is, in percent; None if one of them is missing."""
     return None if ours is None or theirs is None else 100 * (ours / theirs - 1)
 
 
 def model_of(path: Path) -> str:
-    """`gpunet/GPUNet-0` of `gpunet__GPUNet-0.onnx`."""
+    """The model of a file: `gpunet/GPUNet-0` for `gpunet__GPUNet-0.onnx`."""
     return path.stem.replace("__", "/", 1)
 
 
 def file_of(model: str) -> str:
-    """The reverse of `model_of`."""
+    """The file of a model; the inverse of `model_of`."""
     return f"{model.replace('/', '__', 1)}.onnx"
 
 
 def out_of_order(latencies_ms: dict[str, float], published_ms: dict[str, float]) -> list[tuple[str, str]]:
-    """Pairs of GPUNets, the published faster one first, that were measured the other way round.
+    """Pairs of GPUNets whose measured order contradicts the published one, the published faster one first.
 
-    Pairs that were published as equal have no order; those of which one was not measured are left out.
+    Pairs published as equal have no order; pairs with an unmeasured network are omitted.
     """
     measured = {
         name: latencies_ms[model] for name in published_ms if (model := f"gpunet/GPUNet-{name}") in latencies_ms
@@ -156,7 +156,7 @@ def smoke_command(
 
 
 def summarise(rows: list[Row]) -> tuple[list[str], bool]:
-    """What was found, in lines, and whether all of it is as it must be."""
+    """The result in lines, and whether everything is as required."""
     lines = [f"{sum(row.agrees for row in rows)} of {len(rows)} models agree within {TOLERANCE_PERCENT:g} %"]
     lines += [f"  {row.model}: {row.problem or _differences(row)}" for row in rows if not row.agrees]
     latencies_ms = {row.model: row.protocol_ms for row in rows if row.protocol_ms is not None}
@@ -176,7 +176,7 @@ def _differences(row: Row) -> str:
 
 
 def convert(output: Path, models: list[str]) -> None:
-    """Write the models and the reference network, with opset 17 so that every TensorRT reads them."""
+    """Writes the models and the reference network, with opset 17 so that every TensorRT reads them."""
     import converters
     from harness.artifacts.reference import write_reference
 
@@ -200,7 +200,7 @@ class Proof:
         self.cache_dir = self.output / "cache"
 
     def row(self, path: Path) -> Row:
-        """One model, by the backend and by the other program."""
+        """Measures one model with the backend and with the other program."""
         row = Row(model_of(path), self.precision)
         built = self._build(path, self.precision)
         if built.status != "ok":
@@ -222,10 +222,10 @@ class Proof:
         return row
 
     def run(self) -> list[Row]:
-        """All models, each row printed as it comes.
+        """Measures all models; prints each row as it is done.
 
         Raises:
-            SystemExit: the reference network's engine cannot be built, without which nothing is measured.
+            SystemExit: the reference network's engine cannot be built, and every measurement needs it.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         built = self._build(self.artifacts / REFERENCE, "fp32")
@@ -238,7 +238,7 @@ class Proof:
         return rows
 
     def environment(self) -> dict[str, Any]:
-        """The machine and the software, and what was off or restricted."""
+        """The machine, the software, and settings that were off or restricted."""
         backend = backends.get("tensorrt")
         return {
             "environment": environment_of(backend, PROTOCOL, None).to_json(),
@@ -267,7 +267,7 @@ class Proof:
         return run_trial(job, timeout_s=_TRIAL_TIMEOUT_S, work_dir=self.output)
 
     def _smoke(self, path: Path) -> dict[str, Any] | str:
-        """The other program's answer, or what it said when it failed."""
+        """The other program's answer, or its error output if it failed."""
         answer = self.output / f"smoke-{path.stem}.json"
         command = smoke_command(self.python, self.smoke, path, self.precision, answer, self._timings())
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S)
@@ -277,7 +277,7 @@ class Proof:
         return found
 
     def _timings(self) -> Path | None:
-        """A copy of our timing cache for the other program, which writes into it."""
+        """A copy of our timing cache for the other program, which writes to it."""
         if not self.share_timings:
             return None
         (cache,) = (self.cache_dir / "engines").glob("timing-*.cache")
@@ -285,7 +285,7 @@ class Proof:
 
 
 def write_rows(rows: list[Row], path: Path) -> None:
-    """The rows as CSV."""
+    """Writes the rows as CSV."""
     cells = [row.cells() for row in rows]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(cells[0]) if cells else ["model"])
@@ -294,7 +294,7 @@ def write_rows(rows: list[Row], path: Path) -> None:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     converting = commands.add_parser("convert", help="write the models as ONNX files")
@@ -303,7 +303,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     measuring = commands.add_parser("measure", help="build and time them with both programs")
     measuring.add_argument("--artifacts", type=Path, required=True)
     measuring.add_argument("--smoke", type=Path, required=True)
-    measuring.add_argument("--smoke-python", default=sys.executable, help="the interpreter that runs it")
+    measuring.add_argument("--smoke-python", default=sys.executable, help="the interpreter that runs SMOKE")
     measuring.add_argument("--output", type=Path, required=True)
     measuring.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
     measuring.add_argument("--share-timings", action="store_true", help="give the other program our timing cache")
@@ -311,7 +311,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0 where every model agrees and the GPUNets are in a published order, 1 otherwise."""
+    """Returns 0 if every model agrees and the GPUNets are in a published order, else 1."""
     arguments = parse(sys.argv[1:] if argv is None else argv)
     if arguments.command == "convert":
         convert(arguments.output, arguments.models)

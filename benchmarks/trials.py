@@ -1,4 +1,4 @@
-"""One trial of the harness, as the benchmarks make them."""
+"""One trial of the harness, as the benchmarks run it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def target(artifact: Path, sha256: str = "") -> Target:
 
 
 def measure(artifact: converters.Artifact, reference: Path, timing: TimingSettings | None = None) -> TrialResult:
-    """A trial of the artifact beside the reference network, in a fresh process.
+    """Runs a trial of the artifact beside the reference network, in a fresh process.
 
     Raises:
-        SystemExit: the trial failed; a benchmark without it means nothing.
+        SystemExit: the trial failed; the benchmark needs it.
     """
     with tempfile.TemporaryDirectory() as folder:
         job = TrialJob(

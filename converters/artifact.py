@@ -21,14 +21,14 @@ METADATA_PREFIX = "baseline_zoo."
 """Prefix of this project's keys among an ONNX file's `metadata_props`."""
 
 _STAGING_PREFIX = ".staging-"
-# Longer than any conversion takes, a recalibration on the most images included; the store may be shared by machines,
-# so a process's number would not say whether it lives.
+# Longer than any conversion takes, even with a recalibration on the most images. Machines may share the store, so a
+# process ID would not show whether the process is alive.
 _ABANDONED_AFTER_S = 7 * 24 * 3600.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Artifact:
-    """One ONNX file and what is known of its making."""
+    """One ONNX file and the record of how it was made."""
 
     path: Path
     provenance: Mapping[str, Any]
@@ -40,21 +40,21 @@ class Artifact:
 
 
 class ArtifactStore:
-    """Artifacts under a cache directory, by the digest of everything that decides their content.
+    """Artifacts under a cache directory, keyed by the digest of everything that determines their content.
 
-    Entries appear whole or not at all (a directory is prepared aside and renamed), so a store may be
-    shared by processes and survives a crash at any moment.
+    Entries appear whole or not at all (a directory is prepared elsewhere and renamed), so processes may share a
+    store, and it survives a crash at any moment.
     """
 
     def __init__(self, cache_dir: Path | None = None) -> None:
         self.root = (cache_dir or default_cache_dir()) / "artifacts"
 
     def directory(self, key: str) -> Path:
-        """Where the artifact of that key lies, or would lie."""
+        """The directory of the artifact with that key, whether it exists or not."""
         return self.root / key[:2] / key
 
     def find(self, key: str) -> Artifact | None:
-        """The stored artifact, or None where there is none or its bytes are not the recorded ones."""
+        """The stored artifact; None if there is none or its bytes do not match the recorded digest."""
         folder = self.directory(key)
         try:
             provenance = json.loads((folder / SIDECAR_FILE).read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ class ArtifactStore:
         return Artifact(folder / MODEL_FILE, provenance) if intact else None
 
     def staging(self) -> Path:
-        """A new directory on the store's file system, to prepare an entry in; removes what killed conversions left."""
+        """A new directory on the store's file system to prepare an entry in; removes what killed conversions left."""
         self.root.mkdir(parents=True, exist_ok=True)
         for left in self.root.glob(f"{_STAGING_PREFIX}*"):
             # Another process may remove it at the same time.
@@ -82,7 +82,7 @@ class ArtifactStore:
             provenance: facts for the sidecar; the file's size and digest are added here.
 
         Returns:
-            The stored artifact; another process's equal entry where that one came first.
+            The stored artifact, or another process's equal entry if that came first.
         """
         model = staged / MODEL_FILE
         facts = {**provenance, "key": key, "sha256": file_sha256(model), "size_bytes": model.stat().st_size}

@@ -1,4 +1,4 @@
-"""The images that activations' ranges are taken from before a network is quantised."""
+"""The images from which the ranges of activations are taken before a network is quantised."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
 
 GENERATED_COUNT = 16
 GIVEN_COUNT = 128
-"""Images of a folder that are used at most, drawn by a fixed seed."""
+"""Largest number of images used from a folder; more are sampled with a fixed seed."""
 
 _GENERATED_SEED = 1
-"""Not the seed of the images that an artifact is verified on."""
+"""Differs from the seed of the images that an artifact is verified on."""
 _DRAW_SEED = 0
 
 NOT_CALIBRATED = (
@@ -35,55 +35,55 @@ NOT_CALIBRATED = (
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """A choice of images, decoded when their turn comes."""
+    """A selection of images, each decoded when its turn comes."""
 
     files: tuple[Path, ...] = ()
     """Empty for generated images."""
 
     @classmethod
     def of(cls, folder: Path | None) -> Calibration:
-        """The images of a folder and its subfolders; generated ones where there is none.
+        """The images of a folder and its subfolders; generated ones without a folder.
 
         Raises:
-            ConversionError: the folder holds no image.
+            ConversionError: the folder contains no images.
         """
         if folder is None:
             return cls()
         found = images_below(folder)
         if not found:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise ConversionError(f"{folder} holds no image ({kinds}) to calibrate on; give a folder that does")
+            raise ConversionError(f"{folder} holds no images ({kinds}) to calibrate on; give a folder that does")
         if len(found) > GIVEN_COUNT:
             found = tuple(sorted(random.Random(_DRAW_SEED).sample(found, GIVEN_COUNT)))
         return cls(found)
 
     @property
     def count(self) -> int:
-        """How many images."""
+        """Number of images."""
         return len(self.files) or GENERATED_COUNT
 
     @property
     def warning(self) -> str:
-        """What must be said of it; empty for given images."""
+        """The warning about generated images; empty for given ones."""
         return "" if self.files else NOT_CALIBRATED.format(count=self.count)
 
     def facts(self) -> dict[str, Any]:
-        """Kind, count and digest of the images, as provenance records them and keys contain them."""
+        """Kind, count and digest of the images, as recorded in provenance and contained in keys."""
         if not self.files:
             return {"kind": "generated", "images": "dead leaves", "count": self.count, "seed": _GENERATED_SEED}
         digest = hashlib.sha256("".join(file_sha256(path) for path in self.files).encode())
         return {"kind": "given", "count": self.count, "sha256": digest.hexdigest()}
 
     def inputs(self, resolution: int, preprocessing: Preprocessing) -> Iterator[NDArray[np.float32]]:
-        """Each image as the network takes it, float32 (3, R, R).
+        """Each image as the network's input, float32 (3, R, R).
 
         Args:
             resolution: R in pixels.
-            preprocessing: the card's, which is followed exactly.
+            preprocessing: the card's, followed exactly.
 
         Raises:
-            ConversionError: a file that is no image.
-            PreprocessingError: the preprocessing does not lead to the resolution.
+            ConversionError: a file is not a readable image.
+            PreprocessingError: the preprocessing does not result in the resolution.
             MissingPackageError: Pillow is not installed.
         """
         if not self.files:
@@ -94,11 +94,11 @@ class Calibration:
             try:
                 yield steps.normalised(steps.resampled(decode(path.read_bytes())))
             except (OSError, UnreadableImageError) as error:
-                raise ConversionError(f"{path} is no readable image ({error}); take it out of the folder") from error
+                raise ConversionError(f"{path} is not a readable image ({error}); remove it from the folder") from error
 
 
 def _for_any_size(preprocessing: Preprocessing) -> Preprocessing:
-    """Where a release takes its data set's images as they are, a folder of others gives its centre squares, resized."""
+    """For a release that takes its data set's images as they are: the resized centre squares of other images."""
     if preprocessing.rule != "none":
         return preprocessing
     return dataclasses.replace(

@@ -35,7 +35,7 @@ PROVENANCE_SCHEMA = 1
 
 
 def _describe(native: NativeModel, request: ConversionRequest, model: onnx.ModelProto) -> dict[str, Any]:
-    """The part of the provenance that follows from the request alone, and so lies in the file too."""
+    """The part of the provenance that follows from the request alone; it is written into the file too."""
     card = native.card
     commits = implementation_versions(card, RELEASE) if native.implementation == RELEASE else {}
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
@@ -85,15 +85,15 @@ def convert(
     options: PrecisionOptions | None = None,
     cache_dir: Path | None = None,
 ) -> Artifact:
-    """The verified artifact of a model, from the cache where it is there.
+    """The verified artifact of a model, from the cache if it is there.
 
     Args:
-        model: a native model, or the name of one of the zoo, which is then loaded with the probe's weights.
-        exporter: `dynamo` or `torchscript`; a TensorFlow network has one of its own.
-        opset: ONNX opset, 17 or later; 17 for a TensorFlow network.
+        model: a native model, or the name of one in the zoo, which is loaded with the probe's weights.
+        exporter: `dynamo` or `torchscript`; TensorFlow networks have one of their own.
+        opset: ONNX opset, 17 or later; always 17 for a TensorFlow network.
         batch: images per inference, fixed in the graph.
-        precision: `fp32`, `fp16` or `int8`; one below fp32 is made from the fp32 artifact.
-        options: how a precision below fp32 is to be had.
+        precision: `fp32`, `fp16` or `int8`; the latter two are derived from the fp32 artifact.
+        options: how a precision below fp32 is derived.
         cache_dir: where artifacts are kept; the user's cache directory by default.
 
     Raises:
@@ -110,7 +110,7 @@ def convert(
 
 
 def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, opset: int, batch: int) -> Artifact:
-    """The fp32 artifact of a model, from the store where it is there."""
+    """The fp32 artifact of a model, from the store if it is there."""
     import zoo
 
     card = zoo.card(model) if isinstance(model, str) else model.card
@@ -121,7 +121,7 @@ def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, o
     if isinstance(model, str):
         key = stored_under(request, card)
     else:
-        # Its holder may have changed it: it is known by what it is, not by how it was loaded.
+        # The caller may have changed it: its content identifies it, not how it was loaded.
         key = json_sha256([stored_under(request, card), model.weights_sha256(), repr(model.module)])
     if key is not None and (found := store.find(key)):
         return found
@@ -133,10 +133,10 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
     """Converts and verifies a native model, in fp32.
 
     Args:
-        native: the model, as it is to be converted.
+        native: the model to convert.
         request: exporter, opset and batch.
-        store: where the artifact goes.
-        key: what it is stored under; its own digest where that is None.
+        store: the store that receives the artifact.
+        key: the key to store it under; if None, the digest of the file.
 
     Raises:
         ConversionError, VerificationError: see `convert`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ConversionError(Exception):
-    """No artifact can be made from this model as asked."""
+    """No artifact can be made from this model as requested."""
 
 
 class VerificationError(ConversionError):

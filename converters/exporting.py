@@ -1,4 +1,4 @@
-"""From a native model to a graph: its framework's own exporter."""
+"""From a native model to a graph, with the exporter of its framework."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def export(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
 
     Args:
         native: the model.
-        request: exporter, opset and batch, as resolved for its framework.
+        request: exporter, opset and batch, resolved for its framework.
 
     Raises:
         ConversionError: the exporter cannot convert it.
@@ -36,7 +36,7 @@ def export(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
     except (ConversionError, MissingPackageError):
         raise
     except Exception as error:
-        # The dynamo exporter wraps what went wrong in advice on how to debug it.
+        # The dynamo exporter wraps the actual error in debugging advice.
         root = error.__cause__ or error
         raise ConversionError(
             f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}; "

@@ -1,8 +1,8 @@
-"""Gives a graph that was exported without its weights these weights back, and folds what follows from them.
+"""Restores the weights of a graph that was exported without them, and folds what they make constant.
 
-Exported with its kernels as inputs, a graph keeps what an exporter would compute from constants: layout
-changes of kernels, and batch norms behind convolutions. Both are done here, one kernel at a time, so that no
-two copies of all weights exist.
+A graph exported with its kernels as inputs keeps what an exporter would otherwise fold into constants: layout
+changes of kernels, and batch norms after convolutions. Both are folded here, one kernel at a time, so that all
+weights never exist twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NORM_EPSILON = 1e-5
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
-    """An attribute's value, or what the operator takes where it is not given."""
+    """An attribute's value, or the operator's default if it is not given."""
     for attribute in node.attribute:
         if attribute.name == name:
             return onnx.helper.get_attribute_value(attribute)
@@ -31,7 +31,7 @@ def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
 
 
 def _consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
-    """Nodes by the tensors they read; a graph output counts as a reader."""
+    """The nodes that read each tensor; a graph output counts as a reader."""
     found: dict[str, list[onnx.NodeProto]] = collections.defaultdict(list)
     for node in graph.node:
         for name in node.input:
@@ -49,7 +49,7 @@ def _replace_input(nodes: Iterable[onnx.NodeProto], old: str, new: str) -> None:
 
 
 def _remove(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
-    """Removes nodes, and the constants that no other reads."""
+    """Removes nodes, and the constants that no other node reads."""
     for node in nodes:
         node.Clear()
     for index in reversed(range(len(graph.node))):
@@ -62,7 +62,7 @@ def _remove(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
 
 
 def drop_idle_reshapes(model: onnx.ModelProto) -> None:
-    """Removes every Reshape to the static shape that its input has already, in place."""
+    """Removes, in place, every Reshape to the static shape that its input already has."""
     shapes = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in onnx.shape_inference.infer_shapes(model).graph.value_info
@@ -94,18 +94,18 @@ _LAYOUT: Mapping[str, Callable[[Array, onnx.NodeProto, Constants], Array]] = {
     "Reshape": _reshaped,
     "Transpose": lambda value, node, _: value.transpose(_attribute(node, "perm")),
 }
-"""Operators that do no more than arrange a kernel, and what they make of its value."""
+"""Operators that merely rearrange a kernel, and the same operation on its value."""
 
 
 def bind_weights(model: onnx.ModelProto, weights: Mapping[str, tuple[str, Callable[[], Array]]]) -> None:
     """Turns inputs into constants, in place.
 
-    Each gets the layout that the graph would bring it to, and takes in the BatchNormalization behind its
-    convolution, where that is the only reader.
+    Each gets the layout that the graph would bring it to, and absorbs the BatchNormalization after its
+    convolution if that is the only reader.
 
     Args:
-        model: its inputs include those of `weights`.
-        weights: by input name, the constant's name, and what reads its value when its turn comes.
+        model: has the inputs named in `weights`.
+        weights: for each input name, the constant's name and a function that reads its value.
     """
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -113,7 +113,7 @@ def bind_weights(model: onnx.ModelProto, weights: Mapping[str, tuple[str, Callab
     done: list[onnx.NodeProto] = []
     for source, (name, read) in weights.items():
         value, current = read(), source
-        # What several nodes read, they read as it is.
+        # A kernel that several nodes read keeps its layout.
         while len(consumers[current]) == 1 and consumers[current][0].op_type in _LAYOUT:
             node = consumers[current][0]
             value, current = _LAYOUT[node.op_type](value, node, constants), node.output[0]
@@ -136,7 +136,7 @@ def bind_weights(model: onnx.ModelProto, weights: Mapping[str, tuple[str, Callab
 def _norm_behind(
     convolution: onnx.NodeProto, consumers: Mapping[str, list[onnx.NodeProto]], constants: Constants
 ) -> onnx.NodeProto | None:
-    """The batch norm of constants that alone reads a convolution's result."""
+    """The batch norm with constant parameters that is the only reader of a convolution's result, if there is one."""
     readers = consumers[convolution.output[0]]
     if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
         return None
@@ -147,7 +147,7 @@ def _norm_behind(
 def _folded(
     kernel: Array, convolution: onnx.NodeProto, norm: onnx.NodeProto, constants: Constants
 ) -> tuple[Array, Array]:
-    """The kernel (out, in, ...) and bias (out,) of a convolution that does the batch norm's work too."""
+    """The kernel (out, in, ...) and bias (out,) of a convolution that includes the batch norm."""
     gamma, beta, mean, variance = (numpy_helper.to_array(constants[name]).astype(np.float64) for name in norm.input[1:])
     scale = gamma / np.sqrt(variance + _attribute(norm, "epsilon", _NORM_EPSILON))
     own_bias = numpy_helper.to_array(constants[convolution.input[2]]) if len(convolution.input) > 2 else 0.0
@@ -159,7 +159,7 @@ def _folded(
 def _take_over(
     graph: onnx.GraphProto, convolution: onnx.NodeProto, norm: onnx.NodeProto, bias: Array, bias_name: str
 ) -> None:
-    """Has a convolution give the norm's result, with the given bias."""
+    """Makes a convolution produce the norm's result, with the given bias."""
     graph.initializer.append(numpy_helper.from_array(bias, bias_name))
     del convolution.input[2:]
     convolution.input.append(bias_name)

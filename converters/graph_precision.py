@@ -1,4 +1,4 @@
-"""What a graph says that its convolutions and matrix products compute in."""
+"""The precision of a graph's convolutions and matrix products, as the graph states it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-"""Operators in which a convolutional network spends its arithmetic."""
+"""Operators that do most of the arithmetic of a convolutional network."""
 
 _QUANTISED = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
 
@@ -40,10 +40,10 @@ def graph_precision(model: onnx.ModelProto) -> str:
     """The precisions of a graph's convolutions and matrix products, joined as in `fp16+fp32`.
 
     An operator whose two factors are both dequantised counts as `int8`: that is how explicit quantisation
-    asks a runtime for integer arithmetic. What a runtime then does is read back from the runtime.
+    requests integer arithmetic. What a runtime actually does is read back from the runtime.
 
     Returns:
-        `fp32`, `fp16`, `bf16`, `fp64`, `int8`, `other`, or several of them in alphabetical order; empty where
+        `fp32`, `fp16`, `bf16`, `fp64`, `int8`, `other`, or several of them in alphabetical order; empty if
         the graph has no such operator.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Images that look like photographs to a network, made from a seed."""
+"""Seeded images with the statistics of photographs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LARGEST_RADIUS = 0.5
 
 
 def _radii(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Radii with density r^-3, as a share of the image's side: the scale-invariant law."""
+    """Radii with density r^-3, as a share of the image's side: the scale-invariant distribution."""
     low, high = _SMALLEST_RADIUS**-2, _LARGEST_RADIUS**-2
     return np.asarray((low + rng.random(count) * (high - low)) ** -0.5)
 

@@ -1,11 +1,11 @@
-"""INT8 graphs: explicit QuantizeLinear/DequantizeLinear pairs, by ONNX Runtime's static quantiser.
+"""INT8 graphs: explicit QuantizeLinear/DequantizeLinear pairs, placed by ONNX Runtime's static quantiser.
 
-Where the pairs stand decides whether a runtime can fuse them into integer kernels, and runtimes want them
-in different places:
+The placement of the pairs decides whether a runtime can fuse them into integer kernels, and runtimes expect
+different placements:
 
-- `tensorrt`: symmetric, zero points 0; before the inputs of convolutions and matrix products and before the
-  skip of a residual addition, never behind them; weights stay float32 with a pair per channel; float biases.
-  These are the placements that NVIDIA's documents recommend and that all of TensorRT 8.5 to 11 read.
+- `tensorrt`: symmetric, zero points 0; pairs before the inputs of convolutions and matrix products and before the
+  skip of a residual addition, never after them; weights stay float32 with a pair per channel; float biases.
+  NVIDIA's documentation recommends this placement, and all of TensorRT 8.5 to 11 read it.
 - `onnxruntime`: activations in uint8 with zero points, which absorb a ReLU; pairs around every operator that
   has an integer kernel; weights in int8 per channel. On the CPU the other placement computes in float32.
 """
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from onnxruntime.quantization import TensorsData
 
 PACKAGES = ("onnxruntime", "onnx")
-"""Packages whose versions decide what a graph looks like."""
+"""Packages whose versions determine the graph."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scheme:
-    """How a runtime wants a network quantised."""
+    """How a network is quantised for a runtime."""
 
     symmetric_activations: bool
-    """int8 with zero point 0; else uint8 with any."""
+    """int8 with zero point 0; otherwise uint8 with any zero point."""
     inputs_only: bool
-    """Pairs before the weighted operators and skips; else around every operator that the quantiser knows."""
+    """Pairs before the weighted operators and skips; otherwise around every operator that the quantiser knows."""
     options: Mapping[str, Any]
-    """Of the quantiser."""
+    """Options of the quantiser."""
 
 
 SCHEMES = {
@@ -66,7 +66,7 @@ SCHEMES = {
 
 
 class _Reader:
-    """Calibration images as ONNX Runtime's calibrator asks for them."""
+    """Calibration images in the form that ONNX Runtime's calibrator reads."""
 
     def __init__(self, name: str, batches: Iterator[NDArray[np.float32]]) -> None:
         self._name = name
@@ -79,7 +79,7 @@ class _Reader:
 
 
 def _batched(images: Iterable[NDArray[np.float32]], batch: int) -> Iterator[NDArray[np.float32]]:
-    """Images (3, R, R) in whole batches; the last one is filled up with its own."""
+    """Images (3, R, R) in whole batches; the last batch repeats its images to fill up."""
     collected: list[NDArray[np.float32]] = []
     for image in images:
         collected.append(image)
@@ -91,7 +91,7 @@ def _batched(images: Iterable[NDArray[np.float32]], batch: int) -> Iterator[NDAr
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
-    """Gives every node a name of its own: the quantiser's choice of nodes goes by names."""
+    """Gives every node a unique name: the quantiser selects nodes by name."""
     taken: set[str] = set()
     for index, node in enumerate(graph.node):
         if not node.name or node.name in taken:
@@ -102,8 +102,8 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
 def residual_additions(graph: onnx.GraphProto) -> dict[str, str]:
     """Additions of a skip to a convolution's result, by name, with the tensor that comes from the convolution.
 
-    TensorRT fuses the addition into the convolution, in integers where the skip is quantised too and the
-    convolution's own result is not. Where both are convolutions, the second counts as the skip.
+    TensorRT fuses the addition into the convolution, in integers if the skip is quantised too and the
+    convolution's own result is not. If both are results of convolutions, the second counts as the skip.
     """
     producers = {name: node for node in graph.node for name in node.output}
     readers: dict[str, int] = {}
@@ -122,7 +122,7 @@ def residual_additions(graph: onnx.GraphProto) -> dict[str, str]:
 
 
 def _keep_float(graph: onnx.GraphProto, kept: Mapping[str, str]) -> None:
-    """Lets the given additions read the given tensors themselves, not their dequantised copies."""
+    """Makes the given additions read the given tensors directly, not their dequantised copies."""
     producers = {name: node for node in graph.node for name in node.output}
     for node in graph.node:
         if node.name not in kept:
@@ -150,9 +150,9 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
 
 
 def _ranges(path: Path, images: Iterable[NDArray[np.float32]], operators: list[str], folder: Path) -> TensorsData:
-    """The extremes of every activation of these operators over the images, from one thread.
+    """The extremes of every activation of these operators over the images, computed with one thread.
 
-    Several conversions run side by side, and the quantiser's own calibration takes every core.
+    Several conversions run in parallel, and the quantiser's own calibration would use every core.
     """
     import onnxruntime
     from onnxruntime.quantization.calibrate import MinMaxCalibrater
@@ -171,7 +171,7 @@ def _ranges(path: Path, images: Iterable[NDArray[np.float32]], operators: list[s
 def _quantised(
     model: onnx.ModelProto, images: Iterable[NDArray[np.float32]], scheme: Scheme, kept: Mapping[str, str], folder: Path
 ) -> onnx.ModelProto:
-    """The quantiser's work on a graph whose nodes have names."""
+    """Applies the quantiser to a graph whose nodes have names."""
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
@@ -205,16 +205,16 @@ def _quantised(
 def to_int8(
     model: onnx.ModelProto, images: Iterable[NDArray[np.float32]], *, scheme: str, folder: Path
 ) -> onnx.ModelProto:
-    """A quantised copy of a float32 graph; activations' ranges are the extremes over the images.
+    """A quantised copy of a float32 graph; the ranges of activations are their extremes over the images.
 
     Args:
-        model: all of it in float32, weights inside, with one input of static shape (N, 3, R, R).
-        images: what the ranges come from, each (3, R, R), preprocessed.
+        model: entirely in float32, weights included, with one input of static shape (N, 3, R, R).
+        images: the calibration images, each (3, R, R), preprocessed.
         scheme: a key of `SCHEMES`.
-        folder: where the quantiser may write as much as a few times the model's size.
+        folder: for temporary files of up to a few times the model's size.
 
     Raises:
-        ConversionError: an unknown scheme, or a graph that the quantiser cannot handle.
+        ConversionError: the scheme is unknown, or the quantiser cannot handle the graph.
     """
     if scheme not in SCHEMES:
         raise ConversionError(f"unknown int8 scheme {scheme!r}; choose one of {', '.join(SCHEMES)}")
@@ -225,7 +225,7 @@ def to_int8(
         with terminal_spared(), tempfile.TemporaryDirectory(prefix=".int8-", dir=folder) as temporary:
             result = _quantised(model, images, chosen, kept, Path(temporary))
     except (ConversionError, MissingPackageError):
-        # Of an image.
+        # Raised while reading an image.
         raise
     except Exception as error:
         raise ConversionError(

@@ -12,12 +12,12 @@ from zoo.native import NativeModel
 
 
 def histogram(model: onnx.ModelProto) -> dict[str, int]:
-    """How often each operator is in a graph, in alphabetical order."""
+    """The number of occurrences of each operator in a graph, in alphabetical order."""
     return dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items()))
 
 
 def count(native: NativeModel) -> dict[str, int]:
-    """How often each operator is in the graph that the framework's default exporter makes of a network.
+    """The number of occurrences of each operator in the graph that the framework's default exporter makes.
 
     Raises:
         ConversionError, MissingPackageError: see `converters.exporting.export`.

@@ -1,8 +1,8 @@
-"""Rewrites a graph from opset 18 to 17, which TensorRT 8.5 wants and PyTorch's dynamo exporter lacks.
+"""Rewrites a graph from opset 18 to 17, which TensorRT 8.5 needs and PyTorch's dynamo exporter cannot write.
 
-onnx's own version converter does not find axes that are initialisers, which is where the exporter
-puts them, and has no rule for Pad. Only what changed between the two opsets needs a rule; any other
-operator that opset 18 redefined is refused by name.
+onnx's own version converter does not find axes in initialisers, where the exporter puts them, and has no
+rule for Pad. Only operators that changed between the two opsets need a rule; one that opset 18 redefined and
+that has no rule is refused by name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TARGET_OPSET = 17
 
 
 def _axes_to_attribute(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
-    """Reduce* of opset 18 takes its axes as an input, of opset 17 as an attribute."""
+    """Moves the axes of a Reduce* to an attribute, as in opset 17; in opset 18 they are an input."""
     for attribute in [a for a in node.attribute if a.name == "noop_with_empty_axes"]:
         node.attribute.remove(attribute)
     if len(node.input) < 2 or not node.input[1]:
@@ -30,14 +30,14 @@ def _axes_to_attribute(node: onnx.NodeProto, constants: dict[str, onnx.TensorPro
 
 
 def _drop_pad_axes(node: onnx.NodeProto) -> None:
-    """Pad of opset 18 may name its axes; without them it is the Pad of opset 13."""
+    """Removes the input for axes that opset 18 added to Pad; without it, Pad is that of opset 13."""
     if len(node.input) > 3 and node.input[3]:
-        raise ConversionError(f"Pad {node.name!r} names its axes; convert with opset 18")
+        raise ConversionError(f"Pad {node.name!r} has explicit axes; convert with opset 18")
     del node.input[3:]
 
 
 def _drop_num_outputs(node: onnx.NodeProto) -> None:
-    """Split of opset 18 may state its number of outputs; opset 17 splits equally without it."""
+    """Removes the number of outputs that opset 18 added to Split; opset 17 splits equally without it."""
     for attribute in [a for a in node.attribute if a.name == "num_outputs"]:
         node.attribute.remove(attribute)
 
@@ -50,7 +50,7 @@ def lower_to_17(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph in opset 17, in place.
 
     Raises:
-        ConversionError: an operator of opset 18 that has no equal in 17.
+        ConversionError: an operator of opset 18 has no equivalent in 17.
     """
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -64,7 +64,7 @@ def lower_to_17(model: onnx.ModelProto) -> onnx.ModelProto:
         elif node.op_type == "Split":
             _drop_num_outputs(node)
         else:
-            raise ConversionError(f"{node.op_type} of opset 18 has no rule for opset 17; convert with opset 18")
+            raise ConversionError(f"{node.op_type} of opset 18 cannot be rewritten for opset 17; convert with opset 18")
     used = {name for node in graph.node for name in node.input}
     for tensor in [t for t in graph.initializer if t.name not in used]:
         graph.initializer.remove(tensor)

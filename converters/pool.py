@@ -1,4 +1,4 @@
-"""Many conversions, each in a process of its own: one that crashes, hangs or eats memory costs only itself."""
+"""Many conversions, each in its own process: one that crashes, hangs or eats memory fails alone."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 _POLL_S = 0.5
 _LOG_TAIL_CHARACTERS = 600
 _WORK = "conversion"
-_REMEDIES = Remedies(time="allow it more time (--conversion-timeout)", memory="fewer --workers leave more to each")
+_REMEDIES = Remedies(time="allow it more time (--conversion-timeout)", memory="use fewer --workers")
 _UNSUPPORTED = ("MissingPackageError", "MissingSourcesError")
 
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """How one request ended."""
+    """The outcome of one request."""
 
     request: ConversionRequest
     status: Status
@@ -49,7 +49,7 @@ class Conversion:
     cached: bool = False
     seconds: float = 0.0
     memory_peak_mib: float | None = None
-    """Largest resident set of the conversion's process, PyTorch itself included; None where not known."""
+    """Largest resident set of the conversion's process, PyTorch included; None if unknown."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,25 +57,25 @@ class PoolSettings:
     """Limits of the conversions."""
 
     workers: int = 0
-    """Conversions at a time; as many as physical cores by default."""
+    """Conversions at a time; one per physical core by default."""
     timeout_s: float = 900.0
     recalibration_timeout_s: float = 4 * 3600.0
-    """Added to that where a network is recalibrated: thousands of images are decoded and run through it."""
+    """Added to `timeout_s` when a network is recalibrated: thousands of images are decoded and run through it."""
     memory_limit_mib: int = 0
-    """Resident memory a conversion may take; by default an equal share of nine tenths of what is free."""
+    """Resident memory limit of a conversion; by default an equal share of nine tenths of the free memory."""
 
     def resolved(self) -> PoolSettings:
-        """The same with the machine's own figures for what was left to it."""
+        """A copy with defaults filled in from the machine."""
         workers = self.workers or psutil.cpu_count(logical=False) or 1
         memory = self.memory_limit_mib or int(psutil.virtual_memory().available / BYTES_PER_MIB * 0.9 / workers)
         return dataclasses.replace(self, workers=workers, memory_limit_mib=memory)
 
 
 def _exit_with(parent_pid: int) -> None:
-    """Ends this process when the one that asked for it is gone.
+    """Ends this process when the one that requested it is gone.
 
-    The kernel's way (`foundation.child.end_with_parent`) would end it with its parent, which is the server that it was
-    forked from.
+    The kernel's mechanism (`foundation.child.end_with_parent`) would end it with its parent, which is the server that
+    it was forked from.
     """
     while psutil.pid_exists(parent_pid):
         time.sleep(1.0)
@@ -83,10 +83,10 @@ def _exit_with(parent_pid: int) -> None:
 
 
 def load_native(request: ConversionRequest, store: ArtifactStore) -> NativeModel:
-    """The network that a request converts, with its weights.
+    """The network of a request, with its weights.
 
     Raises:
-        ZooError: it cannot be built, or its weights cannot be had or do not fit.
+        ZooError: the network cannot be built, or its weights are unavailable or do not fit.
     """
     import zoo
     from zoo import own
@@ -103,7 +103,7 @@ def load_native(request: ConversionRequest, store: ArtifactStore) -> NativeModel
 
 
 def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
-    """The artifact, with the fp32 one made before it where that is not there."""
+    """The artifact; the fp32 artifact is made first if it is not in the store."""
     base = request.in_fp32()
     source = find(base, store)
     if source is None:
@@ -115,9 +115,9 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
 
 
 def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: int) -> None:
-    """One conversion; writes `result.json` into `folder`, and its output to `log` there."""
+    """Runs one conversion; writes `result.json` into `folder`, and the output to `log` there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Memory may run out faster than it is watched.
+    # Memory may run out between two checks.
     die_first()
     log = os.open(Path(folder, "log"), os.O_CREAT | os.O_WRONLY, 0o600)
     os.dup2(log, 1)
@@ -158,7 +158,7 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 @dataclasses.dataclass
 class _Job:
-    """A conversion under way."""
+    """A running conversion."""
 
     request: ConversionRequest
     folder: tempfile.TemporaryDirectory[str]
@@ -167,7 +167,7 @@ class _Job:
     verdict: tuple[Status, str] | None = None
 
     def over_limits(self, settings: PoolSettings) -> tuple[Status, str] | None:
-        """Status and reason where the conversion may not go on."""
+        """Status and reason if the conversion exceeds a limit."""
         allowed_s = settings.timeout_s
         if self.request.recalibration_images:
             allowed_s += settings.recalibration_timeout_s
@@ -182,7 +182,7 @@ class _Job:
         return None
 
     def finish(self) -> Conversion:
-        """The conversion's end, as told by its result, or by how its process ended."""
+        """The outcome, from the conversion's result, or from how its process ended."""
         folder = Path(self.folder.name)
         seconds = time.monotonic() - self.started
         try:
@@ -217,11 +217,11 @@ def convert_many(
 ) -> Iterator[Conversion]:
     """Converts every request, several at a time, and yields each as it ends.
 
-    What the cache holds is answered at once; requests that share one artifact are converted once. On
-    an exception in the consumer, Ctrl-C included, the conversions under way are ended.
+    Requests that the cache can answer are yielded at once; requests that share one artifact are converted once. On
+    an exception in the consumer, Ctrl-C included, running conversions are killed.
 
     Args:
-        requests: what is wanted, costliest first for the shortest total.
+        requests: the requests, costliest first for the shortest total time.
         cache_dir: where artifacts are kept.
         settings: limits.
     """
@@ -275,7 +275,7 @@ def _server(request: ConversionRequest) -> str:
     import zoo
 
     if request.implementation == RELEASE:
-        # Original code may want its own version of what a server has imported, and variables set before that.
+        # Original code may need its own version of what a server has imported, and variables set before the import.
         return servers.NO_FRAMEWORK
     return "pytorch" if request.is_own else zoo.card(request.model).release.framework
 

@@ -1,6 +1,6 @@
-"""Precision as a property of the artifact: FP16 and INT8 graphs made from a verified FP32 one.
+"""Precision as a property of the artifact: FP16 and INT8 graphs derived from a verified FP32 one.
 
-Nothing here knows the framework that the network was built in: an FP32 artifact is enough, on any machine.
+Nothing here depends on the framework that the network was built in: an FP32 artifact is enough, on any machine.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from zoo.card import Preprocessing
 from zoo.preprocessing import Normalisation
 
 PRECISION_REVISION = 2
-"""Raised whenever this package's own part in a graph changes, so that old entries are not taken for new."""
+"""Raised whenever this package's own part in a graph changes, so that old entries are not mistaken for new ones."""
 
 PROBE_IMAGES = 2
 NATURAL_IMAGES = 8
 
 LARGEST_ERROR = {"fp16": 0.05, "int8": 1.0}
-"""Relative L2 error above which a derived graph is taken for a wrong one, by precision.
+"""Relative L2 error above which a derived graph is considered wrong, by precision.
 
-The largest of the zoo in fp16 is 0.013. In int8 it is the network's own matter how far it drifts; from 1 on,
-zeros would be as near.
+The largest of the zoo in fp16 is 0.013. In int8 the error depends on the network; from 1 on, all zeros would be as
+close.
 """
 
 _NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds")
-"""What the provenance of an FP32 artifact says of that file alone."""
+"""Entries of an FP32 artifact's provenance that apply to that file alone."""
 
 
 def _recipe(precision: str, options: PrecisionOptions) -> dict[str, Any]:
-    """Everything beside the FP32 graph that decides what the derived one is."""
+    """Everything apart from the FP32 graph that determines the derived one."""
     if precision == "fp16":
         return {"tools": installed_versions(float16.PACKAGES), "float16_io": options.float16_io}
     if precision == "int8":
@@ -60,14 +60,14 @@ def _recipe(precision: str, options: PrecisionOptions) -> dict[str, Any]:
             "scheme": options.int8_scheme,
             "calibration": Calibration.of(options.calibration_images).facts(),
         }
-    raise ConversionError(f"no way to make precision {precision!r}; choose fp32, fp16 or int8")
+    raise ConversionError(f"unknown precision {precision!r}; choose fp32, fp16 or int8")
 
 
 def derived_key(source: Artifact, precision: str, options: PrecisionOptions) -> str:
-    """The key of what is made from an FP32 artifact.
+    """The key of the artifact derived from an FP32 one.
 
     Raises:
-        ConversionError: an unknown precision, or a calibration folder without images.
+        ConversionError: the precision is unknown, or the calibration folder contains no images.
     """
     recipe = _recipe(precision, options)
     return json_sha256(
@@ -76,7 +76,7 @@ def derived_key(source: Artifact, precision: str, options: PrecisionOptions) -> 
 
 
 def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
-    """The stored artifact that answers a request; None where one has to be made.
+    """The stored artifact for a request; None if it has to be made.
 
     Raises:
         ConversionError: see `derived_key`.
@@ -89,7 +89,7 @@ def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
 
 
 def _preprocessing(model: onnx.ModelProto) -> Preprocessing:
-    """The card's, as it travels in the file."""
+    """The card's preprocessing, as stored in the file."""
     key = METADATA_PREFIX + "preprocessing"
     text = next((entry.value for entry in model.metadata_props if entry.key == key), None)
     if text is None:
@@ -105,7 +105,7 @@ def _verify(
     calibration: Calibration,
     natural_images: int,
 ) -> list[Agreement]:
-    """Holds a derived artifact against the FP32 one in ONNX Runtime on the CPU.
+    """Compares a derived artifact with the FP32 one in ONNX Runtime on the CPU.
 
     Raises:
         VerificationError: see `measure`.
@@ -134,10 +134,10 @@ def _logits(path: Path, images: NDArray[np.float32], batch: int) -> NDArray[np.f
 
 
 def judge(precision: str, agreement: Agreement) -> None:
-    """Tells rounding from mistakes.
+    """Distinguishes rounding from mistakes.
 
     Raises:
-        VerificationError: an error larger than the precision's rounding ever gives.
+        VerificationError: the error is larger than rounding to the precision can explain.
     """
     if agreement.relative_l2 > LARGEST_ERROR[precision]:
         raise VerificationError(
@@ -148,15 +148,15 @@ def judge(precision: str, agreement: Agreement) -> None:
 
 
 def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the provenance that is known before verification, and so lies in the file too.
+    """The part of the provenance that is known before verification; it is written into the file too.
 
     Raises:
-        ConversionError: no convolution or matrix product of the graph is of the precision.
+        ConversionError: no convolution or matrix product of the graph has the precision.
     """
     inherited = {name: value for name, value in source.provenance.items() if name not in _NOT_INHERITED}
     computes_in = graph_precision(model)
     if precision not in computes_in.split("+"):
-        raise ConversionError(f"the graph came out in {computes_in or 'no precision'} where {precision} was asked for")
+        raise ConversionError(f"the graph came out in {computes_in or 'no precision'} instead of {precision}")
     graph_input = model.graph.input[0].type.tensor_type
     return {
         **inherited,
@@ -175,7 +175,7 @@ def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: 
 
 
 def _save(model: onnx.ModelProto, path: Path, description: Mapping[str, Any]) -> None:
-    """Writes the file with its own provenance in place of the FP32 one's."""
+    """Writes the file with its own provenance in place of that of the FP32 one."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
     texts[METADATA_PREFIX + "provenance"] = json.dumps(description, sort_keys=True)
     onnx.helper.set_model_props(model, texts)
@@ -190,18 +190,18 @@ def derive(
     *,
     natural_images: int = NATURAL_IMAGES,
 ) -> Artifact:
-    """The artifact of a precision below fp32, made from an FP32 one; from the store where it is there.
+    """The artifact of a precision below fp32, from the store if it is there, else derived from an FP32 one.
 
     Args:
         source: an FP32 artifact of this project.
         precision: `fp16` or `int8`.
-        options: how.
-        store: where the artifact goes.
-        natural_images: how many of them it is verified on.
+        options: how it is derived.
+        store: the store that receives the artifact.
+        natural_images: number of natural images that it is verified on.
 
     Raises:
-        ConversionError: the graph cannot be had in that precision.
-        VerificationError: the derived graph computes something else, see `judge`.
+        ConversionError: the graph cannot be converted to that precision.
+        VerificationError: the derived graph computes something else; see `judge`.
         MissingPackageError: a package is not installed.
     """
     key = derived_key(source, precision, options)

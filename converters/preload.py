@@ -1,8 +1,8 @@
 """Imported once by the server that conversions are forked from, so that each starts warm.
 
-PyTorch, its exporters and ONNX Runtime take seconds to import and the first dynamo export takes seconds
-more; a forked child inherits both. One thread throughout: a child must not inherit a lock held by a
-thread that it does not have.
+PyTorch, its exporters and ONNX Runtime take seconds to import, and the first dynamo export takes seconds
+more; a forked child inherits both. Everything runs in one thread: a child must not inherit a lock held by a
+thread that does not exist in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from converters import quiet
 
 
 def warm_up() -> None:
-    """Imports what conversions use and exports one tiny network; does nothing where PyTorch is missing."""
+    """Imports what conversions use and exports one tiny network; does nothing if PyTorch is missing."""
     try:
         import torch
     except ImportError:
@@ -24,7 +24,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
     with contextlib.suppress(Exception), quiet.terminal_spared():
-        # A failure here is each conversion's own to report.
+        # Each conversion reports such a failure itself.
         pytorch.export(network.eval(), exporter="dynamo", opset=18, batch=1, resolution=8)
 
 

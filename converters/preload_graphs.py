@@ -1,4 +1,4 @@
-"""Imported once by the server that makes graphs from graphs, so that each starts warm; no framework among it."""
+"""Imported once by the server for graphs made from graphs, so that each conversion starts warm without a framework."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Imported once by the server that conversions of TensorFlow networks are forked from.
 
-No more than imports: a forked child inherits modules, but not the threads that the first operation starts.
+Imports alone: a forked child inherits modules, but not the threads that the first operation would start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def warm_up() -> None:
     """Imports what a conversion uses."""
     load_triton_first()
     for module in ("tensorflow", "keras", "tf2onnx", "onnxruntime"):
-        # What is missing or broken is each conversion's own to report.
+        # Each conversion reports a missing or broken package itself.
         with contextlib.suppress(Exception), quiet.terminal_spared():
             importlib.import_module(module)
 

@@ -1,4 +1,4 @@
-"""PyTorch's own exporters: from a `torch.nn.Module` to an ONNX graph."""
+"""PyTorch's exporters: from a `torch.nn.Module` to an ONNX graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INPUT_NAME = "input"
 OUTPUT_NAME = "logits"
 PACKAGES = ("torch", "onnxscript", "onnx")
-"""Packages whose versions decide what an export looks like."""
+"""Packages whose versions determine the exported graph."""
 
 
 def _export_dynamo(module: torch.nn.Module, image: torch.Tensor, opset: int) -> onnx.ModelProto:
@@ -43,7 +43,7 @@ def _export_torchscript(module: torch.nn.Module, image: torch.Tensor, opset: int
     import torch
 
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        # The exporter announces its own deprecation and every traced shape; the verification decides.
+        # The exporter warns of its deprecation and of every traced shape; verification judges the graph.
         warnings.simplefilter("ignore")
         path = Path(folder, "model.onnx")
         torch.onnx.export(
@@ -62,7 +62,7 @@ EXPORTERS = {"dynamo": _export_dynamo, "torchscript": _export_torchscript}
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Drops what differs between machines and means nothing to a runtime: source paths and notes."""
+    """Removes what differs between machines and has no meaning for a runtime: source paths and notes."""
     for node in model.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -84,7 +84,7 @@ def export(module: torch.nn.Module, *, exporter: str, opset: int, batch: int, re
         resolution: height and width of the input in pixels.
 
     Raises:
-        ConversionError: an unknown exporter or opset, or the exporter wrote another opset than asked.
+        ConversionError: the exporter or opset is unknown, or the exporter wrote another opset than requested.
     """
     import torch
 
@@ -96,12 +96,12 @@ def export(module: torch.nn.Module, *, exporter: str, opset: int, batch: int, re
     model = EXPORTERS[exporter](module, image, opset)
     written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if written != opset:
-        # The dynamo exporter keeps its own opset, with no more than a log line, where it cannot convert.
+        # If it cannot convert, the dynamo exporter keeps its own opset and writes only a log line.
         raise ConversionError(
             f"the {exporter} exporter wrote opset {written} instead of {opset}; "
             f"choose --opset {written}, or the other exporter"
         )
     _strip(model)
-    # The oldest file format that holds this opset, so that old runtimes read it.
+    # The oldest file format that supports this opset, so that old runtimes can read the file.
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
     return model

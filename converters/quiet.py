@@ -1,4 +1,4 @@
-"""Keeps the chatter of frameworks off the terminal."""
+"""Keeps the output of frameworks off the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def terminal_spared() -> Iterator[None]:
-    """Swallows what this process, libraries below Python included, writes to its two streams."""
+    """Discards what this process, native libraries included, writes to its standard output and error."""
     saved = os.dup(1), os.dup(2)
     with tempfile.TemporaryFile() as sink:
         for stream in (1, 2):

@@ -1,4 +1,4 @@
-"""What decides an artifact's content: the request, and the key it is stored under."""
+"""What determines an artifact's content: the request, and the key it is stored under."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ from zoo.releases.pins import release_source
 from zoo.training_images import TrainingImages
 
 CONVERTER_REVISION = 1
-"""Raised whenever this package's own part in an artifact changes, so that old entries are not taken for new."""
+"""Raised whenever this package's own part in an artifact changes, so that old entries are not mistaken for new ones."""
 
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Versions of installed packages, read without importing them; `absent` where there is none."""
+    """Versions of installed packages, read without importing them; `absent` if not installed."""
     return {package: package_version(package) or "absent" for package in packages}
 
 
 @dataclasses.dataclass(frozen=True)
 class PrecisionOptions:
-    """How a precision below fp32 is to be had; each precision looks at its own."""
+    """How a precision below fp32 is derived; each precision reads its own options."""
 
     float16_io: bool = False
-    """fp16: input and output in float16 too; else float32, cast inside."""
+    """fp16: input and output in float16 too; otherwise float32, cast inside the graph."""
     int8_scheme: str = INT8_SCHEMES[0]
     """int8: a key of `converters.int8.SCHEMES`."""
     calibration_images: Path | None = None
-    """int8: a folder of images; generated ones where None."""
+    """int8: a folder of images; None for generated ones."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ConversionRequest:
-    """One artifact that is wanted."""
+    """One artifact to make."""
 
     model: str
-    """Full name of a model of the zoo, or `module:function` of one's own."""
+    """Full name of a model of the zoo, or `module:function` for a user model."""
     weights: str = PROBE
     """`probe`, or the path of a checkpoint."""
     released: FetchedCheckpoint | None = None
-    """The release's checkpoint, fetched already; `weights` is then not looked at."""
+    """The release's checkpoint, already fetched; `weights` is then ignored."""
     recalibration_images: Path | None = None
-    """A folder of training images, for a release that recalibrates on some."""
+    """A folder of training images, for a release that recalibrates on them."""
     implementation: str = OWN
     """One of `foundation.vocabulary.IMPLEMENTATIONS`."""
     exporter: str = DEFAULT_EXPORTER
@@ -68,7 +68,7 @@ class ConversionRequest:
     """One of `foundation.vocabulary.PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
     options: PrecisionOptions = PrecisionOptions()
     resolution: int | None = None
-    """Input size in pixels of one's own model; the card decides it for the zoo's."""
+    """Input size of a user model, in pixels; for a model of the zoo, the card decides."""
 
     @property
     def is_own(self) -> bool:
@@ -77,17 +77,17 @@ class ConversionRequest:
 
     @property
     def weights_kind(self) -> str:
-        """What the weights of a model of the zoo are: `probe`, `released` or `file`."""
+        """Kind of the weights of a model of the zoo: `probe`, `released` or `file`."""
         if self.released:
             return RELEASED
         return PROBE if self.weights == PROBE else FILE
 
     def in_fp32(self) -> ConversionRequest:
-        """The request of the artifact that this one is made from: itself in fp32."""
+        """The same request in fp32, for the artifact that this one is derived from."""
         return dataclasses.replace(self, precision="fp32", options=PrecisionOptions())
 
     def resolved(self, card: ModelCard) -> ConversionRequest:
-        """The request as it is carried out: a TensorFlow network has one exporter and one opset."""
+        """The request as carried out: a TensorFlow network has only one exporter and one opset."""
         if card.release.framework != "tensorflow":
             return self
         return dataclasses.replace(self, exporter=tensorflow.EXPORTER, opset=tensorflow.OPSET)
@@ -98,7 +98,7 @@ class ConversionRequest:
 
 
 def _source_texts(*packages: str) -> str:
-    """Digest of the source files of some packages of this project."""
+    """Digest of the source files of packages of this project."""
     texts = {
         f"{package}/{file.name}": file.read_text("utf-8")
         for package in packages
@@ -109,7 +109,7 @@ def _source_texts(*packages: str) -> str:
 
 
 def implementation_versions(card: ModelCard, implementation: str) -> dict[str, str]:
-    """What builds the network, and in which version: original code, the release's package, or this project's own."""
+    """What builds the network, and its version: original code, the release's package, or this project's definition."""
     if implementation == RELEASE:
         commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
         return {**commits, "drivers": _source_texts("zoo.releases.drivers")}
@@ -119,7 +119,7 @@ def implementation_versions(card: ModelCard, implementation: str) -> dict[str, s
 
 
 def _weights_facts(request: ConversionRequest, card: ModelCard) -> Any:
-    """What decides the weights: how they came here does not. None where there is no such file."""
+    """What determines the weights, wherever they came from; None if there is no such file."""
     if request.weights_kind == PROBE:
         return PROBE
     if request.released:
@@ -135,10 +135,10 @@ def _weights_facts(request: ConversionRequest, card: ModelCard) -> Any:
 
 
 def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
-    """The key of the request's fp32 artifact; None where only converting can tell.
+    """The key of the request's fp32 artifact; None if it is known only after converting.
 
-    Artifacts of other precisions are keyed by what they are made from (`converters.precision`). Cards that
-    share one network have one key under the probe, and so one conversion. One's own model has no key: what
+    Artifacts of other precisions are keyed by what they are derived from (`converters.precision`). Cards that
+    share one network have one key under the probe, and so one conversion. A user model has no key: what
     its code computes is not known before it is built.
     """
     if request.is_own:
@@ -163,7 +163,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
 
 
 def sharing_models(card: ModelCard) -> list[str]:
-    """Names of the zoo's models that are this very network with this very preprocessing."""
+    """Names of the zoo's models with exactly this network and this preprocessing."""
     return [
         other.name
         for other in zoo.cards()

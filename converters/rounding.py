@@ -1,8 +1,8 @@
 """A float16 graph whose rounding ONNX Runtime's CPU provider really carries out.
 
-That provider has no float16 kernels: it computes a float16 graph in float32 from end to end, and drops the
-casts that it had put between the operators. Nothing is rounded and nothing overflows there but weights, so a
-graph that yields infinity on a GPU would pass. Casts that are in the file it keeps.
+That provider has no float16 kernels: it computes a float16 graph in float32 from end to end, and removes the
+casts that it had inserted between operators. Nothing but the weights is rounded or overflows, so a graph that
+yields infinity on a GPU would pass. It keeps casts that are in the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from converters.graph_precision import element_types
 def with_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of a float16 graph in which every operator computes in float32 and rounds its result to float16.
 
-    So does a GPU whose kernels accumulate in float32, except that fused operators round less often there.
+    A GPU whose kernels accumulate in float32 does the same, except that fused operators round less often.
 
     Args:
         model: without subgraphs; inputs and outputs of any type.

@@ -1,4 +1,4 @@
-"""Where conversions are forked from: one warm server a framework, since no process needs both."""
+"""The servers that conversions are forked from: one warm server per framework, since no process needs both."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from zoo.releases.process import thread_variables
 
 NO_FRAMEWORK = "none"
-"""Where a graph is made from a graph."""
+"""Server for graphs made from graphs."""
 
 PRELOADED = {
     "pytorch": "converters.preload",
     "tensorflow": "converters.preload_tensorflow",
     NO_FRAMEWORK: "converters.preload_graphs",
 }
-"""What the server of a framework imports before it forks."""
+"""The module that each framework's server imports before it forks."""
 
 
 @functools.cache
@@ -52,10 +52,10 @@ def _main_left_alone() -> Iterator[None]:
 
 
 def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
-    """A started process, forked from the framework's server where the platform can, a fresh interpreter elsewhere.
+    """A started process, forked from the framework's server if the platform can, otherwise a fresh interpreter.
 
-    `multiprocessing` keeps one server for all of its processes; another is asked by standing in for it
-    while a process starts, so one thread at a time may start processes.
+    `multiprocessing` keeps one server for all of its processes; to use another, that one stands in for it
+    while a process starts, so only one thread at a time may start processes.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         process: Any = multiprocessing.get_context("spawn").Process(target=target, args=args)
@@ -76,14 +76,14 @@ def start(framework: str, target: Any, args: tuple[Any, ...]) -> Any:
 
 
 def use_one_thread(framework: str) -> None:
-    """Keeps a conversion to one core, as several run side by side; call it before the first operation.
+    """Limits a conversion to one core, since several run in parallel; to be called before the first operation.
 
-    Where no framework is imported yet, that holds for the one that is imported later.
+    If no framework is imported yet, the limit applies to the one imported later.
     """
     if framework == NO_FRAMEWORK:
         os.environ.update(thread_variables(1))
         return
-    # What is missing is said by the adapter, with the extra that installs it.
+    # The adapter reports a missing package, with the extra that installs it.
     with contextlib.suppress(ImportError):
         if framework == "tensorflow":
             import tensorflow

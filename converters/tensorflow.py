@@ -1,8 +1,8 @@
 """TensorFlow's exporter, tf2onnx: from a Keras model to an ONNX graph.
 
-tf2onnx rewrites a graph that holds its weights, and copies it, weights and all, before each of its passes:
+tf2onnx rewrites a graph that contains its weights, and copies it, weights included, before each of its passes:
 22 GiB for a network of 200 million parameters. Here the kernels are inputs of the graph while it is
-rewritten, and constants again afterwards.
+rewritten, and become constants again afterwards.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 EXPORTER = "tf2onnx"
 OPSET = 17
-"""The one opset: tf2onnx leaves a Transpose in 18, and has no later one."""
+"""The only opset: in 18, tf2onnx leaves a Transpose in the graph, and it has no later one."""
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx")
-"""Packages whose versions decide what an export looks like; either of the two TensorFlows may be absent."""
+"""Packages whose versions determine the exported graph; either of the two TensorFlows may be absent."""
 
 _CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
 @contextlib.contextmanager
 def _passes_in_place() -> Iterator[None]:
-    """Has tf2onnx's passes work on the graph itself: no copy before each, and one that fails is heard of."""
+    """Makes tf2onnx's passes work on the graph itself: no copy before each, and a failing pass raises."""
     before = os.environ.get(_CATCH_ERRORS)
     os.environ[_CATCH_ERRORS] = "FALSE"
     try:
@@ -86,7 +86,7 @@ def _kernels(module: keras.Model) -> list[keras.Variable]:
 
 
 def _refuse_leftovers(model: onnx.ModelProto) -> None:
-    """tf2onnx passes on what it does not know, with no more than a log line."""
+    """Refuses operators that tf2onnx does not know: it passes them on and writes only a log line."""
     unknown = sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)})
     if unknown:
         raise ConversionError(f"tf2onnx has no ONNX operators for {', '.join(unknown)}")
@@ -108,7 +108,7 @@ def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolu
         resolution: R, height and width of the input in pixels.
 
     Raises:
-        ConversionError: another exporter or opset, or TensorFlow, Keras and tf2onnx do not go together.
+        ConversionError: another exporter or opset is requested, or TensorFlow, Keras and tf2onnx are incompatible.
         MissingPackageError: tf2onnx is not installed.
     """
     if (exporter, opset) != (EXPORTER, OPSET):
@@ -119,13 +119,13 @@ def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolu
         model = _export_without_kernels(module, batch, resolution)
     except ImportError as error:
         raise MissingPackageError(
-            f"converting a TensorFlow network needs tf2onnx, which does not import here ({error}); "
+            f"converting a TensorFlow network needs tf2onnx, which cannot be imported ({error}); "
             "install it with: pip install 'baseline-zoo[tensorflow]'"
         ) from error
     except Exception as error:
         raise ConversionError(
             f"tf2onnx failed: {type(error).__name__}: {first_line(error)}; installed: {_installed()}; "
-            "a set that is tested is in constraints.txt"
+            "constraints.txt lists versions that are tested together"
         ) from error
     _refuse_leftovers(model)
     drop_idle_reshapes(model)
@@ -139,10 +139,10 @@ def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolu
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Drops what names this process's functions, and the operator sets that nothing is of."""
+    """Removes names of this process's functions, and unused operator sets."""
     model.graph.doc_string = ""
     used = {node.domain for node in model.graph.node}
     for entry in [entry for entry in model.opset_import if entry.domain not in used]:
         model.opset_import.remove(entry)
-    # The oldest file format that holds this opset, so that old runtimes read it.
+    # The oldest file format that supports this opset, so that old runtimes can read the file.
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)

@@ -63,10 +63,10 @@ def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -
 
 
 def measure(images: str, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Agreement:
-    """How logits (N, classes) of an artifact agree with those that it should give.
+    """The agreement of an artifact's logits (N, classes) with those that it should give.
 
     Raises:
-        VerificationError: another shape, or a value that is not finite.
+        VerificationError: the shapes differ, or a value is not finite.
     """
     if not np.isfinite(actual).all():
         raise VerificationError(f"the converted graph yields NaN or infinity on {images} images; the network does not")
@@ -85,8 +85,8 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
     """Compares logits (N, classes) of the native model and of the artifact.
 
     Raises:
-        VerificationError: a value that is not finite, a relative L2 error above `tolerance`, or a top-1
-            that differs by more than rounding.
+        VerificationError: a value is not finite, the relative L2 error exceeds `tolerance`, or a top-1 class
+            differs by more than rounding.
     """
     if not np.isfinite(expected).all():
         raise VerificationError(
@@ -95,7 +95,7 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
     result = measure(images, expected, actual)
     error = result.relative_l2
     chosen = actual.argmax(axis=1)
-    # A near tie may fall either way: the classes' logits are as close as rounding is to their range.
+    # A near tie may fall either way: relative to their range, the logits differ by no more than rounding.
     shortfall = expected.max(axis=1) - np.take_along_axis(expected, chosen[:, None], axis=1)[:, 0]
     if error > tolerance or (shortfall > tolerance * np.ptp(expected, axis=1)).any():
         raise VerificationError(
@@ -107,7 +107,7 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
 
 
 def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
-    """Holds an artifact against its native model on the probe's input and on real-looking images.
+    """Compares an artifact with its native model on the probe's input and on photograph-like images.
 
     Raises:
         VerificationError: see `compare`.

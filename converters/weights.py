@@ -1,4 +1,4 @@
-"""What an artifact's provenance says of the weights, and what has to be said of them."""
+"""What an artifact's provenance says about the weights, warnings included."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.training_images import CROP_PX, RELEASED_BATCH_SIZE, RELEASED_BATCHES
 
 _STAND_IN_IMAGES = 16
 _STAND_IN_SEED = 2
-"""Not the seed of the images that an artifact is verified on, nor of those that int8 ranges come from."""
+"""Differs from the seeds of the images that an artifact is verified on and of those for int8 ranges."""
 
 NOT_RECALIBRATED = (
     "the running statistics come from {count} generated images: the release measures them on training images, so "
@@ -26,10 +26,10 @@ FEWER_IMAGES = (
 
 
 def with_finite_statistics(native: NativeModel) -> NativeModel:
-    """The model itself, or, where it was to be recalibrated and was not, a copy whose numbers stay finite.
+    """The model itself, or a copy whose numbers stay finite if it needs a recalibration that did not happen.
 
-    With the running statistics of a supernet, which mean nothing, activations may grow from layer to layer beyond
-    float32, and no graph could be held against the network.
+    With the running statistics of a supernet, which are meaningless for it, activations may grow from layer to layer
+    beyond float32, and no graph could be compared with the network.
     """
     if not native.needs_recalibration:
         return native
@@ -44,9 +44,9 @@ def with_finite_statistics(native: NativeModel) -> NativeModel:
 
 
 def weights_facts(native: NativeModel) -> dict[str, Any]:
-    """Kind and digest of the weights, and of the checkpoint that they come from, where they come from one.
+    """Kind and digest of the weights, and of the checkpoint that they come from, if any.
 
-    `recalibrated` is there for a release that recalibrates: the training images, or null where there were none.
+    `recalibrated` is present for a release that recalibrates: the training images, or null if there were none.
     """
     facts: dict[str, Any] = {"kind": native.weights, "sha256": native.weights_sha256()}
     if native.checkpoint:
@@ -57,7 +57,7 @@ def weights_facts(native: NativeModel) -> dict[str, Any]:
 
 
 def weights_warnings(native: NativeModel) -> list[str]:
-    """What a reader of the artifact's figures should know of its weights."""
+    """What a reader of the artifact's figures should know about its weights."""
     if native.needs_recalibration:
         return [NOT_RECALIBRATED.format(count=_STAND_IN_IMAGES)]
     done = native.recalibrated

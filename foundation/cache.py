@@ -1,4 +1,4 @@
-"""Where artifacts, engines, checkpoints and the reference network are kept."""
+"""The cache directory for artifacts, engines, checkpoints and the reference network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _NAME = "baseline-zoo"
 def default_cache_dir() -> Path:
     """The user's cache directory for this project, as the platform places it.
 
-    A machine that only measures may lack platformdirs. What it does on Linux is the rule of the XDG base directory
-    specification, by which a path that is not absolute is ignored.
+    A machine that only measures may lack platformdirs. The fallback follows the XDG base directory specification, as
+    platformdirs does on Linux: a path that is not absolute is ignored.
     """
     try:
         import platformdirs

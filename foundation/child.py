@@ -1,4 +1,4 @@
-"""What a child process does for the sake of the machine: it ends with its parent, and is the first to go for memory."""
+"""Good conduct of a child process: it ends with its parent, and is the first to be killed when memory runs out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Has the kernel end this process with the one that started it, however that one ends.
+    """Makes the kernel kill this process when its parent ends, however the parent ends.
 
-    A worker that outlived a killed run would compute beside the next run's trials. Linux alone offers
+    A worker that outlived a killed run would compute beside the next run's trials. Only Linux offers
     this; elsewhere such a worker runs on for the seconds that its trial takes.
     """
     if sys.platform == "linux":
@@ -26,9 +26,9 @@ def end_with_parent() -> None:
 
 
 def die_first() -> None:
-    """Asks the kernel to kill this process before any other where memory runs out.
+    """Asks the kernel to kill this process before any other when memory runs out.
 
-    A batch that does not fit must cost its own row, not the run or a stranger's program.
+    A batch that does not fit must cost its own row, not the run or an unrelated program.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
@@ -36,9 +36,9 @@ def die_first() -> None:
 
 
 def memory_peak_mib() -> float | None:
-    """Largest resident set of this process; one forked from another begins with that one's. None where not known.
+    """Largest resident set of this process; a forked process begins with its parent's. None if unknown.
 
-    Not `ru_maxrss` on Linux: a program that another process starts inherits that one's there, whatever it uses itself.
+    Not `ru_maxrss` on Linux: there, a program inherits it from the process that started it, whatever it uses itself.
     """
     if sys.platform == "linux":
         for line in Path("/proc/self/status").read_text().splitlines():

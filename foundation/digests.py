@@ -14,7 +14,7 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""How a child process ended that left no result: a status, and a sentence that says what to do."""
+"""How a child process that left no result ended: a status, and a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 
 from foundation.vocabulary import Status
 
-# How runtimes and frameworks word a failed allocation where Python gets no MemoryError.
+# How runtimes and frameworks word a failed allocation when Python raises no MemoryError.
 _ALLOCATION_FAILURES = (
     "failed to allocate memory",
     "bad_alloc",
@@ -17,7 +17,7 @@ _ALLOCATION_FAILURES = (
     "can't allocate memory",
     "not enough memory",
 )
-# How C++ and Python name one that nothing caught, as the last that the process says.
+# How C++ and Python name an uncaught one at the end of the process's output.
 _UNCAUGHT_ALLOCATION_FAILURES = ("bad_alloc", "MemoryError")
 
 
@@ -25,35 +25,35 @@ _UNCAUGHT_ALLOCATION_FAILURES = ("bad_alloc", "MemoryError")
 class Remedies:
     """What the user can do about a limit, in words that follow a semicolon."""
 
-    time: str = "allow it more time or take a smaller model"
+    time: str = "allow it more time or use a smaller model"
     memory: str = "use a smaller batch, or free memory"
 
 
 def over_time(work: str, limit_s: float, remedies: Remedies, output_tail: str = "") -> tuple[Status, str]:
-    """Status and reason of a process that was killed because its time was over.
+    """Status and reason of a process that was killed because its time was up.
 
     Args:
-        work: what it was to do, as in `measurement`.
-        limit_s: what it was allowed.
+        work: its task, as in `measurement`.
+        limit_s: the time it was allowed.
         remedies: what to do about it.
-        output_tail: the last that it printed.
+        output_tail: the end of its output.
     """
     return "timeout", f"The {work} did not end within {limit_s:g} s; {remedies.time}.{_said(output_tail)}"
 
 
 def over_memory(work: str, limit_mib: int, remedies: Remedies) -> tuple[Status, str]:
-    """Status and reason of a process that was killed because it took more memory than it may."""
+    """Status and reason of a process that was killed because it used more memory than allowed."""
     return "out_of_memory", f"The {work} took more than {limit_mib} MiB; {remedies.memory}."
 
 
 def ended(work: str, exit_code: int, remedies: Remedies, output_tail: str = "") -> tuple[Status, str]:
-    """Status and reason of a process that ended before its time was over and left no result.
+    """Status and reason of a process that ended before its time was up and left no result.
 
     Args:
-        work: what it was to do, as in `measurement`.
-        exit_code: negative for a signal, as `subprocess` and `multiprocessing` have it.
-        remedies: what to do where memory was too little.
-        output_tail: the last that it printed.
+        work: its task, as in `measurement`.
+        exit_code: negative for a signal, as in `subprocess` and `multiprocessing`.
+        remedies: what to do if memory ran out.
+        output_tail: the end of its output.
     """
     said = _said(output_tail)
     if any(word in output_tail for word in _UNCAUGHT_ALLOCATION_FAILURES):

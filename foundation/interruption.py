@@ -1,4 +1,4 @@
-"""A job scheduler's polite end is an interruption too."""
+"""SIGTERM, by which a job scheduler ends a program politely, is treated as an interruption."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 def interrupt_on_termination() -> None:
-    """Has SIGTERM raise KeyboardInterrupt in the main thread, as Ctrl-C does."""
+    """Makes SIGTERM raise KeyboardInterrupt in the main thread, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _raise_interrupt)
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 
 
 def package_version(name: str) -> str | None:
-    """Version of an installed package, read without importing it; None where it is not installed."""
+    """Version of an installed package, read without importing it; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""The one way that files are replaced: written beside their place, synced, and moved over it.
+"""The one way to replace a file: a temporary file is written beside it, synced, and moved over it.
 
-A reader, and whoever comes after a crash, finds the former file or the new one, never a part of either.
+A reader, even after a crash, finds the old file or the new one, never a part of either.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 TEMPORARY_SUFFIX = ".tmp"
 
-# What file systems that cannot sync a folder say to the attempt, as some on networks do.
+# Errors of file systems that cannot sync a folder, as some network file systems cannot.
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
 
 
@@ -23,8 +23,8 @@ _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
 def replacing(path: Path) -> Iterator[Path]:
     """Yields the path of a temporary file beside `path`, and moves it there once the block has written it.
 
-    The temporary file is removed where the block fails, and `path` is then untouched. What a killed process leaves,
-    `remove_temporary_files` finds.
+    If the block fails, the temporary file is removed and `path` stays untouched. What a killed process leaves behind is
+    removed by `remove_temporary_files`.
 
     Raises:
         OSError: the file cannot be synced or moved.
@@ -42,10 +42,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` in UTF-8, its line ends as they are.
+    """Writes `text` to `path` in UTF-8, with its line endings as they are.
 
     Raises:
-        OSError: it cannot be written; the former content of `path` is untouched.
+        OSError: the file cannot be written; the old content of `path` is untouched.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode())
@@ -57,7 +57,7 @@ def replace_json(path: Path, value: Any) -> None:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Removes what processes that were killed inside `replacing` left in a folder that nobody writes to now."""
+    """Removes what processes killed inside `replacing` left in a folder; no process may be writing to it now."""
     for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
         path.unlink(missing_ok=True)
 
@@ -66,7 +66,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except PermissionError:
-        return  # Windows opens no folders.
+        return  # Windows cannot open folders.
     try:
         os.fsync(descriptor)
     except OSError as error:

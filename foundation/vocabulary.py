@@ -1,4 +1,4 @@
-"""Words that all packages share: what the user may choose, and how work ended."""
+"""Words that all packages share: the user's choices, and how work ended."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Literal
 OWN = "own"
 RELEASE = "release"
 IMPLEMENTATIONS = (OWN, RELEASE)
-"""As this project builds a network: from the release's package or its own definition; or the original code itself."""
+"""The network as this project builds it (the release's package or its own definition), or the original code."""
 EXPORTERS = ("dynamo", "torchscript")
-"""PyTorch's; a TensorFlow network has one of its own."""
+"""PyTorch's exporters; TensorFlow networks have one of their own."""
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
 INT8_SCHEMES = ("tensorrt", "onnxruntime")
-"""Whose rules an int8 graph's quantisation follows."""
+"""The runtime whose rules an int8 graph's quantisation follows."""
 
 PROBE = "probe"
-"""Weights that the zoo makes up, the same everywhere."""
+"""Weights that the zoo generates, the same everywhere."""
 RELEASED = "released"
 """The release's weights."""
 AUTO = "auto"
-"""The release's weights where they can be had, the probe's elsewhere."""
+"""The release's weights if available, else the probe's."""
 FILE = "file"
-"""What is recorded of weights from the user's file."""
+"""Recorded for weights from the user's file."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]

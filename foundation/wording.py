@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 _LONGEST_QUOTE = 150
 
-# ONNX Runtime's messages have them wherever they go (ECMA-48, "select graphic rendition").
+# ONNX Runtime colours its messages wherever they go (ECMA-48, "select graphic rendition").
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -23,33 +23,34 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(texts: Iterable[str], most: int = 5) -> str:
-    """The first texts of many, each once, as in `a, b, c, d, e and 7 more`."""
+    """The first texts without repetitions, and how many more there are, as in `a, b, c, d, e and 7 more`."""
     every = list(dict.fromkeys(texts))
     more = f" and {len(every) - most:,} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
 
 
 def one_line(text: str) -> str:
-    """`text` with its line breaks and runs of blanks made single blanks, for a cell of a table.
+    """`text` on one line, each run of whitespace replaced by one blank, for a table cell.
 
-    What no table, terminal or XML shows is left out: the colours of a runtime's messages and other control characters.
+    Characters that no table, terminal or XML shows are dropped: the colours of a runtime's messages and other control
+    characters.
     """
     words = ("".join(filter(str.isprintable, word)) for word in _COLOUR.sub("", text).split())
     return " ".join(filter(None, words))
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says; its type and arguments where it says nothing."""
+    """The first line of an error's message; its type and arguments if the message is empty."""
     return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def cause(error: OSError) -> str:
-    """What the operating system says, without the path that the message names already."""
+    """The operating system's reason, without the path, which the caller's message names already."""
     return error.strerror or str(error)
 
 
 def printable(text: str) -> str:
-    """A text whose control characters are spelled out; tabs and line ends stay."""
+    """`text` with control characters spelled out; tabs and line endings stay."""
     return "".join(
         character
         if character in "\n\t" or not unicodedata.category(character).startswith("C")
@@ -59,12 +60,12 @@ def printable(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """The beginning of what somebody else wrote, in one line."""
+    """The beginning of somebody else's text, on one line."""
     line = " ".join(text[: 4 * _LONGEST_QUOTE].split())
     return f"{line[:_LONGEST_QUOTE]}..." if len(line) > _LONGEST_QUOTE else line
 
 
 def shortened(items: list[str], most: int = 6) -> str:
-    """The first items of a list, each its beginning alone where it is long, and how many more there are."""
+    """The first items of a list, long ones cut, and how many more there are."""
     shown = "; ".join(quoted(item) for item in items[:most])
     return shown + (f"; and {len(items) - most} more" if len(items) > most else "")

@@ -11,11 +11,11 @@ EXIT_SUCCESS = 0
 EXIT_FAILED_ROWS = 1
 EXIT_BAD_REQUEST = 2
 EXIT_FAULT = 70
-"""A fault of this program, with a traceback; sysexits.h calls it EX_SOFTWARE."""
+"""A bug in this program, with a traceback (EX_SOFTWARE of sysexits.h)."""
 EXIT_NOT_STORED = 74
-"""Of a measuring process that could not write what it measured (EX_IOERR of sysexits.h).
+"""Exit code of a measuring process that could not write what it measured (EX_IOERR of sysexits.h).
 
-Its last line of output is a message for the user. The disk failed, not the trial, which is to be measured again.
+Its last line of output is a message for the user. The disk failed, not the trial, which must be measured again.
 """
 EXIT_INTERRUPTED = 130
 
@@ -35,11 +35,11 @@ class RunLockedError(HarnessError):
 
 
 class BundleError(HarnessError):
-    """The folder cannot be measured, or not be written to, as it is."""
+    """The folder cannot be measured or written to as it is."""
 
 
 class UnknownBackendError(HarnessError):
-    """No backend has this name."""
+    """There is no backend with this name."""
 
 
 class ArtifactError(HarnessError):
@@ -47,19 +47,19 @@ class ArtifactError(HarnessError):
 
 
 class UnsupportedError(HarnessError):
-    """This backend, here, cannot do what was asked."""
+    """The backend cannot do what was requested on this machine."""
 
 
 class FallbackError(HarnessError):
-    """The runtime quietly did something other than what was asked."""
+    """The runtime silently did something other than what was requested."""
 
 
 class NoGpuError(UnsupportedError):
-    """There is no GPU to use here, or its driver cannot be used."""
+    """This machine has no usable GPU, or its driver cannot be used."""
 
 
 class CudaError(HarnessError):
-    """A call of the CUDA driver failed."""
+    """A call to the CUDA driver failed."""
 
 
 class CudaOutOfMemoryError(CudaError):
@@ -67,7 +67,7 @@ class CudaOutOfMemoryError(CudaError):
 
 
 class NvmlUnavailableError(HarnessError):
-    """The management library cannot be used here, or does not know the device."""
+    """The management library cannot be used on this machine, or does not know the device."""
 
 
 class SharedGpuError(HarnessError):
@@ -75,25 +75,25 @@ class SharedGpuError(HarnessError):
 
 
 class AccuracyError(HarnessError):
-    """Accuracy cannot be measured as asked; the message names the file and what to do about it."""
+    """Accuracy cannot be measured as requested; the message names the file and says what to do about it."""
 
 
 class ComparisonError(HarnessError):
-    """The runs given cannot be compared; the message names the file and what to do."""
+    """The given runs cannot be compared; the message names the file and says what to do."""
 
 
 class HistoryError(HarnessError):
-    """The history cannot be read or added to; the message names the file and what to do."""
+    """The history cannot be read or extended; the message names the file and says what to do."""
 
 
 class ProfileError(HarnessError):
-    """The one model that was asked for could not be converted or profiled."""
+    """The one requested model could not be converted or profiled."""
 
     exit_code = EXIT_FAILED_ROWS
 
 
 class ChildError(Exception):
-    """A child process could not do what it was asked, or ended."""
+    """A child process could not do what was requested, or ended."""
 
     def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)

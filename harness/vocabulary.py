@@ -1,4 +1,4 @@
-"""Words of the rows that have a fixed set of values."""
+"""Row values that come from a fixed set of words."""
 
 from __future__ import annotations
 

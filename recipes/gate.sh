@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Do the networks that two checkouts convert differ in speed? Sees 1 to 3 % where compare.sh sees 3 to 10 %.
+# Do the networks that two checkouts convert differ in speed? Detects 1 to 3 %, compare.sh 3 to 10 %.
 #
 #   recipes/gate.sh BASE HEAD OUT
 #
-# For changes of models, exporters and their versions, of which both sides' artifacts are the whole difference. The
-# arguments, PYTHON, MODELS, MARGIN, THRESHOLD, ERROR_RATE, CACHE_DIR and the exit codes are as in compare.sh; PAIRS
-# and CONFIRM_PAIRS as of `harness gate`. Finished pairs are in OUT/pairs, and the same call goes on from there.
+# For changes of models, exporters and their versions, whose effect is entirely in the artifacts. The arguments,
+# PYTHON, MODELS, MARGIN, THRESHOLD, ERROR_RATE, CACHE_DIR and the exit codes are as in compare.sh; PAIRS and
+# CONFIRM_PAIRS as in `harness gate`. Finished pairs are kept in OUT/pairs, and the same call resumes from there.
 set -euo pipefail
 
 [ $# = 3 ] || { echo "usage: $0 BASE HEAD OUT" >&2; exit 2; }
 base=$(realpath "$1") head=$(realpath "$2") out=$(realpath -m "$3")
 python=${PYTHON:-python}
-# Of the directory that this was called in. A virtual environment's interpreter is a link, which has to stay one.
+# Relative to the caller's directory. A virtual environment's interpreter is a link and must stay one.
 case $python in */*) python=$(realpath -s "$python") ;; esac
 cache=${CACHE_DIR:+$(realpath -m "$CACHE_DIR")}
 mkdir -p "$out"
@@ -23,7 +23,7 @@ convert() {
         PYTHONPATH=$1 "$python" -m harness convert --models "${MODELS:-smoke}" --export "$out/$2" \
             ${cache:+--cache-dir "$cache"}
     ) || code=$?
-    # 1 says that a conversion failed, which is no regression: the gate says of which side.
+    # 1 means that a conversion failed, which is not a regression: the gate reports which side's.
     [ "$code" -le 1 ] || exit "$code"
 }
 

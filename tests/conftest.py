@@ -1,4 +1,4 @@
-"""What tests of several packages share."""
+"""Fixtures that tests of several packages share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tiny_onnx(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def supernet() -> dict[str, Any]:
-    """AlphaNet's, with values that follow from its tensors' names."""
+    """AlphaNet's supernet, with values derived from the names of its tensors."""
     import torch
 
     from zoo import probe
@@ -48,7 +48,7 @@ def supernet() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def supernet_file(supernet: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file as the release's training code writes it: old format, prefixed names, its configuration inside."""
+    """A file as the release's training code writes it: old format, prefixed names, and its configuration."""
     import torch
 
     path = tmp_path_factory.mktemp("alphanet") / "alphanet_pretrained.pth.tar"

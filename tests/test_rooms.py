@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# From the ground up; a module imports only from its own room and from lower floors. Rooms of one floor stand beside
-# each other and do not know each other.
+# From the ground up; a module imports only from its own room and from lower floors. Rooms on one floor do not import
+# each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"foundation"}),
     frozenset({"zoo"}),
@@ -40,7 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 _FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 _PACKAGES = ("foundation", "zoo", "converters", "harness", "reports")
 
-# Rooms of the harness that may know how models are built and converted; elsewhere only artifacts are known.
+# Rooms of the harness that may import the code that builds and converts models; all others see only artifacts.
 _KNOW_MODELS = ("harness.artifacts", "harness.accuracy", "harness.commands")
 
 
@@ -85,7 +85,7 @@ def _graph() -> dict[str, dict[str, int]]:
 
 
 def upward_arrows(graph: dict[str, dict[str, int]]) -> list[str]:
-    """Imports of a higher floor, or of another room of the same floor, each with file and line."""
+    """Imports from a higher floor, or from another room of the same floor, each with file and line."""
     modules = _modules()
     arrows = []
     for module, imported in graph.items():

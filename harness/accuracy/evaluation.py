@@ -23,22 +23,22 @@ from harness.text.progress import Progress
 from zoo.preprocessing import Pipeline
 
 _IMAGES_OF_A_QUESTION = 32
-"""About so many images at a time, so that a network that hangs is told from one that is slow."""
+"""Approximate number of images per question, so that a network that hangs is distinguished from a slow one."""
 
 _SHARE_OF_IMAGES = 0.5
-"""Of the memory; the rest is the networks'."""
+"""Share of the memory that images may take; the networks get the rest."""
 
 
 @dataclasses.dataclass
 class Cost:
-    """What a pass took, in seconds."""
+    """Cost of a pass, in seconds."""
 
     preparing_s: float = 0.0
-    """Processor time of decoding and resizing, in threads beside the networks."""
+    """Processor time of decoding and resizing, in threads that run alongside the networks."""
     inference_s: float = 0.0
     """Time of the networks' inferences."""
     inference_thread_s: float = 0.0
-    """Their processor time in the thread that calls: all of it where an inference has one thread."""
+    """Their processor time in the calling thread: all of it if an inference uses one thread."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +46,12 @@ class EvaluationResult:
     """How an evaluation ended."""
 
     failures: dict[str, str]
-    """Why a series was not evaluated to its end, by key."""
+    """Why series were not evaluated to the end, by key."""
     cost: Cost
 
 
 class Evaluation:
-    """One pass over the images, in which every series sees those that it has not seen yet."""
+    """One pass over the images, in which every series sees the ones it has not seen yet."""
 
     def __init__(
         self, predictions: Sequence[Predictions], images: ImageSet, record: ImageRecord, request: AccuracyRequest
@@ -59,12 +59,12 @@ class Evaluation:
         """Starts nothing yet.
 
         Args:
-            predictions: of each series; those that are complete are left alone.
-            images: what they see.
-            record: of the images that were read.
+            predictions: those of each series; complete ones are left alone.
+            images: the images to evaluate.
+            record: the record of the images that were read.
             request: memory, decoders, cache and time.
         """
-        # Networks of one pipeline follow one another, so that its inputs are made once.
+        # Networks with the same pipeline follow one another, so that its inputs are made only once.
         first = {one.target.pipeline: position for position, one in reversed(list(enumerate(predictions)))}
         pending = [one for one in predictions if not one.complete]
         self._pending = sorted(pending, key=lambda one: first[one.target.pipeline])
@@ -87,11 +87,11 @@ class Evaluation:
         """Evaluates the series that are not complete.
 
         Returns:
-            Which failed, and what it took. The predictions of the others are complete.
+            The failures and the cost. The predictions of all other series are complete.
 
         Raises:
-            AccuracyError: an image cannot be read any more or changed, or decoding ended the process.
-            StorageError: nothing more can be stored.
+            AccuracyError: an image has changed or can no longer be read, or decoding ended the process.
+            StorageError: results can no longer be stored.
         """
         count = len(self._images.items)
         work = sum(count - one.done for one in self._pending)
@@ -107,7 +107,7 @@ class Evaluation:
         return EvaluationResult(self._failures, self._cost)
 
     def _groups(self) -> list[list[Predictions]]:
-        """The series that see the images together: most often all of them, but see `batches_together`."""
+        """Groups of series that see the images together: usually one group of all, but see `batches_together`."""
         groups = batches_together((one.target.network.batch for one in self._pending), self._fitting(self._pending))
         return [[one for one in self._pending if one.target.network.batch in batches] for batches in groups]
 
@@ -115,7 +115,7 @@ class Evaluation:
         return fitting_images((one.target.pipeline for one in together), self._image_bytes)
 
     def _chunks(self, together: Sequence[Predictions]) -> list[tuple[int, int, int]]:
-        """Start and end of every chunk that a series has not seen, and the end of the one after it."""
+        """Start and end of every chunk that some series has not seen, and the end of the chunk after it."""
         batches = {one.target.network.batch for one in together}
         length = chunk_images(batches, self._fitting(together))
         begin = min(one.done for one in together)
@@ -162,7 +162,7 @@ class Evaluation:
 
 
 def _one_of_each(predictions: Sequence[Predictions]) -> tuple[EvaluationTarget, ...]:
-    """A target of every pipeline."""
+    """One target per pipeline."""
     found: dict[Pipeline, EvaluationTarget] = {}
     for one in predictions:
         found.setdefault(one.target.pipeline, one.target)

@@ -1,4 +1,4 @@
-"""How much memory there is, how many images fit into it, and which networks stay open."""
+"""Available memory, the number of images that fit into it, and the networks that stay open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 from foundation.units import BYTES_PER_MIB
 
 _MOST_IMAGES = 1024
-"""Of a chunk: further ones would make nothing faster, and what is finished would reach the disk later."""
+"""Images of the largest chunk: more would not be faster, and results would reach the disk later."""
 
 _FLOAT_BYTES = 4
 
@@ -25,7 +25,7 @@ _CGROUP_FILES = (
 
 
 def free_memory_mib(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
-    """What may still be used without swapping, within the limit of the container where there is one."""
+    """Memory that can be used without swapping, within the container's limit if there is one."""
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -40,9 +40,9 @@ def free_memory_mib(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def image_bytes(pipelines: Iterable[Pipeline]) -> int:
-    """What one image takes while it is evaluated by networks of these pipelines.
+    """Memory that one image takes while networks with these pipelines evaluate it.
 
-    Its crops lie in memory twice, of this chunk and the next, and the inputs of one pipeline at a time.
+    Crops are in memory for two chunks, this one and the next; inputs are in memory for one pipeline at a time.
     """
     distinct = set(pipelines)
     crops = {pipeline.resampling for pipeline in distinct}
@@ -52,14 +52,14 @@ def image_bytes(pipelines: Iterable[Pipeline]) -> int:
 
 
 def fitting_images(pipelines: Iterable[Pipeline], budget_bytes: int) -> int:
-    """Images that fit into the memory, at most as many as a chunk has."""
+    """Number of images that fit into the memory, at most that of the largest chunk."""
     return min(_MOST_IMAGES, budget_bytes // max(1, image_bytes(pipelines)))
 
 
 def chunk_images(batches: Iterable[int], fitting: int) -> int:
-    """Images of a chunk: what fits, in whole batches of every network.
+    """Number of images in a chunk: what fits, in whole batches of every network.
 
-    A batch thus begins at the same image in every pass, whatever else is evaluated: a result depends neither on the
+    Thus a batch begins at the same image in every pass, whatever else is evaluated: results depend neither on the
     memory nor on the other networks.
     """
     whole = math.lcm(*batches)
@@ -67,9 +67,9 @@ def chunk_images(batches: Iterable[int], fitting: int) -> int:
 
 
 def batches_together(batches: Iterable[int], fitting: int) -> list[tuple[int, ...]]:
-    """The batch sizes in groups, each with a common multiple that fits or is one of them.
+    """The batch sizes in groups whose least common multiple fits, or equals the group's largest size.
 
-    Whole batches of 37, 50 and 64 images are 59,200 images, whatever the memory.
+    In one group, whole batches of 37, 50 and 64 images would need chunks of 59,200 images, whatever the memory.
     """
     groups: list[tuple[int, ...]] = []
     for batch in sorted(set(batches), reverse=True):
@@ -83,9 +83,9 @@ def batches_together(batches: Iterable[int], fitting: int) -> list[tuple[int, ..
 
 
 class OpenNetworks:
-    """Decides which networks stay open between two chunks: as many as fit, the first ones.
+    """Decides which networks stay open between two chunks: the first ones, as many as fit.
 
-    Chunk after chunk every network has its turn, so keeping the newest ones would close each just before it is
+    Every network has its turn in every chunk, so keeping the most recent ones would close each just before it is
     needed again.
     """
 
@@ -101,8 +101,8 @@ class OpenNetworks:
         """Whether a network that was just evaluated stays open.
 
         Args:
-            key: of the series.
-            taken_mib: what it takes.
+            key: key of the series.
+            taken_mib: memory that the network takes.
         """
         if key in self._taken_mib:
             return True
@@ -113,13 +113,13 @@ class OpenNetworks:
         return True
 
     def closed(self, key: str) -> None:
-        """A network is no longer open."""
+        """Records that a network is no longer open."""
         self._taken_mib.pop(key, None)
 
     def all_closed(self) -> None:
-        """The process that held them ended."""
+        """Records that the process that held the networks ended."""
         self._taken_mib.clear()
 
     def fewer_than(self, count: int) -> None:
-        """So many were too many, whatever they seemed to take."""
+        """Records that `count` networks were too many, whatever they seemed to take."""
         self._most = max(0, count - 1)

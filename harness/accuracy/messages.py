@@ -1,4 +1,4 @@
-"""What the run asks the evaluating process, and what that answers: JSON objects (`harness.processes.child_process`)."""
+"""The run's questions to the evaluating process and its answers: JSON objects (`harness.processes.child_process`)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.accuracy.targets import EvaluationTarget
 
 @dataclasses.dataclass(frozen=True)
 class OpenImages:
-    """Which images, and how they are prepared; asked once, first."""
+    """Open these images, to be prepared in this way; asked once, before anything else."""
 
     selection: dict[str, Any]
-    """Of `AccuracyRequest.selection`."""
+    """Result of `AccuracyRequest.selection`."""
     images_digest: str
-    """That the images must have."""
+    """Digest that the images must have."""
     image_cache: str
     """Folder of resized images; empty for none."""
     decoders: int
@@ -41,11 +41,11 @@ class Load:
     start: int
     stop: int
     next_stop: int
-    """Where the chunk after this one ends; `stop` where there is none."""
+    """End of the chunk after this one; `stop` if there is none."""
     targets: tuple[EvaluationTarget, ...]
-    """One of every pipeline that is wanted of these images."""
+    """One target for every pipeline that these images are prepared for."""
     next_targets: tuple[EvaluationTarget, ...]
-    """The same of the next ones."""
+    """The same for the next images."""
 
     def to_json(self) -> dict[str, Any]:
         """The question as a JSON object."""
@@ -65,7 +65,7 @@ class Loaded:
     digests: list[str]
     """SHA-256 of each image's bytes."""
     unreadable: dict[int, str]
-    """Why an image gives no input, to any or to one of the pipelines, by its index in the set."""
+    """Why an image gives no input to some or all of the pipelines, by its index in the set."""
     preparing_s: float
     """Processor time of decoding and resizing."""
 
@@ -75,7 +75,7 @@ class Loaded:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Loaded:
-        """The answer read back; JSON's keys are text."""
+        """The answer read back; JSON keys are text."""
         unreadable = {int(index): reason for index, reason in data["unreadable"].items()}
         return cls(data["digests"], unreadable, data["preparing_s"])
 
@@ -105,11 +105,11 @@ class Evaluated:
     top: NDArray[np.int32]
     """(N, 5), see `top_classes`."""
     inference_s: float
-    """Time of its inferences, their inputs and outputs included."""
+    """Time of its inferences, including their inputs and outputs."""
     inference_thread_s: float
-    """Processor time of them in the calling thread, which is all of it where an inference has one thread."""
+    """Their processor time in the calling thread: all of it if an inference uses one thread."""
     memory_mib: float
-    """What opening the network took, as far as the process's memory tells; 0 where it was open already."""
+    """Memory that opening the network took, judged by the memory of the process; 0 if it was already open."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer as a JSON object."""

@@ -22,26 +22,26 @@ _TOP_NAMES = tuple(f"top{rank}" for rank in range(1, GUESSES + 1))
 
 @dataclasses.dataclass(frozen=True)
 class PredictionTable:
-    """What one network named for every image of a set."""
+    """The predictions of one network for every image of a set."""
 
     names: Sequence[str]
     labels: NDArray[np.int32]
     """(N,)"""
     top: NDArray[np.int32]
-    """(N, 5), best first; `top_classes.NONE` where there is nothing."""
+    """(N, 5), best first; `top_classes.NONE` where there is no prediction."""
     readable: NDArray[np.bool_]
     """(N,): whether the image gave the network an input."""
     identity: Mapping[str, Any]
-    """What the predictions are of: series, artifact, preprocessing, images and their content."""
+    """What the predictions belong to: series, artifact, preprocessing, images and their content."""
 
     def right(self, guesses: int) -> NDArray[np.bool_]:
-        """Whether the label is among the first so many, (N,); never for an unreadable image."""
+        """Whether the label is among the first `guesses` predictions, (N,); never for an unreadable image."""
         found: NDArray[np.bool_] = (self.top[:, :guesses] == self.labels[:, None]).any(axis=1)
         return found & self.readable
 
     @property
     def guesses_all_classes(self) -> bool:
-        """Whether five guesses are all that the network has, so that naming the label among them says nothing."""
+        """Whether the network has at most five classes, so that a top-5 hit says nothing."""
         return int(self.identity["classes"]) <= GUESSES
 
 
@@ -49,7 +49,7 @@ def write_predictions(path: Path, table: PredictionTable) -> None:
     """Writes the table so that a reader finds all of it or nothing.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the file cannot be written.
     """
     pyarrow, parquet = _pyarrow()
     columns = {
@@ -67,7 +67,7 @@ def write_predictions(path: Path, table: PredictionTable) -> None:
 
 
 def read_identity(path: Path) -> dict[str, Any] | None:
-    """What the predictions of a file are of; None where it cannot be read as such a file."""
+    """Reads what the predictions in a file belong to; None if the file holds no readable predictions."""
     pyarrow, parquet = _pyarrow()
     try:
         metadata = parquet.read_schema(path).metadata or {}
@@ -78,10 +78,10 @@ def read_identity(path: Path) -> dict[str, Any] | None:
 
 
 def read_predictions(path: Path) -> PredictionTable:
-    """The table of a file.
+    """Reads the table of a file.
 
     Raises:
-        AccuracyError: it is not there, or no such file.
+        AccuracyError: the file does not exist, or does not hold readable predictions.
     """
     pyarrow, parquet = _pyarrow()
     identity = read_identity(path)
@@ -102,10 +102,10 @@ def read_predictions(path: Path) -> PredictionTable:
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    """The library and its part for Parquet.
+    """Imports pyarrow and its module for Parquet.
 
     Raises:
-        AccuracyError: it is not installed.
+        AccuracyError: pyarrow cannot be imported.
     """
     try:
         import pyarrow

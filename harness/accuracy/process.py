@@ -1,4 +1,4 @@
-"""The asking end of the evaluating process, which it starts again where it ended."""
+"""The parent's side of the evaluating process, which is restarted if it ends."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from harness.accuracy.targets import EvaluationTarget
 from harness.errors import AccuracyError, ChildError
 from harness.processes.child_process import ChildProcess
 
-# A chunk is many images for every pipeline, a question to a network a few.
+# A chunk is many images for every pipeline; a question to a network is a few.
 _LOAD_TIMEOUTS = 10
 
 
 class EvaluatingProcess:
-    """Use it as a context manager, or call `end`.
+    """Asks the evaluating process, starting it when needed; use it as a context manager, or call `end`.
 
-    A network that fails beside others is tried once more in a process that holds no other, and that decides: so no
-    network fails for what the others take or do.
+    A network that fails while others are open is tried once more in a process of its own, and that result decides:
+    no network fails because of what the others take or do.
     """
 
     def __init__(self, images: OpenImages, networks: OpenNetworks, timeout_s: float) -> None:
         """Starts nothing yet.
 
         Args:
-            images: what the process opens first.
-            networks: which stay open.
-            timeout_s: for one question to a network.
+            images: the images that the process opens first.
+            networks: decides which networks stay open.
+            timeout_s: limit for one question to a network.
         """
         self._images = images
         self._networks = networks
@@ -43,28 +43,28 @@ class EvaluatingProcess:
         """Has the images prepared.
 
         Raises:
-            AccuracyError: one cannot be read any more, or the process did not survive them.
+            AccuracyError: an image can no longer be read, or the process did not survive the images.
         """
-        # Until it has answered there is nothing to load again.
+        # Until the process has answered, there is nothing to load again.
         self._load = self._loaded = None
         self._loaded = self._ask_load(asked)
         self._load = asked
         return self._loaded
 
     def evaluate(self, asked: Evaluate) -> Evaluated:
-        """The predictions of a network.
+        """Returns the predictions of a network.
 
         Raises:
-            ChildError: it failed, and not for what the others do.
+            ChildError: it failed, and not because of the others.
             AccuracyError: the images could not be loaded again after a failure.
         """
         key = asked.target.key
         try:
             found = self._ask_evaluate(asked)
         except ChildError as error:
-            # A network that fails while the process lives, and not for memory, fails by itself: so it does at once.
-            # Where the process ended, or memory ran out, any of the open networks may be the cause: this one is asked
-            # again in a process of its own, and fails only if it fails there too, or was alone before.
+            # If the process is still alive and memory did not run out, the network failed by itself, and that is
+            # final. Otherwise any of the open networks may be the cause: this one is asked again in a process of its
+            # own, and fails only if it fails there too, or was alone before.
             beside = len(self._held.keys() - {key})
             self._forget(key)
             if self._alive() and error.status != "out_of_memory":
@@ -79,13 +79,13 @@ class EvaluatingProcess:
         return found
 
     def finished(self, target: EvaluationTarget) -> None:
-        """A network has seen every image of the chunk: it stays open if it fits."""
+        """Keeps a network that has seen every image of the chunk open if it fits, and closes it otherwise."""
         if not self._networks.keep(target.key, self._held[target.key]):
             self._forget(target.key)
             try:
                 self._ask({"ask": "close", "key": target.key}, self._timeout_s)
             except ChildError:
-                # Its predictions are here already; the next question starts a new process.
+                # Its predictions have already arrived; the next question starts a new process.
                 self.end()
 
     def end(self) -> None:
@@ -120,29 +120,29 @@ class EvaluatingProcess:
         """Has the images of the chunk prepared by a new process.
 
         Raises:
-            AccuracyError: they are not what they were.
+            AccuracyError: the images have changed.
         """
         assert self._load is not None
         assert self._loaded is not None
         again = self._ask_load(dataclasses.replace(self._load, next_stop=self._load.stop))
         if again.digests != self._loaded.digests:
-            raise AccuracyError("images changed while they were evaluated; leave them alone, and repeat the command")
+            raise AccuracyError("images changed during the evaluation; leave them alone, and repeat the command")
 
     def _ask_load(self, asked: Load) -> Loaded:
         try:
             return Loaded.from_json(self._ask(asked.to_json(), _LOAD_TIMEOUTS * self._timeout_s))
         except ChildError as error:
-            fewer = " A smaller --memory takes fewer at a time." if error.status == "out_of_memory" else ""
+            fewer = " A smaller --memory prepares fewer at a time." if error.status == "out_of_memory" else ""
             raise AccuracyError(
                 f"images {asked.start + 1:,} to {asked.stop:,} could not be prepared: {error}{fewer} What is finished "
-                "is kept: the same command goes on from there"
+                "is kept: the same command resumes from there"
             ) from error
 
     def _ask(self, question: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        """The answer of the process, which is started where there is none.
+        """Returns the answer of the process, starting one if there is none.
 
         Raises:
-            ChildError: it failed, ended, or did not answer in time.
+            ChildError: the process failed, ended, or did not answer in time.
         """
         if not self._alive():
             self._process = ChildProcess("harness.accuracy.worker", "evaluation")

@@ -1,9 +1,9 @@
-"""What an evaluation leaves in the run directory: `accuracy/<images>-<digest>/`, a folder a set of images.
+"""What an evaluation leaves in the run directory: `accuracy/<images>-<digest>/`, one folder per set of images.
 
-images.jsonl      the digest of every image as it was read, and why it could not be
-<series>.jsonl    the top-5 of a series as far as it has come, a line a chunk, synced
-<series>.parquet  every image's top-5, once all have been seen; the .jsonl is then gone
-unreadable.csv    the images that gave no input, where there are any
+images.jsonl      the digest of every image as it was read, and the reason if it could not be read
+<series>.jsonl    the top-5 of a series so far, one line per chunk, synced
+<series>.parquet  the top-5 of every image, once all have been seen; the .jsonl is then removed
+unreadable.csv    the images that gave no input, if there are any
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ IMAGES_NAME = "images.jsonl"
 UNREADABLE_NAME = "unreadable.csv"
 
 _DIGEST_CHARACTERS = 16
-"""Kept of each image's digest: 64 bits tell any two versions of a file apart."""
+"""Characters kept of each image's digest: 64 bits distinguish any two versions of a file."""
 
 
 def folder_of(run_directory: Path, images: ImageSet) -> Path:
-    """Where the records of a set of images go."""
+    """Returns the folder for the records of a set of images."""
     return run_directory / ACCURACY_FOLDER / f"{_slug(images.name)}-{images.digest[:12]}"
 
 
 class ImageRecord:
-    """The content of every image that was read for this run, so that two sessions never see different ones."""
+    """Digests of every image read for this run, so that no two sessions use different contents."""
 
     def __init__(self, folder: Path, images: ImageSet) -> None:
         """Reads what is stored.
 
         Raises:
-            StorageError: it is damaged, or cannot be written.
+            StorageError: the record is damaged, or cannot be written.
         """
         self._folder = folder
         self._images = images
         self._journal = Journal(folder / IMAGES_NAME)
         self._digests: list[str] = []
         self.unreadable: dict[int, str] = {}
-        """Why an image gave no input, to any or to one of the networks, by its index."""
+        """Why an image gave no input to some or all of the networks, by its index."""
         try:
             for entry in self._journal.entries:
                 self._digests += entry["sha256"]
@@ -67,19 +67,19 @@ class ImageRecord:
             ) from error
 
     def add(self, start: int, loaded: Loaded) -> None:
-        """Stores what was read from `start` on, or holds it against what is stored.
+        """Stores what was read from `start` on, and compares it with what is already stored.
 
         Raises:
-            AccuracyError: an image is not what it was, or the record is not whole.
-            StorageError: it cannot be stored.
+            AccuracyError: an image has changed, or the record is incomplete.
+            StorageError: the record cannot be written.
         """
         if start > len(self._digests):
-            raise AccuracyError(f"{self._folder / IMAGES_NAME} lost its end; remove {self._folder} to begin anew")
+            raise AccuracyError(f"{self._folder / IMAGES_NAME} is truncated; remove {self._folder} to start again")
         digests = [digest[:_DIGEST_CHARACTERS] for digest in loaded.digests]
         for index, (known, found) in enumerate(zip(self._digests[start:], digests, strict=False), start=start):
             if known != found:
                 raise AccuracyError(
-                    f"{self._images.location(index)} is not the image that was evaluated earlier in this run. Figures "
+                    f"{self._images.location(index)} is not the image that was evaluated earlier in this run. Results "
                     f"of different images are never mixed: give another --output, or remove {self._folder}"
                 )
         new = digests[len(self._digests) - start :]
@@ -90,11 +90,11 @@ class ImageRecord:
         self.unreadable |= reasons
 
     def digest(self) -> str:
-        """Digest of the content of all images."""
+        """Returns a digest of the content of all images."""
         return hashlib.sha256("".join(self._digests).encode()).hexdigest()
 
     def list_unreadable(self) -> Path | None:
-        """Writes the list of the images that gave no input; None where there are none."""
+        """Writes the list of the images that gave no input, and returns its path; None if there are none."""
         if not self.unreadable:
             return None
         path = self._folder / UNREADABLE_NAME
@@ -111,13 +111,13 @@ class ImageRecord:
 
 
 class Predictions:
-    """The predictions of one series for the images of a set, on disk as it comes."""
+    """The predictions of one series for a set of images, stored as they arrive."""
 
     def __init__(self, folder: Path, target: EvaluationTarget, images: ImageSet) -> None:
-        """Reads what is stored of the same artifact, backend and preprocessing; what is of others is removed.
+        """Reads what is stored for the same artifact, backend and preprocessing, and removes what is for others.
 
         Raises:
-            StorageError: it is damaged, or cannot be used.
+            StorageError: what is stored is damaged, or cannot be used.
         """
         self.target = target
         self._images = images
@@ -133,11 +133,11 @@ class Predictions:
 
     @property
     def done(self) -> int:
-        """How many images have been seen, in the order of the set."""
+        """Number of images seen so far, in the order of the set."""
         return len(self._images.items) if self.complete else sum(map(len, self._top))
 
     def append(self, top: NDArray[np.int32]) -> None:
-        """Stores the classes predicted for the images after those seen, (N, 5); they are on disk when this returns.
+        """Stores the classes predicted for the next images, (N, 5); they are on disk when this returns.
 
         Raises:
             StorageError: they cannot be stored.
@@ -147,10 +147,10 @@ class Predictions:
         self._top.append(top)
 
     def finish(self, content_digest: str) -> None:
-        """Every image has been seen: writes the Parquet file in place of the journal.
+        """Replaces the journal with the Parquet file; every image must have been seen.
 
         Args:
-            content_digest: of the images, from `ImageRecord.digest`.
+            content_digest: digest of the images, from `ImageRecord.digest`.
         """
         top = np.concatenate(self._top)
         readable = (top != NONE).any(axis=1)
@@ -183,7 +183,7 @@ class Predictions:
         return False
 
     def _opened_journal(self) -> Journal:
-        """The journal, begun anew where it is of something else."""
+        """Opens the journal; one that belongs to something else is replaced by a new one."""
         journal = Journal(self._journal_path)
         if journal.entries and not _same(journal.entries[0].get("identity", {}), self._identity):
             journal.close()

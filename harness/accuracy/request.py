@@ -1,4 +1,4 @@
-"""What an evaluation was asked for, and the labelled images that it is of."""
+"""The request for an evaluation, and the labelled images it is about."""
 
 from __future__ import annotations
 
@@ -17,43 +17,45 @@ _SHARE_OF_FREE_MEMORY = 0.5
 _PACKAGES = {"PIL": "pillow", "pyarrow": "pyarrow", "psutil": "psutil"} | (
     {"tomli": "tomli"} if sys.version_info < (3, 11) else {}
 )
-"""What reads images, writes the predictions, tells the memory and reads the cards, by the name it is imported under."""
+"""Packages that read images, write predictions, report memory and read the cards, by their import names."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AccuracyRequest:
-    """Which images, and with how much of the machine."""
+    """Which images are evaluated, and with how much of the machine."""
 
     images: Path
     ground_truth: Path | None = None
     limit: int | None = None
-    """Images of a balanced subset; all where None."""
+    """Number of images in a class-balanced subset; None for all."""
     seed: int = 0
-    """Of that subset."""
+    """Seed of the subset."""
     preprocessing: str = ""
-    """Of one's own networks: the name of a model of the zoo, or a TOML file; torchvision's usual one where empty."""
+    """Preprocessing of user networks: the name of a zoo model, or a TOML file; torchvision's usual one if empty."""
     cache_images: Path | None = None
-    """Where resized images are kept from one evaluation to the next; nowhere where None."""
+    """Folder where resized images are kept between evaluations; None to keep none."""
     memory_mib: int | None = None
-    """For images and networks together; a share of what is free where None."""
+    """Memory for images and networks together; a share of the free memory if None."""
     decoders: int | None = None
-    """Threads that decode; as many as processors where None."""
+    """Threads that decode; one per processor if None."""
     timeout_s: float = 300.0
-    """For a few images of one network, and for the decoding of one chunk ten times that."""
+    """Limit for a few images of one network; decoding one chunk may take ten times as long."""
 
     def _check(self) -> None:
         missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
         if missing:
-            raise AccuracyError(f"measuring accuracy needs what is not installed here: pip install {' '.join(missing)}")
+            raise AccuracyError(
+                f"measuring accuracy needs packages that are not installed: pip install {' '.join(missing)}"
+            )
         for option, value in (("--limit", self.limit), ("--memory", self.memory_mib), ("--decoders", self.decoders)):
             if value is not None and value < 1:
                 raise AccuracyError(f"{option} {value}: give a number of at least 1")
 
     def open(self) -> ImageSet:
-        """The images; what could only fail later is refused.
+        """Opens the images, and refuses what would otherwise fail later.
 
         Raises:
-            AccuracyError: they are no data set that is known, or none at all, or an option is wrong.
+            AccuracyError: the images are not in a known layout, there are none, or an option is wrong.
         """
         self._check()
         from harness.accuracy.targets import own_preprocessing
@@ -61,15 +63,15 @@ class AccuracyRequest:
         own_preprocessing(self.preprocessing)
         images = open_images(self.images, ground_truth=self.ground_truth, limit=self.limit, seed=self.seed)
         if not images.items:
-            raise AccuracyError(f"{self.images} holds no images; give a folder, an archive or a tar of labelled ones")
+            raise AccuracyError(f"{self.images} holds no images; give a folder, an archive or a tar of labelled images")
         return images
 
     def memory_budget_mib(self) -> int:
-        """What images and networks together may take."""
+        """Returns the memory that images and networks together may take."""
         return self.memory_mib or max(1, int(_SHARE_OF_FREE_MEMORY * free_memory_mib()))
 
     def selection(self) -> dict[str, Any]:
-        """What a child process needs to open the same images, as a JSON object."""
+        """Returns what a child process needs to open the same images, as a JSON object."""
         return {
             "path": str(self.images.resolve()),
             "ground_truth": str(self.ground_truth.resolve()) if self.ground_truth else None,
@@ -79,7 +81,7 @@ class AccuracyRequest:
 
 
 def open_selection(selection: dict[str, Any]) -> ImageSet:
-    """The images that `AccuracyRequest.selection` tells."""
+    """Opens the images that `AccuracyRequest.selection` describes."""
     truth = selection["ground_truth"]
     return open_images(
         Path(selection["path"]),

@@ -1,4 +1,4 @@
-"""The accuracy of the series of a run: what is evaluated, what is not and why, and the rows' cells."""
+"""The accuracy of the series of a run: what is evaluated, what is not and why, and the cells of the rows."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class AccuracyTask:
-    """What series are evaluated with, and where it is recorded."""
+    """How series are evaluated, and where the results are recorded."""
 
     request: AccuracyRequest
     images: ImageSet
     """From `request.open`."""
     ready: PreparedRun
-    """Where it is recorded, and how networks are run."""
+    """Where results are recorded, and how networks are run."""
     say: Say
     """Prints a line for the user."""
 
     def evaluate(self, series: Sequence[Series]) -> AccuracyOutcome:
-        """Evaluates what can be evaluated, and records for every series what came of it.
+        """Evaluates the series that can be evaluated, and records the result of each, or the reason for none.
 
         Args:
-            series: of the run directory.
+            series: the series of the run directory.
 
         Raises:
-            AccuracyError: the images changed, or cannot be read any more.
+            AccuracyError: the images changed, or can no longer be read.
             StorageError: the run directory cannot be written.
         """
         own = own_preprocessing(self.request.preprocessing)
@@ -73,7 +73,7 @@ class AccuracyTask:
             predictions += (Predictions(folder, target, self.images) for target in targets)
             begun = sum(0 < one.done < len(self.images.items) for one in predictions)
             if begun:
-                self.say(f"accuracy: {begun} of {len(predictions)} series go on where they stopped")
+                self.say(f"accuracy: {begun} of {len(predictions)} series resume where they stopped")
             ended = Evaluation(predictions, self.images, record, self.request).run()
             for one in predictions:
                 failure = ended.failures.get(one.target.key)
@@ -91,7 +91,7 @@ class AccuracyTask:
         if cost.inference_s:
             self.say(
                 f"accuracy: {minutes_text(cost.inference_s)} in the networks, "
-                f"{minutes_text(cost.preparing_s)} of decoding and resizing beside them"
+                f"{minutes_text(cost.preparing_s)} of decoding and resizing in parallel"
             )
         listed = record.list_unreadable()
         if listed:
@@ -104,7 +104,7 @@ class AccuracyTask:
         self.ready.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
 
     def _result(self, one: Predictions) -> AccuracyResult:
-        """What a series came to that has seen every image."""
+        """The result of a series that has seen every image."""
         table = read_predictions(one.path)
         readable = int(table.readable.sum())
         if not readable:
@@ -123,14 +123,14 @@ class AccuracyTask:
 
 
 def _modified(path: Path) -> str:
-    """When a file was written, UTC, ISO 8601."""
+    """Time when a file was written, UTC, ISO 8601."""
     stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.timezone.utc)
     return stamp.isoformat(timespec="seconds")
 
 
 @dataclasses.dataclass(frozen=True)
 class AccuracyOutcome:
-    """Numbers of series."""
+    """Numbers of series with and without a measured accuracy."""
 
     measured: int
     not_measured: int
@@ -141,11 +141,11 @@ class AccuracyOutcome:
         return EXIT_FAILED_ROWS if self.not_measured else EXIT_SUCCESS
 
     def text(self) -> str:
-        """In words."""
+        """The outcome in words."""
         told = f"{counted(self.measured, 'row')} with a measured accuracy"
         return f"{told}, {self.not_measured} without: see accuracy_measured_reason" if self.not_measured else told
 
 
 def settings_of_latency(output: Path) -> dict[str, Any] | None:
-    """The settings of the run that an evaluation is put beside, which stay as they are; None where there is none."""
+    """The settings of the run that an evaluation is added to, which stay as they are; None if there is no run."""
     return load_run_info(output).settings if (output / RUN_INFO_NAME).is_file() else None

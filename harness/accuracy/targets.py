@@ -1,4 +1,4 @@
-"""Which series of a run are evaluated, how each takes its images, and why the others are not."""
+"""Which series of a run are evaluated, how their images are preprocessed, and why the others are not."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ NOT_THE_WEIGHTS = (
     "(--weights FILE)"
 )
 NOT_RECALIBRATED = (
-    "the statistics of the released supernet belong to none of its subnets: recalibrate them on training images "
-    "(--calibration-images DIR) as the release does"
+    "the statistics of the released supernet fit none of its subnets: recalibrate them on training images "
+    "(--calibration-images DIR), as the release does"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationTarget:
-    """A series to evaluate: its network, and how that takes images and tells classes apart."""
+    """A series to evaluate: its network, its preprocessing and its classes."""
 
     key: str
-    """Of the series."""
+    """Key of the series."""
     model: str
     network: Target
     classes: int
-    """That the network must tell apart: those of the labels."""
+    """Number of classes that the network must have: that of the labels."""
     preprocessing: Preprocessing
     resolution: int
 
     @functools.cached_property
     def pipeline(self) -> Pipeline:
-        """How it takes its images."""
+        """The pipeline that prepares its images."""
         return pipeline(self.preprocessing, self.resolution)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class EvaluationTarget:
         return cls(**{**data, "network": network, "preprocessing": preprocessing})
 
     def identity(self) -> dict[str, Any]:
-        """What its predictions follow from, beside the images: those of another identity are never mixed with them."""
+        """What determines its predictions besides the images; predictions of different identities are never mixed."""
         steps = {name: value for name, value in dataclasses.asdict(self.preprocessing).items() if name != "stated_in"}
         return {
             "key": self.key,
@@ -83,20 +83,20 @@ class EvaluationTarget:
 def evaluation_target(
     facts: Series, network: Target, images: ImageSet, own: Preprocessing | None
 ) -> EvaluationTarget | str:
-    """The series as it is evaluated, or why it is not.
+    """The target of a series, or the reason why the series is not evaluated.
 
     Args:
         facts: the series.
         network: the series as it is run.
         images: what it would be evaluated on.
-        own: how networks take their images of which the zoo has no card; None for what is assumed of user networks.
+        own: preprocessing of networks without a card in the zoo; None for the one assumed for user networks.
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
     if facts.weights == PROBE:
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
-        return "its input has no fixed shape of square images, (batch, 3, R, R): export it with one"
+        return "its input does not have the fixed shape of square images, (batch, 3, R, R): export it with one"
     if facts.classes and (wrong := check_classes(images, facts.classes, facts.model)):
         return wrong
     if lacks_recalibration(facts):
@@ -120,13 +120,13 @@ def _preprocessing(facts: Series, own: Preprocessing | None) -> Preprocessing:
 
 
 def own_preprocessing(text: str) -> Preprocessing | None:
-    """What `--preprocessing` says.
+    """The preprocessing that `--preprocessing` selects.
 
     Args:
         text: the name of a model of the zoo, or a TOML file with a card's facts of preprocessing; empty for None.
 
     Raises:
-        AccuracyError: neither, or facts that describe no preprocessing.
+        AccuracyError: it is neither, or its facts do not describe a preprocessing.
     """
     import zoo
 
@@ -137,7 +137,7 @@ def own_preprocessing(text: str) -> Preprocessing | None:
         if path.suffix != ".toml":
             return zoo.card(text).preprocessing
         found = preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
-        # What fits no resolution at all; whether it fits a network's is the row's matter.
+        # Raises for what fits no resolution at all; whether it fits a network's is decided row by row.
         pipeline(found, found.crop_px)
         return found
     except OSError as error:
@@ -149,12 +149,12 @@ def own_preprocessing(text: str) -> Preprocessing | None:
 
 
 def lacks_recalibration(facts: Series) -> bool:
-    """Whether the artifact holds a supernet's statistics where its release has a subnet's recalibrated.
+    """Whether the artifact holds a supernet's statistics although its release recalibrates them for the subnet.
 
-    Its provenance tells, which lies beside it.
+    The artifact's provenance, a file beside it, says so.
     """
     path = Path(facts.artifact_path)
-    # A bundle names it after the model, the store does not.
+    # A bundle names the file after the model; the store does not.
     for beside in (path.with_name("provenance.json"), path.with_suffix(".json")):
         try:
             weights = json.loads(beside.read_text(encoding="utf-8"))["weights"]

@@ -1,4 +1,4 @@
-"""The runtimes that can execute artifacts, imported only when one is asked for."""
+"""The runtimes that can execute artifacts, each imported only when it is requested."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _factories: dict[str, str] = {}
 
 
 def register(name: str, factory: str) -> None:
-    """Make `factory` ("module:class", a Backend without arguments) known as `name`."""
+    """Registers `factory` ("module:class", a Backend without constructor arguments) under `name`."""
     if name in _factories:
-        raise ValueError(f"Backend {name} is registered already, as {_factories[name]}.")
+        raise ValueError(f"Backend {name} is already registered as {_factories[name]}.")
     _factories[name] = factory
 
 
 def names() -> list[str]:
-    """The names of all registered backends, usable here or not, sorted."""
+    """Returns the names of all registered backends, usable here or not, sorted."""
     return sorted(_factories)
 
 
 def get(name: str) -> Backend:
-    """The backend of this name; its module is imported now."""
+    """Imports the module of the backend with this name and returns the backend."""
     if name not in _factories:
         raise UnknownBackendError(f"There is no backend {name!r}; choose from {', '.join(names())}.")
     module, _, attribute = _factories[name].partition(":")
@@ -32,10 +32,10 @@ def get(name: str) -> Backend:
 
 
 def usable(name: str) -> Backend:
-    """The backend of this name.
+    """Returns the backend with this name.
 
     Raises:
-        HarnessError: it cannot run here; the message says why and what to do.
+        HarnessError: the backend cannot run here; the message says why and what to do.
     """
     backend = get(name)
     available = backend.availability()

@@ -1,7 +1,7 @@
-"""The protocol of a runtime that executes artifacts.
+"""The interface of a runtime that executes artifacts.
 
 A runtime is one module with a `Backend` and a `Session` whose `*_impl` methods do the work; the public
-methods here check what holds for every runtime, so that each mistake has one message.
+methods here check what applies to every runtime, so that each mistake has one message.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ class Availability:
 
     usable: bool
     why: str
-    """What was found, or what is missing."""
+    """What is installed, or what is missing."""
     what_to_do: str = ""
-    """How to make the backend usable; empty where it is."""
+    """How to make the backend usable; empty if it is."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BuiltEngine:
-    """What a runtime compiled for this device from an artifact."""
+    """An engine that a runtime compiled for this device from an artifact."""
 
     path: Path
     sha256: str
     size_mib: float
     build_s: float
-    """Seconds it took when it was built; a cached engine keeps its figure."""
+    """Seconds that the build took; a cached engine keeps the figure of its build."""
     cached: bool
     precision_effective: str
-    """As `Session.precision_effective`, read back from the engine."""
+    """See `Session.precision_effective`; read back from the engine."""
 
 
 class Backend(abc.ABC):
@@ -51,37 +51,46 @@ class Backend(abc.ABC):
     on_gpu: bool = False
     """Whether it runs on a GPU, whose facts then belong to the environment."""
     builds_engines: bool = False
-    """Whether artifacts have to be built for the device (`build`) before they can be prepared."""
+    """Whether artifacts must be built for the device (`build`) before they can be prepared."""
 
     @abc.abstractmethod
     def availability(self) -> Availability:
-        """Whether this backend can run here, why not, and what to do about it."""
+        """Returns whether this backend can run here, and if not, why and what to do."""
 
     @abc.abstractmethod
     def runtime(self) -> str:
-        """Name and version of the runtime, as in `onnxruntime 1.30.0`."""
+        """Returns name and version of the runtime, as in `onnxruntime 1.30.0`."""
 
     def opset_limit(self) -> int | None:
-        """Newest ONNX operator set that this version of the runtime reads; None where only trying tells."""
+        """Returns the newest ONNX opset that this version of the runtime reads; None if it is unknown."""
         return None
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
-        """Compile the artifact for this device, or find in the cache what was compiled.
+        """Compiles the artifact for this device, or finds the compiled engine in the cache.
 
-        Runs in a process of its own, which may die of it. Raises UnsupportedError where the runtime lacks
-        an operator, FallbackError where the engine is not of the precision, and HarnessError otherwise.
+        Runs in its own process, which may crash.
+
+        Raises:
+            UnsupportedError: the runtime lacks an operator.
+            FallbackError: the engine does not have the requested precision.
+            HarnessError: the build failed for another reason.
         """
         del artifact, precision, gpu, cache_dir
         raise UnsupportedError(f"Backend {self.name} builds no engines.")
 
     def check(self, artifact: Path, precision: str) -> None:
-        """Raise UnsupportedError where the backend cannot run it here, ArtifactError where there is no file."""
+        """Checks that the backend can run the artifact here.
+
+        Raises:
+            UnsupportedError: the backend cannot run here, or not in this precision.
+            ArtifactError: there is no such file.
+        """
         availability = self.availability()
         if not availability.usable:
             raise UnsupportedError(f"Backend {self.name}: {availability.why} {availability.what_to_do}")
         if precision not in self.precisions:
             raise UnsupportedError(
-                f"Backend {self.name} has no precision {precision}; it has {', '.join(self.precisions)}."
+                f"Backend {self.name} does not support precision {precision}; it supports {', '.join(self.precisions)}."
             )
         if not artifact.is_file():
             raise ArtifactError(f"There is no file {artifact}. Convert the model again.")
@@ -90,7 +99,7 @@ class Backend(abc.ABC):
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:
-        """Load the artifact; return the session and all inputs of the network."""
+        """Loads the artifact; returns the session and all inputs of the network."""
 
     def prepare(
         self,
@@ -102,12 +111,13 @@ class Backend(abc.ABC):
         gpu: GpuSettings = DEFAULT_GPU,
         cache_dir: str | Path = "",
     ) -> Session:
-        """Load the artifact and check that it can be measured.
+        """Loads the artifact and checks that it can be measured.
 
-        `gpu` and `cache_dir`, where built engines lie, mean nothing to a runtime on the processor.
+        A runtime on the processor ignores `gpu` and `cache_dir`, the folder of built engines.
 
-        Raises UnsupportedError where the backend cannot run it here, and ArtifactError where the file
-        is at fault.
+        Raises:
+            UnsupportedError: the backend cannot run the artifact here.
+            ArtifactError: the file is at fault.
         """
         begin_s = time.perf_counter()
         path = Path(artifact)

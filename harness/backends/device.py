@@ -1,4 +1,4 @@
-"""The device that is measured on: one runtime on this machine, and who else uses it."""
+"""The measured device: a runtime on this machine, after checks for other users of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.machine.gpu.settings import GpuSettings
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """A runtime that can run here, with the facts that its latencies depend on."""
+    """A runtime that can run here, with the facts on which its latencies depend."""
 
     backend: Backend
     gpu: GpuSettings
@@ -25,12 +25,12 @@ class Device:
     def open(
         cls, backend: str, gpu: GpuSettings, threads: int | None, *, exclusive: bool, say: Callable[[str], None]
     ) -> Device:
-        """Checks that the runtime can measure here, and says what would disturb it.
+        """Checks that the runtime can measure here, and prints what would disturb it.
 
         Args:
             backend: name of the runtime.
             gpu: which GPU and how; ignored by runtimes on the processor.
-            threads: threads of an inference; `default_threads` where None.
+            threads: threads of an inference; None means `default_threads`.
             exclusive: whether to refuse a GPU that others use.
             say: prints a line for the user.
 
@@ -52,7 +52,7 @@ class Device:
 
 
 def environment_of(backend: Backend, gpu: GpuSettings, threads: int | None) -> Environment:
-    """The environment of a runtime's latencies: with the GPU where it runs on one.
+    """The environment of a runtime's latencies, including the GPU if the runtime uses one.
 
     Raises:
         NoGpuError: there is no such GPU.

@@ -1,4 +1,4 @@
-"""One loaded network: what the measuring loop and the checks need of it."""
+"""One loaded network, with the operations that the measuring loop and the checks need."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class TensorSpec:
-    """An input of the network; a dimension that is not fixed is a string or None."""
+    """An input or output of the network; a dimension that is not fixed is a string or None."""
 
     name: str
     shape: tuple[int | str | None, ...]
     dtype: str
-    """Numpy's name, as in `float32`."""
+    """Numpy's name of the type, as in `float32`."""
 
     @property
     def fixed_shape(self) -> tuple[int, ...]:
-        """The shape, of an input that has no dynamic dimension."""
+        """The shape of a tensor without dynamic dimensions."""
         sizes = tuple(size for size in self.shape if isinstance(size, int))
         if len(sizes) != len(self.shape):
             raise ValueError(f"Input {self.name!r} has the dynamic shape {self.shape}.")
@@ -42,23 +42,23 @@ class TensorSpec:
 
 
 class Session(abc.ABC):
-    """One loaded network with its input bound; use as a context manager.
+    """One loaded network with its input bound; use it as a context manager.
 
-    `start` comes before `infer`: it binds the input, runs once, and proves that the network runs
-    where and as it was asked to.
+    Call `start` before `infer`: it binds the input, runs once, and proves that the network runs
+    where and how it was requested.
     """
 
     input: TensorSpec
     provider: str
     latency_kind: LatencyKind
     load_s: float
-    """Seconds that `Backend.prepare` took to load it."""
+    """Seconds that `Backend.prepare` took to load the network."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
 
     def start(self, images: npt.NDArray[np.float32]) -> float:
-        """Bind `images`, run the first inference and check how it ran; return its milliseconds."""
+        """Binds `images`, runs the first inference and checks how it ran; returns its milliseconds."""
         self.bind_impl(self._checked(images))
         begin_ns = time.perf_counter_ns()
         self.infer()
@@ -67,19 +67,19 @@ class Session(abc.ABC):
         effective = self.precision_effective()
         if self.precision not in effective.split("+"):
             raise FallbackError(
-                f"{self.precision} was asked for but the runtime computed in {effective}. "
+                f"{self.precision} was requested, but the runtime computed in {effective}. "
                 f"Measure this artifact as {effective}, or on a backend that has {self.precision} kernels."
             )
         return first_ms
 
     def run(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-        """The outputs for other images than `start` was given, which comes before; nothing of it is to be timed."""
+        """Returns the outputs for images other than those of `start`, which must come first; not for timing."""
         self.feed_impl(self._checked(images))
         self.infer()
         return self.outputs()
 
     def _checked(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The images in one piece of memory, of the network's own shape and type."""
+        """Returns the images in contiguous memory, after a check of their shape and type."""
         if images.shape != self.input.shape or str(images.dtype) != self.input.dtype:
             raise ValueError(
                 f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
@@ -88,38 +88,42 @@ class Session(abc.ABC):
 
     @abc.abstractmethod
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Put the input where the runtime reads it, so that `infer` copies nothing."""
+        """Puts the input where the runtime reads it, so that `infer` copies nothing."""
 
     def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Put other values where `bind_impl` put the first ones; for a runtime that need not bind again."""
+        """Replaces the input that `bind_impl` bound; a runtime that need not bind again overrides it."""
         self.bind_impl(images)
 
     @abc.abstractmethod
     def infer(self) -> None:
-        """Run once on the bound input and return when the outputs are there."""
+        """Runs once on the bound input and returns when the outputs are complete."""
 
     @abc.abstractmethod
     def outputs(self) -> dict[str, npt.NDArray[Any]]:
-        """The outputs of the last inference."""
+        """Returns the outputs of the last inference."""
 
     @abc.abstractmethod
     def check_placement_impl(self) -> None:
-        """Raise FallbackError where a node of the first inference ran on another provider."""
+        """Checks where the first inference ran.
+
+        Raises:
+            FallbackError: a node ran on another provider.
+        """
 
     @abc.abstractmethod
     def precision_effective(self) -> str:
-        """What convolutions and matrix products were computed in: `fp32`, or several as `fp16+fp32`."""
+        """Returns the precision of convolutions and matrix products, as in `fp32`, or several, as in `fp16+fp32`."""
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Free the runtime's memory."""
+        """Frees the runtime's memory."""
 
     def time_block(
         self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int] = time.perf_counter_ns
     ) -> None:
-        """Fill `latencies_ns` with the times of as many inferences, back to back.
+        """Fills `latencies_ns` with the times of inferences back to back, one per element.
 
-        This is host time; a backend whose `latency_kind` is another overrides it.
+        This is host time; a backend with another `latency_kind` overrides it.
         """
         infer = self.infer
         for index in range(len(latencies_ns)):
@@ -128,19 +132,19 @@ class Session(abc.ABC):
             latencies_ns[index] = clock_ns() - begin_ns
 
     def gpu_figures(self) -> GpuFigures | None:
-        """What is measured after the blocks, as transfers to a GPU and back; None on a processor."""
+        """Measures what follows the blocks, such as transfers to a GPU and back; returns None on a processor."""
         return None
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
-        """The runtime's own profile over as many inferences, in order of execution.
+        """Returns the runtime's own profile over this number of inferences, in order of execution.
 
-        This session is then as fast as before: what stays slower once profiled needs a copy of its own.
+        This session must stay as fast as before: a runtime that profiling slows down permanently profiles a copy.
 
         Raises:
-            UnsupportedError: this runtime has no profiler.
+            UnsupportedError: the runtime has no profiler.
         """
         del inferences
-        raise UnsupportedError(f"{self.provider} has no profile of single layers.")
+        raise UnsupportedError(f"{self.provider} cannot profile single layers.")
 
     def __enter__(self) -> Session:
         return self
@@ -152,11 +156,15 @@ class Session(abc.ABC):
 
 
 def check_input(inputs: list[TensorSpec], batch: int, artifact: Path) -> TensorSpec:
-    """The one float32 input of fixed shape with the asked batch, or ArtifactError."""
+    """Returns the only input, which must be float32 and have a fixed shape and the requested batch.
+
+    Raises:
+        ArtifactError: the inputs are different.
+    """
     if len(inputs) != 1:
         names = ", ".join(spec.name for spec in inputs) or "none"
         raise ArtifactError(
-            f"{artifact} has {len(inputs)} inputs ({names}); only networks of one input can be measured. "
+            f"{artifact} has {len(inputs)} inputs ({names}); only networks with one input can be measured. "
             "Make the others constants before exporting."
         )
     spec = inputs[0]
@@ -168,11 +176,11 @@ def check_input(inputs: list[TensorSpec], batch: int, artifact: Path) -> TensorS
     if spec.dtype != "float32":
         raise ArtifactError(
             f"{artifact}: input {spec.name!r} is {spec.dtype}, not float32. "
-            "Export it with a float32 input; lower precisions begin inside the graph."
+            "Export it with a float32 input; lower precisions start inside the graph."
         )
     if spec.shape[0] != batch:
         raise ArtifactError(
-            f"{artifact}: input {spec.name!r} has the shape {list(spec.shape)}, but batch {batch} was asked "
-            f"for. Export the model at batch {batch}, or ask for another batch."
+            f"{artifact}: input {spec.name!r} has the shape {list(spec.shape)}, but batch {batch} was requested. "
+            f"Export the model at batch {batch}, or request another batch."
         )
     return spec

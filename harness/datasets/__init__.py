@@ -1,4 +1,4 @@
-"""Labelled images, whatever they are stored in: ImageNet, CIFAR-10, or folders of one's own."""
+"""Labelled images, however they are stored: ImageNet, CIFAR-10, or the user's folders."""
 
 from __future__ import annotations
 

@@ -43,12 +43,12 @@ class PixelStore:
 
     @property
     def names(self) -> list[str]:
-        """The same for both versions, of which one has no names."""
+        """Names of the images, equal for both versions, one of which has no names."""
         return [f"test_batch_{position:05d}" for position in range(len(self.pixels))]
 
     @property
     def sizes_bytes(self) -> list[int]:
-        """What the pixels take."""
+        """Size of the pixels of each image."""
         return [_IMAGE_BYTES] * len(self.pixels)
 
     def read(self, position: int) -> NDArray[np.uint8]:
@@ -63,7 +63,7 @@ class PixelStore:
 
 def _parse_binary(data: bytes) -> _Parsed:
     if len(data) % _RECORD_BYTES:
-        raise ValueError(f"{len(data):,} bytes are no whole number of records of {_RECORD_BYTES:,}")
+        raise ValueError(f"{len(data):,} bytes are not a whole number of records of {_RECORD_BYTES:,}")
     records = np.frombuffer(data, np.uint8).reshape(-1, _RECORD_BYTES)
     return records[:, 1:], [int(label) for label in records[:, 0]]
 
@@ -76,7 +76,7 @@ _PUBLISHED = {"batches.meta", "batches.meta.txt", "readme.html", *_PARSERS} | {
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a folder holds the test set; one that may not be read does not."""
+    """Whether a folder holds the test set; a folder that may not be read does not."""
     try:
         return any((folder / name).is_file() for name in _PARSERS)
     except OSError:
@@ -97,7 +97,7 @@ def open_folder(folder: Path) -> StoredImages:
     """The test set in an unpacked archive.
 
     Raises:
-        AccuracyError: it cannot be read or is damaged.
+        AccuracyError: the file cannot be read or is damaged.
     """
     path = next(folder / name for name in _PARSERS if (folder / name).is_file())
     try:
@@ -111,7 +111,7 @@ def open_archive(path: Path) -> StoredImages:
     """The test set in an archive, which is read once.
 
     Raises:
-        AccuracyError: it is damaged or has no test set.
+        AccuracyError: the archive is damaged or has no test set.
     """
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -129,14 +129,12 @@ def _test_set(place: str, name: str, data: bytes) -> StoredImages:
     try:
         rows, labels = _PARSERS[name](data)
         if rows.shape != (_TEST_IMAGES, _IMAGE_BYTES) or len(labels) != _TEST_IMAGES:
-            raise ValueError(
-                f"{len(rows):,} images with {len(labels):,} labels, where the test set has {_TEST_IMAGES:,}"
-            )
+            raise ValueError(f"{len(rows):,} images with {len(labels):,} labels, but the test set has {_TEST_IMAGES:,}")
         if min(labels) < 0 or max(labels) >= CLASSES:
-            raise ValueError(f"labels from {min(labels)} to {max(labels)}, where there are {CLASSES} classes")
+            raise ValueError(f"labels from {min(labels)} to {max(labels)}, but there are {CLASSES} classes")
     except ValueError as error:
         raise AccuracyError(
-            f"{place} is no test set of CIFAR-10 ({error}); fetch it again from its publisher"
+            f"{place} is not a test set of CIFAR-10 ({error}); fetch it again from its publisher"
         ) from error
     planes = rows.reshape(-1, 3, _SIDE_PX, _SIDE_PX)
     return label(NAME, CLASSES, PixelStore(place, np.ascontiguousarray(planes.transpose(0, 2, 3, 1))), labels)

@@ -1,8 +1,8 @@
 """Reads a batch of CIFAR-10's Python version without unpickling anything.
 
 The batches are pickles of Python 2 (protocol 2): a dictionary with a list of labels and one numpy array. A pickle can
-name any function to be called; this reader knows the three names that a batch has, and gives each a record of
-what stands there instead of numpy's own. Whatever else is named is refused before it is looked up.
+name any function to be called; this reader knows only the three names that a batch has, and substitutes plain records
+for numpy's objects. Any other name is refused before it is looked up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class _DtypeRecord:
         self.code = code
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and alignment, which bytes do not have."""
+        """Ignores byte order and alignment, which bytes do not have."""
 
 
 class _ArrayRecord:
@@ -34,22 +34,22 @@ class _ArrayRecord:
     data: object = None
 
     def __init__(self, *_: object) -> None:
-        """An array without content."""
+        """Creates a record without content."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, self.dtype, self.fortran, self.data = state
 
     def rows(self) -> NDArray[np.uint8]:
-        """The array, (images, bytes an image), read-only.
+        """Returns the array, (images, bytes per image), read-only.
 
         Raises:
-            ValueError: it is none of bytes in two dimensions.
+            ValueError: it is not a two-dimensional array of bytes.
         """
         if not isinstance(self.dtype, _DtypeRecord) or self.dtype.code not in (b"u1", "u1") or self.fortran:
-            raise ValueError("its pixels are no array of bytes")
+            raise ValueError("its pixels are not an array of bytes")
         shape = self.shape
         if not isinstance(shape, tuple) or len(shape) != 2 or not all(type(length) is int for length in shape):
-            raise ValueError("its pixels are no rows")
+            raise ValueError("its pixels are not rows")
         if not isinstance(self.data, bytes):
             raise ValueError("its pixels are not stored as bytes")
         return np.frombuffer(self.data, np.uint8).reshape(shape)
@@ -64,10 +64,10 @@ _STAND_INS = {
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> type:
-        """The stand-in of a name.
+        """Returns the stand-in for a name.
 
         Raises:
-            UnpicklingError: a batch has no business with that name.
+            UnpicklingError: no batch contains that name.
         """
         if (module, name) not in _STAND_INS:
             raise pickle.UnpicklingError(f"it is a pickle that names {module}.{name}, which no batch of CIFAR-10 does")
@@ -75,10 +75,10 @@ class _Reader(pickle.Unpickler):
 
 
 def read_batch(data: bytes) -> tuple[NDArray[np.uint8], list[int]]:
-    """Pixels (images, bytes an image) and labels of a batch.
+    """Reads the pixels (images, bytes per image) and labels of a batch.
 
     Raises:
-        ValueError: it is no such batch, or names what a batch does not.
+        ValueError: the data is not such a batch, or names something that a batch does not.
     """
     try:
         # Python 2's strings are bytes.
@@ -87,7 +87,7 @@ def read_batch(data: bytes) -> tuple[NDArray[np.uint8], list[int]]:
     except Exception as error:
         raise ValueError(str(error) or repr(error)) from error
     if not isinstance(batch, dict):
-        raise ValueError("it is no dictionary")
+        raise ValueError("it is not a dictionary")
     pixels, labels = batch.get(b"data"), batch.get(b"labels")
     if not isinstance(pixels, _ArrayRecord):
         raise ValueError("it has no pixels")

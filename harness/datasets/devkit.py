@@ -1,7 +1,7 @@
 """The class numbers of ImageNet's development kit, 1 to 1000, which are not in the order of the wnids.
 
-Its readme says so of `ILSVRC2012_validation_ground_truth.txt`; which number is which class stands in `meta.mat` beside
-it (a struct array `synsets` with `ILSVRC2012_ID` and `WNID`), or in `map_clsloc.txt` of the later kits (`n02119789 1
+Its readme says so about `ILSVRC2012_validation_ground_truth.txt`; the class of each number is in `meta.mat` beside it
+(a struct array `synsets` with `ILSVRC2012_ID` and `WNID`), or in `map_clsloc.txt` of later kits (`n02119789 1
 kit_fox`).
 """
 
@@ -21,30 +21,30 @@ def labels(path: Path, ids: Sequence[int]) -> list[int]:
     """Class indices of the devkit's numbers.
 
     Args:
-        path: the file that they were read from; the mapping is looked for beside it.
+        path: the file that the numbers were read from; the mapping is looked for beside it.
         ids: the numbers, each from 1 to 1000.
 
     Raises:
-        AccuracyError: a number out of range, or no mapping, or a damaged one.
+        AccuracyError: a number is out of range, or the mapping is missing or damaged.
     """
     if min(ids) < 1 or max(ids) > imagenet.CLASSES:
         raise AccuracyError(
-            f"{path} has numbers from {min(ids)} to {max(ids)} without file names; the devkit's are from 1 to 1000, "
-            "and other numbers do not say in which order they count. Give lines 'file index', or a wnid a line"
+            f"{path} has numbers from {min(ids)} to {max(ids)} without file names; the devkit's are from 1 to "
+            "1000, and the order of other numbers is unknown. Give lines 'file index', or one wnid per line"
         )
     wnid_of = _mapping(path.parent)
     if wnid_of is None:
         raise AccuracyError(
-            f"{path} counts classes as ImageNet's devkit does, which is not the order of the wnids. Put the devkit's "
-            f"{_META} (or {_MAP}) beside it, or give LOC_val_solution.csv, a val.txt of lines 'file index', or "
-            "imagenet_2012_validation_synset_labels.txt"
+            f"{path} numbers the classes as ImageNet's devkit does, which is not the order of the wnids. Put the "
+            f"devkit's {_META} (or {_MAP}) beside it, or give LOC_val_solution.csv, a val.txt of lines 'file index', "
+            "or imagenet_2012_validation_synset_labels.txt"
         )
     index_of = imagenet.index_of_wnid()
     return [index_of[wnid_of[number]] for number in ids]
 
 
 def _mapping(folder: Path) -> dict[int, str] | None:
-    """Number to wnid, from the first file that is there."""
+    """Number to wnid, from the first file that exists."""
     for name, read in ((_META, _from_meta), (_MAP, _from_map)):
         path = folder / name
         if path.is_file():
@@ -60,7 +60,7 @@ def _from_meta(path: Path) -> Iterable[tuple[int, str]]:
         return [
             (int(number), str(wnid)) for number, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
         ]
-    # What a damaged file raises here scipy does not say: it may be anything.
+    # scipy does not document what a damaged file raises: it may be anything.
     except Exception as error:
         raise _damaged(path, repr(error)) from error
 
@@ -74,7 +74,7 @@ def _from_map(path: Path) -> Iterable[tuple[int, str]]:
 
 
 def _checked(path: Path, pairs: Iterable[tuple[int, str]]) -> dict[int, str]:
-    """The mapping, which has to name every class once; the kit counts its inner nodes from 1001."""
+    """The mapping, which must name every class once; the kit numbers its inner nodes from 1001."""
     leaves = [(number, wnid) for number, wnid in pairs if number <= imagenet.CLASSES]
     wnid_of = dict(leaves)
     whole = sorted(number for number, _ in leaves) == list(range(1, imagenet.CLASSES + 1))

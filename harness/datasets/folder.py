@@ -1,4 +1,4 @@
-"""Images in a folder: class folders of images, or images side by side."""
+"""Images in a folder: class folders of images, or images directly in it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class FolderStore:
     folders: tuple[str, ...]
 
     def read(self, position: int) -> bytes:
-        """The file's bytes.
+        """Reads the file's bytes.
 
         Raises:
-            AccuracyError: it is gone, or may not be read.
+            AccuracyError: the file is gone, or may not be read.
         """
         path = self.root / self.names[position]
         try:
@@ -37,7 +37,7 @@ class FolderStore:
             ) from error
 
     def location(self, position: int) -> str:
-        """The file's path."""
+        """Returns the file's path."""
         return str(self.root / self.names[position])
 
 
@@ -53,14 +53,14 @@ def open_folder(root: Path) -> FolderStore:
         if nested:
             raise AccuracyError(
                 f"{root / folder} holds folders ({few(nested)}), but {root} should hold class folders with images "
-                f"directly in them; give the folder whose subfolders are the classes, such as {root / folder} may be"
+                f"directly in them; give the folder whose subfolders are the classes, perhaps {root / folder}"
             )
         images |= {f"{folder}/{name}": size_bytes for name, size_bytes in inner.items()}
     return FolderStore(root, tuple(images), tuple(images.values()), tuple(folders))
 
 
 def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
-    """The folders in a folder, and its images with their sizes in bytes; hidden ones are left out."""
+    """Lists the folders in a folder, and its images with their sizes in bytes; hidden ones are left out."""
     folders, images = [], {}
     odd = []
     try:
@@ -77,8 +77,8 @@ def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
                         odd.append(entry.name)
     except OSError as error:
         place = error.filename or folder
-        raise AccuracyError(f"{place} cannot be read ({cause(error)}); make it readable, or take it out") from error
+        raise AccuracyError(f"{place} cannot be read ({cause(error)}); make it readable, or remove it") from error
     if odd:
         # Reading from a pipe would wait for somebody to write to it.
-        raise AccuracyError(f"{folder} holds pipes, sockets or devices named as images ({few(odd)}); take them out")
+        raise AccuracyError(f"{folder} holds pipes, sockets or devices named like images ({few(odd)}); remove them")
     return folders, images

@@ -1,12 +1,12 @@
-"""Labels of ImageNet's images from a file, in the forms that are in circulation.
+"""Labels of ImageNet's images from a file, in any of the common forms.
 
 | form | line |
 |---|---|
 | Kaggle's `LOC_val_solution.csv` | `ILSVRC2012_val_00000001,n01751748 156 48 272 332` |
 | Caffe's and MLPerf's `val.txt`, `val_map.txt` | `ILSVRC2012_val_00000001.JPEG 65`, index in sorted order |
 | the same with a wnid | `ILSVRC2012_val_00000001.JPEG n01751748` |
-| TensorFlow's `imagenet_2012_validation_synset_labels.txt` | `n01751748`, a line an image |
-| the devkit's `ILSVRC2012_validation_ground_truth.txt` | `490`, a line an image, numbered by the devkit |
+| TensorFlow's `imagenet_2012_validation_synset_labels.txt` | `n01751748`, one line per image |
+| the devkit's `ILSVRC2012_validation_ground_truth.txt` | `490`, one line per image, numbered by the devkit |
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.text.lists import few
 
 FORMS = (
     "LOC_val_solution.csv (Kaggle), val.txt (a file name and an index in sorted order), "
-    "imagenet_2012_validation_synset_labels.txt (a wnid a line)"
+    "imagenet_2012_validation_synset_labels.txt (one wnid per line)"
 )
 
 _KAGGLE_HEADER = "ImageId,PredictionString"
@@ -37,7 +37,7 @@ class GroundTruth:
     path: Path
     labels: tuple[int, ...]
     stems: tuple[str, ...]
-    """Names of the images without suffix; empty where the file has labels alone, in the order of the names."""
+    """Names of the images without suffix; empty if the file has only labels, in the order of the names."""
 
     def of(self, images: Sequence[str], place: Path) -> list[int]:
         """The label of every image, in the order given.
@@ -82,17 +82,17 @@ class GroundTruth:
 
     def _counts(self, images_count: int, place: Path) -> str:
         return (
-            f"{self.path} has {len(self.labels):,} labels, but {place} holds {images_count:,} images; give the labels "
-            "of these images, neither more nor fewer (--limit takes a subset)"
+            f"{self.path} has {len(self.labels):,} labels, but {place} holds {images_count:,} images; give exactly "
+            "the labels of these images (--limit takes a subset)"
         )
 
 
 def read_ground_truth(path: Path) -> GroundTruth:
-    """The labels of a file, whichever of the known forms it has.
+    """The labels of a file in any of the known forms.
 
     Raises:
-        AccuracyError: it cannot be read, is in none of the forms, names a class that ImageNet does not have, or counts
-            as the devkit does with nothing beside it that says how.
+        AccuracyError: the file cannot be read, is in none of the forms, names a class that ImageNet does not have, or
+            numbers classes as the devkit does without the devkit's mapping beside it.
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
@@ -101,7 +101,7 @@ def read_ground_truth(path: Path) -> GroundTruth:
     except OSError as error:
         raise AccuracyError(f"{path} cannot be read ({cause(error)}); give the file of labels") from error
     except UnicodeDecodeError as error:
-        raise AccuracyError(f"{path} is no text ({error.reason}); give the labels as {FORMS}") from error
+        raise AccuracyError(f"{path} is not text ({error.reason}); give the labels as {FORMS}") from error
     lines = [line.strip() for line in text.splitlines()]
     if not any(lines):
         raise AccuracyError(f"{path} is empty; give the labels as {FORMS}")
@@ -113,7 +113,7 @@ def read_ground_truth(path: Path) -> GroundTruth:
 
 
 def _named(path: Path, lines: Sequence[str], label_column: int) -> GroundTruth:
-    """Lines of a file name and a label; the empty ones are left out."""
+    """The labels of lines with a file name and a label; empty lines are skipped."""
     stems, labels = [], []
     for number, line in enumerate(lines, 1):
         if not line:
@@ -124,7 +124,7 @@ def _named(path: Path, lines: Sequence[str], label_column: int) -> GroundTruth:
         stems.append(_stem(words[0]))
         labels.append(_index(path, number, line, words[label_column]))
     if not labels:
-        raise AccuracyError(f"{path} has a header and no labels; give the whole file")
+        raise AccuracyError(f"{path} has a header but no labels; give the complete file")
     return GroundTruth(path, tuple(labels), tuple(stems))
 
 
@@ -134,13 +134,13 @@ def _stem(name: str) -> str:
 
 
 def _index(path: Path, number: int, line: str, label: str) -> int:
-    """The class's index of a label beside a file name."""
+    """The class index for a label beside a file name."""
     if not _is_number(label):
         return _index_of_wnid(path, number, line, label)
     if int(label) >= imagenet.CLASSES:
         raise AccuracyError(
-            f"{path}, line {number:,}: {label} is no index; beside file names they count from 0 to 999, in the sorted "
-            f"order of the wnids. Give the labels as {FORMS}"
+            f"{path}, line {number:,}: {label} is not a class index; beside file names these are from 0 to 999, in the "
+            f"sorted order of the wnids. Give the labels as {FORMS}"
         )
     return int(label)
 
@@ -160,19 +160,19 @@ def _index_of_wnid(path: Path, number: int, line: str, wnid: str) -> int:
         return index
     if imagenet.is_wnid(wnid):
         raise AccuracyError(
-            f"{path}, line {number:,}: {wnid} is none of ImageNet's 1,000 classes; give ImageNet's labels"
+            f"{path}, line {number:,}: {wnid} is not one of ImageNet's 1,000 classes; give ImageNet's labels"
         )
     raise _odd_line(path, number, line)
 
 
 def _odd_line(path: Path, number: int, line: str) -> AccuracyError:
-    return AccuracyError(f"{path}, line {number:,}: {line[:80]!r} is no label; give the labels as {FORMS}")
+    return AccuracyError(f"{path}, line {number:,}: {line[:80]!r} is not a label; give the labels as {FORMS}")
 
 
 def _check_once(stems: Sequence[str], place: Path) -> None:
     twice = [stem for stem, count in Counter(stems).items() if count > 1]
     if twice:
-        raise AccuracyError(f"{place} has images twice: {few(twice)}; leave each once")
+        raise AccuracyError(f"{place} has images twice: {few(twice)}; keep each only once")
 
 
 def _is_number(text: str) -> bool:

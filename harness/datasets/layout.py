@@ -14,16 +14,17 @@ from harness.text.lists import encodable, few
 
 
 def label_by_folder(store: FileStore, place: Path) -> StoredImages:
-    """The images of class folders: ImageNet's 1,000 classes where folders are named by wnid, otherwise one's own.
+    """Labels images by class folder: ImageNet's 1,000 classes if folders are named by wnid, otherwise the user's.
 
-    One's own classes are numbered by the sorted names of their folders, as torchvision's ImageFolder does.
+    The user's classes are numbered by the sorted names of their folders, as in torchvision's ImageFolder.
 
     Args:
         store: images in class folders.
         place: what the store was opened from, for messages and the name.
 
     Raises:
-        AccuracyError: wnids that are none of the 1,000, other folders beside wnids, or one image of ImageNet twice.
+        AccuracyError: a wnid is not one of the 1,000, there are other folders beside wnids, or an image of ImageNet
+            occurs twice.
     """
     classes = [PurePosixPath(name).parent.name for name in store.names]
     if any(imagenet.is_wnid(folder) for folder in store.folders):
@@ -41,13 +42,13 @@ def _check_wnids(folders: Sequence[str], place: Path) -> None:
     unknown = [folder for folder in folders if folder not in imagenet.index_of_wnid()]
     if unknown:
         raise AccuracyError(
-            f"{place} has folders that are none of ImageNet's 1,000 classes: {few(unknown)}; take them out. Folders "
-            "named as n01440764 are read as ImageNet's: for classes of one's own, name none of them so"
+            f"{place} has folders that are not among ImageNet's 1,000 classes: {few(unknown)}; remove them. Folders "
+            "named like n01440764 are read as ImageNet's: for your own classes, use other names"
         )
 
 
 def _check_once(names: Sequence[str], place: Path) -> None:
-    """The validation set's names are unique: one in two class folders has two labels."""
+    """Refuses an image in two class folders, which has two labels: the validation set's names are unique."""
     counts = Counter(PurePosixPath(name).name for name in names)
     twice = [
         name for name, count in counts.items() if count > 1 and imagenet.is_validation_name(PurePosixPath(name).stem)

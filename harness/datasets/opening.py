@@ -1,4 +1,4 @@
-"""Finds out what a path holds."""
+"""Finds out which data set a path holds."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _LAYOUTS = (
     "(its archive, or the folder in it)"
 )
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd", b"PK": "unzip"}
-"""How a compressed file begins, and what undoes it."""
+"""First bytes of a compressed file, and the program that decompresses it."""
 
 
 def open_images(path: Path, *, ground_truth: Path | None = None, limit: int | None = None, seed: int = 0) -> ImageSet:
-    """The labelled images at a path, whatever their layout; docs/accuracy.md has the list.
+    """Opens the labelled images at a path, in any of the layouts that docs/accuracy.md lists.
 
     Args:
         path: a folder of class folders, a folder of images, a tar of either, or CIFAR-10 (folder or archive).
-        ground_truth: the labels of images that do not lie in class folders.
-        limit: take a subset of so many images, as even over the classes as can be; all where there are fewer. The
-            subset depends on names, labels and `seed` alone, and contains every smaller one of the same seed.
-        seed: of the subset.
+        ground_truth: file with the labels of images that are not in class folders.
+        limit: size of a class-balanced subset; all images if there are fewer. The subset depends only on names, labels
+            and `seed`, and contains every smaller one with the same seed.
+        seed: seed of the subset.
 
     Raises:
-        AccuracyError: it is no data set that is known, or a damaged one; the message says what to do.
+        AccuracyError: the path holds no known data set, or a damaged one; the message says what to do.
     """
     if limit is not None and limit < 1:
         raise AccuracyError(f"a limit of {limit} images leaves nothing to measure; give a number of at least 1")
@@ -75,14 +75,14 @@ def _file(path: Path, ground_truth: Path | None) -> StoredImages:
     for magic, undo in _COMPRESSED.items():
         if start.startswith(magic):
             raise AccuracyError(
-                f"{path} is compressed and no whole archive of CIFAR-10: images in it cannot be read in place; "
-                f"unpack it ({undo}) and give what comes out, or fetch it again"
+                f"{path} is compressed and not a complete archive of CIFAR-10: its images cannot be read in "
+                f"place; unpack it ({undo}) and give the result, or fetch it again"
             )
     return _labelled(open_tar(path), path, ground_truth)
 
 
 def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> StoredImages:
-    """The labels of image files: by class folder, or from the file of labels."""
+    """Labels image files by class folder, or from the file of labels."""
     if not store.names:
         raise AccuracyError(_no_images(path))
     in_folders = [name for name in store.names if "/" in name]
@@ -97,18 +97,18 @@ def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> Stored
     if ground_truth is None:
         raise AccuracyError(
             f"{path} has images and no class folders: give their labels too (--ground-truth), as {FORMS}, or sort the "
-            "images into a folder a class"
+            "images into one folder per class"
         )
     return label(imagenet.NAME, imagenet.CLASSES, store, read_ground_truth(ground_truth).of(store.names, path))
 
 
 def _refuse_labels(path: Path, ground_truth: Path | None) -> None:
     if ground_truth is not None:
-        raise AccuracyError(f"{path} has its labels in itself; leave {ground_truth} away")
+        raise AccuracyError(f"{path} already contains its labels; omit {ground_truth}")
 
 
 def _no_images(path: Path) -> str:
-    """What to say of a path without images: most often it is the folder around the right one."""
+    """Returns the message for a path without images, which is most often the parent of the right one."""
     inside = [] if path.is_file() else [child for child in path.iterdir() if _is_candidate(child)]
     if inside:
         return f"{path} holds no images itself; give what is in it: {few(map(str, inside))}"

@@ -1,4 +1,4 @@
-"""What the measurement of accuracy knows of a data set."""
+"""What the measurement of accuracy knows about a data set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class LabelledImage:
     """One image of a data set."""
 
     name: str
-    """Unique in its set: the file's name, or its path in the set where two files have one name."""
+    """Unique in its set: the file's name, or its path in the set if two files have the same name."""
     label: int
     """The class's index, from 0."""
 
@@ -23,17 +23,17 @@ class LabelledImage:
 class ImageSet(Protocol):
     """Labelled images that can be read in any order, by many threads and processes at once.
 
-    It pickles, so that a child process reads what its parent opened: hand it over once, not with every image, since
+    It can be pickled, so that a child process reads what its parent opened: pass it once, not with every image, since
     CIFAR-10 carries its pixels.
     """
 
     @property
     def name(self) -> str:
-        """`ImageNet`, `CIFAR-10`, or the name of the folder of one's own."""
+        """`ImageNet`, `CIFAR-10`, or the name of the user's folder."""
 
     @property
     def classes(self) -> int:
-        """How many classes the labels are of, whether or not each has an image."""
+        """Number of classes of the labels, whether or not each has an image."""
 
     @property
     def digest(self) -> str:
@@ -45,13 +45,13 @@ class ImageSet(Protocol):
 
     @property
     def sizes_bytes(self) -> Sequence[int]:
-        """What each image takes where it is stored, in the order of `items`: what remains to be read, for an ETA."""
+        """Stored size of each image, in the order of `items`: an ETA needs to know what remains to be read."""
 
     def read(self, index: int) -> bytes | NDArray[np.uint8]:
         """The image `items[index]`: an encoded file, or pixels (H, W, 3) in RGB where the data set stores pixels.
 
         Raises:
-            AccuracyError: it cannot be read any more.
+            AccuracyError: the image can no longer be read.
         """
 
     def location(self, index: int) -> str:
@@ -59,11 +59,11 @@ class ImageSet(Protocol):
 
 
 def check_classes(images: ImageSet, model_classes: int, model: str) -> str:
-    """Why a model's outputs cannot be held against the labels; empty where they can.
+    """Why a model's outputs cannot be compared with the labels; empty if they can.
 
     Args:
         images: the data set.
-        model_classes: how many logits the model gives.
+        model_classes: number of logits of the model.
         model: its name.
     """
     if images.classes == model_classes:

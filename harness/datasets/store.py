@@ -1,4 +1,4 @@
-"""What holds images: a folder, a tar archive, or pixels in memory."""
+"""Stores of images: a folder, a tar archive, or pixels in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-"""In lower case. They only tell images from other files: what an image is, decoding finds out."""
+"""In lower case. They only distinguish images from other files; decoding decides what is an image."""
 
 
 class Store(Protocol):
@@ -22,13 +22,13 @@ class Store(Protocol):
 
     @property
     def sizes_bytes(self) -> Sequence[int]:
-        """What each image takes in the store."""
+        """Size of each image in the store."""
 
     def read(self, position: int) -> bytes | NDArray[np.uint8]:
         """The encoded file, or pixels (H, W, 3) in RGB.
 
         Raises:
-            AccuracyError: it cannot be read any more.
+            AccuracyError: the image can no longer be read.
         """
 
     def location(self, position: int) -> str:
@@ -40,10 +40,10 @@ class FileStore(Store, Protocol):
 
     @property
     def folders(self) -> Sequence[str]:
-        """The class folders, those without an image too; empty where the images lie flat."""
+        """The class folders, including those without images; empty if the images are flat."""
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is taken for an image, by its suffix; hidden files are not."""
+    """Whether a file counts as an image, by its suffix; hidden files do not."""
     path = PurePosixPath(name)
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

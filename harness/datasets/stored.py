@@ -23,7 +23,7 @@ class StoredImages:
     classes: int
     items: tuple[LabelledImage, ...]
     positions: tuple[int, ...]
-    """Where each item is in the store."""
+    """Position of each item in the store."""
     store: Store
 
     @functools.cached_property
@@ -46,7 +46,7 @@ class StoredImages:
         return self.store.location(self.positions[index])
 
     def subset(self, limit: int, seed: int) -> StoredImages:
-        """At most `limit` of the images, evenly over the classes."""
+        """At most `limit` of the images, spread evenly over the classes."""
         chosen = balanced(self.items, limit, seed)
         return dataclasses.replace(
             self,
@@ -56,9 +56,9 @@ class StoredImages:
 
 
 def label(name: str, classes: int, store: Store, labels: Sequence[int]) -> StoredImages:
-    """A store's images with their labels, in the store's order, as a data set.
+    """A data set of a store's images and their labels, which are in the store's order.
 
-    Images go by the file's name alone where that tells them apart, so that a set is the same in every layout.
+    Images are named by their file's name alone if these names are unique, so that a set is the same in every layout.
     """
     names = [path.rpartition("/")[2] for path in store.names]
     if len(set(names)) < len(names):

@@ -1,4 +1,4 @@
-"""A part of a data set that stands for the whole."""
+"""A part of a data set that represents the whole."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.datasets.protocol import LabelledImage
 
 
 def balanced(items: Sequence[LabelledImage], limit: int, seed: int) -> list[int]:
-    """Indices of at most `limit` items, ascending, as evenly over the classes as their images allow.
+    """Indices of at most `limit` items, ascending, spread over the classes as evenly as their images allow.
 
-    All items stand in one order: first one image of every class, then a second of each, and so on; which image, and
-    which class first, a digest of the seed and the name decides. A subset is a beginning of that order, so a larger
-    one contains it, and neither the listing of a folder nor a random generator's version changes it.
+    All items have one order: first one image of every class, then a second of each, and so on; a digest of the seed
+    and the name decides which image and which class come first. A subset is a prefix of that order, so a larger one
+    contains it, and neither the listing of a folder nor the version of a random generator changes it.
     """
     members = defaultdict(list)
     for index, item in enumerate(items):

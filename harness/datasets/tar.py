@@ -1,4 +1,4 @@
-"""Images in a tar archive, read where they lie: nothing is unpacked."""
+"""Images in a tar archive, read in place: nothing is unpacked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READ_BYTES = 1 << 20
 class TarStore:
     """The image files of an uncompressed tar archive.
 
-    Every reading opens the archive anew and seeks to the member. That costs as much as opening a file, whatever the
+    Every read opens the archive again and seeks to the member. That costs no more than opening a file, whatever the
     archive's size, and leaves nothing open that threads and processes would have to share.
     """
 
@@ -31,7 +31,7 @@ class TarStore:
     sizes_bytes: tuple[int, ...]
     folders: tuple[str, ...]
     members: tuple[str, ...]
-    """The names as the archive has them."""
+    """The names as in the archive."""
     offsets: tuple[int, ...]
     """Where each member's content begins, in bytes."""
 
@@ -48,11 +48,11 @@ class TarStore:
                 data = file.read(size_bytes)
         except OSError as error:
             raise AccuracyError(
-                f"{self.path} cannot be read any more ({cause(error)}); leave the archive alone while it is in use"
+                f"{self.path} can no longer be read ({cause(error)}); leave the archive alone while it is in use"
             ) from error
         if len(data) != size_bytes:
             raise AccuracyError(
-                f"{self.path} ends within {self.members[position]}: it was changed while in use; begin again"
+                f"{self.path} ends within {self.members[position]}: it was changed while in use; start again"
             )
         return data
 
@@ -65,8 +65,8 @@ def open_tar(path: Path) -> TarStore:
     """Lists the images of a tar archive. Names of members are only compared, never used as paths.
 
     Raises:
-        AccuracyError: it cannot be read, is no uncompressed tar, is truncated or damaged, holds a name twice or an
-            image that is a link, or its images lie at several depths.
+        AccuracyError: the archive cannot be read, is not an uncompressed tar, is truncated or damaged, holds a name
+            twice or an image that is a link, or has images at several depths.
     """
     members = _members(path)
     images = [member for member in members if not member.isdir() and _visible(member) and is_image(member.name)]
@@ -90,7 +90,7 @@ def _is_class(folder: PurePosixPath, top: PurePosixPath | None) -> bool:
 
 
 def _members(path: Path) -> list[tarfile.TarInfo]:
-    """All members of an archive that is whole."""
+    """All members of an archive, which must be complete."""
     try:
         with tarfile.open(path, "r:") as archive:
             members = archive.getmembers()
@@ -101,21 +101,21 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
             more = any(part.strip(tarfile.NUL) for part in iter(lambda: file.read(_READ_BYTES), b""))
     except tarfile.ReadError as error:
         raise AccuracyError(
-            f"{path} is no tar archive, or a truncated one ({error}); compare its size with the publisher's, and fetch "
+            f"{path} is not a tar archive, or is truncated ({error}); compare its size with the publisher's, and fetch "
             "it again, or give a folder of images"
         ) from error
     except OSError as error:
         raise AccuracyError(f"{path} cannot be read ({cause(error)}); make it readable") from error
-    # Beyond a damaged header tarfile sees no members, and says nothing of it.
+    # tarfile sees no members beyond a damaged header, and does not report it.
     if marker != tarfile.NUL * tarfile.BLOCKSIZE:
         raise AccuracyError(
             f"{path} is truncated or damaged: after {len(members):,} members, at byte {end:,}, there is neither "
-            "another nor the archive's end; fetch it again"
+            "another member nor the archive's end; fetch it again"
         )
     if more:
         raise AccuracyError(
-            f"{path} goes on behind its end at byte {end:,}, after {len(members):,} members: a download with gaps, to "
-            "be fetched again, or archives that were joined, to be packed as one"
+            f"{path} continues after its end at byte {end:,}, after {len(members):,} members: it is a download with "
+            "gaps (fetch it again), or several archives that were joined (pack them as one)"
         )
     return members
 
@@ -138,9 +138,9 @@ def _check_images(path: Path, images: Sequence[tarfile.TarInfo]) -> None:
 
 
 def _top(path: Path, images: Sequence[PurePosixPath]) -> PurePosixPath | None:
-    """The folder in the archive that holds the class folders; None where the images lie flat.
+    """The folder in the archive that holds the class folders; None if the images are flat.
 
-    All images in one folder are flat, unless it is named as a class of ImageNet.
+    Images that are all in one folder are flat, unless it is named like a class of ImageNet.
     """
     parents = {image.parent for image in images}
     if not parents or (len(parents) == 1 and not is_wnid(next(iter(parents)).name)):
@@ -148,7 +148,7 @@ def _top(path: Path, images: Sequence[PurePosixPath]) -> PurePosixPath | None:
     tops = {parent.parent for parent in parents}
     if _HERE in parents or len(tops) > 1:
         raise AccuracyError(
-            f"{path} holds images at several places ({few(map(str, parents))}) that are not class folders side by "
+            f"{path} holds images in several places ({few(map(str, parents))}) that are not class folders side by "
             "side; pack one data set in one layout"
         )
     return tops.pop()

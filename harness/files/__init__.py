@@ -1,1 +1,1 @@
-"""Files that survive a kill, and what identifies one."""
+"""Files that survive a kill, and what identifies an artifact."""

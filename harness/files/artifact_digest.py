@@ -1,8 +1,8 @@
 """What identifies an artifact: its file, and the files beside it that hold weights ("external data").
 
-PyTorch's exporter writes the weights of a user's network beside the graph, whose file is then the same before and
-after a training. Read without the onnx package, which a thin machine lacks; field numbers from onnx.proto3, the
-entries of external data from onnx's docs/ExternalData.md.
+PyTorch's exporter writes the weights of a user network beside the graph, whose file is then the same before and after
+training. Read without the onnx package, which a thin machine lacks; field numbers from onnx.proto3, the entries of
+external data from onnx's docs/ExternalData.md.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 
 
 def artifact_sha256(path: Path) -> str:
-    """SHA-256 of the file, or where it has weights in others, of the list of the digests of all.
+    """SHA-256 of the file or, if it has weights in other files, of the list of the digests of all.
 
-    A file that is missing or lies outside the artifact's folder counts by its name: no runtime loads it.
+    A file that is missing or outside the artifact's folder counts by its name: no runtime loads it.
 
     Raises:
         OSError: the file or one beside it cannot be read.
@@ -46,10 +46,10 @@ def artifact_size_bytes(path: Path) -> int:
 
 
 def external_locations(path: Path) -> dict[str, Path | None]:
-    """The places of external data that the file names, sorted, each with the file there.
+    """The locations of external data that the file names, sorted, each with the file there.
 
-    None stands for one that is missing or outside the artifact's folder. Empty where the file cannot be read as ONNX,
-    which the runtime says better.
+    None stands for a file that is missing or outside the artifact's folder. Empty if the file cannot be read as ONNX,
+    which the runtime reports better.
     """
     try:
         found = {location for graph in _parts(mapped(path), _MODEL_GRAPH) for location in _locations_in_graph(graph)}

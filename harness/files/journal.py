@@ -14,15 +14,15 @@ from harness.files.storage import explained
 class Journal:
     """An append-only file of JSON lines.
 
-    Opening reads what is there and cuts a torn last line away, so only the holder of the run's lock
+    Opening reads the entries and cuts off a torn last line, so only the holder of the run's lock
     may open one.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the journal at `path`.
+        """Opens or creates the journal at `path`.
 
         Raises:
-            StorageError: if the file cannot be used, or if a line before the last is not JSON.
+            StorageError: the file cannot be used, or a line before the last is not JSON.
         """
         self._path = path
         with explained(path):
@@ -33,10 +33,10 @@ class Journal:
                 self._file.truncate(self._size)
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Add one line and wait until it is on disk.
+        """Adds one line and waits until it is on disk.
 
         Raises:
-            StorageError: if it cannot be written whole; the journal is then as it was before.
+            StorageError: the line cannot be written completely; the journal is then as it was before.
         """
         line = json.dumps(entry).encode() + b"\n"
         with explained(self._path):
@@ -49,15 +49,15 @@ class Journal:
         self._size += len(line)
 
     def close(self) -> None:
-        """Close the file; nothing is pending. A second call does nothing."""
+        """Closes the file; nothing is pending. A second call does nothing."""
         self._file.close()
 
 
 def parse_journal(data: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The entries of a journal and the number of bytes they take; what follows is a torn line.
+    """Returns the entries of a journal and the number of bytes they take; what follows is a torn line.
 
     Raises:
-        StorageError: if a line before the last is damaged, which no crash of a writer explains.
+        StorageError: a line before the last is damaged, which no crash of a writer explains.
     """
     lines = data.split(b"\n")[:-1]
     entries: list[dict[str, Any]] = []
@@ -78,6 +78,6 @@ def parse_journal(data: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    # A write to a disk that fills up stores a part and says so; the next one raises.
+    # A write to a disk that fills up stores a part and returns its size; the next one raises.
     while data:
         data = data[os.write(descriptor, data) :]

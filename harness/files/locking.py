@@ -1,4 +1,4 @@
-"""One writer per run directory: a lock of the operating system, and a note of who holds it."""
+"""One writer per run directory: a lock of the operating system, and a note that says who holds it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from harness.files.storage import explained, replace_json
 LOCK_NAME = ".lock"
 HOLDER_NAME = ".lock-holder.json"
 
-# What the kernel says of a lock that is held: flock(2) EWOULDBLOCK, which is EAGAIN; Windows EACCES.
+# Errors of the kernel for a lock that is held: flock(2) EWOULDBLOCK, which is EAGAIN; Windows EACCES.
 _HELD_BY_ANOTHER = (errno.EAGAIN, errno.EWOULDBLOCK, *((errno.EACCES,) if sys.platform == "win32" else ()))
 
 
 class KernelLock:
-    """The lock of one file, which the kernel gives back when its holder ends, however it ends.
+    """The lock of one file, which the kernel releases when its holder ends, however it ends.
 
     So no lock is ever stale, and the file may stay where it is.
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the lock of the file, which is made where it does not exist.
+        """Takes the lock of the file, creating the file if it does not exist.
 
         Raises:
-            BlockingIOError: if another holder has it.
-            OSError: if the file cannot be used.
+            BlockingIOError: another holder has the lock.
+            OSError: the file cannot be used.
         """
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -52,11 +52,11 @@ class KernelLock:
 
     @property
     def held(self) -> bool:
-        """Whether it has not been given back."""
+        """Whether the lock has not been released."""
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Give the lock back; a second call does nothing."""
+        """Releases the lock; a second call does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -65,15 +65,15 @@ class KernelLock:
 class RunLock:
     """The right to write to a run directory.
 
-    The note beside it serves only the message to whoever comes second.
+    The note beside the lock serves only the message to a second process.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Take the lock of `directory`, which must exist.
+        """Takes the lock of `directory`, which must exist.
 
         Raises:
-            RunLockedError: if another process holds it.
-            StorageError: if the directory cannot be written to.
+            RunLockedError: another process holds the lock.
+            StorageError: the directory cannot be written to.
         """
         self._holder_path = directory / HOLDER_NAME
         with explained(directory / LOCK_NAME):
@@ -88,7 +88,7 @@ class RunLock:
             raise
 
     def release(self) -> None:
-        """Give the lock back; a second call does nothing."""
+        """Releases the lock; a second call does nothing."""
         if self._lock.held:
             self._holder_path.unlink(missing_ok=True)
             self._lock.release()

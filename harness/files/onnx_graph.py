@@ -1,7 +1,7 @@
-"""The little of an ONNX file that decides whether a TensorRT can read it, its input and output, without onnx.
+"""The facts of an ONNX file that decide whether a TensorRT can read it, and its input and output, without onnx.
 
-A thin machine measures artifacts with a runtime and numpy alone, so the file is read as what it is, a
-protocol buffer (field numbers from onnx.proto3). Weights are skipped over, not read.
+A thin machine measures artifacts with a runtime and numpy alone, so the file is read directly as a protocol
+buffer (field numbers from onnx.proto3). Weights are skipped, not read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS = 1, 7, 8
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _GRAPH_NODE, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 11, 12
 _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 3, 4, 7
-# The way from a ValueInfoProto to its dimensions, and of those the size: TypeProto, its tensor, TensorShapeProto.
+# The path from a ValueInfoProto to its dimensions, and their sizes: TypeProto, its tensor, TensorShapeProto.
 _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIMENSION = 2, 1, 2, 1
 _DIMENSION_SIZE = 1
 
@@ -40,12 +40,12 @@ class OnnxGraph:
 
     ir_version: int
     opset: int
-    """Version of the standard operators; 0 where the file imports none."""
+    """Version of the standard operators; 0 if the file imports none."""
     nodes: tuple[OnnxNode, ...]
     input_shape: tuple[int, ...] = ()
-    """Of the first input; 0 where a size is not fixed, empty where there is no shape."""
+    """Shape of the first input; 0 for a size that is not fixed, empty if there is no shape."""
     output_shape: tuple[int, ...] = ()
-    """The same of the first output."""
+    """The same for the first output."""
 
     def operators(self) -> dict[str, list[OnnxNode]]:
         """The nodes of each operator, in the order of their first appearance."""
@@ -56,7 +56,11 @@ class OnnxGraph:
 
 
 def read_graph(path: Path) -> OnnxGraph:
-    """Versions and nodes of the file; an ArtifactError where it cannot be read as ONNX."""
+    """Versions and nodes of the file.
+
+    Raises:
+        ArtifactError: the file cannot be read as ONNX.
+    """
     try:
         return _parse_model(mapped(path))
     except (ValueError, IndexError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as far as reading a few fields of a large file needs it.
+"""The part of the wire format of protocol buffers that is needed to read a few fields of a large file.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -14,19 +14,24 @@ _VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
 
 
 def mapped(path: Path) -> memoryview:
-    """The bytes of a file, of which only those are read that are looked at.
+    """The bytes of a file, read only where they are accessed.
 
     Raises:
-        ValueError: it is empty.
-        OSError: it cannot be read.
+        ValueError: the file is empty.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        # Not closed: an error still holds parts of it, and closing would then raise another. It goes with them.
+        # Not closed: an error may still hold parts of it, and closing would raise another. It is freed with them.
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def fields_of(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Numbers and values of the fields of one message; ValueError or IndexError where it is cut off."""
+    """Numbers and values of the fields of one message.
+
+    Raises:
+        ValueError: the data is cut off, or is not a message.
+        IndexError: the data is cut off within a number.
+    """
     position = 0
     while position < len(data):
         key, position = _varint(data, position)

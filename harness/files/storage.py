@@ -1,8 +1,8 @@
 """Files that survive being killed at any moment: atomic replacement, with errors that say what to do.
 
-Two rules hold the whole store together. A file that is rewritten is replaced as a whole (`foundation.replacing`). A
-journal (`harness.files.journal`) is only appended to, a line at a time and synced; a line counts once its newline is
-on disk, and what follows the last newline after a crash is cut away.
+There are two rules. A file that is rewritten is replaced as a whole (`foundation.replacing`). A journal
+(`harness.files.journal`) is only appended to, one line at a time and synced; a line counts once its newline is on
+disk, and what follows the last newline after a crash is cut off.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from foundation.wording import cause
 from harness.errors import StorageError
 
 TRIAL_FOLDER_PREFIX = "trial-"
-"""Begins the name of the folder that a trial works in while it runs."""
+"""Prefix of the name of the folder that a trial works in while it runs."""
 
-# What earlier versions left.
+# Temporary files of earlier versions.
 _EARLIER_LEFTOVERS = ("*.npz.partial", "reference.onnx.*.partial")
 
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn an `OSError` about `path` into a `StorageError` that says what to do next.
+    """Turns an `OSError` about `path` into a `StorageError` that says what to do next.
 
     Raises:
-        StorageError: for every `OSError` raised inside.
+        StorageError: an `OSError` was raised inside.
     """
     try:
         yield
@@ -41,7 +41,7 @@ def _explanation(error: OSError, path: Path) -> str:
     if is_out_of_space(error):
         return (
             f"No space left to write {path} ({error.strerror}). Every finished trial is still stored. "
-            "Free some space and repeat the command with the same --output: it goes on where it stopped."
+            "Free some space and repeat the command with the same --output: it resumes where it stopped."
         )
     if is_not_allowed(error):
         return (
@@ -55,23 +55,23 @@ def _explanation(error: OSError, path: Path) -> str:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in UTF-8 so that a reader never sees a part of it.
+    """Writes `text` to `path` in UTF-8 so that a reader never sees a part of it.
 
     Raises:
-        StorageError: if it cannot be written; the former content of `path` is then untouched.
+        StorageError: the text cannot be written; the former content of `path` is then untouched.
     """
     with explained(path):
         replacing.replace_text(path, text)
 
 
 def replace_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, as `replace_text` does."""
+    """Writes `value` as indented JSON, in the same way as `replace_text`."""
     with explained(path):
         replacing.replace_json(path, value)
 
 
 def remove_temporary_files(directory: Path) -> None:
-    """Remove what a process that was killed while it replaced a file, or during a trial, left in `directory`."""
+    """Removes what a process that was killed while it replaced a file, or during a trial, left in `directory`."""
     import shutil  # Loads three decompressors, which no measuring process needs.
 
     replacing.remove_temporary_files(directory)

@@ -1,1 +1,1 @@
-"""What this machine is, and who else is using it."""
+"""Facts of this machine, and its use by other processes."""

@@ -18,8 +18,8 @@ from harness.machine.jetson import jetson_facts
 from harness.machine.linux_facts import LinuxFacts
 from harness.machine.processor import allowed_physical_cores, logical_cores, memory_mib, physical_cores
 
-# What may change a latency. A name of the machine, its free memory, its Python or the version of this
-# harness may not; the total memory only decides whether something runs at all.
+# Facts that may change a latency. The machine's name, its free memory, its Python and the version of this
+# harness do not; the total memory only decides whether something runs at all.
 _IDENTITY = (
     "cpu_model",
     "cpu_revision",
@@ -41,17 +41,17 @@ _IDENTITY = (
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """Facts of one machine as one process may use it; a fact that is not to be had is None."""
+    """Facts of one machine as one process may use it; an unavailable fact is None."""
 
     cpu_model: str | None
     cpu_revision: str | None
-    """Family, model and stepping, which tell apart processors of one marketing name."""
+    """Family, model and stepping, which distinguish processors with the same marketing name."""
     cpu_features: str | None
-    """Those instruction sets that decide which kernels a runtime picks."""
+    """The instruction sets that decide which kernels a runtime chooses."""
     architecture: str
     physical_cores: int | None
     logical_cores: int
-    """Logical processors this process may run on."""
+    """Logical processors on which this process may run."""
     threads: int
     """Threads inside one operator."""
     memory_mib: int
@@ -64,28 +64,28 @@ class Environment:
     numpy_version: str | None
     onnx_version: str | None
     governor: str | None
-    """The kernel's policy of the clock, as in `performance`."""
+    """The kernel's clock policy, as in `performance`."""
     boost: bool | None
     """Whether the clock may exceed its nominal rate."""
     frequency_min_mhz: int | None
     frequency_max_mhz: int | None
     virtualisation: str | None
-    """What is known of the hypervisor; None on bare metal too."""
+    """What is known about the hypervisor; also None on bare metal."""
     container: str | None
     """Kind of container, as in `docker`."""
     cpu_limit_cores: float | None
     """Quota of the control group."""
     power_mode: str | None = None
-    """A Jetson's, as in `MAXN`: its limits on cores, clocks and power."""
+    """Power mode of a Jetson, as in `MAXN`: its limits on cores, clocks and power."""
     accelerator: Accelerator | None = None
-    """The GPU that is measured on, and the runtime on it; None where the processor is measured."""
+    """The measured GPU and the runtime on it; None if the processor is measured."""
 
     @property
     def environment_id(self) -> str:
-        """Twelve hexadecimal digits, equal where latencies may be ranked against each other.
+        """Twelve hexadecimal digits, equal if latencies may be ranked against each other.
 
-        On a GPU its facts and its runtime's version count beside the processor's, which enqueues; the version of
-        ONNX Runtime that happens to be installed for the processor does not.
+        On a GPU, its facts and its runtime's version count in addition to the processor's, which enqueues; the version
+        of ONNX Runtime that happens to be installed for the processor does not.
         """
         facts = [[name, getattr(self, name)] for name in _IDENTITY]
         if self.power_mode:
@@ -97,7 +97,7 @@ class Environment:
 
     @property
     def device(self) -> str:
-        """What is measured on, in words: `AMD EPYC 9554, 2 threads` or `NVIDIA L4, driver 550.54.14`."""
+        """The measured device in words: `AMD EPYC 9554, 2 threads` or `NVIDIA L4, driver 550.54.14`."""
         if self.accelerator:
             return self.accelerator.gpu.device
         return f"{self.cpu_model or self.architecture}, {counted(self.threads, 'thread')}"
@@ -114,9 +114,9 @@ class Environment:
 
 
 def collect(threads: int | None = None, accelerator: Accelerator | None = None) -> Environment:
-    """The environment of this process, measuring with `threads`, by default `default_threads()`.
+    """The environment of this process when it measures with `threads`, by default `default_threads()`.
 
-    `accelerator` is a GPU with its runtime, where one is measured (`harness.machine.gpu.facts.accelerator`).
+    `accelerator` is the GPU and its runtime, if a GPU is measured (`harness.machine.gpu.facts.accelerator`).
     """
     linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
     jetson = jetson_facts() if linux else None
@@ -148,8 +148,8 @@ def collect(threads: int | None = None, accelerator: Accelerator | None = None) 
 
 
 def default_threads() -> int:
-    """Physical cores, or fewer where affinity or a control group's quota allows fewer."""
-    # Two processors of one core, as a container is often given, are one core.
+    """Number of physical cores, or fewer if affinity or a control group's quota allows fewer."""
+    # Two logical processors of the same core, which a container often gets, are one core.
     limits = [logical_cores(), allowed_physical_cores() or logical_cores()]
     if sys.platform == "linux":
         quota_cores = LinuxFacts(Path("/")).cpu_limit_cores()
@@ -159,20 +159,20 @@ def default_threads() -> int:
 
 
 def crowded_threads(environment: Environment) -> str:
-    """What is to be said of more threads than can run at once; empty where they can."""
+    """A warning about more threads than can run at once; empty if all can."""
     threads, limit = environment.threads, environment.cpu_limit_cores
     if threads > environment.logical_cores:
         return f"{threads} threads on {environment.logical_cores} processors wait for each other; use fewer --threads"
     if limit is not None and threads > limit:
         return (
             f"{counted(threads, 'thread')} in a control group of {limit:g} cores: when the quota is spent, "
-            "the kernel stops an inference in its middle. Raise the quota (docker run --cpus)"
+            "the kernel pauses an inference midway. Raise the quota (docker run --cpus)"
         )
     return ""
 
 
 def _cpu_model_elsewhere() -> str | None:
-    """The processor's name on macOS and Windows, whose `platform.processor()` is an architecture."""
+    """The processor's name on macOS and Windows, where `platform.processor()` returns an architecture."""
     if sys.platform == "win32":
         import winreg
 

@@ -1,4 +1,4 @@
-"""What a Jetson's system files tell of its GPU's clocks and power, where NVML tells little or nothing.
+"""A Jetson's GPU clocks and power mode, read from system files because NVML reports little or nothing there.
 
 Files: the Jetson Linux developer guide, "Platform Power and Performance": `nvpmodel` keeps the active mode in
 /var/lib/nvpmodel/status (`pmode:0002`) and the modes in /etc/nvpmodel.conf (`< POWER_MODEL ID=2 NAME=MAXN_SUPER >`);
@@ -15,26 +15,26 @@ from harness.machine.linux_facts import read_stripped
 
 _HERTZ_PER_MHZ = 1_000_000
 
-# The GPU's folder in /sys/class/devfreq is called by its address and name: Orin's 17000000.gpu or .ga10b,
-# Xavier's 17000000.gv11b, TX2's 17000000.gp10b, Nano's 57000000.gpu, Thor's gpu-gpc-0.
+# The GPU's folder in /sys/class/devfreq is named after its address and name: 17000000.gpu or .ga10b on Orin,
+# 17000000.gv11b on Xavier, 17000000.gp10b on TX2, 57000000.gpu on Nano, gpu-gpc-0 on Thor.
 _GPU_FOLDERS = ("*.gpu", "*.ga10b", "*.gv11b", "*.gp10b", "gpu-gpc-0")
 
 
 @dataclasses.dataclass(frozen=True)
 class JetsonFacts:
-    """What decides the speed of a Jetson's GPU; a fact that is not to be had is None."""
+    """Facts that decide the speed of a Jetson's GPU; an unavailable fact is None."""
 
     l4t_release: str
-    """Version of Jetson Linux, as `36.4.7`; the GPU's driver is part of it."""
+    """Version of Jetson Linux, as in `36.4.7`; the GPU's driver is part of it."""
     power_mode: str | None
-    """Name of the nvpmodel mode, as `MAXN`, or its number."""
+    """Name of the nvpmodel mode, as in `MAXN`, or its number."""
     gpu_clock_min_mhz: int | None
     gpu_clock_max_mhz: int | None
-    """Bounds of the GPU's clock; equal where jetson_clocks fixed it."""
+    """Bounds of the GPU's clock; equal if jetson_clocks fixed it."""
 
 
 def jetson_facts(root: Path = Path("/")) -> JetsonFacts | None:
-    """The facts of this machine; None where it is no Jetson."""
+    """The facts of this machine; None if it is not a Jetson."""
     release = l4t_release(read_stripped(root / "etc/nv_tegra_release"))
     if release is None:
         return None
@@ -50,13 +50,13 @@ def jetson_facts(root: Path = Path("/")) -> JetsonFacts | None:
 
 
 def l4t_release(text: str | None) -> str | None:
-    """`36.4.7` in a first line like `# R36 (release), REVISION: 4.7, GCID: ...`."""
+    """The release, as in `36.4.7`, from a first line like `# R36 (release), REVISION: 4.7, GCID: ...`."""
     found = re.match(r"#\s*R(\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", text or "")
     return f"{found[1]}.{found[2]}" if found else None
 
 
 def power_mode(status: str | None, modes: str | None) -> str | None:
-    """Name of the active mode, or its number where the list of modes does not have it."""
+    """Name of the active mode, or its number if the list of modes does not contain it."""
     active = re.search(r"pmode:0*(\d+)", status or "")
     if not active:
         return None

@@ -1,11 +1,11 @@
-"""Facts of the machine that Linux tells through files."""
+"""Facts of the machine that Linux reports in files."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
 
-# Instruction sets that decide which kernels a runtime picks, x86 then Arm.
+# Instruction sets that decide which kernels a runtime chooses: x86, then Arm.
 _FEATURES = (
     *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"),
     *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"),
@@ -17,32 +17,32 @@ _MICROSECONDS_UNLIMITED = "max"
 
 
 class LinuxFacts:
-    """Reads below `root`, which is `/` but in tests; what a file does not say is None."""
+    """Reads files below `root`, which is `/` except in tests; a fact that no file states is None."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._cpuinfo = self._processors()[0]
 
     def cpu_model(self) -> str | None:
-        """The processor's name; on Arm the board's, where the kernel knows no name."""
+        """The processor's name, or the board's on Arm if the kernel does not name the processor."""
         board = self._read("proc/device-tree/model")
         return self._cpuinfo.get("model name") or (board.strip("\0") if board else None)
 
     def cpu_revision(self) -> str | None:
-        """What tells apart processors of one name."""
+        """Fields that distinguish processors with the same name."""
         names = ("cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU revision")
         found = [f"{name} {self._cpuinfo[name]}" for name in names if name in self._cpuinfo]
         return ", ".join(found) or None
 
     def cpu_features(self) -> str | None:
-        """The instruction sets that matter to kernels, separated by blanks."""
+        """The instruction sets that matter to kernels, separated by spaces."""
         flags = set(self._cpuinfo.get("flags", self._cpuinfo.get("Features", "")).split())
         return " ".join(name for name in _FEATURES if name in flags) or None
 
     def physical_cores(self, among: Collection[int] | None = None) -> int | None:
-        """Cores of the machine: sets of logical processors that share one.
+        """Number of cores of the machine; logical processors that share a core count once.
 
-        `among` counts only those that have one of these processors; where the kernel hides which share a core, all.
+        With `among`, only cores that have one of these processors count, or all if the kernel hides which share a core.
         """
         folders = [
             folder
@@ -58,23 +58,23 @@ class LinuxFacts:
         return sum(int(cores) for cores in sockets.values()) or None
 
     def memory_mib(self) -> int:
-        """Memory of the machine; 0 where the kernel does not say."""
+        """Memory of the machine; 0 if the kernel does not report it."""
         for line in (self._read("proc/meminfo") or "").splitlines():
             if line.startswith("MemTotal:"):
                 return int(line.split()[1]) // _KIB_PER_MIB
         return 0
 
     def governor(self) -> str | None:
-        """The clock's policy, of the first processor."""
+        """Clock policy of the first processor."""
         return self._read("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
     def frequency_mhz(self, name: str) -> int | None:
-        """A file of the first processor's cpufreq folder, which holds kHz."""
+        """Value of a file in the first processor's cpufreq folder, which contains kHz."""
         text = self._read(f"sys/devices/system/cpu/cpu0/cpufreq/{name}")
         return int(text) // 1000 if text and text.isdigit() else None
 
     def boost(self) -> bool | None:
-        """Whether the clock may exceed its nominal rate, in either driver's words."""
+        """Whether the clock may exceed its nominal rate, as either of the two drivers reports it."""
         no_turbo = self._read("sys/devices/system/cpu/intel_pstate/no_turbo")
         if no_turbo is not None:
             return no_turbo == "0"
@@ -82,7 +82,7 @@ class LinuxFacts:
         return None if boost is None else boost == "1"
 
     def virtualisation(self) -> str | None:
-        """The virtual machine's maker and product, or just that there is a hypervisor."""
+        """Vendor and product of the virtual machine, or just the fact that there is a hypervisor."""
         flags = self._cpuinfo.get("flags", "").split()
         hypervisor = self._read("sys/hypervisor/type")
         if "hypervisor" not in flags and not hypervisor:
@@ -91,14 +91,14 @@ class LinuxFacts:
         return " ".join(name for name in names if name) or hypervisor or "hypervisor"
 
     def container(self) -> str | None:
-        """Kind of the container this process runs in."""
+        """Kind of container in which this process runs."""
         for path, kind in ((".dockerenv", "docker"), ("run/.containerenv", "podman")):
             if (self._root / path).exists():
                 return kind
         return self._read("run/systemd/container")
 
     def cpu_limit_cores(self) -> float | None:
-        """The tightest quota of the control groups this process is in (version 2, else version 1)."""
+        """The lowest quota of the control groups that contain this process (version 2, else version 1)."""
         limits = [
             limit
             for folder in self._control_groups()
@@ -116,14 +116,14 @@ class LinuxFacts:
         return min(limits, default=None)
 
     def _control_groups(self) -> list[str]:
-        """Folders of this process's control group and all above it, relative to the root."""
+        """Folders of this process's control group and of all its parents, relative to the root."""
         for line in (self._read("proc/self/cgroup") or "").splitlines():
             if line.startswith("0::"):
                 return _upwards(Path("sys/fs/cgroup"), line[3:])
         return ["sys/fs/cgroup"]
 
     def _control_groups_of_version_1(self) -> list[str]:
-        """The same of the controller `cpu`; in a container its own group may be mounted in the place of the root."""
+        """The same for the controller `cpu`; in a container its own group may be mounted in place of the root."""
         for line in (self._read("proc/self/cgroup") or "").splitlines():
             _, controllers, group = line.split(":", 2)
             if "cpu" in controllers.split(","):
@@ -146,13 +146,13 @@ class LinuxFacts:
 
 
 def _upwards(mount: Path, group: str) -> list[str]:
-    """The folder of a group below the mount, and all between them, the mount included."""
+    """The group's folder below the mount and all its parents up to and including the mount."""
     folder = mount / group.lstrip("/")
     return [str(one) for one in (folder, *folder.parents) if one.is_relative_to(mount)]
 
 
 def read_stripped(path: Path) -> str | None:
-    """The stripped text of a file, or None where it cannot be read or is empty."""
+    """The stripped text of a file, or None if it cannot be read or is empty."""
     try:
         return path.read_text(errors="replace").strip() or None
     except OSError:
@@ -160,9 +160,9 @@ def read_stripped(path: Path) -> str | None:
 
 
 def parse_cpu_max(text: str | None) -> float | None:
-    """Cores in a control group's `quota period`; None where there is no limit.
+    """Cores in a control group's `quota period`; None if there is no limit.
 
-    No limit is `max` in version 2 and -1 in version 1.
+    No limit is written as `max` in version 2 and as -1 in version 1.
     """
     if not text:
         return None

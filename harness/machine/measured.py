@@ -1,4 +1,4 @@
-"""What watches the device that is measured, the processor or a GPU, while it is timed."""
+"""Opens the meter that watches the measured device, the processor or a GPU, while it is timed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from harness.machine.meter import CpuMeter, Meter
 
 
 def open_meter(gpu: GpuSettings | None) -> Meter:
-    """What reports whether others used the device while it was timed.
+    """Opens the meter that reports whether other processes used the device while it was timed.
 
     Args:
-        gpu: how a GPU is used; None where the processor is measured. The sessions on it are created before, so that
-            this process is known among those on the device.
+        gpu: settings of the measured GPU; None if the processor is measured. Create the sessions on the GPU first, so
+            that this process is recognised among those on the device.
 
     Raises:
         NoGpuError: there is no such GPU.

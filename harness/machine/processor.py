@@ -1,6 +1,6 @@
-"""The machine's processors: how many there are, which this process may use, and how busy they were.
+"""The machine's processors: how many there are, which of them this process may use, and how busy they were.
 
-Linux tells it all through files, so that measuring there needs no package for it. Elsewhere psutil tells.
+Linux reports all of this in files, so that measuring there needs no package. On other systems psutil is used.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from foundation.units import BYTES_PER_MIB
 if TYPE_CHECKING:
     from harness.machine.linux_facts import LinuxFacts
 
-# The time spent working, in psutil's names. `guest` is part of `user` already; `steal` is what the
+# The fields of time spent working, as psutil names them. `guest` is already part of `user`; `steal` is time that the
 # hypervisor gave to other machines. Not every system has every field.
 _BUSY_FIELDS = ("user", "nice", "system", "irq", "softirq", "steal")
 
-# The same in a line of /proc/stat (proc_stat(5)): after the name come user, nice, system, idle, iowait,
+# The same fields in a line of /proc/stat (proc_stat(5)): after the name come user, nice, system, idle, iowait,
 # irq, softirq, steal, guest and guest_nice.
 _BUSY_POSITIONS = (1, 2, 3, 6, 7, 8)
 
 
 def allowed_cpus() -> frozenset[int] | None:
-    """Indices of the logical processors this process may run on; None where the system does not say."""
+    """Indices of the logical processors on which this process may run; None if the system does not report them."""
     if sys.platform == "linux":
         return frozenset(os.sched_getaffinity(0))
     import psutil
@@ -38,13 +38,13 @@ def allowed_cpus() -> frozenset[int] | None:
 
 
 def logical_cores() -> int:
-    """Logical processors this process may run on."""
+    """Number of logical processors on which this process may run."""
     allowed = allowed_cpus()
     return len(allowed) if allowed else os.cpu_count() or 1
 
 
 def physical_cores() -> int | None:
-    """Cores of the machine, whether this process may use them or not; None where the system does not say."""
+    """Cores of the machine, whether or not this process may use them; None if the system does not report them."""
     if sys.platform == "linux":
         return _linux().physical_cores()
     import psutil
@@ -54,7 +54,7 @@ def physical_cores() -> int | None:
 
 
 def allowed_physical_cores() -> int | None:
-    """Cores of which this process may use a logical processor; those of the machine where it is not known which."""
+    """Cores with a logical processor that this process may use, or all cores if it is unknown which those are."""
     if sys.platform == "linux":
         return _linux().physical_cores(allowed_cpus())
     return physical_cores()
@@ -70,10 +70,10 @@ def memory_mib() -> int:
 
 
 def busy_s(allowed: Collection[int] | None) -> float:
-    """Seconds since the start of the machine that the allowed processors spent working, stolen time included.
+    """Seconds that the allowed processors spent working since the machine started, stolen time included.
 
     Args:
-        allowed: indices of the processors that count; None counts all.
+        allowed: indices of the processors to count; None counts all.
     """
     if sys.platform == "linux":
         return linux_busy_s(Path("/proc/stat").read_text(), allowed, os.sysconf("SC_CLK_TCK"))
@@ -88,14 +88,14 @@ def busy_s(allowed: Collection[int] | None) -> float:
 
 
 def _linux() -> LinuxFacts:
-    """The facts of this machine; a measuring process, which only reads how busy it is, loads none of this."""
+    """The facts of this machine; a measuring process, which only reads processor times, does not load this module."""
     from harness.machine.linux_facts import LinuxFacts
 
     return LinuxFacts(Path("/"))
 
 
 def linux_busy_s(stat: str, allowed: Collection[int] | None, ticks_per_s: int) -> float:
-    """`busy_s` of the text of /proc/stat, which counts in ticks."""
+    """`busy_s` computed from the text of /proc/stat, which counts in ticks."""
     ticks = 0
     for line in stat.splitlines():
         name, _, _ = line.partition(" ")

@@ -1,1 +1,1 @@
-"""Child processes: what each is asked, what it answers, and how it ended."""
+"""Child processes: the questions they are asked, their answers, and how they ended."""

@@ -1,7 +1,7 @@
-"""Builds artifacts' engines in processes of their own: `python -m harness.processes.build` answers targets.
+"""Builds artifacts' engines in child processes: `python -m harness.processes.build` answers targets.
 
-A runtime that compiles for the device may crash, hang or run out of memory while it does. That costs the
-series its row's status, and the run goes on.
+A runtime that compiles for the device may crash, hang or run out of memory. Such a failure becomes the status of the
+series' row, and the run continues.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.processes.target import Target
 
 @dataclasses.dataclass(frozen=True)
 class BuildResult:
-    """How it ended; `build_s` and `cached` are None where `status` is not `ok`."""
+    """How a build ended; `build_s` and `cached` are None if `status` is not `ok`."""
 
     status: Status
     reason: str = ""
@@ -42,19 +42,19 @@ class BuildResult:
 
 
 class Builder:
-    """Builds engines one after another, each build in a process of its own; those in the cache share one.
+    """Builds engines one after another, each in its own process; engines that are in the cache share a process.
 
     Use it as a context manager.
     """
 
     def __init__(self, python: str | Path = sys.executable, environment: Mapping[str, str] | None = None) -> None:
-        """`python` and its `environment` are this process's own unless another runtime is to build."""
+        """`python` and `environment` default to those of this process; pass others to build with another runtime."""
         self.python = python
         self._environment = environment
         self._process: ChildProcess | None = None
 
     def build(self, target: Target, timeout_s: float) -> BuildResult:
-        """Builds an engine; whatever the process does, the answer is a result."""
+        """Builds an engine; whatever the process does, returns a result."""
         if self._process is None:
             self._process = ChildProcess(
                 "harness.processes.build", "build", python=self.python, environment=self._environment
@@ -89,13 +89,13 @@ def built(
     python: str | Path = sys.executable,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[BuildResult]:
-    """Builds the targets' engines one after another; each result comes as soon as its build has ended.
+    """Builds the targets' engines one after another; yields each result as soon as its build has ended.
 
     Args:
-        targets: whose engines are wanted.
-        timeout_s: for one build.
+        targets: the targets that need engines.
+        timeout_s: time limit of one build.
         python: interpreter of the environment that will run the engines.
-        environment: of its processes, by default this process's own.
+        environment: environment of its processes, by default that of this process.
     """
     with Builder(python, environment) as builder:
         for target in targets:
@@ -106,7 +106,7 @@ def build(target: Target) -> BuildResult:
     """Builds the engine in this process.
 
     Raises:
-        HarnessError: the runtime cannot build it.
+        HarnessError: the runtime cannot build the engine.
     """
     engine = backends.get(target.backend).build(
         Path(target.artifact), precision=target.precision, gpu=target.gpu, cache_dir=Path(target.cache_dir)
@@ -115,7 +115,7 @@ def build(target: Target) -> BuildResult:
 
 
 def main() -> int:
-    """Answers until there is no more to build."""
+    """Answers until the input ends."""
     end_with_parent()
     answer_lines(lambda line: build(Target.from_json(line)).to_json())
     return 0

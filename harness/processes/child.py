@@ -1,6 +1,6 @@
-"""What every child process does the same way: how it answers, and its failures.
+"""How every child process answers and reports failures.
 
-It imports no other package, so that a process can say even that numpy is missing.
+It imports only the standard library and this project, so that a process can report even that numpy is missing.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from foundation.vocabulary import Status
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
-"""From the JSON object of a question to that of its answer; an exception is an answer too."""
+"""Maps the JSON object of a question to that of its answer; an exception is an answer too."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """Why a process could not do what it was asked."""
+    """Why a process could not do what was requested."""
 
     status: Status
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """The failure as a JSON object, in place of an answer."""
+        """The failure as a JSON object, which takes the place of an answer."""
         return dataclasses.asdict(self)
 
 
 def failure(error: BaseException) -> Failure:
-    """The status and the reason that an exception becomes."""
+    """The status and the reason that describe an exception."""
     text = str(error).strip() or type(error).__name__
     status: Status = "failed"
     if isinstance(error, UnsupportedError):
@@ -51,9 +51,9 @@ def failure(error: BaseException) -> Failure:
 
 
 def answer_lines(answer: Answer) -> None:
-    """Answers each line of standard input until there is no more; `harness.processes.child_process` is the other end.
+    """Answers each line of standard input until it ends; `harness.processes.child_process` is the other end.
 
-    What the process prints otherwise, a runtime's own messages too, goes to standard error.
+    Anything else that the process prints, including a runtime's own messages, goes to standard error.
     """
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -70,12 +70,12 @@ def answer_file(arguments: list[str], answer: Answer, facts: Callable[[], dict[s
     """Answers the one question of a process; `harness.processes.launcher.answer_of` is the other end.
 
     Args:
-        arguments: the paths of the question's file and of the answer's, which is written.
-        answer: answers it.
-        facts: what is added to every answer, a failure's too.
+        arguments: paths of the question's file and of the answer's file, which is written.
+        answer: computes the answer.
+        facts: entries added to every answer, including failures.
 
     Returns:
-        The process's exit code: `EXIT_NOT_STORED`, with a message, where something could not be written.
+        The process's exit code: `EXIT_NOT_STORED`, with a message, if something could not be written, else 0.
     """
     question_path, answer_path = map(Path, arguments)
     try:

@@ -1,4 +1,4 @@
-"""A child process that answers many questions, a JSON object a line each way, and may end in any way."""
+"""A child process that answers many questions, one JSON object per line each way, and may end in any way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUTPUT_TAIL_LINES = 20
 
 
 class ChildProcess:
-    """The asking end; `harness.processes.child.answer_lines` answers. Use it as a context manager, or call `end`."""
+    """The end that asks; `harness.processes.child.answer_lines` answers. Use it as a context manager, or call `end`."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class ChildProcess:
         """Starts the process.
 
         Args:
-            module: what it runs, which calls `answer_lines`.
+            module: the module that it runs, which calls `answer_lines`.
             work: what it does, as in `measurement`, for messages.
-            python: its interpreter, by default this process's.
-            environment: its environment, by default this process's own.
+            python: its interpreter, by default that of this process.
+            environment: its environment, by default that of this process.
 
         Raises:
             OSError: the interpreter cannot be run.
@@ -59,10 +59,10 @@ class ChildProcess:
         self._reader.start()
 
     def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        """The process's answer.
+        """Returns the process's answer.
 
         Raises:
-            ChildError: it said that it failed, ended, or did not answer in time, and was ended then.
+            ChildError: the process reported a failure, ended, or did not answer in time, in which case it was killed.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -71,7 +71,7 @@ class ChildProcess:
         timer.daemon = True
         timer.start()
         try:
-            # A process that ended already is told apart by its silence.
+            # A process that has already ended is recognised by the missing answer.
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(json.dumps(question) + "\n")
                 self._process.stdin.flush()
@@ -91,11 +91,11 @@ class ChildProcess:
 
     @property
     def ended(self) -> bool:
-        """Whether the process was seen to have ended."""
+        """Whether the process is known to have ended."""
         return self._process.returncode is not None
 
     def end(self) -> None:
-        """Ends the process, whatever it is doing."""
+        """Kills the process, whatever it is doing."""
         kill_group(self._process)
         self._process.wait()
         self._reader.join()

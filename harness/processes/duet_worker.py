@@ -1,6 +1,6 @@
-"""One side of a duet: `python -m harness.processes.duet_worker` holds a session and times blocks when told to.
+"""One side of a duet: `python -m harness.processes.duet_worker` holds a session and times blocks on request.
 
-The first line that it is given says what to load; all others are orders. `harness.comparison.duet` is the other end.
+Its first input line says what to load; all others are orders. `harness.comparison.duet` is the other end.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from harness.timing.loop import Timeable, garbage_collector_off
 
 
 class DuetService:
-    """Loads the session of the first line, and obeys the others."""
+    """Loads the session that the first line describes, and obeys all other lines."""
 
     def __init__(self, resources: contextlib.ExitStack) -> None:
         self._resources = resources
         self._session: Session | None = None
 
     def answer(self, line: dict[str, Any]) -> dict[str, Any]:
-        """The answer to the line; empty to the first."""
+        """Returns the answer to the line, which is empty for the first line."""
         if self._session is not None:
             return obey(self._session, line)
         self._session = self._load(Target.from_json(line["target"]), line["seed"])
@@ -43,7 +43,7 @@ class DuetService:
 
 
 def obey(session: Timeable, order: dict[str, Any]) -> dict[str, Any]:
-    """Runs or times as many inferences as the order says; the answer has the times and this process's CPU seconds."""
+    """Runs and times the ordered numbers of inferences; the answer has the times and this process's CPU seconds."""
     latencies_ns = np.zeros(order.get("timed", 0), dtype=np.int64)
     for _ in range(order.get("untimed", 0)):
         session.infer()
@@ -53,7 +53,7 @@ def obey(session: Timeable, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Answers until there is no more to answer."""
+    """Answers until the input ends."""
     end_with_parent()
     with contextlib.ExitStack() as resources:
         answer_lines(DuetService(resources).answer)

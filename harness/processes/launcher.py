@@ -1,4 +1,4 @@
-"""Runs a fresh process for one answer, and turns however it ends into a result."""
+"""Runs a fresh process for one answer, and turns every way it can end into a result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.files.storage import TRIAL_FOLDER_PREFIX
 from harness.processes.profile import ProfileJob, ProfileResult
 from harness.processes.trial import TrialJob, TrialResult
 
-# The size of the environment shifts the stack and with it alignments, which biases timings; a random
+# The size of the environment shifts the stack and thereby alignments, which biases timings; a random
 # size for each process turns the bias into noise that repetition averages out. Mytkowicz, Diwan,
 # Hauswirth, Sweeney: "Producing wrong data without doing anything obviously wrong!", ASPLOS 2009
 # (doi 10.1145/1508284.1508275); hyperfine does the same.
@@ -36,19 +36,19 @@ _PADDING_MAX_BYTES = 4096
 _OUTPUT_TAIL_LINES = 20
 _OUTPUT_LINE_MAX_CHARACTERS = 500
 
-# A process that closed its output has this long to end before it is killed.
+# A process that closed its output has this long to exit before it is killed.
 _GRACE_S = 10.0
 
 
 def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> TrialResult:
-    """Measures the job in a fresh process; whatever that process does, the answer is a result.
+    """Measures the job in a fresh process; whatever that process does, returns a result.
 
     A KeyboardInterrupt ends the process and is raised again.
 
     Raises:
         OSError: nothing can be written to `work_dir`.
-        StorageError: the process could not write its samples or its result, as on a full disk. That is no fault of the
-            network, whose trial is not to be recorded as failed.
+        StorageError: the process could not write its samples or its result, as on a full disk. The network is not at
+            fault, so its trial must not be recorded as failed.
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     try:
@@ -59,7 +59,7 @@ def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> Trial
 
 
 def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
-    """Profiles in a fresh process; whatever that process does, the answer is a result."""
+    """Profiles in a fresh process; whatever that process does, returns a result."""
     try:
         return ProfileResult.from_json(
             answer_of("harness.processes.profile_worker", job.to_json(), "profile", timeout_s)
@@ -74,15 +74,15 @@ def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
 def answer_of(
     module: str, question: Mapping[str, Any], work: str, timeout_s: float, work_dir: str | Path | None = None
 ) -> dict[str, Any]:
-    """The answer of a fresh process to one question; `harness.processes.child.answer_file` answers.
+    """Returns the answer of a fresh process to one question; `harness.processes.child.answer_file` answers.
 
     Args:
-        module: what the process runs.
+        module: the module that the process runs.
         question: a JSON object.
         work: what the process does, as in `measurement`, for messages.
-        timeout_s: after which it is killed.
-        work_dir: where the question and the answer are kept until the process ends; by default the system's folder of
-            temporary files.
+        timeout_s: time after which the process is killed.
+        work_dir: folder that keeps the question and the answer until the process ends; by default the system's folder
+            of temporary files.
 
     Raises:
         ChildError: the process left no answer.
@@ -102,7 +102,7 @@ def answer_of(
 
 
 def python_command(module: str, python: str | Path = sys.executable) -> list[str]:
-    """The command that runs a module; a crash of the interpreter prints where it happened."""
+    """The command that runs a module; if the interpreter crashes, it prints where."""
     return [str(python), "-X", "faulthandler", "-m", module]
 
 
@@ -116,10 +116,10 @@ class EndedProcess:
 
 
 def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
-    """Run the command in a process group of its own, and kill the group after `timeout_s`.
+    """Runs the command in its own process group, and kills the group after `timeout_s`.
 
-    The waiting blocks in the kernel: `Popen.wait(timeout)` polls, which costs the process that is
-    being timed a part of a core.
+    It waits in the kernel: `Popen.wait(timeout)` polls, which takes part of a core from the process that is
+    being timed.
     """
     process = subprocess.Popen(
         command,
@@ -160,15 +160,15 @@ def padded_environment() -> dict[str, str]:
 
 
 def keep_tail(stream: IO[str], tail: collections.deque[str]) -> None:
-    """Read the stream to its end, keeping the last lines, each cut to a bounded length."""
+    """Reads the stream to its end and keeps the last lines, each cut to a bounded length."""
     while line := stream.readline(_OUTPUT_LINE_MAX_CHARACTERS):
         tail.append(line)
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """Kill the process, with its children, where it still runs."""
+    """Kills the process and its children, if it is still running."""
     if process.poll() is not None:
-        return  # Its number may belong to another process by now.
+        return  # Its ID may belong to another process by now.
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -181,8 +181,8 @@ def end_of(ended: EndedProcess, timeout_s: float, work: str) -> tuple[Status, st
 
     Args:
         ended: how the process ended.
-        timeout_s: what it was allowed.
-        work: what it was to do, as in `measurement`.
+        timeout_s: its time limit.
+        work: what it had to do, as in `measurement`.
     """
     if ended.timed_out:
         return endings.over_time(work, timeout_s, endings.Remedies(), ended.output_tail)

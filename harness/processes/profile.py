@@ -1,4 +1,4 @@
-"""A profile, as a trial is: what is asked of one fresh process, and what it answers."""
+"""Records of a profile: the job of one fresh process, and its result."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.vocabulary import LatencyKind
 
 @dataclasses.dataclass(frozen=True)
 class ProfileSettings:
-    """What the user may choose of a profile beside the model and the runtime."""
+    """What the user may choose for a profile besides the model and the runtime."""
 
     inferences: int = 50
-    """Inferences with the profiler, and as many without."""
+    """Inferences with the profiler; the same number is timed without it."""
     timeout_s: float = 600.0
-    """For the profiling process."""
+    """Time limit of the profiling process."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ProfileJob:
 
     target: Target
     inferences: int
-    """Inferences to profile, and as many to time without the profiler."""
+    """Inferences to profile; the same number is timed without the profiler."""
     seed: int = 0
     """Seed of the input images."""
 
@@ -43,24 +43,24 @@ class ProfileJob:
 
 @dataclasses.dataclass(frozen=True)
 class ProfileResult:
-    """What a profile found; every number is None where `status` is not `ok`."""
+    """Result of a profile; every number is None if `status` is not `ok`."""
 
     status: Status
     reason: str = ""
-    """Why the status is not `ok`, and what to do; empty where it is."""
+    """Why the status is not `ok`, and what to do; empty if it is."""
     layers: tuple[LayerTime, ...] = ()
     """In order of execution."""
     latency_median_ms: float | None = None
-    """Median of as many inferences of the same process without the profiler, half of them before it, half after."""
+    """Median of the same number of inferences in the same process without the profiler, half before it, half after."""
     latency_kind: LatencyKind | None = None
     precision_effective: str = ""
     runtime: str = ""
     """Name and version, as in `onnxruntime 1.30.0`."""
     provider: str = ""
     foreign_cores: float | None = None
-    """Cores that other processes used on average meanwhile."""
+    """Cores that other processes used on average during the profile."""
     disturbances: tuple[str, ...] = ()
-    """What kept the times from being trusted, as in `thermal throttling`."""
+    """What makes the times unreliable, as in `thermal throttling`."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""

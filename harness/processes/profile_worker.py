@@ -1,6 +1,6 @@
 """The profiling process: `python -m harness.processes.profile_worker JOB RESULT`.
 
-It reads a `ProfileJob` and writes a `ProfileResult`, as `harness.processes.trial_worker` does for trials.
+It reads a `ProfileJob` and writes a `ProfileResult`, as `harness.processes.trial_worker` does for a trial.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from harness.timing.settings import TimingSettings
 
 
 def profile_job(job: ProfileJob) -> ProfileResult:
-    """Loads the artifact, profiles inferences, and times as many without the profiler.
+    """Loads the artifact, profiles inferences, and times the same number without the profiler.
 
-    Half of these come before the profile and half after it, so that a drift of the machine's speed cancels.
+    Half of the timed inferences run before the profile and half after it, so that a drift of the machine's speed
+    cancels.
     """
     backend = backends.get(job.target.backend)
     settings = TimingSettings()
@@ -42,7 +43,7 @@ def profile_job(job: ProfileJob) -> ProfileResult:
             measured = _least_disturbed(session, job.inferences, meter, settings)
         if not sum(layer.time_ms for layer in measured.layers):
             raise UnsupportedError(
-                f"The profiler of {backend.runtime()} told no time of any layer. Use another version of it."
+                f"The profiler of {backend.runtime()} reported no layer times. Use another version of the runtime."
             )
         return ProfileResult(
             status="ok",
@@ -65,9 +66,9 @@ class _Measured:
 
 
 def _least_disturbed(session: Session, inferences: int, meter: Meter, settings: TimingSettings) -> _Measured:
-    """The first profile that others did not disturb, or the least disturbed of as many as a trial would repeat.
+    """Returns the first undisturbed profile, or the least disturbed one of as many attempts as a trial may make.
 
-    A layer whose threads wait for a processor that others use can look ten times as long as it is, in most
+    A layer whose threads wait for a processor that other processes use can look ten times as long as it is, in most
     inferences.
     """
     tried: list[_Measured] = []
@@ -90,7 +91,7 @@ def _measure(session: Session, inferences: int, meter: Meter, foreign_cpu_limit:
 
 
 def main(arguments: list[str]) -> int:
-    """Profiles the job in the first file, writes the result to the second; returns the process's exit code."""
+    """Profiles the job in the first file and writes the result to the second; returns the process's exit code."""
     return answer_file(arguments, lambda job: profile_job(ProfileJob.from_json(job)).to_json())
 
 

@@ -1,4 +1,4 @@
-"""Whether a Python environment can measure: `python -m harness.processes.runtime_worker` names its runtime."""
+"""Checks whether a Python environment can measure: `python -m harness.processes.runtime_worker` names its runtime."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.processes.child import answer_lines
 
 
 def runtime(question: dict[str, Any]) -> dict[str, Any]:
-    """Name and version of the runtime of a backend, all that a side of a duet needs imported before.
+    """Returns the name and version of a backend's runtime, after importing all that a side of a duet needs.
 
     Raises:
-        HarnessError: the backend cannot run here.
+        HarnessError: the backend cannot run in this environment.
         ImportError: a package is missing.
     """
     from harness import backends
@@ -23,7 +23,7 @@ def runtime(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Answers until there is no more to answer."""
+    """Answers until the input ends."""
     end_with_parent()
     answer_lines(runtime)
     return 0

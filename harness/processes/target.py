@@ -1,4 +1,4 @@
-"""What a session is opened on, and the one way to open it."""
+"""What a session is opened on, and the only way to open it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.machine.gpu.settings import GpuSettings
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """An artifact, run by one runtime in one way on one device."""
+    """An artifact, together with the runtime, settings and device that run it."""
 
     artifact: str
     """Path of the ONNX file."""
     sha256: str
-    """Digest that the artifact must have, in hexadecimal; an empty string checks nothing."""
+    """Required digest of the artifact, in hexadecimal; an empty string disables the check."""
     backend: str
     precision: str
     batch: int
@@ -28,7 +28,7 @@ class Target:
     """Threads inside one operator."""
     gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
     cache_dir: str = ""
-    """Where engines that were built for this device are kept; ignored by runtimes that build no engines."""
+    """Folder of the engines built for this device; ignored by runtimes that build no engines."""
 
     def open(self) -> Session:
         """Loads the artifact, which must be the planned one.
@@ -63,13 +63,13 @@ def check_artifact(path: Path, sha256: str) -> None:
 
     Args:
         path: of the artifact.
-        sha256: digest that it had when it was planned, of `artifact_sha256`.
+        sha256: its digest (`artifact_sha256`) when it was planned.
 
     Raises:
-        ArtifactError: it has another one, or cannot be read.
+        ArtifactError: the artifact has another digest, or cannot be read.
     """
     try:
-        # A file whose own digest is the artifact's has its weights inside: no need to go through the graph for others.
+        # If the file's own digest is the artifact's, it contains the weights: no need to search the graph for others.
         if file_sha256(path) == sha256:
             return
         from harness.files.artifact_digest import artifact_sha256
@@ -79,6 +79,6 @@ def check_artifact(path: Path, sha256: str) -> None:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
     if found != sha256:
         raise ArtifactError(
-            f"{path} has SHA-256 {found[:16]}, not {sha256[:16]} as planned: it changed since, or is truncated. "
+            f"{path} has SHA-256 {found[:16]}, not {sha256[:16]} as planned: it has changed since, or is truncated. "
             "Convert the model again."
         )

@@ -1,4 +1,4 @@
-"""What goes into a measured network, and what must come out of it."""
+"""Inputs of a measured network, and checks of its outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
     """Refuses outputs that are not finite numbers.
 
     Raises:
-        ArtifactError: naming the first such output.
+        ArtifactError: an output is not finite; the message names the first.
     """
     for name, values in outputs.items():
         if not np.issubdtype(values.dtype, np.floating):
@@ -38,7 +38,7 @@ def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
-    """Hexadecimal digest of the arrays' bytes in order."""
+    """Hexadecimal digest of the arrays' bytes, in order."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -1,4 +1,4 @@
-"""A trial, the unit of replication: what is asked of one fresh process, and what it answers."""
+"""Records of a trial, the unit of replication: the job of one fresh process, and its result."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class TrialJob:
     first: Target
     """The network whose latency is reported; loaded and timed first."""
     second: Target
-    """What its latency is divided by: the reference network, or in a gate the other side of the pair."""
+    """The network whose latency is the divisor: the reference network, or in a gate the other side of the pair."""
     timing: TimingSettings
     seed: int
     """Seed of the input images; the same seed gives the same images."""
     samples: str = ""
     """Path of the `.npz` of raw samples to write; an empty string writes none."""
     slowdowns_percent: tuple[float, float] = (0.0, 0.0)
-    """By how much the first and the second are made slower than they are (`harness.timing.slowdown`)."""
+    """Artificial slowdown of the first and of the second network (`harness.timing.slowdown`)."""
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
@@ -49,15 +49,15 @@ class TrialJob:
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
-    """What one trial found; every number is None where `status` is not `ok`."""
+    """Result of one trial; every number is None if `status` is not `ok`."""
 
     status: Status
     reason: str = ""
-    """Why the status is not `ok`, and what to do; empty where it is."""
+    """Why the status is not `ok`, and what to do; empty if it is."""
     latency_kind: LatencyKind | None = None
     """`host` is the host's time of one inference, `gpu_compute` the time between CUDA events."""
     latency_median_ms: float | None = None
-    """Median over the uncontaminated blocks' inferences of the measured network, as are the next four."""
+    """Median over the measured network's inferences in uncontaminated blocks, which the next four use too."""
     latency_mean_ms: float | None = None
     latency_p90_ms: float | None = None
     latency_p99_ms: float | None = None
@@ -65,9 +65,9 @@ class TrialResult:
     latency_min_ms: float | None = None
     reference_median_ms: float | None = None
     ratio: float | None = None
-    """Measured over reference latency: the median over ABBA groups of their ratios of block medians."""
+    """Measured over reference latency: median, over the ABBA groups, of the ratio of block medians."""
     ratio_spread_percent: float | None = None
-    """Robust standard deviation over groups of the ratio's logarithm, times 100."""
+    """Robust standard deviation, over the groups, of the ratio's logarithm, times 100."""
     samples_count: int | None = None
     """Inferences of the measured network behind the latencies."""
     blocks_count: int | None = None
@@ -81,7 +81,7 @@ class TrialResult:
     worker_s: float | None = None
     """Seconds from the start of the measuring process to its result."""
     precision_effective: str | None = None
-    """What the convolutions and matrix products were computed in, as in `fp32` or `fp16+fp32`."""
+    """Precision in which the convolutions and matrix products were computed, as in `fp32` or `fp16+fp32`."""
     input_digest: str | None = None
     """SHA-256 of the input's bytes."""
     output_digest: str | None = None
@@ -95,7 +95,7 @@ class TrialResult:
     started_at: str | None = None
     """UTC, ISO 8601."""
     gpu: GpuFigures | None = None
-    """What a trial on a GPU found beside; None on a processor."""
+    """Additional figures of a trial on a GPU; None on a processor."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""

@@ -1,6 +1,6 @@
 """The measuring process: `python -m harness.processes.trial_worker JOB RESULT`.
 
-It reads a `TrialJob`, measures, and writes a `TrialResult`. Whatever happens becomes a status and a
+It reads a `TrialJob`, measures, and writes a `TrialResult`. Every failure becomes a status and a
 reason in that file. Its start-up is part of every trial, so it imports little.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def measure_job(job: TrialJob) -> TrialResult:
-    """Loads both networks, measures them in alternation, and summarises."""
+    """Loads both networks, measures them alternately, and summarises."""
     backend = backends.get(job.first.backend)
     with job.first.open() as session, job.second.open() as second:
         images = seeded_images(session, job.seed)
@@ -68,7 +68,7 @@ def measure_job(job: TrialJob) -> TrialResult:
 
 
 def figures_of(session: Session, meter: Meter) -> GpuFigures | None:
-    """What is measured on a GPU after the blocks, and what its meter read; None on a processor."""
+    """Measures the GPU figures after the blocks and adds the meter's readings; returns None on a processor."""
     figures = session.gpu_figures()
     if figures is None:
         return None
@@ -79,10 +79,10 @@ def figures_of(session: Session, meter: Meter) -> GpuFigures | None:
 
 
 def slowed(session: Session, percent: float) -> loop.Timeable:
-    """The session, slower by the percentage where there is one.
+    """Returns the session, slowed down by the percentage if it is not 0.
 
     Raises:
-        UnsupportedError: its latency is not the host's.
+        UnsupportedError: the session's latency is not the host's.
     """
     if not percent:
         return session
@@ -94,7 +94,7 @@ def slowed(session: Session, percent: float) -> loop.Timeable:
 
 
 def main(arguments: list[str]) -> int:
-    """Measures the job in the first file, writes the result to the second; returns the process's exit code."""
+    """Measures the job in the first file and writes the result to the second; returns the process's exit code."""
     begin_s = time.perf_counter()
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 

@@ -1,1 +1,1 @@
-"""A request carried out: prepared, then rounds of trials until it is enough."""
+"""Carrying out a request: preparation, then rounds of trials until they suffice."""

@@ -16,7 +16,7 @@ MIN_TRIALS = 3
 
 @dataclasses.dataclass(frozen=True)
 class PlannedTrial:
-    """One trial that is still wanted."""
+    """One trial that is still to be made."""
 
     series: Series
     round: int
@@ -44,10 +44,10 @@ def trials_of_round(
 
 
 def settled(trials: Sequence[TrialResult], half_width_percent: float) -> bool:
-    """Whether further rounds would tell nothing more about a series.
+    """Whether further rounds would add nothing about a series.
 
-    That is so where its ratio's interval is narrow enough, and where its last trial failed: the next
-    would fail alike.
+    That is so if its ratio's interval is narrow enough, or if its last trial failed: the next one would fail in
+    the same way.
     """
     if trials and trials[-1].status != "ok":
         return True

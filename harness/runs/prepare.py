@@ -31,13 +31,13 @@ class PreparedRun:
 
     directory: RunDirectory
     series: list[Series]
-    """Of the request; the directory may hold others, of earlier sessions."""
+    """Series of the request; the directory may hold others from earlier sessions."""
     reference_path: Path
     device: Device
     cache_dir: Path
-    """Where artifacts and engines lie."""
+    """Where artifacts and engines are kept."""
     begun_s: float
-    """`time.monotonic()` when the preparation began, with which the budget begins."""
+    """`time.monotonic()` when the preparation began, which is when the budget begins."""
 
     def target(self, series: Series) -> Target:
         """A series as it is measured."""
@@ -64,11 +64,11 @@ class PreparedRun:
 
 
 def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
-    """The run with its engines built, where the backend builds any; failures are rows too.
+    """Returns the run with its engines built, if the backend builds any; failures are rows too.
 
     Args:
         ready: the run.
-        timeout_s: for one engine.
+        timeout_s: limit for one engine.
         say: prints a line for the user.
 
     Raises:
@@ -115,21 +115,21 @@ def prepared(
     """Opens or continues the run directory of a request, and makes the artifacts and engines that are missing.
 
     Args:
-        request: which series.
-        output: the run directory, new or of an earlier run to go on with.
+        request: which series are measured.
+        output: the run directory, new or of an earlier run to resume.
         cache_dir: where artifacts are kept.
         resume: whether there must be an earlier run in `output`.
-        say: tells the user a line.
-        settings: how the run directory is measured; by default as the request says.
+        say: prints a line for the user.
+        settings: how the run directory is measured; by default as in the request.
 
     Raises:
-        HarnessError: a bad request, an unusable backend, or a directory of another run.
+        HarnessError: the request is bad, the backend cannot be used, or the directory belongs to another run.
     """
     begun_s = time.monotonic()
     request.check()
     wanted = request.wanted
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
-    # Refused before there is a run directory.
+    # A bad bundle is refused before there is a run directory.
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
     series = bundled_series(wanted, bundle, device.backend) if bundle else None
     reference_path = bundle.reference_path if bundle else reference_file(cache_dir)

@@ -26,17 +26,17 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     """Profiles the one model of a request.
 
     Args:
-        request: the model, backend, precision, batch and threads; what concerns rounds is not read.
-        settings: how.
-        output: directory of the CSV; made where it is missing.
+        request: the model, backend, precision, batch and threads; what concerns rounds is ignored.
+        settings: how the model is profiled.
+        output: directory of the CSV; created if it is missing.
         cache_dir: where artifacts are kept.
-        say: tells the user a line.
+        say: prints a line for the user.
 
     Returns:
         The CSV (`harness.records.profile_table.COLUMNS`).
 
     Raises:
-        HarnessError: a bad request, an unusable backend, or a directory that cannot be written.
+        HarnessError: the request is bad, the backend cannot be used, or the directory cannot be written.
         ProfileError: the model could not be converted or profiled.
     """
     if settings.inferences < 2:
@@ -72,11 +72,11 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
 def _check_one(count: int) -> None:
     if count != 1:
         asked = "no model is given" if count == 0 else f"{count} models are selected"
-        raise HarnessError(f"profile takes one model, but {asked}: give a MODEL of `list`, --onnx or --model, one")
+        raise HarnessError(f"profile takes one model, but {asked}: give one MODEL of `list`, --onnx or --model")
 
 
 def _with_engine(series: Series, target: Target, timeout_s: float, say: Say) -> Series:
-    """The series with its engine in the cache, or with the status and the reason why not."""
+    """Builds the engine of a series if it is not in the cache; returns the series with the status and the reason."""
     (result,) = built([target], timeout_s)
     if result.status == "ok":
         say("engine: from the cache" if result.cached else f"engine: built in {result.build_s:.1f} s")
@@ -84,7 +84,7 @@ def _with_engine(series: Series, target: Target, timeout_s: float, say: Say) -> 
 
 
 def csv_name(series: Series) -> str:
-    """Name of a profile's CSV, as in `gpunet_GPUNet-0_onnxruntime_fp32_layers.csv`."""
+    """Returns the name of a profile's CSV, such as `gpunet_GPUNet-0_onnxruntime_fp32_layers.csv`."""
     batch = "" if series.batch == 1 else f"_b{series.batch}"
     model = re.sub(r"[^A-Za-z0-9.-]+", "_", series.model)
     return f"{model}_{series.backend}_{series.precision}{batch}_layers.csv"

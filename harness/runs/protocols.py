@@ -1,4 +1,4 @@
-"""Published ways of measuring, by name: what each one fixes."""
+"""Published ways of measuring, by name, and what each of them fixes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any
 
     Args:
         request: everything else.
-        name: of a protocol, or None.
+        name: name of a protocol, or None.
         asked: `backend`, `precision`, `batch` and `cuda_graph`; None for what the user left open.
 
     Raises:

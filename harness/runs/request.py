@@ -1,4 +1,4 @@
-"""How series are measured, and when it is enough; checked before anything is started."""
+"""How series are measured, and when measuring ends; checked before anything is started."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ DEFAULT_BUDGET_S = 600.0
 
 @dataclasses.dataclass(frozen=True)
 class RunRequest:
-    """A run: which series, on which device, and when it is enough."""
+    """A run: which series, on which device, and when measuring ends."""
 
     wanted: ArtifactRequest = dataclasses.field(default_factory=ArtifactRequest)
     threads: int | None = None
-    """Threads of an inference; `harness.machine.environment.default_threads` where None."""
+    """Threads of an inference; `harness.machine.environment.default_threads` if None."""
     rounds: int = DEFAULT_ROUNDS
     budget_s: float = DEFAULT_BUDGET_S
     """Seconds after which no further round or trial is started; the first round is always finished."""
     half_width_percent: float = 0.5
-    """A series is measured no further once its ratio's interval is this narrow, half its width in percent."""
+    """A series is settled once its ratio's interval is this narrow, half its width in percent."""
     trial_timeout_s: float = 300.0
     build_timeout_s: float = 1800.0
-    """For one engine."""
+    """Limit for building one engine."""
     timing: TimingSettings = dataclasses.field(default_factory=TimingSettings)
     gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
     exclusive: bool = False
     """Whether to refuse a GPU that others use."""
     protocol: str = ""
-    """Name in `harness.runs.protocols`, where the settings above are a protocol's."""
+    """Name in `harness.runs.protocols` if the settings above are a protocol's; otherwise empty."""
 
     def check(self) -> None:
-        """Refuses what could only fail later.
+        """Refuses what would otherwise fail later.
 
         Raises:
-            HarnessError: saying which option to change.
+            HarnessError: an option must be changed; the message says which.
         """
         if self.rounds < 1:
             raise HarnessError(f"--rounds {self.rounds}: give a number of at least 1")
         self.wanted.check()
 
     def settings(self) -> dict[str, Any]:
-        """The request as the run directory records it: one flat JSON object."""
+        """Returns the request as the run directory records it: one flat JSON object."""
         data = dataclasses.asdict(self)
         flat = {**data.pop("wanted"), **data, "timing": self.timing.to_json()}
         flat["onnx_files"] = [str(path) for path in self.wanted.onnx_files]

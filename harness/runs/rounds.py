@@ -1,4 +1,4 @@
-"""Rounds of trials, each stored as it ends, until it is enough."""
+"""Rounds of trials, each stored as it ends, until they suffice."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Rounds:
         self._trial_seconds: list[float] = []
 
     def measure(self, series: list[Series], started: float) -> bool:
-        """Rounds until every series is settled, the rounds are made, or the budget is spent.
+        """Measures in rounds until every series is settled, all rounds are done, or the budget is spent.
 
         Args:
             series: what to measure.
             started: `time.monotonic()` when the budget began.
 
         Returns:
-            Whether the budget ended it.
+            Whether the budget ended the measurement.
         """
         for round_ in range(self._request.rounds):
             pending = [

@@ -1,4 +1,4 @@
-"""A run: rounds of trials of every series until it is enough, each trial stored as it ends."""
+"""A run: rounds of trials of every series until they suffice, each trial stored as it ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RunOutcome:
 
 
 def measure(ready: PreparedRun, request: RunRequest) -> RunOutcome:
-    """Measures the latency of every series that has an artifact; what is finished is on disk at every moment.
+    """Measures the latency of every series that has an artifact; finished trials are on disk at every moment.
 
     Raises:
         StorageError: the run directory cannot be written.

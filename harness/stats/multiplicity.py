@@ -1,4 +1,4 @@
-"""Many series at once: how to keep the error rate of all of them together."""
+"""Many series at once: how to control the error rate of all of them together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def benjamini_hochberg(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """P-values adjusted so that the share of false alarms among the alarms is as stated (false discovery rate).
 
     Benjamini and Hochberg, "Controlling the false discovery rate", Journal of the Royal Statistical Society B 57,
-    1995. Arguments and result as of `holm`.
+    1995. Arguments and result as for `holm`.
     """
     p, order = _sorted(p_values)
     raised = p * len(p) / np.arange(1, len(p) + 1)

@@ -29,10 +29,10 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
         Lower and upper end, as proportions.
 
     Raises:
-        ValueError: no trials, or more successes than trials.
+        ValueError: there are no trials, or more successes than trials.
     """
     if not 0 <= successes <= trials or trials < 1:
-        raise ValueError(f"{successes} of {trials} is no proportion")
+        raise ValueError(f"{successes} of {trials} is not a proportion")
     proportion = successes / trials
     scale = 1 + z * z / trials
     centre = (proportion + z * z / (2 * trials)) / scale
@@ -45,19 +45,19 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
 
 @dataclasses.dataclass(frozen=True)
 class PairedDifference:
-    """Two classifiers on the same images: `other` less `base`."""
+    """Two classifiers on the same images: `other` minus `base`."""
 
     images: int
     gained: int
-    """Images that only `other` has right."""
+    """Images that only `other` classifies correctly."""
     lost: int
-    """Images that only `base` has right."""
+    """Images that only `base` classifies correctly."""
     difference: float
-    """Accuracy of `other` less that of `base`, as a proportion, as are the ends of its 95 % interval."""
+    """Accuracy of `other` minus that of `base`, as a proportion, as are the ends of its 95 % interval."""
     low: float
     high: float
     p_value: float
-    """Two-sided, of the exact McNemar test: how likely so uneven a split of the discordant images is by chance."""
+    """Two-sided p-value of the exact McNemar test: how likely chance splits the discordant images this unevenly."""
 
 
 def paired_difference(gained: int, lost: int, images: int) -> PairedDifference:
@@ -65,27 +65,27 @@ def paired_difference(gained: int, lost: int, images: int) -> PairedDifference:
 
     The test is McNemar's in its exact form: given the discordant images, each is as likely to favour either side
     (McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-    Psychometrika 12, 1947). The interval is Tango's score interval, which has its coverage with few discordant images
-    too (Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    Psychometrika 12, 1947). The interval is Tango's score interval, which keeps its coverage even with few discordant
+    images (Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design", Statistics in Medicine 17, 1998). The test is exact and the interval is not: near p = 0.05 the two may
     disagree.
 
     Args:
-        gained: images that only the second has right.
-        lost: images that only the first has right.
-        images: all of them, 1 or more.
+        gained: images that only the second classifies correctly.
+        lost: images that only the first classifies correctly.
+        images: number of all images, 1 or more.
 
     Raises:
-        ValueError: the counts cannot be of so many images.
+        ValueError: the counts are impossible for this number of images.
     """
     if images < 1 or min(gained, lost) < 0 or gained + lost > images:
-        raise ValueError(f"{gained} and {lost} discordant images of {images} cannot be")
+        raise ValueError(f"{gained} and {lost} discordant images of {images} are impossible")
     low, high = tango_interval(gained, lost, images)
     return PairedDifference(images, gained, lost, (gained - lost) / images, low, high, exact_mcnemar(gained, lost))
 
 
 def exact_mcnemar(gained: int, lost: int) -> float:
-    """Two-sided p-value of the exact McNemar test; 1 where no image is discordant."""
+    """Two-sided p-value of the exact McNemar test; 1 if no image is discordant."""
     if gained + lost == 0:
         return 1.0
     from scipy import stats
@@ -106,7 +106,7 @@ def tango_interval(gained: int, lost: int, images: int, z: float = Z_95) -> tupl
 def _tango_score(gained: int, lost: int, images: int, difference: float) -> float:
     """The score statistic of the hypothesis that the difference is `difference`: equation 10 of Tango's paper.
 
-    The probability of a lost image is estimated under the hypothesis, the larger root of its quadratic equation.
+    The probability of a lost image is estimated under the hypothesis, as the larger root of its quadratic equation.
     """
     linear = -gained - lost + (2 * images - gained + lost) * difference
     constant = -lost * difference * (1 - difference)

@@ -1,12 +1,12 @@
 """Are pairs of measurements slower by more than a margin? A sign-flip permutation test.
 
-Unit is the pair: two fresh processes, one of each side, measured at once in alternating blocks. Under the
+The unit is the pair: two fresh processes, one of each side, measured together in alternating blocks. Under the
 hypothesis that nothing changed, exchanging the sides of a pair changes the sign of its log ratio and nothing
 else, so every pattern of signs is equally likely and the p-value is a count, whatever the distribution.
 
-Scores are clipped (Huber), because a machine shared with others makes spikes: one spike breaks the signed-rank
-test, whose weight of a pair grows with its rank, and takes at most about two votes here. The scale is the median
-absolute value, which no sign changes, so that the test stays exact with it.
+Scores are clipped (Huber), because a shared machine causes spikes: one spike breaks the signed-rank test, in which a
+pair's weight grows with its rank, but here it has at most about two votes. The scale is the median absolute value,
+which does not depend on the signs, so that the test stays exact.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 CLIP = 1.5
-"""Scores beyond as many robust standard deviations count as this."""
+"""Scores beyond this many robust standard deviations are clipped to it."""
 
 # Scale that makes the median absolute value estimate a centred normal distribution's standard deviation.
 _MEDIAN_TO_SD = 1.4826
 
 EXACT_PAIRS = 18
-"""Pairs of which every pattern of signs is counted; of more, a sample."""
+"""Up to this many pairs, every pattern of signs is counted; beyond it, a sample."""
 
 _RESAMPLES = 100_000
 
@@ -30,18 +30,18 @@ _ROUNDING = 1e-9
 
 
 def slower_p_value(log_ratios: npt.ArrayLike, margin_percent: float, *, seed: int = 0) -> float:
-    """Probability of pairs as slow as these, were the candidate slower by the margin at most.
+    """Probability of pairs at least as slow as these if the candidate is slower by at most the margin.
 
     Args:
-        log_ratios: natural logarithms of candidate over baseline, one a pair, shape (pairs,).
+        log_ratios: natural logarithms of candidate over baseline, one per pair, shape (pairs,).
         margin_percent: change that is tolerated.
-        seed: of the resampling, which 19 pairs and more need; up to 18 every pattern of signs is counted.
+        seed: seed of the resampling, needed from 19 pairs on; up to 18, every pattern of signs is counted.
 
     Returns:
         The one-sided p-value, never below 2 to the power of minus the number of pairs.
 
     Raises:
-        ValueError: no pairs, or a value that is not finite.
+        ValueError: there are no pairs, or a value is not finite.
     """
     return _p_value(_shifted(log_ratios, -np.log1p(margin_percent / 100)), seed)
 
@@ -52,7 +52,7 @@ def faster_p_value(log_ratios: npt.ArrayLike, margin_percent: float, *, seed: in
 
 
 def least_p_value(pairs: int) -> float:
-    """The smallest p-value that as many pairs can reach."""
+    """The smallest p-value that this number of pairs can reach."""
     return max(2.0**-pairs, 1 / (_RESAMPLES + 1)) if pairs > EXACT_PAIRS else 2.0**-pairs
 
 
@@ -65,7 +65,7 @@ def _shifted(log_ratios: npt.ArrayLike, shift: float) -> npt.NDArray[np.float64]
 
 def _p_value(excess: npt.NDArray[np.float64], seed: int) -> float:
     scale = _MEDIAN_TO_SD * float(np.median(np.abs(excess)))
-    # Without a scale at least half the pairs lie on the margin itself: only the others' signs say anything.
+    # If the scale is 0, at least half the pairs are exactly on the margin: only the signs of the others count.
     scores = np.clip(excess / scale, -CLIP, CLIP) if scale else np.sign(excess)
     observed = float(scores.sum()) - _ROUNDING
     if scores.size <= EXACT_PAIRS:

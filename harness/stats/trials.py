@@ -28,7 +28,7 @@ def median(values: npt.ArrayLike) -> float:
 
 
 def percentile(samples: npt.ArrayLike, percent: float) -> float | None:
-    """The order statistic at `percent`, a value that was observed; None with too few samples.
+    """The order statistic at `percent`, an observed value; None with too few samples.
 
     With n samples sorted from 0 it is number floor(n * percent / 100), as in MLPerf's loadgen. The 99th
     needs 662 samples.
@@ -50,8 +50,8 @@ def robust_sd(samples: npt.ArrayLike) -> float | None:
 def interval_over_trials(values: npt.ArrayLike, *, seed: int = 0) -> tuple[float | None, float | None]:
     """A 95 % interval for the median of positive values, one from each trial; Nones for fewer than two.
 
-    Up to seven trials: Student's interval of the mean logarithm, widened where it would leave out the
-    median. From eight: percentile bootstrap of the median over trials, which covers too little for fewer
+    Up to seven trials: Student's interval of the mean logarithm, widened if it would exclude the
+    median. From eight: percentile bootstrap of the median over trials, whose coverage is too low for fewer
     (simulated in docs/evidence.md).
     """
     trials = np.asarray(values, dtype=np.float64)
@@ -83,9 +83,9 @@ def half_width_percent(values: npt.ArrayLike, *, seed: int = 0) -> float | None:
 
 
 def narrow_enough(ratios: npt.ArrayLike, half_width_percent_wanted: float, min_trials: int) -> bool:
-    """Whether a series has trials enough: at least `min_trials`, and an interval as narrow as wanted.
+    """Whether a series has enough trials: at least `min_trials`, and an interval as narrow as wanted.
 
-    Stopping at the first narrow interval prefers intervals that are narrow by luck, the more the fewer
+    Stopping at the first narrow interval favours intervals that are narrow by luck, the more so the fewer
     the trials, so `min_trials` should be three or more.
     """
     trials = np.asarray(ratios, dtype=np.float64)

@@ -1,8 +1,8 @@
-"""How far a series moved between two runs, from the trials of both.
+"""The change of a series between two runs, from the trials of both.
 
-The figure is the ratio to the reference network of each run's own trials, whose logarithms are compared. The
-trial is the unit; iterations inside one are not independent of each other, and a test on them calls half of all
-comparisons of equals a change.
+Compared are the logarithms of the trials' ratios to the reference network of the same run. The trial is the unit;
+iterations within a trial are not independent of each other, and a test on them reports a change in half of all
+comparisons of equals.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Change:
     """The change of one series from baseline to candidate, in percent of the baseline."""
 
     percent: float
-    """Of the geometric mean of the ratios."""
+    """Change of the geometric mean of the ratios."""
     low_percent: float
     """Ends of the 95 % interval."""
     high_percent: float
     p_slower: float
-    """One-sided, of being slower by more than the margin."""
+    """One-sided p-value for being slower by more than the margin."""
     p_faster: float
 
 
@@ -47,7 +47,7 @@ class Samples:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Of the pooled variance."""
+        """Degrees of freedom of the pooled variance."""
         return len(self.base) + len(self.new) - 2
 
     @property
@@ -57,23 +57,23 @@ class Samples:
         return math.sqrt(squares / self.degrees_of_freedom)
 
     def standard_error(self, typical_sd: float) -> float:
-        """Of the difference of the means, as far as the trials show it.
+        """Standard error of the difference of the means, as far as the trials show it.
 
-        The spread of a few trials is small by luck now and then, and calls a change where there is none. It is
-        taken no smaller than the typical spread of the series of the same two runs.
+        The spread of a few trials is sometimes small by luck, which would report a change where there is none. So
+        it is taken to be at least the typical spread of the series of the same two runs.
         """
         return max(self.pooled_sd, typical_sd) * math.sqrt(1 / len(self.base) + 1 / len(self.new))
 
 
 def samples_of(base_ratios: Sequence[float], new_ratios: Sequence[float]) -> Samples | None:
-    """The logarithms of both sides; None where a side has fewer trials than `LEAST_TRIALS`."""
+    """The logarithms of both sides; None if a side has fewer trials than `LEAST_TRIALS`."""
     if min(len(base_ratios), len(new_ratios)) < LEAST_TRIALS:
         return None
     return Samples(np.log(np.asarray(base_ratios, np.float64)), np.log(np.asarray(new_ratios, np.float64)))
 
 
 def typical_sd(samples: Sequence[Samples]) -> float:
-    """The median over the series of the spread within their sides; 0 without any."""
+    """The median over the series of the spread within their sides; 0 without series."""
     return float(np.median([one.pooled_sd for one in samples])) if samples else 0.0
 
 
@@ -81,13 +81,14 @@ def change(samples: Samples, typical: float, margin_percent: float, run_effect_s
     """The change, its interval and whether it exceeds the margin.
 
     The trials' part of the interval is Student's below eight trials a side, and from eight a bootstrap over trials
-    (`harness.stats.trials.interval_over_trials` says why); what the runs add widens it.
+    (`harness.stats.trials.interval_over_trials` says why); the run effect widens it.
 
     Args:
         samples: both sides.
         typical: spread of the series of these runs, `typical_sd`.
         margin_percent: change that is tolerated.
-        run_effect_sd: of the change between two runs of equals, beyond what the trials show (`run_effect`).
+        run_effect_sd: standard deviation of the change between two runs of equals, beyond what the trials show
+            (`run_effect`).
     """
     from scipy import stats
 
@@ -123,13 +124,13 @@ def _bootstrap_interval(samples: Samples) -> tuple[float, float]:
 def smallest_detectable_percent(
     samples: Samples, typical: float, *, margin_percent: float, error_rate: float, run_effect_sd: float = 0.0
 ) -> float:
-    """The slow-down that this comparison would have called in nine of ten cases.
+    """The slow-down that this comparison would have detected in nine of ten cases.
 
     Args:
         samples: both sides.
         typical: as for `change`.
         margin_percent: change that is tolerated.
-        error_rate: what the p-value of this series has to reach, the correction for many series included.
+        error_rate: what the p-value of this series has to reach, including the correction for many series.
         run_effect_sd: as for `change`.
     """
     from scipy import stats

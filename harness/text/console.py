@@ -1,4 +1,4 @@
-"""What goes to the terminal and to the page of a CI job."""
+"""Output to the terminal and to the page of a CI job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import StorageError
 from harness.text.notes import notes_stream
 
-# GitHub leaves out all that a step wrote if it is more (its documentation of job summaries).
+# GitHub drops everything that a step wrote if it is more (its documentation of job summaries).
 _STEP_SUMMARY_MAX_BYTES = 2**20
 
 
@@ -20,7 +20,7 @@ def say(line: str) -> None:
 
 
 def write(path: Path | None, content: str) -> None:
-    """Writes a file that was asked for.
+    """Writes a file if one was asked for.
 
     Raises:
         StorageError: it cannot be written.

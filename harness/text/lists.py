@@ -8,13 +8,13 @@ from foundation.wording import listed
 
 
 def few(names: Iterable[str]) -> str:
-    """The first names of many in their order, as in `a, b, c, d, e and 7 more`."""
+    """The first of many names in sorted order, such as `a, b, c, d, e and 7 more`."""
     return listed(sorted(names))
 
 
 def encodable(name: str) -> str:
     r"""A file's name as text that any file can hold: a byte that is not UTF-8 as `\xff`.
 
-    Linux' names are bytes, which Python gives as characters that it refuses to write.
+    File names on Linux are bytes, which Python may decode to characters that it refuses to write.
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Shows a person how far a run is: a bar on a terminal, plain lines elsewhere.
+"""Shows the user how far a run is: a bar on a terminal, plain lines elsewhere.
 
 Nothing is drawn between updates: a bar that refreshes itself would take processor time from what is
 being measured.
@@ -34,7 +34,7 @@ class Progress:
         self._bar = self._terminal_bar() if self._stream.isatty() and total else None
 
     def _terminal_bar(self) -> RichProgress | None:
-        """The bar; None where rich is not installed, as on a machine that only measures."""
+        """Starts the bar; None if rich is not installed, as on a machine that only measures."""
         try:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -80,7 +80,7 @@ class Progress:
         self._move()
 
     def tell(self, text: str, problem: bool = False) -> None:
-        """Reports how far the stage is and what is left, in a line of its own where there is no bar.
+        """Reports how far the stage is and what is left, in a line of its own if there is no bar.
 
         Args:
             text: one line.
@@ -102,7 +102,7 @@ class Progress:
     def _times(self) -> str:
         elapsed = time.monotonic() - self._started
         left = elapsed / max(1, self._done) * (self._total - self._done)
-        return f"{minutes_text(elapsed)} gone, about {minutes_text(left)} left"
+        return f"{minutes_text(elapsed)} elapsed, about {minutes_text(left)} left"
 
     def __enter__(self) -> Progress:
         return self

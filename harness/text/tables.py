@@ -20,12 +20,12 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
-    """A markdown table; cells must be escaped already.
+    """A Markdown table; cells must already be escaped.
 
     Args:
         header: names of the columns.
         rows: cells of each row.
-        align: a letter a column, `l` or `r`; empty aligns all to the left.
+        align: one letter per column, `l` or `r`; empty aligns all to the left.
     """
     rules = ["---:" if letter == "r" else "---" for letter in align or "l" * len(header)]
     lines = [header, rules, *rows]
@@ -33,7 +33,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "")
 
 
 def cell(value: Any) -> str:
-    """Any value as text that stays within one cell, shortened where it is very long."""
+    """Any value as text that stays within one cell, shortened if it is very long."""
     text = " ".join(str(value).split())
     if len(text) > _LONGEST_CELL:
         text = text[:_LONGEST_CELL].rstrip() + " ..."

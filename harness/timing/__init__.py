@@ -1,1 +1,1 @@
-"""How long an inference takes: the loop, its clocks, the energy."""
+"""Time and energy of an inference: the measuring loop, its clocks, the energy counter."""

@@ -1,12 +1,12 @@
-"""How long a GPU computes: the timing of trtexec, around any function that enqueues an inference.
+"""GPU compute time, measured as trtexec does, around any function that enqueues an inference.
 
-What is the same as in trtexec (NVIDIA/TensorRT, samples/common/sampleInference.cpp and sampleReporting.cpp,
-v11.1): the GPU compute time is that between two CUDA events, recorded in the stream right before and after one
-inference; inferences follow back to back, and the host waits for the oldest while the next is enqueued already;
-an inference runs once plainly before it is captured as a CUDA graph; figures are medians.
+Same as in trtexec (NVIDIA/TensorRT, samples/common/sampleInference.cpp and sampleReporting.cpp, v11.1): the GPU
+compute time is the interval between two CUDA events, recorded in the stream right before and after one inference;
+inferences follow back to back, and the host waits for the oldest while the next is already enqueued; an inference
+runs once without a graph before it is captured as a CUDA graph; figures are medians.
 
-What differs: blocks, not seconds, are timed (`harness.timing.loop`), the throughput is that of computing alone, and the
-host's latency is the time a caller waits for one inference, not a sum of three intervals (`GpuTimer.figures`).
+Different from trtexec: blocks, not seconds, are timed (`harness.timing.loop`), the throughput counts computing alone,
+and the host latency is the time a caller waits for one inference, not a sum of three intervals (`GpuTimer.figures`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from harness.machine.gpu.figures import GpuFigures
 from harness.machine.gpu.settings import GpuSettings
 from harness.timing.loop import runs_that_fill
 
-# Of each of the two measurements of `figures`. In 100 ms the first inference, which finds an idle GPU, counts little.
+# Length of each of the two measurements in `figures`. In 100 ms the first inference, on an idle GPU, hardly counts.
 _FIGURES_MS = 100.0
 _FIGURES_MIN_RUNS = 10
 
-# trtexec's conditions (printEpilog in sampleReporting.cpp, v11.1): enqueueing against computing, and the coefficient
-# of variation in percent, which was 1 in version 10.13 and before.
+# trtexec's thresholds (printEpilog in sampleReporting.cpp, v11.1): enqueue time over compute time, and the coefficient
+# of variation in percent, which was 1 up to version 10.13.
 _ENQUEUE_BOUND = 0.8
 _UNSTABLE_PERCENT = 2.5
 
@@ -38,8 +38,9 @@ _UNSTABLE_PERCENT = 2.5
 class GpuTimer:
     """Runs and times the inferences that `enqueue` puts into a stream.
 
-    `enqueue` takes nothing and returns when the inference is enqueued, its input on the device already. All events
-    are made here, so that nothing is allocated while a block is timed; they and the graph are freed with the driver.
+    `enqueue` takes no arguments and returns when the inference is enqueued; its input is already on the device. All
+    events are created here, so that nothing is allocated while a block is timed; they and the graph are freed with
+    the driver.
     """
 
     def __init__(
@@ -64,9 +65,9 @@ class GpuTimer:
         self._blocks: list[npt.NDArray[np.int64]] = []
 
     def infer(self) -> None:
-        """Run once and return when the outputs are in device memory.
+        """Runs once and returns when the outputs are in device memory.
 
-        The first run is plain even where a CUDA graph is asked for: what a runtime sets up in it, as memory and
+        The first run does not use a graph even if one is requested: what a runtime sets up in it, such as memory and
         modules, cannot be captured.
         """
         if self._ran:
@@ -78,7 +79,7 @@ class GpuTimer:
         self._ran = True
 
     def time_block(self, latencies_ns: npt.NDArray[np.int64]) -> None:
-        """Fill the array with the GPU compute times of as many inferences, back to back.
+        """Fills the array with the GPU compute times of inferences back to back, one per element.
 
         Raises:
             CudaError: a call failed, or the inference cannot be captured as a CUDA graph.
@@ -90,12 +91,12 @@ class GpuTimer:
     def figures(
         self, copy_in: Callable[[], None], copy_out: Callable[[], None], images_per_inference: int
     ) -> GpuFigures:
-        """What is measured beside the compute times; call it after the blocks, at least one.
+        """Measures everything besides the compute times; must be called after at least one block.
 
         `copy_in` and `copy_out` enqueue the copies of all inputs and outputs in the timer's stream, from and to
         page-locked memory.
 
-        docs/gpu.md defines each figure and the warnings, which are trtexec's on its conditions.
+        docs/gpu.md defines each figure and the warnings, which are those of trtexec under the same conditions.
         """
         compute_ms = np.concatenate(self._blocks) / NANOSECONDS_PER_MILLISECOND
         compute_median_ms = float(np.median(compute_ms))
@@ -118,7 +119,7 @@ class GpuTimer:
         return self._driver.event(spin=self._spin)
 
     def _prepare(self) -> None:
-        """Capture the graph where one is asked for and there is none yet."""
+        """Captures the graph if one is requested and does not exist yet."""
         if self._captured or not self._settings.cuda_graph:
             return
         if not self._ran:
@@ -136,7 +137,7 @@ class GpuTimer:
         self._captured = True
 
     def _run_back_to_back(self, latencies_ns: npt.NDArray[np.int64], enqueue: Callable[[], None]) -> None:
-        """Run as many inferences as the array is long, `queue_depth` of them under way when the host waits."""
+        """Runs one inference per element of the array, with `queue_depth` of them in flight while the host waits."""
         driver, stream, pairs, depth = self._driver, self._stream, self._pairs, len(self._pairs)
         count = len(latencies_ns)
         for index in range(count):
@@ -150,13 +151,13 @@ class GpuTimer:
             latencies_ns[index] = self._wait_for(index)
 
     def _wait_for(self, index: int) -> int:
-        """Wait for this inference of the run and return its nanoseconds; events tell float32 milliseconds."""
+        """Waits for this inference of the run and returns its nanoseconds; events report float32 milliseconds."""
         first, last = self._pairs[index % len(self._pairs)]
         self._driver.wait(last)
         return round(self._driver.elapsed_ms(first, last) * NANOSECONDS_PER_MILLISECOND)
 
     def _measure_throughput(self, count: int) -> tuple[int, float]:
-        """Wall time in ns of `count` inferences back to back, and the median milliseconds to enqueue one."""
+        """Measures the wall time in ns of `count` inferences back to back and the median time in ms to enqueue one."""
         clock_ns = self._clock_ns
         enqueue_ns = np.zeros(count, dtype=np.int64)
         numbers = itertools.count()
@@ -173,7 +174,7 @@ class GpuTimer:
     def _measure_latency(
         self, count: int, copy_in: Callable[[], None], copy_out: Callable[[], None]
     ) -> tuple[float, float, float]:
-        """Median milliseconds of the whole, of the copies in and of those out, one inference at a time."""
+        """Measures median milliseconds, one inference at a time: of the whole, the copies in, and the copies out."""
         driver, stream, clock_ns = self._driver, self._stream, self._clock_ns
         begin, copied, computed, done = (self._event() for _ in range(4))
         host_ns = np.zeros(count)
@@ -197,20 +198,20 @@ class GpuTimer:
 def find_warnings(
     compute_ms: npt.NDArray[np.float64], enqueue_ms: float, input_ms: float, output_ms: float, settings: GpuSettings
 ) -> tuple[str, ...]:
-    """What a reader should know of the figures, one sentence each; medians but for the compute times, shape (n,)."""
+    """Warnings about the figures, one sentence each; all arguments are medians except the compute times, shape (n,)."""
     median_ms = float(np.median(compute_ms))
     found = []
     if enqueue_ms > _ENQUEUE_BOUND * median_ms:
         advice = "" if settings.cuda_graph else "; --cuda-graph may help"
         found.append(
-            f"The host takes {enqueue_ms:.3f} ms to enqueue an inference of {median_ms:.3f} ms, so that the GPU may "
-            f"wait for the host{advice}."
+            f"The host takes {enqueue_ms:.3f} ms to enqueue an inference of {median_ms:.3f} ms, so the GPU may wait "
+            f"for the host{advice}."
         )
     for what, copy_ms in (("inputs to", input_ms), ("outputs from", output_ms)):
         if copy_ms >= median_ms:
             found.append(
-                f"Copying the {what} the GPU takes {copy_ms:.3f} ms, the inference {median_ms:.3f} ms, so that "
-                "transfers bound the throughput of an application that makes them."
+                f"Copying the {what} the GPU takes {copy_ms:.3f} ms, the inference {median_ms:.3f} ms, so transfers "
+                "limit the throughput of an application that needs them."
             )
     variation_percent = 100 * float(np.std(compute_ms)) / float(np.mean(compute_ms))
     if variation_percent > _UNSTABLE_PERCENT:

@@ -1,4 +1,4 @@
-"""Energy of one inference, by the board's own counter."""
+"""Energy of one inference, from the board's energy counter."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.machine.gpu.meter import GpuMeter
 from harness.machine.meter import Meter
 from harness.timing.loop import Timeable, runs_that_fill
 
-# The counter is said to advance every 20 to 100 ms, by driver and GPU. One that stands still for longer than this
-# counts nothing.
+# The counter is said to advance every 20 to 100 ms, depending on driver and GPU. A counter that stands still for longer
+# than this is considered dead.
 _EDGE_TIMEOUT_S = 1.0
 
-# Between two looks at the counter while waiting for it to advance. An edge is known to this precision; two such
-# errors are 2 % of the shortest measurement.
+# Interval between two reads of the counter while waiting for it to advance. An edge is known to this precision; two
+# such errors are 2 % of the shortest measurement.
 _LOOK_S = 0.005
 
 _EXPECTING_INFERENCES = 10
@@ -35,7 +35,7 @@ class _Edge:
 def session_energy_mj(
     meter: Meter, session: Timeable, *, clock_s: Callable[[], float] = time.perf_counter
 ) -> float | None:
-    """`energy_per_inference_mj` of a started session, its inferences back to back as in the blocks that are timed."""
+    """`energy_per_inference_mj` of a started session, with inferences back to back as in the timed blocks."""
     if not isinstance(meter, GpuMeter) or meter.energy_mj() is None:
         return None
     expecting = np.zeros(_EXPECTING_INFERENCES, dtype=np.int64)
@@ -57,20 +57,20 @@ def energy_per_inference_mj(
     least_s: float = 0.5,
     clock_s: Callable[[], float] = time.perf_counter,
 ) -> float | None:
-    """Millijoules of the whole board for one inference, measured over at least `least_s` of them back to back.
+    """Millijoules of the whole board per inference, measured over at least `least_s` of inferences back to back.
 
-    From one advance of the counter to another, so that its coarse steps cost no accuracy: `run` is repeated until
-    the counter advances, then for `least_s` without a look at it, then until it advances again. The energy in
-    between over the inferences in between includes what the board takes for itself, fans and idle memory
-    included: it is what the measured rate of inferences costs, not the difference to an idle board.
+    The interval runs from one advance of the counter to another, so that its coarse steps cost no accuracy: `run` is
+    repeated until the counter advances, then for `least_s` without reading it, then until it advances again. The
+    energy in between divided by the inferences in between includes what the board itself consumes, such as fans and
+    idle memory: it is the cost of inference at the measured rate, not the difference from an idle board.
 
     Args:
-        meter: tells the counter and the processes on the device.
-        run: makes `inferences_per_run` inferences of the one measured network and returns when they are done.
+        meter: reads the counter and the processes on the device.
+        run: makes `inferences_per_run` inferences of the measured network and returns when they are done.
 
     Returns:
-        None where the device has no counter (before Volta, a Jetson, a MIG instance), where it stands still, or
-        where another process was on the device, whose energy is in the counter too.
+        None if the device has no counter (before Volta, a Jetson, a MIG instance), if the counter stands still, or
+        if another process was on the device, whose energy would be counted too.
     """
     if meter.energy_mj() is None or meter.shared_now():
         return None

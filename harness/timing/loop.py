@@ -1,6 +1,6 @@
 """The measuring loop of a trial: warm-up, then alternating short blocks of two sessions.
 
-Nothing but inferences happens inside a block: times go into arrays allocated before, the garbage
+Nothing but inference happens inside a block: times go into preallocated arrays, the garbage
 collector is off, and processor counters are read between groups of blocks.
 """
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Timeable(Protocol):
-    """What the loop needs of a session."""
+    """What the loop needs from a session."""
 
     def infer(self) -> None:
-        """Run once."""
+        """Runs once."""
 
     def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int]) -> None:
-        """Fill the array with the times of as many inferences."""
+        """Fills the array with the times of inferences, one per element."""
 
 
 def measure(
@@ -41,10 +41,10 @@ def measure(
     meter: Meter,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> list[Block]:
-    """Warm both sessions up and time them in ABBA groups, all of which are returned.
+    """Warms both sessions up, times them in ABBA groups, and returns the blocks of all groups.
 
-    Groups are added until `settings.groups` of them are free of contamination, or
-    `settings.max_repeats` were repeated.
+    Groups are added until `settings.groups` of them are uncontaminated or
+    `settings.max_repeats` have been repeated.
     """
     sessions = (measured, reference)
     with garbage_collector_off():
@@ -61,9 +61,9 @@ def measure(
 
 
 def warm_up(session: Timeable, settings: TimingSettings, clock_ns: Callable[[], int]) -> float:
-    """Run the session for the settings' time and runs; return the median latency in ns of the later half.
+    """Runs the session for the settings' time and runs; returns the median latency in ns of the second half.
 
-    The first inference was made when the session was started and counts as one of the runs.
+    The inference made when the session was started counts as one of the runs.
     """
     latencies_ns: list[int] = []
     begin_ns = now_ns = clock_ns()
@@ -77,15 +77,15 @@ def warm_up(session: Timeable, settings: TimingSettings, clock_ns: Callable[[], 
 
 
 def runs_that_fill(duration_ms: float, latency_ns: float) -> int:
-    """Inferences of this latency that fill the duration, at least one."""
+    """Number of inferences of this latency that fill the duration, at least one."""
     return max(1, round(duration_ms * NANOSECONDS_PER_MILLISECOND / max(latency_ns, 1.0)))
 
 
 def settling_runs(settings: TimingSettings, latency_ns: float) -> int:
-    """Untimed inferences after a switch of sessions, at least one.
+    """Number of untimed inferences after a switch of sessions.
 
-    None for a network whose single inference fills a block: refilling the caches is nothing beside it, and
-    a run at every switch would double the time of its trial.
+    At least one, but zero for a network whose single inference fills a block: for such a network refilling the caches
+    is negligible, and a run at every switch would double the time of the trial.
     """
     if latency_ns >= settings.block_ms * NANOSECONDS_PER_MILLISECOND:
         return 0
@@ -100,10 +100,10 @@ def time_group(
     meter: Meter,
     clock_ns: Callable[[], int],
 ) -> list[Block]:
-    """Time the four blocks of one group and judge whether others disturbed it.
+    """Times the four blocks of one group and judges whether other processes disturbed it.
 
-    `expected_ns` are the sessions' latencies, from which the lengths of blocks follow. After a switch the caches hold
-    the other session's data, so the first inferences are left untimed (`settling_runs`; measured in docs/evidence.md).
+    `expected_ns` are the sessions' latencies, which determine the lengths of the blocks. After a switch the caches hold
+    the other session's data, so the first inferences are not timed (`settling_runs`; measured in docs/evidence.md).
     """
     arrays = [
         np.zeros(runs_that_fill(settings.block_ms, expected_ns[session]), dtype=np.int64) for session in GROUP_ORDER
@@ -127,7 +127,7 @@ def time_group(
 
 @contextlib.contextmanager
 def garbage_collector_off() -> Iterator[None]:
-    """Collect once, then keep the collector off for the while."""
+    """Collects once, then keeps the collector off inside the context."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()

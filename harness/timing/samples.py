@@ -37,11 +37,11 @@ class Block:
     contaminated: bool
     """Whether the group was disturbed by more than the settings allow."""
     reasons: tuple[str, ...] = ()
-    """By what."""
+    """What disturbed it."""
 
 
 def usable_blocks(blocks: list[Block]) -> list[Block]:
-    """The uncontaminated blocks; all of them where there is none, since then no better ones exist."""
+    """The uncontaminated blocks, or all blocks if every one is contaminated."""
     return [block for block in blocks if not block.contaminated] or blocks
 
 
@@ -52,7 +52,7 @@ def pooled_latencies_ms(blocks: list[Block], session: int) -> npt.NDArray[np.flo
 
 
 def group_ratios(blocks: list[Block]) -> npt.NDArray[np.float64]:
-    """Measured over reference for each ABBA group, shape (groups,): ratio of geometric means of medians."""
+    """Measured over reference latency of each ABBA group, shape (groups,): ratio of geometric means of medians."""
     logs: dict[int, list[float]] = {}
     for block in blocks:
         sign = 1.0 if block.session == MEASURED else -1.0
@@ -85,11 +85,11 @@ def summarise(blocks: list[Block], batch: int) -> dict[str, Any]:
 
 
 def save_samples(blocks: list[Block], path: Path) -> None:
-    """Write every sample as `.npz`, contaminated ones included; a reader needs no pickles.
+    """Writes every sample, contaminated ones included, as `.npz` that can be read without pickle.
 
-    Arrays by block: `block_session` (0 measured, 1 reference), `block_group`, `block_start_ns`,
-    `block_foreign_cores`, `block_contaminated`. Arrays by inference: `latency_ns`, and `block`, the index
-    into the former.
+    Arrays with one element per block: `block_session` (0 measured, 1 reference), `block_group`, `block_start_ns`,
+    `block_foreign_cores`, `block_contaminated`. Arrays with one element per inference: `latency_ns`, and `block`, the
+    index into the block arrays.
     """
     sizes = [len(block.latencies_ns) for block in blocks]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Makes a network slower than it is by a known share, to see whether a comparison finds it."""
+"""Slows a network down by a known share, to test whether a comparison detects it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from harness.timing.loop import Timeable
 
 
 class Slowed:
-    """A session each of whose inferences takes longer by a share of its own time.
+    """A session whose inferences each take longer by a share of their own time.
 
-    The rest is spent spinning, as more of the same arithmetic would be. Only host time can be stretched so.
+    The extra time is spent spinning, which keeps the core as busy as more arithmetic would. Only host time can be
+    stretched this way.
     """
 
     def __init__(self, session: Timeable, percent: float, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
@@ -23,7 +24,7 @@ class Slowed:
         self._clock_ns = clock_ns
 
     def infer(self) -> None:
-        """Run once, and then spin."""
+        """Runs once, then spins."""
         begin_ns = self._clock_ns()
         self._session.infer()
         until_ns = begin_ns + self._factor * (self._clock_ns() - begin_ns)
@@ -31,7 +32,7 @@ class Slowed:
             pass
 
     def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int]) -> None:
-        """Fill the array with the times of as many inferences."""
+        """Fills the array with the times of inferences, one per element."""
         for index in range(len(latencies_ns)):
             begin_ns = clock_ns()
             self.infer()

@@ -1,4 +1,4 @@
-"""The parts of the proof that need no GPU, and the whole of it on a scripted one."""
+"""The parts of the proof that need no GPU, and all of it on a scripted one."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_both_medians_must_agree(figures: dict[str, Any], agrees: bool) -> None:
     assert row(**figures).agrees is agrees
 
 
-def test_the_published_order_is_held_pair_by_pair() -> None:
+def test_the_published_order_is_checked_pair_by_pair() -> None:
     published = PUBLISHED_MS["V100"]
     measured = {f"gpunet/GPUNet-{name}": value for name, value in published.items()}
     assert proof.out_of_order(measured, published) == []
     measured["gpunet/GPUNet-P0"], measured["gpunet/GPUNet-1"] = 0.9, 0.85
     assert proof.out_of_order(measured, published) == [("P0", "1")]
-    # 0 and P0 were published as equal: neither way round is wrong.
+    # 0 and P0 were published as equal: neither order is wrong.
     measured["gpunet/GPUNet-0"] = 0.99
     assert ("P0", "0") not in proof.out_of_order(measured, published)
     assert proof.out_of_order({"gpunet/GPUNet-0": 1.0}, published) == []
@@ -71,7 +71,7 @@ def test_the_summary_is_good_only_where_everything_is() -> None:
     assert any("0 before 1" in line for line in lines)
 
 
-def test_names_survive_the_way_through_files() -> None:
+def test_model_and_file_names_convert_both_ways() -> None:
     for model in proof.MODELS:
         assert proof.model_of(Path(proof.file_of(model))) == model
 
@@ -84,7 +84,7 @@ def test_every_model_of_the_proof_is_in_the_zoo() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
-def test_the_other_program_is_called_as_it_asks(precision: str) -> None:
+def test_the_command_line_of_the_other_program(precision: str) -> None:
     command = proof.smoke_command("py", Path("smoke.py"), Path("m.onnx"), precision, Path("a.json"), Path("t.cache"))
     assert command[:3] == ["py", "smoke.py", "m.onnx"]
     assert ("--fp32" in command) == (precision == "fp32")

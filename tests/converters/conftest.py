@@ -24,7 +24,7 @@ def small_network(*, batch: int = 1, gain: float = 1.0, constant: float = 1.0) -
     Args:
         batch: images per inference.
         gain: factor on the first convolution's weights; the linear layer divides by it again.
-        constant: a factor inside that the next constant takes back.
+        constant: a factor inside that the next constant undoes.
     """
     rng = np.random.default_rng(0)
     weights: list[onnx.TensorProto] = []

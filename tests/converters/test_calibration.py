@@ -59,7 +59,7 @@ def test_the_digest_is_of_the_images_not_of_their_place(tmp_path):
     assert here.facts() != there.facts()
 
 
-def test_of_many_images_a_fixed_draw_is_used(tmp_path, monkeypatch):
+def test_many_images_are_sampled_with_a_fixed_seed(tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "GIVEN_COUNT", 3)
     for index in range(9):
         save(tmp_path / f"{index}.png", 8, 8)
@@ -69,15 +69,15 @@ def test_of_many_images_a_fixed_draw_is_used(tmp_path, monkeypatch):
 
 
 def test_a_folder_without_images_is_an_error(tmp_path):
-    with pytest.raises(ConversionError, match=r"holds no image \(.bmp, .jpeg"):
+    with pytest.raises(ConversionError, match=r"holds no images \(.bmp, .jpeg"):
         Calibration.of(tmp_path)
 
 
-def test_a_file_that_is_no_image_is_an_error(tmp_path):
+def test_a_file_that_is_not_an_image_is_an_error(tmp_path):
     path = tmp_path / "images" / "cut.png"
     save(path, 64, 64)
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ConversionError, match=r"cut.png is no readable image \(.+\); take it out of the folder"):
+    with pytest.raises(ConversionError, match=r"cut.png is not a readable image \(.+\); remove it from the folder"):
         list(Calibration.of(path.parent).inputs(8, PREPROCESSING))
 
 
@@ -90,11 +90,11 @@ def test_without_pillow_the_message_says_how_to_install_it(tmp_path, monkeypatch
 
 
 RULES = {
-    # Of 400 x 200 pixels, the columns and rows that are seen.
+    # The columns and rows that are used of 400 x 200 pixels.
     "resize_then_crop": ({"resize_px": 100, "crop_px": 50}, (0.375, 0.625), (0.25, 0.75)),
     "crop_then_resize": ({"crop_fraction": 0.5, "crop_px": 50}, (0.375, 0.625), (0.25, 0.75)),
     "squash": ({"crop_px": 50}, (0.0, 1.0), (0.0, 1.0)),
-    # Images that are not of the data set's size: the centre square of them.
+    # The centre square of images that do not have the data set's size.
     "none": ({"crop_px": 50, "interpolation": "", "library": ""}, (0.25, 0.75), (0.0, 1.0)),
 }
 

@@ -64,7 +64,7 @@ def test_a_second_conversion_comes_from_the_cache(cache_dir):
     assert again.path.stat().st_mtime_ns == changed
 
 
-def test_a_model_that_was_changed_is_not_taken_for_what_it_was(cache_dir):
+def test_a_changed_model_is_another_artifact(cache_dir):
     name = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"
     model = zoo.load(name)
     before = converters.convert(model, exporter="torchscript", cache_dir=cache_dir)

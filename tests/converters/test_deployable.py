@@ -1,4 +1,4 @@
-"""What is converted where it is not the native module itself."""
+"""Networks whose converted form differs from the native module."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from converters import pytorch
 from zoo import adapters
 
 CARD = zoo.card("lanet/LaNet_CIFAR10_128")
-# What LaNet's own structure needs, in the words of either exporter.
+# The operators that LaNet's structure needs, as either exporter names them.
 POOLINGS = {"GlobalAveragePool", "ReduceMean"}
 NEEDED = {"Add", "Concat", "Conv", "Gemm", "MaxPool", "Relu", "Slice"}
 SHAPES = {"Constant", "Flatten", "Reshape"}
 
 
-def test_the_module_itself_is_converted_where_nothing_is_to_be_folded():
+def test_the_module_itself_is_converted_if_there_is_nothing_to_fold():
     model = zoo.load("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")
     assert model.deployable() is model.module
 
 
 def assert_lean(graph, module):
-    """Plain convolutions with constant weights, and nothing that works on weights."""
+    """Asserts plain convolutions with constant weights, and no operators on weights."""
     counts = collections.Counter(node.op_type for node in graph.node)
     assert set(counts) - SHAPES - POOLINGS == NEEDED | {"BatchNormalization"}
     assert sum(counts[name] for name in POOLINGS) == 1
@@ -35,7 +35,7 @@ def assert_lean(graph, module):
     used = [name for name, _ in module.named_modules() if not name.startswith("auxiliary_head")]
     kinds = collections.Counter(type(module.get_submodule(name)).__name__ for name in used)
     assert len(convolutions) == kinds["Conv2d"] + kinds["StandardisedPointwise"]
-    # Norms are folded into convolutions by the exporter, but for those that follow a concatenation.
+    # Norms are folded into convolutions by the exporter, except those that follow a concatenation.
     assert counts["BatchNormalization"] == kinds["FactorizedReduce"]
     assert {name for node in graph.node for name in node.input} >= set(tensors), "a tensor that nothing reads"
     assert not any("auxiliary" in name for name in tensors)

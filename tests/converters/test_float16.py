@@ -43,7 +43,7 @@ def constants(model):
 
 
 def test_constants_go_to_the_nearest_number_of_float16():
-    """The library's own defaults would clip 30000 at 10000 and lift 1e-8 to 1e-7."""
+    """The library's own defaults would clip 30000 at 10000 and raise 1e-8 to 1e-7."""
     found = constants(to_float16(small_network(constant=30000.0)))
     assert found["factor"] == np.float16(30000)
     plain = constants(small_network(gain=2e-5))
@@ -52,7 +52,7 @@ def test_constants_go_to_the_nearest_number_of_float16():
     np.testing.assert_array_equal(halves["stem_w"], plain["stem_w"].astype(np.float16))
 
 
-def test_a_constant_that_float16_has_no_number_for_is_refused_by_name():
+def test_a_constant_beyond_the_range_of_float16_is_refused_by_name():
     with pytest.raises(ConversionError, match="'factor' reaches 1e\\+05, beyond float16's 65504"):
         to_float16(small_network(constant=1e5))
 
@@ -69,7 +69,7 @@ def test_a_graph_that_comes_out_invalid_is_an_error():
         if node.name == "relu":
             model.graph.node.append(helper.make_node("Cast", ["before"], ["relu"], to=TensorProto.FLOAT))
     onnx.checker.check_model(model, full_check=True)
-    with pytest.raises(ConversionError, match="cannot make this graph fp16"):
+    with pytest.raises(ConversionError, match="onnxconverter-common cannot convert this graph"):
         to_float16(model)
 
 

@@ -117,7 +117,7 @@ def test_onnxruntime_computes_its_scheme_in_integers_and_the_other_in_float(quan
     assert effective == {"onnxruntime": "int8", "tensorrt": "fp32"}
 
 
-def test_a_batch_that_the_images_do_not_fill_is_filled_up(tmp_path):
+def test_an_incomplete_batch_is_filled_up(tmp_path):
     model = to_int8(small_network(batch=3), images(4), scheme="tensorrt", folder=tmp_path)
     assert graph_precision(model) == "int8"
 
@@ -139,10 +139,10 @@ def test_what_the_quantiser_cannot_do_is_an_error(tmp_path):
         to_int8(small_network(), [np.zeros((3, 5, 5), np.float32)], scheme="tensorrt", folder=tmp_path)
 
 
-def test_an_unreadable_image_is_told_as_such(tmp_path):
+def test_an_unreadable_image_is_reported_as_such(tmp_path):
     def broken():
-        raise ConversionError("cat.jpg is no readable image")
+        raise ConversionError("cat.jpg is not a readable image")
         yield
 
-    with pytest.raises(ConversionError, match=r"^cat\.jpg is no readable image$"):
+    with pytest.raises(ConversionError, match=r"^cat\.jpg is not a readable image$"):
         to_int8(small_network(), broken(), scheme="tensorrt", folder=tmp_path)

@@ -42,6 +42,6 @@ class Branching(nn.Module):
         return images.mean((2, 3)) if images.sum() > 0 else -images.mean((2, 3))
 
 
-def test_a_network_that_cannot_be_exported_is_told():
+def test_a_network_that_cannot_be_exported_is_an_error():
     with pytest.raises(ConversionError, match=r"the dynamo exporter failed: .*--exporter"):
         count(native(Branching()))

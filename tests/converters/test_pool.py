@@ -64,7 +64,7 @@ ENDS = {
     "hangs": ("timeout", "The conversion did not end within 60 s; allow it more time (--conversion-timeout)."),
     "raises": ("failed", "raises() raised RuntimeError: no weights here"),
     "downloads": ("failed", "downloads() raised URLError"),
-    "eats": ("out_of_memory", "The conversion took more than 2500 MiB; fewer --workers leave more to each."),
+    "eats": ("out_of_memory", "The conversion took more than 2500 MiB; use fewer --workers."),
     "nan": ("failed", "the network itself yields NaN or infinity"),
     "branching": ("failed", "Could not guard on data-dependent expression"),
 }
@@ -72,7 +72,7 @@ ENDS = {
 
 @pytest.fixture(scope="module")
 def conversions(tmp_path_factory):
-    """All of them in one pool, so that each bad one has good ones beside it."""
+    """All requests in one pool, so that bad ones run beside good ones."""
     folder = tmp_path_factory.mktemp("here")
     (folder / "pool_networks.py").write_text(SOURCE)
     with pytest.MonkeyPatch.context() as patch:
@@ -110,7 +110,7 @@ def test_precisions_are_made_from_one_fp32_artifact(tmp_path, monkeypatch):
     half = dataclasses.replace(plain, precision="fp16")
     (first,) = convert_many([half], tmp_path)
     assert (first.status, first.artifact.provenance["precision"]) == ("ok", "fp16"), first.reason
-    # Both are there now, and the next one needs no framework any more.
+    # Both are in the store now, and the next request needs no framework.
     (found,) = convert_many([plain], tmp_path)
     assert found.cached
     started = []
@@ -125,7 +125,7 @@ def test_precisions_are_made_from_one_fp32_artifact(tmp_path, monkeypatch):
     assert done[integer].artifact.provenance["derived_from"]["sha256"] == found.artifact.sha256
 
 
-def test_an_own_model_is_had_in_any_precision(tmp_path, monkeypatch):
+def test_a_user_model_is_converted_to_any_precision(tmp_path, monkeypatch):
     (tmp_path / "own_networks.py").write_text(SOURCE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -136,7 +136,7 @@ def test_an_own_model_is_had_in_any_precision(tmp_path, monkeypatch):
     found = {one.request: one for one in convert_many(requests, tmp_path / "cache", PoolSettings(workers=1))}
     assert [found[request].status for request in requests] == ["ok", "ok", "failed"], found
     assert [found[request].artifact.provenance["precision"] for request in requests[:2]] == ["fp16", "int8"]
-    assert "came out in no precision where fp16 was asked for" in found[requests[2]].reason
+    assert "came out in no precision instead of fp16" in found[requests[2]].reason
 
 
 def test_a_missing_package_is_unsupported(tmp_path, monkeypatch):
@@ -144,14 +144,14 @@ def test_a_missing_package_is_unsupported(tmp_path, monkeypatch):
     (tmp_path / "ofa" / "__init__.py").write_text("raise ImportError('no ofa here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    # The server that conversions are forked from takes its path from this process.
+    # The server that conversions are forked from inherits its path from this process.
     monkeypatch.syspath_prepend(str(tmp_path))
     (conversion,) = convert_many([ConversionRequest("ofa/LG-G8_lat-8ms_top1-71.1_finetune-25")], tmp_path / "cache")
     assert conversion.status == "unsupported"
     assert "pip install 'baseline-zoo[ofa]'" in conversion.reason
 
 
-def test_both_frameworks_convert_side_by_side_in_processes_of_their_own(tmp_path):
+def test_both_frameworks_convert_side_by_side_in_separate_processes(tmp_path):
     requests = [ConversionRequest(name) for name in ("efficientnet-x-b0", "RegNetX-200MF")]
     found = {conversion.request.model: conversion for conversion in convert_many(requests, tmp_path)}
     assert {conversion.status for conversion in found.values()} == {"ok"}, found
@@ -196,14 +196,14 @@ def test_a_process_imports_one_framework(framework, name, expected):
     assert done.stdout.strip() == expected
 
 
-def test_original_code_that_is_not_here_is_answered_with_the_command_that_fetches_it(tmp_path):
+def test_missing_original_code_is_reported_with_the_command_that_fetches_it(tmp_path):
     request = ConversionRequest("gpunet/GPUNet-P0", implementation="release")
     (conversion,) = convert_many([request], tmp_path, PoolSettings(workers=1))
     assert conversion.status == "unsupported"
     assert conversion.reason.endswith("fetch it with: python -m zoo fetch --sources gpunet")
 
 
-def test_a_recalibration_has_time_of_its_own(tmp_path):
+def test_a_recalibration_has_additional_time(tmp_path):
     process = types.SimpleNamespace(pid=os.getpid())
     settings = PoolSettings(timeout_s=10.0, recalibration_timeout_s=100.0, memory_limit_mib=1 << 20)
     plain = ConversionRequest("alphanet/a0")

@@ -65,7 +65,7 @@ def test_provenance_travels_in_the_file_too(small_artifact, store):
     assert inside[METADATA_PREFIX + "preprocessing"]["rule"] == "resize_then_crop"
 
 
-def test_fp16_is_held_against_what_a_gpu_computes_and_what_the_cpu_does(small_artifact, store):
+def test_fp16_is_compared_with_what_a_gpu_computes_and_what_the_cpu_does(small_artifact, store):
     checks = derive(small_artifact(), "fp16", OPTIONS, store).provenance["verification"]
     errors = {check["images"]: check["relative_l2"] for check in checks}
     assert errors.keys() == {"probe", "natural", "probe, unrounded"}
@@ -125,7 +125,7 @@ def test_the_key_follows_everything_that_decides_the_graph(small_artifact, store
     monkeypatch.setattr("converters.precision.installed_versions", lambda packages: dict.fromkeys(packages, "9.9"))
     keys.append(derived_key(source, "fp16", OPTIONS))
     assert len(set(keys)) == len(keys)
-    # What concerns another precision changes nothing.
+    # An option of another precision changes nothing.
     assert derived_key(source, "fp16", PrecisionOptions(int8_scheme="onnxruntime")) == keys[-1]
 
 
@@ -143,7 +143,7 @@ def test_an_unknown_precision_is_refused(small_artifact, store):
 
 def test_a_graph_that_came_out_in_another_precision_is_refused(small_artifact, store, monkeypatch):
     monkeypatch.setattr("converters.precision.float16.to_float16", lambda model, keep_io: model)
-    with pytest.raises(ConversionError, match="came out in fp32 where fp16 was asked for"):
+    with pytest.raises(ConversionError, match="came out in fp32 instead of fp16"):
         derive(small_artifact(), "fp16", OPTIONS, store)
 
 

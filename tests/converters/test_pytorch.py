@@ -68,7 +68,7 @@ def test_a_wrong_request_is_refused(network, exporter, opset, message):
 
 
 def test_an_opset_that_the_exporter_did_not_write_is_an_error(network, monkeypatch):
-    """The dynamo exporter keeps its own opset, with a log line, where it cannot convert."""
+    """If it cannot convert, the dynamo exporter keeps its own opset and writes a log line."""
     monkeypatch.setattr(pytorch, "lower_to_17", lambda model: model)
     with pytest.raises(ConversionError, match="wrote opset 18 instead of 17"):
         pytorch.export(network, exporter="dynamo", opset=17, batch=1, resolution=10)

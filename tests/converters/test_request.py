@@ -45,7 +45,7 @@ def test_another_exporter_version_changes_the_key(monkeypatch):
 
 
 def test_any_change_of_an_own_definition_changes_the_key(tmp_path, monkeypatch):
-    """Of any of its files: an adapter and its architecture have one name."""
+    """A change of any of its files: an adapter and its architecture have the same name."""
     packages = ("zoo.architectures", "zoo.adapters")
     for package in packages:
         shutil.copytree(str(resources.files(package)), tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -76,12 +76,12 @@ def test_a_checkpoint_is_known_by_its_bytes(tmp_path):
     assert a != key(TWINS[0])
 
 
-def test_an_own_model_has_no_key_before_it_is_built():
+def test_a_user_model_has_no_key_before_it_is_built():
     assert stored_under(ConversionRequest("module:function"), zoo.card(TWINS[0])) is None
 
 
 def test_a_tensorflow_network_has_one_exporter_and_one_opset():
-    """Whatever is asked of PyTorch's exporters, which other rows of the same run are converted with."""
+    """Whatever is requested of PyTorch's exporters, which other rows of the same run use."""
     card = zoo.card("efficientnet-x-b0")
     asked = [ConversionRequest(card.name), ConversionRequest(card.name, exporter="torchscript", opset=20)]
     done = {request.resolved(card) for request in asked}
@@ -92,7 +92,7 @@ def test_a_tensorflow_network_has_one_exporter_and_one_opset():
 
 
 def test_networks_that_differ_in_their_scope_alone_are_not_one():
-    """The probe draws from the variables' names, which the scope begins."""
+    """The probe depends on the variables' names, which begin with the scope."""
     assert len({key(f"efficientnet-x{device}-b0") for device in ("", "-tpu", "-gpu")}) == 3
 
 

@@ -11,7 +11,7 @@ from converters.rounding import with_rounding
 
 
 def scaled_root():
-    """sqrt(8e4 x): beyond float16's range in between."""
+    """sqrt(8e4 x): the intermediate result exceeds float16's range."""
     constants = [
         numpy_helper.from_array(np.float32(value).reshape(()), name) for name, value in (("up", 4e4), ("two", 2))
     ]
@@ -45,7 +45,7 @@ def test_every_result_is_rounded():
 
 
 def test_without_it_the_cpu_provider_would_hide_the_overflow():
-    """What the whole module is for; once the provider rounds by itself, it can go."""
+    """The reason for the whole module; once the provider rounds by itself, it can be removed."""
     assert np.isfinite(run(to_float16(scaled_root()), X)).all()
 
 

@@ -1,4 +1,4 @@
-"""What tf2onnx makes of a Keras model here."""
+"""The graph that tf2onnx makes of a Keras model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME = "efficientnet_x/efficientnet-x-b0"
 
 @pytest.fixture(scope="module")
 def small():
-    """All of the family's kinds of blocks, at a quarter of the width."""
+    """All kinds of blocks of the family, at a quarter of the width."""
     card = zoo.card(NAME)
     architecture = {**card.architecture, "scope": "small", "width": 0.25, "squeeze": 1}
     model = adapters.build(dataclasses.replace(card, architecture=architecture, resolution=45, classes=5))
@@ -58,7 +58,7 @@ def test_the_graph_is_in_nchw_and_holds_nothing_but_the_network(small, batch):
 
 
 def test_the_weights_are_the_networks_own_numbers(small):
-    """A convolution without a norm has its kernel unchanged but for the layout."""
+    """A convolution without a norm keeps its kernel, except for the layout."""
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in export(small.module).graph.initializer}
     name = "small/blocks_3/se/conv2d/kernel"
     np.testing.assert_array_equal(tensors[name], small.parameters()[name].transpose(3, 2, 0, 1))
@@ -103,7 +103,7 @@ def test_another_exporter_or_opset_is_refused(small, change):
         export(small.module, **change)
 
 
-def test_a_pair_that_cannot_convert_names_what_is_installed(small, monkeypatch):
+def test_a_failed_conversion_names_the_installed_versions(small, monkeypatch):
     import tf2onnx
 
     def fails(*_args, **_settings):

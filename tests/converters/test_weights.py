@@ -1,4 +1,4 @@
-"""Weights of artifacts: what provenance says of them, and artifacts of released checkpoints."""
+"""Weights of artifacts: what provenance says about them, and artifacts of released checkpoints."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_checkpoint_of_another_model_is_a_failed_conversion(checkpoint, tmp_pa
 # Recalibration.
 
 
-def test_without_images_the_statistics_are_stand_ins_and_it_is_said(supernet_file):
+def test_without_images_the_statistics_are_stand_ins_with_a_warning(supernet_file):
     native = zoo.load("alphanet/a0", supernet_file)
     before = native.weights_sha256()
     shown = with_finite_statistics(native)
@@ -110,7 +110,7 @@ def test_without_images_the_statistics_are_stand_ins_and_it_is_said(supernet_fil
 
 
 def test_numbers_stay_finite_where_the_supernets_would_not(supernet):
-    """Statistics of a training with momentum 0 are what they began with: means of 0, variances of 1."""
+    """Statistics of a training with momentum 0 keep their initial values: means of 0, variances of 1."""
     native = zoo.load("alphanet/a0")
     state = native.module.state_dict()
     for name, tensor in state.items():
@@ -126,14 +126,14 @@ def test_numbers_stay_finite_where_the_supernets_would_not(supernet):
     assert np.isfinite(with_finite_statistics(native).logits(noise)).all()
 
 
-def test_a_model_that_needs_nothing_is_left_as_it_is():
+def test_a_model_that_needs_no_recalibration_is_left_as_it_is():
     native = zoo.load(NAME)
     assert with_finite_statistics(native) is native
     assert weights_facts(native) == {"kind": "probe", "sha256": native.weights_sha256()}
     assert weights_warnings(native) == []
 
 
-def test_fewer_images_than_the_releases_are_said(supernet_file, images):
+def test_fewer_images_than_the_releases_give_a_warning(supernet_file, images):
     native = zoo.load("alphanet/a0", supernet_file, calibration_images=images)
     facts = weights_facts(native)
     assert facts["recalibrated"] == TrainingImages.of(images).facts()

@@ -1,4 +1,4 @@
-"""Small checkpoints, and what the tests of fetching them share."""
+"""Small checkpoints, and common parts of the tests that fetch them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from zoo.checkpoints import FetchListener, Patience
 BRIEF = Patience(
     connect_s=2.0, silence_s=0.3, window_s=0.2, window_bytes=1 << 12, attempts=3, backoff_s=0.001, backoff_limit_s=0.01
 )
-"""Patience with a server on the same machine."""
+"""Timeouts for a server on the same machine."""
 
 
 class Notes(FetchListener):
-    """Keeps what it is told."""
+    """Keeps the messages it receives."""
 
     def __init__(self) -> None:
         self.starts: list[tuple[str, int, int | None]] = []

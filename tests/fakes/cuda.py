@@ -1,8 +1,8 @@
 """A scripted GPU with the interface of `harness.machine.gpu.driver.CudaDriver`.
 
-Time passes on a `FakeClock` alone: a call that enqueues costs the host `call_ns`, work runs on the device in the
-order of its stream, and waiting moves the clock to the moment when the work is done. Host memory stands in for
-device memory, so that copies carry real values. Handles that were never made, or were freed, are errors.
+Time passes only on a `FakeClock`: a call that enqueues costs the host `call_ns`, work runs on the device in the
+order of its stream, and waiting moves the clock to the end of the work. Host memory stands in for
+device memory, so copies carry real values. Handles that were never created, or were freed, are errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BYTES_PER_MIB = 1024 * 1024
 
 
 class FakeClock:
-    """A clock in nanoseconds that moves when it is told to."""
+    """A clock in nanoseconds that moves only on request."""
 
     def __init__(self) -> None:
         self.now_ns = 0
@@ -37,7 +37,7 @@ class FakeClock:
 
 @dataclasses.dataclass
 class _Work:
-    """Something in a stream: how long it takes, and what it does when it is enqueued (None: nothing)."""
+    """Work in a stream: how long it takes, and what it does when it is enqueued (None: nothing)."""
 
     duration_ns: Callable[[], float]
     action: Callable[[], None] | None = None
@@ -46,10 +46,10 @@ class _Work:
 class FakeCudaDriver:
     """A GPU whose times and failures are scripted.
 
-    `kernel_ns` is the duration of a kernel, or a function of its number from 0 (slow-downs, jitter);
+    `kernel_ns` is the duration of a kernel, or a function of its number, from 0 (slow-downs, jitter);
     `enqueue_ns` is the host's time to enqueue one, `call_ns` that of any other call that enqueues or waits;
-    `bandwidth_gb_s` is that of copies either way. `fail` scripts failures. `calls` lists the names of all methods
-    called.
+    `bandwidth_gb_s` is that of copies in either direction. `fail` scripts failures. `calls` lists the names of all
+    methods called.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class FakeCudaDriver:
         self._capturing: dict[int, list[_Work]] = {}
         self._next_handle = 0x1000
 
-    # What a test scripts and looks at.
+    # What a test scripts and inspects.
 
     def fail(self, method: str, error: Exception, after: int = 0) -> None:
-        """The method raises the error once, when it was called `after` more times without."""
+        """Makes the method raise the error once, after `after` more calls without it."""
         self._failures[method] = (after, error)
 
     def kernel(self, stream: int, action: Callable[[], None] | None = None, duration_ns: float | None = None) -> None:
-        """Enqueue one inference, as a runtime's enqueue function does.
+        """Enqueues one inference, as a runtime's enqueue function does.
 
-        `action` computes its outputs; `duration_ns` is that of a network of its own, `kernel_ns` otherwise.
+        `action` computes its outputs; `duration_ns` is the network's duration, by default `kernel_ns`.
         """
         self._called("kernel", self.enqueue_ns)
         self._enqueue(stream, _Work(self._kernel_duration_ns if duration_ns is None else lambda: duration_ns, action))
@@ -118,7 +118,7 @@ class FakeCudaDriver:
     def allocate(self, nbytes: int) -> int:
         self._called("allocate")
         if self.allocated_bytes + nbytes > self.total_mib * _BYTES_PER_MIB:
-            raise CudaOutOfMemoryError(f"cuMemAlloc failed: out of memory, {nbytes} bytes were asked for.")
+            raise CudaOutOfMemoryError(f"cuMemAlloc failed: out of memory, {nbytes} bytes were requested.")
         pointer = self._handle(max(nbytes, 1))
         self._memory[pointer] = np.zeros(max(nbytes, 1), dtype=np.uint8)
         return pointer
@@ -222,7 +222,7 @@ class FakeCudaDriver:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    # How it works.
+    # Implementation.
 
     def _called(self, method: str, cost_ns: float = 0.0) -> None:
         if self.closed and method != "close":
@@ -242,10 +242,10 @@ class FakeCudaDriver:
 
     def _known(self, handle: int, things: dict[int, Any]) -> None:
         if handle not in things:
-            raise CudaError(f"CUDA_ERROR_INVALID_HANDLE (400): {handle:#x} was freed, or never made.")
+            raise CudaError(f"CUDA_ERROR_INVALID_HANDLE (400): {handle:#x} was freed, or never created.")
 
     def _bytes(self, pointer: int, nbytes: int) -> npt.NDArray[np.uint8]:
-        """Memory from a pointer, which may lie inside an allocation."""
+        """Memory from a pointer, which may point inside an allocation."""
         for start, memory in self._memory.items():
             if start <= pointer and pointer + nbytes <= start + len(memory):
                 return memory[pointer - start : pointer - start + nbytes]

@@ -1,4 +1,4 @@
-"""A scripted CUDA driver library of which only the devices are asked: a `harness.machine.gpu.calls.Caller`."""
+"""A scripted CUDA driver library that only answers queries of devices: a `harness.machine.gpu.calls.Caller`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from harness.machine.gpu.calls import Function, Raw
 
-# Of CUdevice_attribute in cuda.h.
+# From CUdevice_attribute in cuda.h.
 _ATTRIBUTES = {16: "sm_count", 75: "major", 76: "minor"}
 
 
 @dataclasses.dataclass(frozen=True)
 class FakeGpu:
-    """What the driver says of one device."""
+    """What the driver reports about one device."""
 
     name: str = "NVIDIA A100-SXM4-40GB"
     uuid: str = "0f2e4d6c-8ba9-c7e5-0312-a4b6c8daecfe"
@@ -29,8 +29,8 @@ class FakeDeviceCaller:
 
     Args:
         gpus: in CUDA's order.
-        version: what cuDriverGetVersion says.
-        failures: codes that functions return in place of 0.
+        version: the result of cuDriverGetVersion.
+        failures: codes that functions return instead of 0.
     """
 
     def __init__(self, *gpus: FakeGpu, version: int = 12040, failures: dict[str, int] | None = None) -> None:

@@ -16,7 +16,7 @@ VALIDATION = {
     "ILSVRC2012_val_00000004.JPEG": "n04263257",
     "ILSVRC2012_val_00000005.JPEG": "n01751748",
 }
-"""Names and classes as in the validation set, but for the fifth."""
+"""Names and classes as in the validation set, except the fifth."""
 INDICES = [65, 970, 230, 809, 65]
 
 

@@ -1,13 +1,13 @@
-/* A CUDA driver library without a GPU, for the tests of harness/gpu/calls.py and driver.py.
+/* A CUDA driver library without a GPU, for the tests of harness/machine/gpu/calls.py and driver.py.
 
-   Only the functions that are used are here, under the names that the real library exports. Host memory stands in
+   It has only the functions that are used, under the names that the real library exports. Host memory stands in
    for device memory, handles carry a magic number so that a wrong or freed one is an error, and every call is
-   appended to a log. Time passes on a clock of its own: each copy takes one nanosecond a byte in its stream, and
-   waiting moves the clock on.
+   appended to a log. Time passes on the library's own clock: each copy takes one nanosecond per byte in its stream,
+   and waiting advances the clock.
 
-   Scripted by the environment, read at every call: FAKE_CUDA_FAIL="NAME=CODE" has that function return that code;
+   Scripted by the environment, read at every call: FAKE_CUDA_FAIL="NAME=CODE" makes that function return that code;
    FAKE_CUDA_DEVICES is the number of devices (1), FAKE_CUDA_LOG a file to which every call is appended, as a line
-   with its flags where it has any.
+   with its flags if it has any.
    Signatures and codes: https://docs.nvidia.com/cuda/cuda-driver-api/ */
 
 #define _GNU_SOURCE
@@ -72,7 +72,7 @@ static struct thing *make(int magic) {
     return made;
 }
 
-/* Not given back to the allocator, so that a use after the end finds no magic number rather than garbage. */
+/* Not returned to the allocator, so that a use after the end finds no magic number rather than garbage. */
 static CUresult unmake(struct thing *thing) {
     thing->magic = 0;
     return SUCCESS;
@@ -105,7 +105,7 @@ CUresult cuDeviceGetCount(int *count) { CALLED("cuDeviceGetCount"); *count = dev
 CUresult cuDeviceGet(CUdevice *device, int ordinal) {
     CALLED("cuDeviceGet");
     if (ordinal < 0 || ordinal >= device_count()) return INVALID_DEVICE;
-    *device = 40 + ordinal; /* Not the index itself, which it must not be taken for. */
+    *device = 40 + ordinal; /* Not the index itself, with which it must not be confused. */
     return SUCCESS;
 }
 static int valid(CUdevice device) { return device >= 40 && device < 40 + device_count(); }
@@ -158,7 +158,7 @@ CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
     return SUCCESS;
 }
 
-/* The size stands before the memory. */
+/* The size is stored before the memory. */
 static void *get_memory(size_t size) {
     size_t *memory = calloc(1, size + 64);
     *memory = size;
@@ -186,7 +186,7 @@ CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned flags) {
     IN_CONTEXT("cuMemHostAlloc");
     if (!size || flags) return INVALID_VALUE;
     *pointer = get_memory(size);
-    memset(*pointer, 0xa5, size); /* The real one gives what is there. */
+    memset(*pointer, 0xa5, size); /* The real one returns whatever the memory contains. */
     return SUCCESS;
 }
 CUresult cuMemFreeHost(void *pointer) { IN_CONTEXT("cuMemFreeHost"); give_back(pointer); return SUCCESS; }

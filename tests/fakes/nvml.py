@@ -1,8 +1,8 @@
 """A scripted NVML with the surface of the real module `pynvml` of nvidia-ml-py.
 
-It holds no list of names of its own: a name that the installed module lacks is an AttributeError here too, a call
-that does not fit a function's signature is a TypeError, constants and exceptions are the real ones. Only the
-library behind is scripted: `answers` maps a function's name to what it returns, to an exception it raises, or to
+It has no list of names of its own: a name that the installed module lacks is an AttributeError here too, a call
+that does not match a function's signature is a TypeError, constants and exceptions are the real ones. Only the
+library behind it is scripted: `answers` maps a function's name to its result, to an exception it raises, or to
 a function of its arguments; a function without an answer is not supported by this device.
 """
 
@@ -34,14 +34,14 @@ A100 = {
     "nvmlDeviceGetMaxPcieLinkGeneration": 4,
     "nvmlDeviceGetMaxPcieLinkWidth": 16,
 }
-"""What an idle A100 answers; no process is on it."""
+"""Answers of an idle A100 without processes."""
 
 A100_UUID = "0f2e4d6c-8ba9-c7e5-0312-a4b6c8daecfe"
 A100_BUS_ID = "0000:07:00.0"
 
 
 def processes(*pids: int) -> list[Any]:
-    """What the functions that list processes return."""
+    """The result of the functions that list processes."""
     return [pynvml.nvmlFriendlyObject({"pid": pid, "usedGpuMemory": 1 << 20}) for pid in pids]
 
 
@@ -49,11 +49,11 @@ class FakeNvml:
     """Stands in for the module; put it into `sys.modules["pynvml"]`.
 
     Args:
-        answers: by function; `None` is an A100's.
+        answers: by function; `None` means those of an A100.
         uuids: the UUIDs it knows, with their prefix; a handle is the index in it.
-        bus_ids: the PCI bus ids it knows, likewise.
+        bus_ids: the PCI bus IDs it knows; a handle is the index in it.
         missing: functions that the driver's library lacks.
-        init_error: code that `nvmlInit` fails with.
+        init_error: code with which `nvmlInit` fails.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 Networks are computed by the real onnxruntime on the processor, from and to the memory of a `FakeCudaDriver`, so
 that values are real; placement, options, caches and messages are scripted as onnxruntime-gpu 1.31.1 has them. Where
-a message is given in full, that version printed it, on a machine without CUDA's libraries, with them but with
+a message is given in full, that version printed it: on a machine without CUDA's libraries, with them but with
 an old driver, or with a driver that has no device. Names that the real module lacks do not exist here either.
 """
 
@@ -25,7 +25,7 @@ CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
-# The libraries that its providers name, less the system's.
+# The libraries that its providers name, except the system's.
 CUDA_LIBRARIES = ["libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10", "libcudart.so.13", "libcuda.so.1"]
 TENSORRT_LIBRARIES = [
     "libcublas.so.13",
@@ -35,7 +35,7 @@ TENSORRT_LIBRARIES = [
     "libcudnn.so.9",
 ]
 
-# Options that its libraries know (those that matter here), and for those of TensorRT whether they are switches.
+# The relevant options that its libraries know, and for those of TensorRT whether they are switches.
 _CUDA_OPTIONS = {
     *("device_id", "user_compute_stream", "cudnn_conv_algo_search", "use_tf32", "gpu_mem_limit"),
     *("arena_extend_strategy", "cudnn_conv_use_max_workspace", "do_copy_in_default_stream"),
@@ -75,27 +75,27 @@ _UNKNOWN_OPTION = (
 
 @dataclasses.dataclass
 class Script:
-    """What a test makes the fake do; the defaults are a machine where all is well."""
+    """What a test makes the fake do; the defaults describe a machine without problems."""
 
     drivers: list[FakeCudaDriver]
-    """Those opened so far; a session runs on the newest."""
+    """The drivers opened so far; a session runs on the newest."""
     providers: tuple[str, ...] = (TENSORRT, CUDA, CPU)
     libraries_missing: bool = False
     creation_error: Exception | None = None
     on_processor: tuple[str, ...] = ()
-    """Operators that land on the processor."""
+    """Operators that are placed on the processor."""
     tells_plan: bool = True
     flags_from_environment: tuple[str, ...] = ()
-    """TensorRT's precision flags that are on whatever was asked for."""
+    """TensorRT's precision flags that are on regardless of the request."""
     engines_per_network: int = 1
     knows_use_tf32: bool = True
     graph_error: float = 0.0
-    """Added to what a captured run computes."""
+    """Added to the results of a captured run."""
     sessions: list[FakeSession] = dataclasses.field(default_factory=list)
 
 
 class FakeBinding:
-    """Of `onnxruntime.IOBinding`: inputs and outputs at addresses."""
+    """The part of `onnxruntime.IOBinding` for inputs and outputs at addresses."""
 
     def __init__(self, session: FakeSession) -> None:
         self.session = session
@@ -126,7 +126,7 @@ class FakeBinding:
 
 
 class FakeSession:
-    """Of `onnxruntime.InferenceSession`, with one provider of a GPU."""
+    """The part of `onnxruntime.InferenceSession` that is used, with one GPU provider."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class FakeSession:
         check_options(self.provider, self.own_options, script)
         self.stream = int(self.own_options.get("user_compute_stream", "0"))
         if self.stream:
-            self.driver.synchronise(self.stream)  # A stream that this driver never made is an error.
+            self.driver.synchronise(self.stream)  # A stream that this driver did not create is an error.
         if self.provider == TENSORRT:
             self._load_or_build()
         script.sessions.append(self)
@@ -206,7 +206,7 @@ class FakeSession:
         return self._real.run(output_names, input_feed)
 
     def end_profiling(self) -> str:
-        """The nodes of the graph as they stand in the file, in the report's form."""
+        """The nodes of the graph in the order of the file, in the form of a report."""
         assert self._profile is not None
         model = onnx.shape_inference.infer_shapes(onnx.load(self._path))
         values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
@@ -234,7 +234,7 @@ class FakeSession:
         if self.own_options.get("trt_engine_cache_enable") != "True":
             return
         folder = Path(self.own_options["trt_engine_cache_path"])
-        # As the real name, it tells nothing of the weights.
+        # Like the real name, it says nothing about the weights.
         name = hashlib.sha256(self._path.name.encode()).hexdigest()[:19]
         for index in range(self.script.engines_per_network):
             engine = folder / f"TensorrtExecutionProvider_TRTKernel_graph_tiny_{name}_{index}_{index}_sm90.engine"
@@ -250,7 +250,7 @@ class FakeSession:
 
 
 def check_options(provider: str, options: dict[str, str], script: Script) -> None:
-    """Raise what the real provider does for an option or a value that it does not know."""
+    """Raises the real provider's error for an option or a value that it does not know."""
     assert all(isinstance(value, str) for value in options.values())
     for name, value in options.items():
         if provider == CUDA and (name not in _CUDA_OPTIONS or (name == "use_tf32" and not script.knows_use_tf32)):
@@ -265,7 +265,7 @@ def check_options(provider: str, options: dict[str, str], script: Script) -> Non
 
 
 class FakeOnnxRuntime:
-    """The module; what is not scripted is the real one's, and what the real one lacks is an AttributeError."""
+    """The module; everything not scripted is the real one's, and what the real one lacks raises AttributeError."""
 
     __version__ = "1.31.1"
 

@@ -1,4 +1,4 @@
-"""A server of releases on the loopback interface, which serves files well or behaves as badly as it is told to."""
+"""A server of releases on the loopback interface, which serves files well or misbehaves as scripted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Reply = Callable[["_Handler", bytes], None]
 
 
 def well(handler: _Handler, data: bytes) -> None:
-    """The file, or the rest of it where that is asked for; versions have entity tags."""
+    """The file, or the rest of it if that is requested; versions have entity tags."""
     etag = f'"{hashlib.md5(data).hexdigest()}"'
     asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     same = handler.headers.get("If-Range", etag) == etag
@@ -30,7 +30,7 @@ def well(handler: _Handler, data: bytes) -> None:
 
 
 def with_headers(headers: Mapping[str, str], reply: Reply = well) -> Reply:
-    """As another reply, with these headers beside its own."""
+    """Another reply, with these headers added to its own."""
 
     def reply_with(handler: _Handler, data: bytes) -> None:
         handler.more_headers = headers
@@ -40,12 +40,12 @@ def with_headers(headers: Mapping[str, str], reply: Reply = well) -> Reply:
 
 
 def without_ranges(handler: _Handler, data: bytes) -> None:
-    """The whole file, whatever is asked for, and nothing about its version."""
+    """The whole file, whatever the request, without information about its version."""
     handler.answer(200, data)
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Reply:
-    """That status; underscores in headers' names stand for hyphens."""
+    """A reply with this status; underscores in the names of headers stand for hyphens."""
     return lambda handler, data: handler.answer(code, body, {k.replace("_", "-"): v for k, v in headers.items()})
 
 
@@ -62,7 +62,7 @@ def cut(share: float) -> Reply:
 
 
 def cut_rest(share: float) -> Reply:
-    """As `well`, but the connection ends after this share of what is asked for."""
+    """As `well`, but the connection ends after this share of the requested bytes."""
 
     def reply(handler: _Handler, data: bytes) -> None:
         handler.body_share = share
@@ -72,7 +72,7 @@ def cut_rest(share: float) -> Reply:
 
 
 def announced(length: Callable[[int], int]) -> Reply:
-    """The whole file, under a wrong Content-Length."""
+    """The whole file, with a wrong Content-Length."""
     return lambda handler, data: handler.answer(200, data, length=length(len(data)))
 
 
@@ -82,7 +82,7 @@ def without_length(share: float = 1.0) -> Reply:
 
 
 def chunked(share: float = 1.0) -> Reply:
-    """The file in chunks; where it is cut, without the last one that marks its end."""
+    """The file in chunks; if it is cut, without the last chunk, which marks its end."""
 
     def reply(handler: _Handler, data: bytes) -> None:
         handler.protocol_version = "HTTP/1.1"
@@ -100,7 +100,7 @@ def chunked(share: float = 1.0) -> Reply:
 
 
 def trickle(handler: _Handler, data: bytes) -> None:
-    """The file, a byte at a time, until the client goes away or the server ends."""
+    """The file, a byte at a time, until the client disconnects or the server ends."""
     handler.answer(200, b"", length=len(data))
     for byte in data:
         if handler.server.ending.wait(0.01):
@@ -113,7 +113,7 @@ def trickle(handler: _Handler, data: bytes) -> None:
 
 
 def endless(code: int = 200, **headers: str) -> Reply:
-    """The file, and zeros after it without a length, until the client goes away or the server ends."""
+    """The file, followed by zeros and without a length, until the client disconnects or the server ends."""
 
     def reply(handler: _Handler, data: bytes) -> None:
         handler.answer(code, data, {k.replace("_", "-"): v for k, v in headers.items()}, length=None)
@@ -132,7 +132,7 @@ def silence(handler: _Handler, data: bytes) -> None:
 
 
 def stops(share: float) -> Reply:
-    """A share of the file, and then nothing more over an open connection."""
+    """A share of the file, then nothing more, with the connection left open."""
 
     def reply(handler: _Handler, data: bytes) -> None:
         handler.answer(200, data[: int(len(data) * share)], {"ETag": '"one"'}, length=len(data))
@@ -143,7 +143,7 @@ def stops(share: float) -> Reply:
 
 
 def redirect(path: str) -> Reply:
-    """To another path of the same server."""
+    """A redirect to another path of the same server."""
     return lambda handler, data: handler.answer(302, b"", {"Location": path})
 
 
@@ -153,7 +153,7 @@ def drops(handler: _Handler, data: bytes) -> None:
 
 
 class ReleaseServer:
-    """Serves `files` by path. `script` tells how the next requests of a path are answered."""
+    """Serves `files` by path. `script` sets how the next requests of a path are answered."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -184,7 +184,7 @@ class ReleaseServer:
         return self.address + path
 
     def script(self, path: str, *replies: Reply) -> None:
-        """The next requests of that path are answered so, one after the other; the last answer stays."""
+        """Sets the answers to the next requests of that path, one after the other; the last answer stays."""
         with self._lock:
             self._scripts[path] = list(replies)
 
@@ -193,7 +193,7 @@ class ReleaseServer:
         return [headers for _, one, headers in self.requests if one == path]
 
     def reply_to(self, method: str, path: str, headers: dict[str, str]) -> Reply:
-        """How a request is answered."""
+        """Returns the answer to a request."""
         with self._lock:
             self.requests.append((method, path, headers))
             replies = self._scripts[path]
@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def answer(self, code: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = -1) -> None:
-        """Sends an answer. `length` is the Content-Length; -1 for that of the body, None for no such header."""
+        """Sends an answer. `length` is the Content-Length: -1 for that of the body, None for no such header."""
         self.send_response(code)
         for name, value in {**(headers or {}), **self.more_headers}.items():
             self.send_header(name, value)
@@ -239,4 +239,4 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing is logged."""
+        """Logs nothing."""

@@ -1,4 +1,4 @@
-"""A git repository that stands for a release's, and a pin on it."""
+"""A git repository that stands in for a release's, and a pin on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def commit(folder: Path, files: Mapping[str, str]) -> str:
-    """Commits files to a repository, and returns the commit's id."""
+    """Commits files to a repository and returns the commit's ID."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def commit(folder: Path, files: Mapping[str, str]) -> str:
 
 @dataclasses.dataclass
 class Upstream:
-    """A repository at a URL that nobody serves, which git is led to by `url.<base>.insteadOf`."""
+    """A repository at a URL that is not served, to which git is redirected by `url.<base>.insteadOf`."""
 
     folder: Path
     config: Path

@@ -1,8 +1,8 @@
-"""`zoo.releases.worker` where the zoo has one more source, `toy`: run as a script, with the folder of a job.
+"""`zoo.releases.worker` with one more source in the zoo, `toy`; run it as a script with the folder of a job.
 
-The toy's own definition is `Network` below, its original code what the checkout `toy` holds. The environment names the
-repository's commit (TOY_COMMIT). With `--provenance CACHE MIRROR` it converts the original code with the weights that
-the mirror holds, and prints the provenance.
+The toy's own definition is `Network` below; its original code is the contents of the checkout `toy`. The environment
+gives the repository's commit (TOY_COMMIT). With `--provenance CACHE MIRROR` it converts the original code with the
+weights in the mirror, and prints the provenance.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Network(nn.Module):
 
 
 def toy_card() -> ModelCard:
-    """A small network's; only what building and probing look at is true of it."""
+    """The card of a small network; only the facts that building and probing use are true."""
     real = zoo.card("regnet/RegNetX-200MF")
     release = dataclasses.replace(real.release, source="toy", package="")
     checkpoint = Checkpoint(url="https://releases.invalid/toy.pth", container="state_dict")

@@ -53,7 +53,7 @@ def test_an_uncaught_failure_of_allocation_is_out_of_memory(tail: str) -> None:
     )
 
 
-def test_where_signals_do_not_exist_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_signals_the_exit_code_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(signal, "SIGKILL")
     monkeypatch.setattr(os, "name", "nt")
     assert ended("build", -9, REMEDIES) == ("failed", "The build's process ended with exit code -9 and left no result.")

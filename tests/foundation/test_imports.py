@@ -11,7 +11,7 @@ FOLDER = Path(foundation.__file__).parent
 
 
 def _imported_at_once(file: Path) -> Iterator[str]:
-    """Packages that importing the file imports, those inside functions left out."""
+    """Packages that importing the file imports; imports inside functions are left out."""
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)

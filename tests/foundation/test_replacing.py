@@ -87,7 +87,7 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_no_json_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     replace_json(path, "old")
     with pytest.raises(TypeError):
@@ -102,9 +102,9 @@ def test_file_and_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert synced == ([False] if os.name == "nt" else [False, True])
 
 
-@pytest.mark.skipif(os.name == "nt", reason="folders are not opened there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot open folders")
 @pytest.mark.parametrize(("number", "tolerated"), [(errno.EINVAL, True), (errno.EIO, False)])
-def test_a_file_system_that_syncs_no_folders_is_used_all_the_same(
+def test_a_file_system_that_cannot_sync_folders_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, tolerated: bool
 ) -> None:
     def fsync(descriptor: int) -> None:

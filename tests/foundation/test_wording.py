@@ -9,7 +9,7 @@ from foundation.wording import cause, counted, first_line, listed, one_line, pri
 
 
 @pytest.mark.parametrize(("number", "told"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1200, "1,200 rows")])
-def test_one_is_told_from_many(number: int, told: str) -> None:
+def test_singular_and_plural(number: int, told: str) -> None:
     assert counted(number, "row") == told
 
 
@@ -24,7 +24,7 @@ def test_one_is_told_from_many(number: int, told: str) -> None:
         (map(str, range(2000)), "0, 1, 2, 3, 4 and 1,995 more"),
     ],
 )
-def test_of_many_texts_the_first_are_listed_each_once(texts: list[str], shown: str) -> None:
+def test_the_first_texts_are_listed_without_repetitions(texts: list[str], shown: str) -> None:
     assert listed(texts) == shown
 
 
@@ -49,7 +49,7 @@ def test_control_characters_are_spelled_out() -> None:
     assert printable("a\x1b[31m\tb\n\u202ec") == "a\\x1b[31m\tb\n\\u202ec"
 
 
-def test_what_others_wrote_is_quoted_in_one_line_and_cut() -> None:
+def test_a_quoted_text_is_one_line_and_cut() -> None:
     assert quoted("a\n  b") == "a b"
     assert quoted("x" * 151) == "x" * 150 + "..."
 

@@ -1,4 +1,4 @@
-"""Tiny networks that the tests of measuring run on the real runtime."""
+"""Tiny networks that the measuring tests run on the real runtime."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ MakeSeries = Callable[..., Series]
 
 @pytest.fixture
 def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
-    """A series as a conversion gives it: a tiny network in a folder of its own, its provenance beside it."""
+    """A series as a conversion returns it: a tiny network in a folder of its own, its provenance beside it."""
 
     def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> Series:
         source, variant = model.split("/", 1)

@@ -1,4 +1,4 @@
-"""Measuring a bundle where only numpy, pandas and the runtime are installed."""
+"""Measuring a bundle on a machine with only numpy, pandas and the runtime."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ABSENT = (
     *("psutil", "rich", "filelock", "platformdirs", "tomli", "tomllib", "matplotlib"),
     *("zoo", "converters"),
 )
-"""What such a machine lacks; of this project, the packages that need any of it."""
+"""Packages that such a machine lacks, including those of this project that need any of the others."""
 
 FOR_ACCURACY = ("psutil", "tomli", "tomllib", "zoo")
-"""What is there beside Pillow and pyarrow once accuracy can be measured (docs/thin_machines.md)."""
+"""Packages besides Pillow and pyarrow on a machine that can measure accuracy (docs/thin_machines.md)."""
 
 QUICK = ["--rounds", "1", "--block-ms", "2", "--block-groups", "1"]
 
@@ -42,7 +42,7 @@ def thin(tmp_path: Path):
     root = Path(__file__).parents[2]
 
     def run(*arguments: str, absent: Sequence[str] = ABSENT) -> subprocess.CompletedProcess[str]:
-        # What Python does where a package is not installed: `import` raises, `find_spec` finds nothing.
+        # As if the packages were not installed: `import` raises, `find_spec` finds nothing.
         (site / "sitecustomize.py").write_text(f"import sys\nfor name in {absent!r}:\n    sys.modules[name] = None\n")
         return subprocess.run(
             [sys.executable, "-m", "harness", *arguments],
@@ -90,7 +90,7 @@ def test_the_absent_packages_are_absent_in_the_measuring_process_too(thin, tmp_p
 
 @pytest.fixture
 def bundle_and_images(converted, write_bundle, tmp_path):
-    """A model with a checkpoint of one's own, and images of two classes of ImageNet."""
+    """A model with a user's checkpoint, and images of two classes of ImageNet."""
     card = zoo.card("gpunet/GPUNet-0")
     facts = converted(resolution=card.resolution, classes=card.classes)
     path = Path(facts.artifact_path)
@@ -101,9 +101,7 @@ def bundle_and_images(converted, write_bundle, tmp_path):
         Image.fromarray(picture(number)).save(tmp_path / "val" / wnid / f"{number}.png")
 
 
-def test_the_accuracy_of_a_bundle_and_of_a_file_of_ones_own_is_measured_there(
-    bundle_and_images, thin, tmp_path
-) -> None:
+def test_the_accuracy_of_a_bundle_and_of_a_user_file_is_measured_there(bundle_and_images, thin, tmp_path) -> None:
     (tmp_path / "mine.onnx").write_bytes(classifier(1000, 1, RESOLUTION, 0, 1.0).SerializeToString())
     absent = [name for name in ABSENT if name not in FOR_ACCURACY]
     ended = thin("accuracy", "--artifacts", "bundle", "--onnx", "mine.onnx", "--images", "val", absent=absent)
@@ -116,7 +114,7 @@ def test_what_accuracy_needs_is_named_before_anything_is_evaluated(bundle_and_im
     absent = [*ABSENT, "PIL", "pyarrow"]
     ended = thin("accuracy", "--artifacts", "bundle", "--images", "val", absent=absent)
     assert ended.returncode == 2
-    assert "needs what is not installed here: pip install pillow pyarrow psutil" in ended.stderr
+    assert "needs packages that are not installed: pip install pillow pyarrow psutil" in ended.stderr
     assert not (tmp_path / "results").exists()
 
 
@@ -143,13 +141,13 @@ def test_a_command_that_takes_no_bundle_is_advised_to_run_one() -> None:
     assert takes == {"run", "accuracy", "profile"}
 
 
-def test_a_module_that_is_missing_for_another_reason_is_no_bad_request(monkeypatch) -> None:
+def test_a_module_that_is_missing_for_another_reason_is_not_a_bad_request(monkeypatch) -> None:
     monkeypatch.setattr(models, "LIST", dataclasses.replace(models.LIST, run=lacking("harness.gone")))
     with pytest.raises(ModuleNotFoundError):
         main(["list"])
 
 
-def test_a_file_of_ones_own_is_measured_beside_a_bundle(converted, write_bundle, thin, tiny_onnx, tmp_path) -> None:
+def test_a_user_file_is_measured_beside_a_bundle(converted, write_bundle, thin, tiny_onnx, tmp_path) -> None:
     write_bundle(converted())
     ended = thin("run", "--artifacts", "bundle", "--onnx", str(tiny_onnx()), *QUICK)
     assert ended.returncode == 0, ended.stderr

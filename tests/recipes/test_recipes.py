@@ -1,4 +1,4 @@
-"""The recipes for CI: what they call exists, with these options, and they do with exit codes what they say."""
+"""The CI recipes: the commands and options that they use exist, and they treat exit codes as documented."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCRIPTS = sorted(RECIPES.glob("*.sh"))
 WORKFLOW = RECIPES / "github_actions.yml"
 DOCUMENTS = [ROOT / "docs/ci.md", ROOT / "docs/history.md"]
 
-# What a shell puts in the place of its words, for a parser that wants numbers and paths.
+# What a shell substitutes for its variables, for a parser that expects numbers and paths.
 _SHELL = (
     (r"\$\{\w+:-([^}]*)\}", r"\1"),
     (r"\$\{\w+:\+([^}]*)\}", r"\1"),
@@ -33,7 +33,7 @@ _SHELL = (
 
 
 def commands_in(text: str) -> list[str]:
-    """The calls of this project's programs, one a line, as a shell would hand them over."""
+    """The calls of this project's programs, one per line, as a shell would pass them."""
     joined = re.sub(r"\\\n\s*", "", text)
     found = []
     for line in joined.splitlines():
@@ -79,7 +79,7 @@ def test_every_command_exists_with_these_options(command: str, capsys: pytest.Ca
         pytest.fail(f"{command}\n{capsys.readouterr().err}")
 
 
-def test_a_command_that_went_away_would_be_found() -> None:
+def test_a_removed_option_would_be_noticed() -> None:
     [command] = commands_in('"$python" -m harness run --rounds "${ROUNDS:-6}" --gone "$out/$3" || code=$?\n')
     assert command == 'harness run --rounds "6" --gone "word/1"'
     with pytest.raises(SystemExit):
@@ -87,7 +87,7 @@ def test_a_command_that_went_away_would_be_found() -> None:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_scripts_are_bash_and_may_be_executed(path: Path) -> None:
+def test_scripts_are_bash_and_executable(path: Path) -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     assert subprocess.run(["bash", "-n", path], check=False, capture_output=True).stderr == b""
 
@@ -110,7 +110,7 @@ def test_only_the_history_may_write_to_the_repository(workflow: dict[str, Any]) 
     assert "permissions" not in workflow["jobs"]["compare"]
 
 
-# What the scripts do with the answers of the harness, which a stand-in gives and notes.
+# A stand-in for the harness records the scripts' calls and returns the given exit codes.
 STAND_IN = """\
 #!/usr/bin/env bash
 echo "$(basename "$PYTHONPATH") $*" >> "$CALLS"
@@ -128,7 +128,7 @@ esac
 
 @pytest.fixture
 def call(tmp_path: Path):
-    """Runs a recipe on checkouts named base and head; returns its exit code and the calls of the harness."""
+    """Runs a recipe on checkouts named base and head; returns its exit code and the harness calls."""
     python = tmp_path / "python"
     python.write_text(STAND_IN)
     python.chmod(0o755)
@@ -170,7 +170,7 @@ def test_rows_that_are_not_ok_are_left_to_the_comparison(call) -> None:
     assert (code, len(calls)) == (0, 3)
 
 
-def test_a_conversion_that_failed_is_no_regression(call) -> None:
+def test_a_failed_conversion_is_not_a_regression(call) -> None:
     code, calls = call("gate.sh", "base", "head", "out", CONVERT_CODE="1")
     assert (code, len(calls)) == (0, 3)
     code, calls = call("gate.sh", "base", "head", "out", CONVERT_CODE="2")
@@ -193,7 +193,7 @@ def test_a_run_is_added_to_the_history_and_shown(call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ["compare.sh", "history.sh"])
-def test_the_runs_of_an_earlier_call_are_not_taken_for_those_of_this_one(call, script: str) -> None:
+def test_runs_of_an_earlier_call_are_refused_unless_resumed(call, script: str) -> None:
     words = ["base", "head", "out"] if script == "compare.sh" else ["head", "history.sqlite", "out"]
     assert call(script, *words)[0] == 0
     assert call(script, *words) == (2, [])
@@ -210,7 +210,7 @@ def test_the_workflow_begins_without_the_last_jobs_runs(workflow: dict[str, Any]
 
 @pytest.mark.parametrize("script", ["compare.sh", "gate.sh", "history.sh"])
 def test_an_interpreter_and_a_cache_are_found_from_where_it_was_called(call, tmp_path: Path, script: str) -> None:
-    """Each checkout is entered, and a virtual environment's interpreter stays the link that it is."""
+    """Recipes change into each checkout, and a virtual environment's interpreter stays a link."""
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv/python").symlink_to(tmp_path / "python")
     code, calls = call(script, "base", "head", "out", PYTHON="venv/python", CACHE_DIR="cache", ROUNDS="1")
@@ -219,7 +219,7 @@ def test_an_interpreter_and_a_cache_are_found_from_where_it_was_called(call, tmp
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_arguments_that_are_missing_are_named(path: Path) -> None:
+def test_missing_arguments_are_reported_with_the_usage(path: Path) -> None:
     ended = subprocess.run([path, "one"], capture_output=True, check=False, text=True)
     assert ended.returncode == 2
     assert "usage:" in ended.stderr

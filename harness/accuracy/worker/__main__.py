@@ -1,4 +1,4 @@
-"""The evaluating process, which may end in any way: `python -m harness.accuracy.worker` answers questions."""
+"""Entry point of the evaluating process, which may end in any way: `python -m harness.accuracy.worker`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.processes.child import answer_lines
 
 
 def main() -> int:
-    """Answers until there is no more to evaluate."""
+    """Answers questions until there are no more."""
     end_with_parent()
     die_first()
     answer_lines(Service().answer)

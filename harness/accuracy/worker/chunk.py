@@ -1,4 +1,4 @@
-"""A few of the images in memory: decoded once, cropped once by each rule."""
+"""A range of the images in memory: decoded once, cropped once by each rule."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from zoo.preprocessing import Decoded, Pipeline, Resampling, UnreadableImageErro
 
 
 class Chunk:
-    """The images from `start` to before `stop`, being prepared by threads from the moment it is made.
+    """The images from `start` to before `stop`; threads begin to prepare them when the chunk is created.
 
-    Threads, not processes: Pillow computes without the interpreter's lock, and nothing has to be copied.
+    Threads, not processes: Pillow releases the interpreter's lock while it computes, and nothing has to be copied.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Chunk:
         self.digests = [""] * (stop - start)
         """SHA-256 of each image's bytes as they were read, in hexadecimal."""
         self.unreadable: dict[int, str] = {}
-        """Why an image cannot be read, or a rule makes nothing of it, by its index in the set."""
+        """Why an image cannot be read, or a rule cannot crop it, by its index in the set."""
         self.preparing_s = 0.0
-        """Processor time of the threads that prepared it."""
+        """Processor time of the threads that prepared the chunk."""
         self.written_bytes = 0
-        """Of crops so far."""
+        """Bytes of crops written so far."""
         self._images = images
         self._cache = cache
         self._guard = threading.Lock()
@@ -51,15 +51,15 @@ class Chunk:
         self._waiting: list[Future[None]] = [pool.submit(self._prepare, index) for index in range(start, stop)]
 
     def covers(self, start: int, stop: int, pipelines: Iterable[Pipeline]) -> bool:
-        """Whether it is of these images, cropped for all of these pipelines."""
+        """Whether the chunk holds these images, cropped for all of these pipelines."""
         rules = {pipeline.resampling for pipeline in pipelines}
         return (self.start, self.stop) == (start, stop) and rules <= set(self._usable)
 
     def wait(self) -> None:
-        """Returns when every image is there.
+        """Waits until every image is prepared.
 
         Raises:
-            AccuracyError: an image's file cannot be read any more.
+            AccuracyError: an image's file can no longer be read.
         """
         waiting, self._waiting = self._waiting, []
         try:
@@ -70,16 +70,16 @@ class Chunk:
                 future.cancel()
 
     def abandon(self) -> None:
-        """Prepares no further image."""
+        """Stops preparing further images."""
         for future in self._waiting:
             future.cancel()
 
     def usable(self, pipeline: Pipeline, start: int, stop: int) -> NDArray[np.bool_]:
-        """Which of these images the pipeline makes an input of."""
+        """Returns which of these images give the pipeline an input."""
         return self._usable[pipeline.resampling][start - self.start : stop - self.start]
 
     def crop(self, pipeline: Pipeline, position: int) -> NDArray[Any] | None:
-        """The crop of the image so far behind the first one, or None where the pipeline makes no input of it."""
+        """Returns the crop of the image at `position` in the chunk, or None if it gives the pipeline no input."""
         rule = pipeline.resampling
         return self._crops[rule][position] if self._usable[rule][position] else None
 
@@ -112,7 +112,7 @@ class Chunk:
             self.preparing_s += time.thread_time() - began_s
 
     def _room(self, rule: Resampling, example: NDArray[Any]) -> NDArray[Any]:
-        """Where the crops of a rule go."""
+        """Returns the array for the crops of a rule, created at the first crop."""
         with self._guard:
             if rule not in self._crops:
                 self._crops[rule] = np.empty((self.stop - self.start, *example.shape), example.dtype)

@@ -1,4 +1,4 @@
-"""What the evaluating process holds: a chunk of images, the next one in preparation, and the open networks."""
+"""The state of the evaluating process: a chunk of images, the next one in preparation, and the open networks."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Evaluator:
         """Opens the images.
 
         Raises:
-            AccuracyError: they are not those that the run has opened.
+            AccuracyError: they are not the images that the run opened.
         """
         self._images: ImageSet = open_selection(asked.selection)
         if self._images.digest != asked.images_digest:
-            raise AccuracyError("the names or labels of the images changed while they were evaluated")
+            raise AccuracyError("the names or labels of the images changed during the evaluation")
         self._cache = (
             ImageCache(Path(asked.image_cache), self._images.digest, len(self._images.items))
             if asked.image_cache
@@ -48,13 +48,13 @@ class Evaluator:
         self._sessions: dict[str, Session] = {}
 
     def load(self, asked: Load) -> Loaded:
-        """Waits for the images, and has the next ones prepared."""
+        """Waits for the images, and starts to prepare the next ones."""
         pipelines, next_pipelines = (
             [target.pipeline for target in targets] for targets in (asked.targets, asked.next_targets)
         )
-        # From here until `wait` returns, this function alone owns the chunk, so that no network ever sees a part of
-        # one. Where `wait` raises, it has cancelled what no thread had begun, the chunk is dropped, both attributes
-        # stay None, and the parent ends this process.
+        # From here until `wait` returns, this function alone owns the chunk, so that no network ever sees an
+        # incomplete one. If `wait` raises, it has cancelled what no thread had started, the chunk is dropped, both
+        # attributes stay None, and the parent ends this process.
         chunk = self._next
         self._chunk = self._next = None
         self._inputs.reserve(asked.stop - asked.start, pipelines)
@@ -69,7 +69,7 @@ class Evaluator:
         return Loaded(chunk.digests, chunk.unreadable, chunk.preparing_s)
 
     def evaluate(self, asked: Evaluate) -> Evaluated:
-        """Runs a network, which is opened where it is not."""
+        """Runs a network, opening it first if necessary."""
         target = asked.target
         assert self._chunk is not None
         taken_mib = 0.0
@@ -86,7 +86,7 @@ class Evaluator:
             began_s, began_thread_s = time.perf_counter(), time.thread_time()
             outputs = [session.run(batch) for batch in batches]
             inference_s, thread_s = time.perf_counter() - began_s, time.thread_time() - began_thread_s
-            top = self._named(outputs, target, self._chunk.usable(target.pipeline, asked.start, asked.stop))
+            top = self._predicted(outputs, target, self._chunk.usable(target.pipeline, asked.start, asked.stop))
         except Exception:
             self.close(target.key)
             raise
@@ -99,30 +99,30 @@ class Evaluator:
             session.close()
 
     def _beside_images_mib(self) -> float:
-        """What this process has in memory now, but for the images, which threads add to meanwhile."""
+        """Resident memory of this process without the images, which threads keep adding to."""
         images = sum(part.written_bytes for part in (self._inputs, self._chunk, self._next) if part is not None)
         return resident_mib() - images / BYTES_PER_MIB
 
-    def _named(
+    def _predicted(
         self, outputs: list[dict[str, NDArray[Any]]], target: EvaluationTarget, usable: NDArray[np.bool_]
     ) -> NDArray[np.int32]:
-        """The predictions of a network for each image of some batches, (N, 5).
+        """Returns the predictions of a network for each image of some batches, (N, 5).
 
         Args:
-            outputs: of each batch.
+            outputs: the outputs of each batch.
             target: the network.
-            usable: which of the images gave an input, (N,). What it predicts for the others, which are zeros, and for
-                what fills the last batch, counts for nothing, be it no number at all.
+            usable: which of the images gave an input, (N,). Outputs for the others, whose inputs are zeros, and for
+                the padding of the last batch are ignored, even if they are not finite.
 
         Raises:
-            ArtifactError: its first output is not a number for every class of the labels, or not finite.
+            ArtifactError: the first output is not one number for every class of the labels, or is not finite.
         """
         artifact, batch = target.network.artifact, target.network.batch
         name, example = next(iter(outputs[0].items()))
         if example.ndim != 2 or len(example) != batch or not np.issubdtype(example.dtype, np.floating):
             raise ArtifactError(
-                f"{artifact}: the output {name!r} is {example.dtype} {list(example.shape)}, where a number for "
-                f"each image and class is wanted, [{batch}, {target.classes}]. Export the classifier whole."
+                f"{artifact}: the output {name!r} is {example.dtype} {list(example.shape)}, but one number for "
+                f"each image and class is expected, [{batch}, {target.classes}]. Export the complete classifier."
             )
         if wrong := check_classes(self._images, example.shape[1], target.model):
             raise ArtifactError(wrong)
@@ -139,7 +139,7 @@ class Evaluator:
 
 
 def batch_of(inputs: NDArray[np.float32], first: int, batch: int) -> NDArray[np.float32]:
-    """A batch of the inputs, filled up with zeros behind the last one."""
+    """Returns a batch of the inputs, padded with zeros after the last one."""
     found = inputs[first : first + batch]
     if len(found) == batch:
         return found
@@ -149,7 +149,7 @@ def batch_of(inputs: NDArray[np.float32], first: int, batch: int) -> NDArray[np.
 
 
 def resident_mib() -> float:
-    """What this process has in memory now."""
+    """Resident memory of this process."""
     import psutil
 
     return float(psutil.Process().memory_info().rss) / BYTES_PER_MIB

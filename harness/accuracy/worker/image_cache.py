@@ -1,9 +1,9 @@
-"""Resized images kept from one evaluation to the next: `--cache-images DIR`.
+"""Resized images kept between evaluations: `--cache-images DIR`.
 
-A folder a set of images, in it a folder a resize rule with two memory-mapped arrays: the crops, and the digest of the
-file that each was made of with a checksum of the crop. A crop counts only where the file still has that digest, so the
-cache saves decoding and resizing but not the reading, and a changed image is never mistaken for the old one; and only
-where it has its checksum, so neither is what a copy, a disk or a loss of power left of it.
+One folder per set of images, and in it one folder per resize rule with two memory-mapped arrays: the crops, and for
+each crop the digest of its source file and a checksum of the crop. A crop counts only if the file still has that
+digest, so the cache saves decoding and resizing but not reading, and a changed image is never mistaken for the old
+one. It must also match its checksum, so that a crop damaged by a copy, a disk or a power loss does not count either.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class ImageCache:
     """The crops of one set of images; used by one process at a time."""
 
     def __init__(self, directory: Path, images_digest: str, count: int) -> None:
-        """Opens the cache, which is made where it does not exist.
+        """Opens the cache, creating it if it does not exist.
 
         Args:
-            directory: of all sets' caches.
-            images_digest: of the set.
-            count: its images.
+            directory: folder of the caches of all sets.
+            images_digest: digest of the set.
+            count: number of images in the set.
 
         Raises:
             AccuracyError: another process uses it.
@@ -63,7 +63,7 @@ class ImageCache:
                 ) from error
 
     def find(self, resampling: Resampling, index: int, digest: str) -> NDArray[Any] | None:
-        """The crop of an image whose file has this digest, or None.
+        """Returns the crop of an image whose file has this digest, or None.
 
         Raises:
             AccuracyError: the arrays are damaged.
@@ -82,12 +82,12 @@ class ImageCache:
         crops.keep(index, bytes.fromhex(digest), crop)
 
     def close(self) -> None:
-        """Gives the folder back to other processes; what was kept is in the files."""
+        """Releases the folder for other processes; what was kept is in the files."""
         self._kept.clear()
         self._lock.release()
 
     def _crops(self, resampling: Resampling, example: NDArray[Any] | None) -> _Crops | None:
-        """The arrays of a rule; made like the example where there are none yet, or None without one."""
+        """Returns the arrays of a rule; if there are none yet, creates them like the example, or returns None."""
         with self._guard:
             if resampling not in self._kept:
                 folder = self._folder / _name_of(resampling)
@@ -108,7 +108,7 @@ class _Crops:
                 np.load(folder / name, mmap_mode="r+", allow_pickle=False) for name in (_CROPS_NAME, _DIGESTS_NAME)
             )
             if len(self._crops) != count or self._digests.shape != (count, _DIGEST_BYTES + _CHECKSUM_BYTES):
-                raise ValueError("other numbers of images or bytes")
+                raise ValueError("wrong numbers of images or bytes")
         except (OSError, ValueError, EOFError) as error:
             raise AccuracyError(f"--cache-images: {folder} is damaged ({error}); remove it") from error
 
@@ -117,19 +117,19 @@ class _Crops:
         return crop if self._digests[index].tobytes() == _source(digest, crop) else None
 
     def keep(self, index: int, digest: bytes, crop: NDArray[Any]) -> None:
-        # A process that is killed in between leaves no digest, so no half a crop counts.
+        # A process that is killed in between leaves no digest, so a half-written crop never counts.
         self._digests[index] = 0
         self._crops[index] = crop
         self._digests[index] = np.frombuffer(_source(digest, crop), np.uint8)
 
 
 def _source(digest: bytes, crop: NDArray[Any]) -> bytes:
-    """What stands beside a crop."""
+    """Returns what is stored beside a crop."""
     return digest[:_DIGEST_BYTES] + zlib.crc32(np.ascontiguousarray(crop).data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _name_of(resampling: Resampling) -> str:
-    """A folder's name that tells the rule and the version of the library that resizes."""
+    """Returns a folder name that identifies the rule and the versions of the libraries that resize."""
     import PIL
 
     text = f"{resampling!r} pillow {PIL.__version__} numpy {np.__version__}"
@@ -137,7 +137,7 @@ def _name_of(resampling: Resampling) -> str:
 
 
 def _make(folder: Path, count: int, example: NDArray[Any]) -> None:
-    """Makes the two arrays, empty, the digests last: without them the crops do not count."""
+    """Creates the two arrays, empty, the digests last: without them the crops do not count."""
     needed = count * example.nbytes
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,13 +145,13 @@ def _make(folder: Path, count: int, example: NDArray[Any]) -> None:
         if free < needed:
             raise AccuracyError(
                 f"--cache-images: {folder} needs {needed / BYTES_PER_MIB:,.1f} MiB for {count:,} images, and "
-                f"{free / BYTES_PER_MIB:,.1f} MiB are free; give another folder, or leave the option out"
+                f"{free / BYTES_PER_MIB:,.1f} MiB are free; give another folder, or omit the option"
             )
         shape = (count, *example.shape)
         crops = np.lib.format.open_memmap(folder / _CROPS_NAME, "w+", example.dtype, shape)
         crops.flush()
         if hasattr(os, "posix_fallocate"):
-            # Taken now, so that no process is killed by the kernel for a page that a full disk has no room for.
+            # Allocated now, so that the kernel kills no process for a page that a full disk has no room for.
             with (folder / _CROPS_NAME).open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, crops.offset + needed)
         with replacing(folder / _DIGESTS_NAME) as temporary, temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""The networks' inputs, of one pipeline at a time, made by threads ahead of the networks."""
+"""The networks' inputs, for one pipeline at a time, made by threads ahead of the networks."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from harness.accuracy.worker.chunk import Chunk
 from zoo.preprocessing import Pipeline
 
 _IMAGES_OF_A_TASK = 8
-"""So few that a network's first question hardly waits, so many that handing them over costs nothing."""
+"""Few enough that a network's first question hardly waits, enough that scheduling the tasks costs nothing."""
 
 
 class Inputs:
-    """Made once for all networks of a pipeline that follow one another."""
+    """Inputs, made once for consecutive networks with the same pipeline."""
 
     def __init__(self, threads: int) -> None:
         """Makes nothing yet.
 
         Args:
-            threads: that make inputs. They are others than those that decode the next chunk, whose queue is long.
+            threads: number of threads that make inputs. Those that decode the next chunk, whose queue is long, are
+                separate.
         """
         self._pool = ThreadPoolExecutor(threads)
-        # Kept from pipeline to pipeline and from chunk to chunk: clearing new memory costs the system more than the
-        # arithmetic does.
+        # Reused for all pipelines and chunks: clearing new memory costs the system more than the arithmetic does.
         self._room: NDArray[np.float32] = np.empty(0, np.float32)
         self._inputs: NDArray[np.float32] = self._room
         self.written_bytes = 0
-        """How far the memory was ever written to: about what of it the process has."""
+        """How far the memory was ever written to: roughly the part that is resident."""
         self._guard = threading.Lock()
         self._made_of: tuple[Chunk, Pipeline] | None = None
         self._tasks: list[Future[None]] = []
 
     def reserve(self, count: int, pipelines: Iterable[Pipeline]) -> None:
-        """Forgets what was made, and has room for inputs of so many images, of whichever pipeline.
+        """Discards the inputs made so far, and makes room for those of `count` images, whatever the pipeline.
 
-        Once a chunk and not once a pipeline: an open network may hold on to the memory of its last input, as ONNX
-        Runtime's on the processor do, and with a room a pipeline all of the smaller ones would stay.
+        Once per chunk, not per pipeline: an open network may hold on to the memory of its last input, as those of ONNX
+        Runtime on the CPU do, and with separate memory for each pipeline all of the smaller ones would stay.
 
         Args:
-            count: images.
-            pipelines: that will be asked for.
+            count: number of images.
+            pipelines: the pipelines that will be asked for.
         """
         self.end()
         size = count * max(_values(pipeline) for pipeline in pipelines)
@@ -56,7 +56,7 @@ class Inputs:
             self.written_bytes = 0
 
     def of(self, chunk: Chunk, pipeline: Pipeline, start: int, stop: int) -> NDArray[np.float32]:
-        """The inputs of the images from `start` to before `stop`, float32 (N, 3, R, R); zeros where there is none.
+        """Returns the inputs of the images from `start` to before `stop`, float32 (N, 3, R, R); zeros for missing ones.
 
         They stay until those of another chunk or pipeline are asked for. There must be room for them (`reserve`).
         """
@@ -68,7 +68,7 @@ class Inputs:
         return self._inputs[first:last]
 
     def end(self) -> None:
-        """Forgets what was made; the memory is kept for what comes."""
+        """Discards the inputs made so far; the memory is kept for the next ones."""
         for task in self._tasks:
             task.cancel()
         wait(self._tasks)
@@ -94,5 +94,5 @@ class Inputs:
 
 
 def _values(pipeline: Pipeline) -> int:
-    """Numbers in one input."""
+    """Returns how many numbers one input has."""
     return 3 * pipeline.resolution_px**2

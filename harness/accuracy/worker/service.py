@@ -10,7 +10,7 @@ from harness.accuracy.worker.evaluator import Evaluator
 
 
 class Service:
-    """Gives each question to the evaluator, which the first question makes."""
+    """Passes each question to the evaluator, which the first question creates."""
 
     def __init__(self) -> None:
         self._evaluator: Evaluator | None = None
@@ -22,7 +22,7 @@ class Service:
         }
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a question; what cannot be done is an exception."""
+        """Returns the answer to a question; what cannot be done raises an exception."""
         return self._answers[question["ask"]](question)
 
     def _open(self, data: dict[str, Any]) -> dict[str, Any]:

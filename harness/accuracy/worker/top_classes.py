@@ -1,4 +1,4 @@
-"""From logits to the classes that a network names first."""
+"""From logits to the top-5 predictions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ NONE = -1
 
 
 def top_classes(logits: NDArray[np.floating]) -> NDArray[np.int32]:
-    """The classes of the largest logits, largest first; of equal ones the lower index first, as numpy's argmax has it.
+    """The classes of the largest logits, largest first; of equal ones the lower index first, as in numpy's argmax.
 
     Args:
         logits: (N, classes), finite.
 
     Returns:
-        int32 (N, 5), `NONE` where there are fewer classes.
+        int32 (N, 5), `NONE` beyond the last class.
     """
     left = np.array(logits)
     found = np.full((len(left), GUESSES), NONE, np.int32)

@@ -1,1 +1,1 @@
-"""ONNX Runtime: on the processor, and through its GPU providers."""
+"""ONNX Runtime on the processor and, through its GPU providers, on a GPU."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime: what its providers share, and the one on the processor."""
+"""ONNX Runtime: the common part of its providers, and the provider for the processor."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from harness.backends.layers import LayerTime
     from harness.vocabulary import LatencyKind
 
-# ONNX Runtime's names of element types where they are not numpy's.
+# ONNX Runtime's names of element types that differ from numpy's.
 _DTYPES = {"float": "float32", "double": "float64"}
 
 _CPU_PROVIDER = "CPUExecutionProvider"
 
-# How the runtime words a file that is cut off or is no ONNX at all: a cut between two parts of the
+# The runtime's words for a file that is truncated or not ONNX at all: a cut between two parts of the
 # outermost message leaves a readable message without its last parts.
 _UNREADABLE = (
     *("INVALID_PROTOBUF", "Protobuf parsing failed", "ModelProto does not have", "No graph was found"),
     "Missing opset",
 )
 
-# How it words a newer format, opset or operator than it knows.
+# The runtime's words for a newer format, opset or operator than it supports.
 _NOT_SUPPORTED = (
     "NOT_IMPLEMENTED",
     "Unsupported model IR version",
@@ -43,7 +43,7 @@ _NOT_SUPPORTED = (
 
 
 class OnnxRuntimeSession(Session):
-    """A session on one provider, here the processor's; those on a GPU put inputs and outputs elsewhere."""
+    """A session on one provider, here the processor's; sessions on a GPU keep inputs and outputs elsewhere."""
 
     latency_kind: LatencyKind = "host"
 
@@ -57,7 +57,7 @@ class OnnxRuntimeSession(Session):
         threads: int,
         options: dict[str, str] | None = None,
     ) -> None:
-        """Wrap a session; `options` are those of the provider for a second session on the same artifact."""
+        """Wraps a session; `options` are the provider's options for a second session on the same artifact."""
         super().__init__(precision)
         self.provider = provider
         self._options = options or {}
@@ -69,11 +69,11 @@ class OnnxRuntimeSession(Session):
         self._executed: list[nodes.ExecutedNode] | None = None
 
     def input_specs(self) -> list[TensorSpec]:
-        """All inputs of the network."""
+        """Returns the specs of all inputs of the network."""
         return tensor_specs(self._session.get_inputs())
 
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Bind the input to a buffer of the runtime's; it allocates the outputs from its own arena."""
+        """Binds the input to a buffer of the runtime, which allocates the outputs from its own arena."""
         import onnxruntime
 
         self._images = images
@@ -83,40 +83,43 @@ class OnnxRuntimeSession(Session):
             self._binding.bind_output(output.name)
 
     def infer(self) -> None:
-        """Run once on the bound input."""
+        """Runs once on the bound input."""
         self._session.run_with_iobinding(self._binding)
 
     def outputs(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of the outputs of the last inference."""
+        """Returns copies of the outputs of the last inference."""
         names = [output.name for output in self._session.get_outputs()]
         return dict(zip(names, self._binding.copy_outputs_to_cpu(), strict=True))
 
     def check_placement_impl(self) -> None:
-        """Raise FallbackError where the providers or a node's placement are not what was asked for."""
+        """Checks that every node is placed on the requested provider.
+
+        Raises:
+            FallbackError: a node is on another provider.
+        """
         placed: list[nodes.PlannedNode] | list[nodes.ExecutedNode] = self._planned or self._executed_nodes()
         strangers = [node for node in placed if node.provider != self.provider]
         if strangers:
             shown = ", ".join(f"{node.operator} {node.name!r} on {node.provider}" for node in strangers[:3])
             raise FallbackError(
                 f"{len(strangers)} of {len(placed)} nodes are not on {self.provider}: "
-                f"{shown}. Measure the model on a provider that has all its operators."
+                f"{shown}. Measure the model on a provider that supports all its operators."
             )
 
     def precision_effective(self) -> str:
-        """The precisions of convolutions and matrix products, or of every node where there are none.
+        """Returns the precisions of convolutions and matrix products, or of all nodes if there are none.
 
-        Where the plan shows that nothing changes the input's type, it is the input's, float32; else the
-        nodes that ran tell.
+        If the plan shows that nothing changes the input's type, it is that type, float32; otherwise it is read from
+        the nodes that ran.
         """
         if self._planned and not any(node.may_change_type for node in self._planned):
             return "fp32"
         return nodes.precision_of(self._executed_nodes())
 
     def _executed_nodes(self) -> list[nodes.ExecutedNode]:
-        """The nodes of one inference of a second session, made for that and thrown away.
+        """Returns the nodes of one inference of a second session, which is created for this and discarded.
 
-        A session that was ever profiled stays slower: by 4 % in a network of 0.7 ms and 130 nodes and by
-        1.2 % in one of 4 ms, although its profiling has ended.
+        A session that was once profiled stays slower after profiling has ended (docs/evidence.md).
         """
         if self._executed is None:
             feed = {self.input.name: self._images}
@@ -126,14 +129,14 @@ class OnnxRuntimeSession(Session):
         return self._executed
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
-        """The times of a second session's nodes: this one would stay slower, see `_executed_nodes`.
+        """Returns the times of a second session's nodes, because this one would stay slower (see `_executed_nodes`).
 
         Raises:
-            UnsupportedError: the provider runs nodes asynchronously, so the profiler times their launch.
+            UnsupportedError: the provider runs nodes asynchronously, so the profiler times only their launch.
         """
         if self.provider != _CPU_PROVIDER:
             raise UnsupportedError(
-                f"ONNX Runtime's profiler times on {self.provider} how long a node takes to launch, not to run. "
+                f"On {self.provider}, ONNX Runtime's profiler times how long a node takes to launch, not to run. "
                 "Use --backend tensorrt, or --backend onnxruntime for the processor."
             )
         import onnxruntime
@@ -157,7 +160,7 @@ class OnnxRuntimeSession(Session):
                 return layers.read_layer_times(Path(profiled.end_profiling()), inferences)
 
     def close(self) -> None:
-        """Free the session."""
+        """Frees the session."""
         del self._binding
         del self._session
 
@@ -172,7 +175,7 @@ class OnnxRuntimeBackend(Backend):
         self.provider = provider
 
     def availability(self) -> Availability:
-        """Whether onnxruntime is installed, loads and has the provider."""
+        """Returns whether onnxruntime is installed, loads and has the provider."""
         try:
             import onnxruntime
         except ImportError as error:
@@ -184,7 +187,7 @@ class OnnxRuntimeBackend(Backend):
         return Availability(True, f"{self.runtime()} is installed.")
 
     def runtime(self) -> str:
-        """Name and version."""
+        """Returns name and version."""
         import onnxruntime
 
         return f"onnxruntime {onnxruntime.__version__}"
@@ -192,16 +195,18 @@ class OnnxRuntimeBackend(Backend):
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:
-        """Create the session on exactly the asked provider."""
+        """Creates the session on exactly the requested provider."""
         del gpu, cache_dir  # The processor needs neither.
         session = self.create_session(artifact, threads, {})
         loaded = OnnxRuntimeSession(session, artifact, provider=self.provider, precision=precision, threads=threads)
         return loaded, loaded.input_specs()
 
     def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
-        """A session on exactly the asked provider, which gets the options.
+        """Creates a session on exactly the requested provider, with these options of the provider.
 
-        Raises what `prepare_impl` does.
+        Raises:
+            FallbackError: the session has other providers.
+            Exception: the runtime cannot create the session; the error is that of `explain`.
         """
         import onnxruntime
 
@@ -215,17 +220,18 @@ class OnnxRuntimeBackend(Backend):
         return session
 
     def explain(self, error: Exception, artifact: Path) -> Exception:
-        """What a failure to create a session means to the user; the error itself where that is unknown."""
+        """Returns an error that explains to the user why creating a session failed, or `error` itself if unknown."""
         return load_error(error, artifact)
 
     def _check_providers(self, found: list[str]) -> None:
-        """Raise FallbackError where the session's providers are not the asked one.
+        """Checks the session's providers; the runtime adds the CPU's behind every other, which is checked by node.
 
-        The runtime adds the CPU's provider behind every other; what lands there is found by node.
+        Raises:
+            FallbackError: the session has other providers than the requested one.
         """
         if found not in ([self.provider], [self.provider, _CPU_PROVIDER]):
             raise FallbackError(
-                f"{self.provider} was asked for, but the session has {', '.join(found)}. "
+                f"{self.provider} was requested, but the session has {', '.join(found)}. "
                 f"Check the installation of {self.provider}."
             )
 
@@ -240,19 +246,19 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
-    # The worker threads of the session that is not being timed must not spin beside the one that is.
+    # The worker threads of the session that is not being timed must not spin while the other is timed.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # For `planned_nodes`; it costs nothing when running. Versions that do not know an entry ignore it.
+    # For `planned_nodes`; it has no cost at run time. Versions that do not know an entry ignore it.
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     return options
 
 
 def load_error(error: Exception, artifact: Path) -> Exception:
-    """What a failure to create a session means to the user; the error itself where that is unknown."""
+    """An error that explains to the user why creating a session failed, or `error` itself if unknown."""
     text = str(error)
     if any(words in text for words in _UNREADABLE):
         return ArtifactError(
-            f"{artifact} is not a readable ONNX file; it may be truncated or something else. "
+            f"{artifact} is not a readable ONNX file; it may be truncated, or in another format. "
             "Convert the model again, or copy the file again."
         )
     if any(words in text for words in _NOT_SUPPORTED):
@@ -269,6 +275,6 @@ def tensor_specs(nodes_of_graph: list[onnxruntime.NodeArg]) -> list[TensorSpec]:
 
 
 def numpy_dtype(type_name: str) -> str:
-    """Numpy's name of ONNX Runtime's `tensor(...)` type; a type that is no tensor stays as it is."""
+    """Numpy's name of ONNX Runtime's `tensor(...)` type; a type that is not a tensor is returned unchanged."""
     element = type_name.removeprefix("tensor(").removesuffix(")")
     return _DTYPES.get(element, element)

@@ -1,8 +1,8 @@
-"""Engines that ONNX Runtime's TensorRT provider built, kept by what they were built for.
+"""Engines that ONNX Runtime's TensorRT provider built, stored by what they were built for.
 
-The provider names an engine by the graph's inputs, outputs and file name, not by its weights, and loads what has
-that name. So each engine has a folder of its own here, named by a digest of everything that decides what is built,
-and a trial loads only from a folder that a build has finished.
+The provider names an engine after the graph's inputs, outputs and file name, not its weights, and loads any file with
+that name. So each engine has its own folder here, named by a digest of everything that decides what is built,
+and a trial loads only from the folder of a finished build.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class EngineKey:
     gpu: str
     compute_capability: str
     cuda_driver: int
-    """The newest CUDA that the driver knows, as 13000."""
+    """The newest CUDA version that the driver supports, as in 13000."""
 
     @property
     def name(self) -> str:
@@ -48,21 +48,21 @@ class EngineKey:
 
     @property
     def timings_name(self) -> str:
-        """Name of the folder with the timings of kernels, which do not depend on the network."""
+        """Name of the folder of kernel timings, which do not depend on the network."""
         facts = (self.runtime, self.gpu, self.compute_capability, self.cuda_driver)
         return f"timings-{_digest(facts)}"
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildFolders:
-    """Where the provider writes while it builds."""
+    """Folders into which the provider writes while it builds."""
 
     engines: Path
     timings: Path
 
 
 class EngineFolder:
-    """The place of one engine in the cache."""
+    """The folder of one engine in the cache."""
 
     def __init__(self, cache_dir: Path, key: EngineKey) -> None:
         self._root = cache_dir / ENGINES_FOLDER
@@ -70,7 +70,7 @@ class EngineFolder:
         self.path = self._root / key.name
 
     def find(self) -> BuiltEngine | None:
-        """The engine, whole; None where there is none, or one that was damaged since."""
+        """Returns the intact engine; None if there is none, or if it is damaged."""
         try:
             data = json.loads((self.path / _RECORD).read_text())
             built = BuiltEngine(**{**data, "path": self.path / data["path"]})
@@ -79,15 +79,15 @@ class EngineFolder:
             return None
 
     def files(self) -> dict[str, int]:
-        """The engines in the folder and when each was last written, in ns."""
+        """Returns the names of the engines in the folder and the time each was last written, in ns."""
         return {path.name: path.stat().st_mtime_ns for path in sorted(self.path.glob("*.engine"))}
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """What the provider does inside must use the engine that is here.
+        """Checks that the provider, inside the context, uses the stored engine.
 
         Raises:
-            FallbackError: it built one of its own.
+            FallbackError: the provider built another engine.
         """
         before = self.files()
         yield
@@ -98,13 +98,13 @@ class EngineFolder:
             )
 
     def build(self, make: Callable[[BuildFolders], tuple[float, str]]) -> BuiltEngine:
-        """Have `make` build the engine aside, then put it in its place.
+        """Lets `make` build the engine in a temporary folder, then moves it into place.
 
-        `make` gets the folders, returns the seconds that the build took and the engine's precision, and lets
-        go of the engine before it returns.
+        `make` receives the folders and returns the seconds that the build took and the engine's precision; it
+        releases the engine before it returns.
 
         Raises:
-            FallbackError: the network was cut into several engines, or none was written.
+            FallbackError: the network was split into several engines, or none was written.
             StorageError: the cache cannot be written.
         """
         with explained(self._root):
@@ -145,8 +145,8 @@ class EngineFolder:
             shutil.copyfile(path, into / path.name)
 
     def _keep_timings(self, made: Path) -> None:
-        # The provider would write into the shared file itself, and a build that is killed would leave half of it,
-        # on which every later one fails.
+        # If the provider wrote the shared file itself, a killed build would leave half of it, and every later
+        # build would fail.
         kept = self._root / self._key.timings_name
         kept.mkdir(exist_ok=True)
         for path in made.iterdir():
@@ -157,8 +157,8 @@ def _only_engine(folder: Path) -> Path:
     engines = sorted(folder.glob("*.engine"))
     if len(engines) != 1:
         raise FallbackError(
-            f"ONNX Runtime made {len(engines)} TensorRT engines of the network, not one. "
-            "Measure it on a provider that has all its operators."
+            f"ONNX Runtime built {len(engines)} TensorRT engines for the network, not one. "
+            "Measure it on a provider that supports all its operators."
         )
     return engines[0]
 
@@ -166,7 +166,7 @@ def _only_engine(folder: Path) -> Path:
 def not_built(artifact: Path) -> HarnessError:
     """The error of preparing an artifact that was not built."""
     return HarnessError(
-        f"There is no engine of {artifact} for this GPU and these versions. Build it before its trials."
+        f"There is no engine of {artifact} for this GPU and these versions. Build the engine before the trials."
     )
 
 

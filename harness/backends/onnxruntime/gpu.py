@@ -1,11 +1,11 @@
-"""ONNX Runtime on an NVIDIA GPU: what the providers of CUDA and of TensorRT share.
+"""ONNX Runtime on an NVIDIA GPU: the common part of the CUDA and TensorRT providers.
 
-Sessions run in a stream of ours (`user_compute_stream`) and do not wait for the device at the end of a run
-(`disable_synchronize_execution_providers`), so that CUDA events around a run tell how long the GPU computes,
-as for TensorRT itself. Inputs and outputs lie in fixed device memory. CUDA graphs are captured by the same timer
-as everywhere, not by the providers (`enable_cuda_graph`, `trt_cuda_graph_enable`): the CUDA provider waits
-after each replay in versions before pull request 28686 of 2026, the TensorRT provider in all, and then the time
-between the events would hold the host's.
+Sessions run in a stream that this module creates (`user_compute_stream`) and do not wait for the device at the end of
+a run (`disable_synchronize_execution_providers`), so that CUDA events around a run measure how long the GPU computes,
+as for TensorRT itself. Inputs and outputs are kept in fixed device memory. CUDA graphs are captured by the same timer
+as everywhere, not by the providers (`enable_cuda_graph`, `trt_cuda_graph_enable`): the CUDA provider waits after each
+replay in versions before pull request 28686 of 2026, the TensorRT provider in all versions, and the time between the
+events would then include the host's.
 
 Sources: onnxruntime.ai/docs/execution-providers (CUDA, TensorRT), pull requests 14088, 19229 and 28686 and issue 19094
 of microsoft/onnxruntime; names of options and messages as in onnxruntime-gpu 1.31.1.
@@ -38,23 +38,23 @@ from harness.vocabulary import LatencyKind
 if TYPE_CHECKING:
     import onnxruntime
 
-# A replayed graph's outputs against a plain run's, as a share of the largest: the kernels are the same, but some add
-# up in an order that varies.
+# Allowed difference between the outputs of a replayed graph and of a run without a graph, as a share of the largest:
+# the kernels are the same, but the order of summation varies in some.
 _GRAPH_TOLERANCE = 0.01
 
 _INSTALL = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 _REPLACE = f"pip uninstall -y onnxruntime onnxruntime-gpu; {_INSTALL}"
-_ONLY_ONE = "the two share one folder, so that only one may be installed; a Jetson needs the wheel of its JetPack"
-_WITHOUT_GPU = "On a machine without an NVIDIA GPU use --backend onnxruntime."
+_ONLY_ONE = "the two share one folder, so only one may be installed; a Jetson needs the wheel for its JetPack"
+_WITHOUT_GPU = "On a machine without an NVIDIA GPU, use --backend onnxruntime."
 _UPGRADE = "Upgrade it: pip install --upgrade onnxruntime-gpu"
 
-# What the runtime's messages mean where no session can be made, by a part of them.
+# What the runtime's messages mean if no session can be created, by a part of the message.
 _MEANINGS = {
     "CUDA failure 35": "The NVIDIA driver is too old for it: install a newer driver, or an older onnxruntime-gpu.",
-    "CUDA failure 100": "It finds no GPU. Look at `nvidia-smi` and CUDA_VISIBLE_DEVICES.",
+    "CUDA failure 100": "It finds no GPU. Check `nvidia-smi` and CUDA_VISIBLE_DEVICES.",
     "CUDA failure 209": "It has no kernels for this GPU. Install a version of onnxruntime-gpu that supports it.",
     "Invalid device ID": "Choose another --device.",
-    "Please install TensorRT libraries": "TensorRT's libraries do not load; `python -m harness env` tells which.",
+    "Please install TensorRT libraries": "TensorRT's libraries do not load; `python -m harness env` lists them.",
     "Unknown provider option": f"It is too old. {_UPGRADE}",
     "Invalid TensorRT EP option": f"It is too old. {_UPGRADE}",
 }
@@ -62,7 +62,7 @@ _MEANINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class _BoundTensor:
-    """An input or output in device memory, and the page-locked memory it is copied from or to."""
+    """An input or output in device memory, and the page-locked memory from or to which it is copied."""
 
     name: str
     pointer: int
@@ -87,7 +87,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         stream: int,
         gpu: GpuSettings,
     ) -> None:
-        """Wrap a session that computes in the stream; the driver is closed with it."""
+        """Wraps a session that computes in the stream; the driver is closed with it."""
         super().__init__(session, artifact, provider=provider, precision=precision, threads=threads, options=options)
         import onnxruntime
 
@@ -99,24 +99,24 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         self._timer = GpuTimer(driver, stream, self._enqueue, gpu)
 
     def start(self, images: npt.NDArray[np.float32]) -> float:
-        """As `Session.start`; where a CUDA graph is asked for, it is captured and its outputs are checked."""
+        """See `Session.start`; if a CUDA graph is requested, it is also captured and its outputs are checked."""
         first_ms = super().start(images)
         if self._gpu.cuda_graph:
             self._check_graph()
         return first_ms
 
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Copy the input to the device and reserve memory there for the outputs.
+        """Copies the input to the device and reserves memory there for the outputs.
 
         Raises:
-            ArtifactError: an output has no fixed shape.
+            ArtifactError: an output does not have a fixed shape.
         """
         outputs = tensor_specs(self._session.get_outputs())
         for spec in outputs:
             if any(not isinstance(size, int) for size in spec.shape):
                 raise ArtifactError(
-                    f"{self._artifact}: output {spec.name!r} has the dynamic shape {list(spec.shape)}, for which no "
-                    "memory can be reserved on the GPU. Export the model with fixed shapes."
+                    f"{self._artifact}: output {spec.name!r} has the dynamic shape {list(spec.shape)}, so no memory "
+                    "can be reserved for it on the GPU. Export the model with fixed shapes."
                 )
         self._images = images
         self._input = self._place(self.input)
@@ -130,32 +130,32 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         self._driver.synchronise(self._stream)
 
     def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Copy other values into the memory that is reserved for the input."""
+        """Copies other values into the memory that is reserved for the input."""
         self._input.host[...] = images
         self._copy_in()
         self._driver.synchronise(self._stream)
 
     def infer(self) -> None:
-        """Run once and wait for the GPU."""
+        """Runs once and waits for the GPU."""
         self._timer.infer()
 
     def outputs(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of the outputs of the last inference."""
+        """Returns copies of the outputs of the last inference."""
         self._copy_out()
         self._driver.synchronise(self._stream)
         return {tensor.name: tensor.host.copy() for tensor in self._outputs}
 
     def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: object = None) -> None:
-        """Fill `latencies_ns` with the GPU compute times of as many inferences, by CUDA events."""
-        del clock_ns  # The GPU's own clock is read.
+        """Fills `latencies_ns` with the GPU compute times of inferences, one per element, from CUDA events."""
+        del clock_ns  # The GPU's own clock is used.
         self._timer.time_block(latencies_ns)
 
     def gpu_figures(self) -> GpuFigures:
-        """Host latency, copies, time to enqueue, throughput and warnings, as for TensorRT."""
+        """Returns host latency, copy and enqueue times, throughput and warnings, as for TensorRT."""
         return self._timer.figures(self._copy_in, self._copy_out, self.input.fixed_shape[0])
 
     def close(self) -> None:
-        """Free the session, then the device memory and the stream it used."""
+        """Frees the session, then the device memory and the stream that it used."""
         super().close()
         self._driver.close()
 
@@ -174,18 +174,18 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         return _BoundTensor(spec.name, self._driver.allocate(host.nbytes), host)
 
     def _check_graph(self) -> None:
-        """Capture the graph and see that its replay computes the outputs.
+        """Captures the graph and checks that its replay computes the outputs.
 
         The runtime does not know that it is being captured. It still allocates in its second run, which is
-        made plainly for that reason ("at least two regular runs", tensorrt_execution_provider.h).
+        therefore made without a graph ("at least two regular runs", tensorrt_execution_provider.h).
 
         Raises:
-            FallbackError: the replay leaves other outputs than the plain run.
+            FallbackError: the replay produces other outputs than the run without a graph.
         """
         expected = self.outputs()
         self._enqueue()
         for tensor in self._outputs:
-            # No number in any type of float.
+            # These bytes are NaN in every float type.
             tensor.host.reshape(-1).view(np.uint8)[:] = 0xFF
             self._driver.copy_to_device(tensor.pointer, tensor.host, self._stream)
         self._timer.infer()
@@ -193,7 +193,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
             limit = _GRAPH_TOLERANCE * float(np.abs(expected[name].astype(np.float64)).max(initial=0.0))
             if not np.allclose(values, expected[name], rtol=0.0, atol=limit):
                 raise FallbackError(
-                    f"Replayed as a CUDA graph, {self.provider} computes another {name!r} than without one. "
+                    f"{self.provider} computes a different {name!r} with a CUDA graph than without one. "
                     "Run without --cuda-graph, or measure on the backend tensorrt."
                 )
 
@@ -207,13 +207,13 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
     on_gpu = True
 
     def availability(self) -> Availability:
-        """Whether the build for GPUs, the driver and all libraries of the provider are here."""
+        """Returns whether the GPU build, the driver and all libraries of the provider are available."""
         try:
             import onnxruntime
         except ImportError as error:
             return Availability(False, f"onnxruntime does not load: {error}.", f"Run: {_INSTALL}")
         if self.provider not in onnxruntime.get_available_providers():
-            why = f"onnxruntime {onnxruntime.__version__} has no {self.provider}: it is not the build for GPUs."
+            why = f"onnxruntime {onnxruntime.__version__} has no {self.provider}: it is not the GPU build."
             return Availability(False, why, f"Run: {_REPLACE} ({_ONLY_ONE})")
         try:
             devices = cuda_devices()
@@ -221,7 +221,7 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
             return Availability(False, str(error), _WITHOUT_GPU)
         if not devices:
             return Availability(
-                False, "CUDA sees no GPU.", f"Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`. {_WITHOUT_GPU}"
+                False, "CUDA sees no GPU.", f"Check CUDA_VISIBLE_DEVICES and `nvidia-smi -L`. {_WITHOUT_GPU}"
             )
         names = self.library_names()
         libraries.preload(names)
@@ -234,13 +234,13 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
 
     @abc.abstractmethod
     def library_names(self) -> list[str]:
-        """The libraries that the provider needs; none where its own library does not tell."""
+        """Returns the libraries that the provider needs; none if its own library does not list them."""
 
     def how_to_install(self, names: list[str], missing: list[str]) -> str:
-        """What to do where some of the needed libraries are missing."""
+        """Returns advice for installing the missing ones of the needed libraries."""
         del missing
         cuda = libraries.major_version(names, "libcudart")
-        return f"Run: {_INSTALL}, or install CUDA {cuda or ''} and cuDNN 9 and name their folders in LD_LIBRARY_PATH."
+        return f"Run: {_INSTALL}, or install CUDA {cuda or ''} and cuDNN 9 and add their folders to LD_LIBRARY_PATH."
 
     def load(
         self,
@@ -253,7 +253,7 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
         gpu: GpuSettings,
         options: dict[str, str],
     ) -> Loaded:
-        """A session of this kind with these options of the provider, in a new stream of the driver."""
+        """Creates a session of this kind with these options of the provider, in a new stream of the driver."""
         stream = driver.stream()
         session = self.create_session(artifact, threads, {**options, "user_compute_stream": str(stream)})
         return kind(
@@ -269,7 +269,7 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
         )
 
     def explain(self, error: Exception, artifact: Path) -> Exception:
-        """As for the processor; messages about the GPU, its driver and its libraries are told apart first."""
+        """See `OnnxRuntimeBackend.explain`; messages about the GPU, its driver and its libraries come first."""
         text = str(error)
         for words, meaning in _MEANINGS.items():
             if words in text:
@@ -279,7 +279,7 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
 
 @contextlib.contextmanager
 def closed_on_error(driver: CudaDriver) -> Iterator[None]:
-    """Close the driver where what follows fails."""
+    """Closes the driver if the body fails."""
     try:
         yield
     except BaseException:
@@ -288,5 +288,5 @@ def closed_on_error(driver: CudaDriver) -> Iterator[None]:
 
 
 def dotted(version: int) -> str:
-    """A version number of cuDNN 9 or TensorRT 10, as 9.24.0 for 92400."""
+    """Version of cuDNN 9 or TensorRT 10 from its number, as 9.24.0 for 92400."""
     return f"{version // 10000}.{version // 100 % 100}.{version % 100}"

@@ -1,7 +1,7 @@
 """The time of each node, from a report of ONNX Runtime's profiler over several inferences.
 
-An event is written when what it times ends: the nodes of an inference come before the `model_run` that
-encloses them. Times are whole microseconds, cut off, so the many small nodes of a network look a little
+An event is written when the work it times ends: the nodes of an inference come before the `model_run` that
+encloses them. Times are truncated to whole microseconds, so the many small nodes of a network look a little
 cheaper than they are.
 """
 
@@ -19,7 +19,7 @@ from harness.backends.onnxruntime import nodes
 from harness.errors import HarnessError, UnsupportedError
 
 WARM_UP_INFERENCES = 5
-"""Inferences of a profiled session that are not counted: its memory is allocated in the first."""
+"""Inferences of a profiled session that are not counted, because the first ones allocate memory."""
 
 _INFERENCE_EVENT = "model_run"
 
@@ -36,7 +36,7 @@ class TimedNode:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What the node shares with its executions in other inferences."""
+        """What the executions of one node in different inferences have in common."""
         return self.node.operator, self.node.name
 
 
@@ -44,20 +44,20 @@ def read_layer_times(report: Path, inferences: int) -> list[LayerTime]:
     """The median time of each node over the last inferences of a report, in order of execution.
 
     Raises:
-        HarnessError: the report holds fewer inferences, as the profiler keeps a million events and
+        HarnessError: the report contains fewer inferences, because the profiler keeps a million events and
             drops the rest.
-        UnsupportedError: inferences ran different nodes, as control flow makes them.
+        UnsupportedError: inferences ran different nodes, as happens with control flow.
     """
     runs = read_inferences(report)
     if len(runs) < inferences:
         raise HarnessError(
-            f"The profiler's report holds {len(runs)} inferences of {inferences}: it keeps no more than a million "
+            f"The profiler's report contains {len(runs)} of {inferences} inferences: it keeps no more than a million "
             "events. Profile fewer inferences."
         )
     runs = runs[-inferences:]
     if any([one.identity for one in run] != [one.identity for one in runs[0]] for run in runs):
         raise UnsupportedError(
-            "The inferences ran different nodes, so there is no time of each. Export the model without control flow."
+            "The inferences ran different nodes, so nodes cannot be timed. Export the model without control flow."
         )
     return [_layer(position, executions) for position, executions in enumerate(zip(*runs, strict=True))]
 
@@ -76,7 +76,7 @@ def _layer(position: int, executions: Sequence[TimedNode]) -> LayerTime:
 
 
 def read_inferences(report: Path) -> list[list[TimedNode]]:
-    """The nodes of each inference in order of execution, without those inside of other nodes."""
+    """The nodes of each inference in order of execution, without those inside other nodes."""
     runs: list[list[TimedNode]] = []
     pending: list[TimedNode] = []
     for event in json.loads(report.read_text()):
@@ -89,8 +89,8 @@ def read_inferences(report: Path) -> list[list[TimedNode]]:
 
 
 def _outermost(executed: list[TimedNode]) -> list[TimedNode]:
-    """The nodes that did not run within another one, as the body of an `If` does: its time holds theirs."""
-    # A body may begin in the same microsecond as the node that it is part of, which takes longer.
+    """The nodes that did not run inside another node, as the body of an `If` does, whose time includes theirs."""
+    # A body may begin in the same microsecond as the node that contains it, which takes longer.
     ordered = sorted(executed, key=lambda one: (one.begin_us, -one.time_us))
     kept: list[TimedNode] = []
     end_us = -1
@@ -122,9 +122,9 @@ def _text(sizes: list[int]) -> str:
 
 
 def _variant(inputs: list[list[int]], outputs: list[list[int]]) -> str:
-    """A convolution's kernel and groups, as in `3x3 depthwise`; empty where its weights are not reported.
+    """A convolution's kernel and groups, as in `3x3 depthwise`; empty if its weights are not reported.
 
-    Weights, (outputs, inputs of a group, height, width), are told by their shape: quantised operators
+    Weights, (outputs, inputs of a group, height, width), are recognised by their shape: quantised operators
     have scales before them, and kernels that rearrange their weights report none.
     """
     if not inputs or not outputs or len(inputs[0]) < 3:

@@ -1,10 +1,9 @@
 """The shared libraries that a provider of ONNX Runtime needs, and which of them are missing.
 
-ONNX Runtime calls a provider available when the provider's own library is part of the package, whether or not
-that library loads. Where CUDA's libraries are missing, 1.31 logs the first one's name, makes the session on the
-processor and raises nothing; where TensorRT's are missing, it raises without naming one. The names stand in the
-provider's library and are read from there. That library itself is not loaded here: it must find ONNX Runtime
-set up.
+ONNX Runtime reports a provider as available if the package contains the provider's own library, whether or not
+that library loads. If CUDA's libraries are missing, 1.31 logs the name of the first, creates the session on the
+processor and raises nothing; if TensorRT's are missing, it raises without naming one. The provider's library contains
+the names, which are read from it here without loading it, because loading requires ONNX Runtime to be set up.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ import struct
 from pathlib import Path
 
 CUDNN = "libcudnn.so.9"
-"""What the CUDA provider of 1.31 opens by itself; that of older versions names it among its libraries."""
+"""The CUDA provider of 1.31 opens this library itself; that of older versions lists it among its libraries."""
 
-# ELF files of 64 bits, little-endian (elf.h): header, program header, entry of the dynamic section.
+# 64-bit little-endian ELF files (elf.h): header, program header, entry of the dynamic section.
 _MAGIC = b"\x7fELF\x02\x01"
 _HEADER = struct.Struct("<32xQ14xHH")
 _SEGMENT = struct.Struct("<I4xQQ8xQ")
@@ -29,12 +28,12 @@ _ENTRY = struct.Struct("<qQ")
 _LOADED, _DYNAMIC = 1, 2
 _NEEDED, _STRINGS = 1, 5
 
-# Where the packages of NVIDIA's index put TensorRT's libraries.
+# The package that contains TensorRT's libraries, in NVIDIA's index.
 _TENSORRT_PACKAGE = "tensorrt_libs"
 
 
 def needed_libraries(library: Path) -> list[str]:
-    """Names of the libraries that the loader of the system loads with this one; none if it is no ELF file."""
+    """Names of the libraries that the system's loader loads with this one; none if it is not an ELF file."""
     if not library.is_file():
         return []
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -51,7 +50,7 @@ def _names(content: mmap.mmap) -> list[str]:
         if kind == _DYNAMIC
         for entry in _ENTRY.iter_unpack(content[offset : offset + length])
     ]
-    # The names' table is given by its address in memory; the segment that holds it tells its place in the file.
+    # The table of names is given by its address in memory; the segment that contains it gives its place in the file.
     (strings,) = (
         value - address + offset
         for tag, value in entries
@@ -71,14 +70,14 @@ def provider_library(provider: str) -> Path:
 
 
 def preload(names: list[str]) -> None:
-    """Load CUDA's, cuDNN's and TensorRT's libraries from Python packages, where they are installed as such.
+    """Loads CUDA's, cuDNN's and TensorRT's libraries from Python packages, if they are installed as such.
 
-    The system's loader does not look there, but takes a library that is loaded already.
+    The system's loader does not search there, but uses a library that is already loaded.
     """
     import onnxruntime
 
     if hasattr(onnxruntime, "preload_dlls"):
-        # It prints what it does not find; `missing` says it.
+        # It prints what it does not find; `missing` reports that.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()
     package = importlib.util.find_spec(_TENSORRT_PACKAGE)
@@ -90,18 +89,18 @@ def preload(names: list[str]) -> None:
 
 
 def missing(names: list[str]) -> list[str]:
-    """Those of the libraries that do not load."""
+    """Returns the libraries that do not load."""
     return [name for name in names if not _loads(name)]
 
 
 def major_version(names: list[str], library: str) -> int | None:
-    """Of one of the names, as 13 in `libcudart.so.13` for `libcudart`; None where it is not among them."""
+    """Major version of a library among the names, as 13 for `libcudart` in `libcudart.so.13`; None if it is absent."""
     found = [match for name in names if (match := re.fullmatch(rf"{library}\.so\.(\d+)", name))]
     return int(found[0].group(1)) if found else None
 
 
 def version_number(name: str, function: str) -> int | None:
-    """What the library's function, which takes nothing, says of its version; None where it does not load."""
+    """Version that the library's function, which takes no arguments, returns; None if it does not load."""
     try:
         call = ctypes.CDLL(name)[function]
     except (OSError, AttributeError):

@@ -1,8 +1,8 @@
-"""Where and in what types ONNX Runtime runs the nodes of a graph.
+"""The providers and types with which ONNX Runtime runs the nodes of a graph.
 
-There are two sources. The plan made at load time names every node's provider; it is cheap, but only
-newer versions tell it, and it has no types. The report of the runtime's profiler has both for every
-node that ran, with the casts that the runtime inserts for types it has no kernel for.
+There are two sources. The plan made at load time gives every node's provider; it is cheap, but only newer versions
+expose it, and it contains no types. The report of the runtime's profiler contains both for every node that ran,
+including the casts that the runtime inserts for types for which it has no kernel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import onnxruntime
 
-# The precision of arithmetic on ONNX Runtime's element types.
+# Precision of arithmetic by ONNX Runtime's element types.
 _PRECISIONS = {
     "float": "fp32",
     "float16": "fp16",
@@ -27,11 +27,11 @@ _PRECISIONS = {
     "uint8": "int8",
 }
 
-# Words in the names of operators, fused and internal ones included, in which a CNN spends its time.
+# Words in the names of the operators, fused and internal ones included, in which a CNN spends its time.
 _ARITHMETIC = ("Conv", "Gemm", "MatMul")
 
-# Standard operators after which floats may be of another type, or which hold graphs of their own. All
-# others are typed alike on their float inputs and outputs.
+# Standard operators whose float outputs may have another type than their inputs, or which contain graphs. All
+# others have the same type for their float inputs and outputs.
 _TYPE_CHANGING = {
     *("BitCast", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
     *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
@@ -41,7 +41,7 @@ _TYPE_CHANGING = {
 
 @dataclasses.dataclass(frozen=True)
 class PlannedNode:
-    """A node as it was given to a provider."""
+    """A node as it was assigned to a provider."""
 
     name: str
     operator: str
@@ -50,23 +50,23 @@ class PlannedNode:
 
     @property
     def may_change_type(self) -> bool:
-        """Whether its floats may come out in another type than they went in."""
+        """Whether its float outputs may have another type than its float inputs."""
         return self.domain not in ("", "ai.onnx") or self.operator in _TYPE_CHANGING
 
 
 @dataclasses.dataclass(frozen=True)
 class ExecutedNode:
-    """A node as it ran, after all of the runtime's transformations."""
+    """A node as it ran, after all transformations by the runtime."""
 
     name: str
     operator: str
     provider: str
     input_types: tuple[str, ...]
-    """ONNX Runtime's names of the element types."""
+    """Element types, as ONNX Runtime names them."""
 
 
 def planned_nodes(session: onnxruntime.InferenceSession) -> list[PlannedNode] | None:
-    """The plan of a session that recorded it; None where this version of the runtime cannot tell."""
+    """The plan of a session that recorded it; None if this version of the runtime does not expose it."""
     if not hasattr(session, "get_provider_graph_assignment_info"):
         return None
     return [
@@ -82,9 +82,9 @@ def profiled_nodes(
     provider: tuple[str, dict[str, str]],
     feed: dict[str, npt.NDArray[Any]],
 ) -> list[ExecutedNode]:
-    """The nodes of one inference of a session made with these options and profiled.
+    """The nodes of one profiled inference, run in a new session with these options.
 
-    `provider` is its name and its own options.
+    `provider` is the provider's name and its options.
     """
     import onnxruntime
 
@@ -107,7 +107,7 @@ def is_kernel(event: dict[str, Any]) -> bool:
 
 
 def executed_node(event: dict[str, Any]) -> ExecutedNode:
-    """The node of an event for which `is_kernel` holds."""
+    """The node of an event for which `is_kernel` is true."""
     return ExecutedNode(
         name=event["name"].removesuffix("_kernel_time"),
         operator=event["args"]["op_name"],
@@ -122,7 +122,7 @@ def is_arithmetic(operator: str) -> bool:
 
 
 def precision_of(executed: list[ExecutedNode]) -> str:
-    """The precisions of convolutions and matrix products, or of every node where there are none.
+    """The precisions of convolutions and matrix products, or of all nodes if there are none.
 
     Several are joined, as in `fp16+fp32`.
     """

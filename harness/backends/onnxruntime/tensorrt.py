@@ -1,15 +1,15 @@
 """ONNX Runtime with its TensorRT provider, which makes one engine of the whole network.
 
-Precision. An engine that the provider built does not tell what it computes in: it is built without detailed profiling
-verbosity, so that TensorRT's inspector knows the names of its layers and nothing more. Nor do the types of the graph:
-the networks are weakly typed (1.31.1 calls createNetworkV2 with no flag; other versions set STRONGLY_TYPED), so that
-a float16 graph needs the flag `trt_fp16_enable`, and with it TensorRT chooses for each layer what is faster. One case
-is certain: a float32 graph with every precision flag off, which the session is asked for, leaves TensorRT nothing
-but float32. So this backend measures that, and refuses what it could not vouch for; the backend tensorrt reads all
-precisions from the engine.
+Precision. An engine that the provider built does not reveal its precision: it is built without detailed profiling
+verbosity, so TensorRT's inspector knows only the names of its layers. The types of the graph do not reveal it either:
+the networks are weakly typed (1.31.1 calls createNetworkV2 with no flag; other versions set STRONGLY_TYPED), so a
+float16 graph needs the flag `trt_fp16_enable`, and with it TensorRT chooses for each layer whatever is faster. One
+case is certain: a float32 graph with every precision flag off, which is verified in the session's options, leaves
+TensorRT only float32. So this backend measures only that, and refuses precisions that it cannot guarantee; the backend
+tensorrt reads all precisions from the engine.
 
-TF32. The provider has no option against it; the variable NVIDIA_TF32_OVERRIDE=0 keeps NVIDIA's libraries from it, in
-TensorRT when an engine is built.
+TF32. The provider has no option to disable it; the variable NVIDIA_TF32_OVERRIDE=0 disables it in NVIDIA's libraries,
+in TensorRT at the time an engine is built.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ from harness.machine.gpu.settings import GpuSettings
 if TYPE_CHECKING:
     import onnxruntime
 
-# How the provider's options look where they are off; which there are depends on the version.
+# The provider's precision options, some of which depend on the version, and their values when off.
 _PRECISION_FLAGS = ("trt_fp16_enable", "trt_bf16_enable", "trt_int8_enable")
 _OFF = ("0", "False", "false")
 
 
 class OnnxRuntimeTensorRtSession(OnnxRuntimeGpuSession):
-    """A session whose nodes are one engine."""
+    """A session in which one engine runs all nodes."""
 
     engine: BuiltEngine | None = None
-    """None while it is being built."""
+    """None while the engine is being built."""
 
     def precision_effective(self) -> str:
-        """float32 where it is certain, see above."""
+        """Returns `fp32` if that is certain (see the module's docstring), otherwise `unknown`."""
         if self.engine:
             return self.engine.precision_effective
         return "fp32" if is_float32(self._artifact) else "unknown"
 
     def gpu_figures(self) -> GpuFigures:
-        """Those of every session on a GPU, and what is known of the engine."""
+        """Returns the figures of every session on a GPU, and those of the engine."""
         figures = super().gpu_figures()
         if self.engine is None:
             return figures
@@ -78,29 +78,29 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
         super().__init__("TensorrtExecutionProvider")
 
     def library_names(self) -> list[str]:
-        """Those of the provider's library."""
+        """Returns the libraries that the provider's library needs."""
         return libraries.needed_libraries(libraries.provider_library("tensorrt"))
 
     def how_to_install(self, names: list[str], missing: list[str]) -> str:
-        """As for CUDA; TensorRT has packages of its own, of which only one major version fits."""
+        """Returns advice as for CUDA; TensorRT has its own packages, of which only one major version fits."""
         of_tensorrt = [name for name in missing if name.startswith(("libnvinfer", "libnvonnxparser"))]
         advice = [super().how_to_install(names, missing)] if len(of_tensorrt) < len(missing) else []
         if of_tensorrt:
             cuda, version = (libraries.major_version(names, name) for name in ("libcudart", "libnvinfer"))
             advice.append(
                 f"Run: pip install 'tensorrt-cu{cuda}=={version}.*' (this onnxruntime is built for TensorRT {version} "
-                f"and CUDA {cuda}; no other fits), or name the folder of TensorRT's libraries in LD_LIBRARY_PATH."
+                f"and CUDA {cuda}; no other fits), or add the folder of TensorRT's libraries to LD_LIBRARY_PATH."
             )
         return " ".join(advice)
 
     def runtime(self) -> str:
-        """Versions of ONNX Runtime and of TensorRT."""
+        """Returns the versions of ONNX Runtime and of TensorRT."""
         names = [name for name in self.library_names() if name.startswith("libnvinfer.")]
         version = libraries.version_number(names[0], "getInferLibVersion") if names else None
         return super().runtime() + (f", TensorRT {dotted(version)}" if version else "")
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
-        """Have a session build the engine, run it once and check it as a trial does."""
+        """Lets a session build the engine, runs it once and checks it as a trial does."""
         self.check(artifact, precision)
         with CudaDriver.open(gpu.device) as driver:
             folder = self._folder(driver, artifact, precision, gpu, cache_dir)
@@ -109,7 +109,7 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:
-        """Load the engine that was built."""
+        """Loads the engine that was built."""
         driver = CudaDriver.open(gpu.device)
         with closed_on_error(driver):
             folder = self._folder(driver, artifact, precision, gpu, cache_dir)
@@ -131,25 +131,29 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
             return session, session.input_specs()
 
     def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
-        """As on every provider; without TF32, and with no precision flag on."""
+        """See `OnnxRuntimeBackend.create_session`; TF32 and all precision flags must be off.
+
+        Raises:
+            FallbackError: a precision flag is on.
+        """
         os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
         session = super().create_session(artifact, threads, options)
         used = session.get_provider_options()[self.provider]
         set_flags = [name for name in _PRECISION_FLAGS if used.get(name, "0") not in _OFF]
         if set_flags:
             raise FallbackError(
-                f"{self.provider} has {', '.join(set_flags)} on, though it was told not to, and so chooses precisions "
-                "by itself. Unset the environment's ORT_TENSORRT_ variables."
+                f"{self.provider} has {', '.join(set_flags)} on although off was requested, and so chooses precisions "
+                "itself. Unset the ORT_TENSORRT_ environment variables."
             )
         return session
 
     def explain(self, error: Exception, artifact: Path) -> Exception:
-        """As on every GPU; what TensorRT says of building and loading is told apart."""
+        """See `OnnxRuntimeGpuBackend.explain`; TensorRT's errors in building and loading engines come first."""
         text = str(error).strip()
         if "could not deserialize engine from cache" in text:
             return HarnessError(f"TensorRT cannot load the engine of {artifact}: {text} Remove the file and run again.")
         if "TensorRT EP" in text:
-            return HarnessError(f"TensorRT cannot make an engine of {artifact}: {text} Its own messages say more.")
+            return HarnessError(f"TensorRT cannot build an engine of {artifact}: {text} See TensorRT's own messages.")
         return super().explain(error, artifact)
 
     def _folder(
@@ -182,7 +186,7 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
     def _make(
         self, folders: engines.BuildFolders, artifact: Path, precision: str, gpu: GpuSettings
     ) -> tuple[float, str]:
-        """Build into the folders; return the seconds that creating the session took, and the precision."""
+        """Builds into the folders; returns the seconds that creating the session took, and the precision."""
         options = self._options(gpu, folders.engines)
         options |= {"trt_timing_cache_enable": "True", "trt_timing_cache_path": str(folders.timings)}
         driver = CudaDriver.open(gpu.device)

@@ -1,4 +1,4 @@
-"""Whether the types of an ONNX graph leave a runtime anything but float32 to compute in."""
+"""Checks whether the types of an ONNX graph force a runtime to compute in float32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _QUANTISING = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 def is_float32(artifact: Path) -> bool:
     """Whether every convolution and matrix product takes float32, and nothing is quantised.
 
-    False also where a type cannot be inferred, and where there is no convolution or product at all.
+    Also False if a type cannot be inferred, or if there is no convolution or matrix product at all.
     """
     import onnx
 

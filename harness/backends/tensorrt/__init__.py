@@ -1,1 +1,1 @@
-"""TensorRT 8.5 to 11: engines built from artifacts, kept, and measured."""
+"""TensorRT 8.5 to 11: engines are built from artifacts, stored, and measured."""

@@ -1,4 +1,4 @@
-"""TensorRT as a backend: whether it can be used here, engines built or found, sessions on them."""
+"""TensorRT as a backend: its availability, building or finding engines, and sessions on them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class TensorRtBackend(Backend):
     builds_engines = True
 
     def availability(self) -> Availability:
-        """Whether there are a driver, a GPU, a TensorRT that loads, and whether they fit.
+        """Returns whether there are a driver, a GPU and a TensorRT that loads, and whether they fit together.
 
-        Nothing is created for it, neither of TensorRT nor on a device.
+        The check creates no TensorRT objects and nothing on a device.
         """
         from harness.errors import NoGpuError
         from harness.machine.gpu.devices import cuda_devices
@@ -41,7 +41,7 @@ class TensorRtBackend(Backend):
         except NoGpuError as error:
             return _without_gpu(str(error))
         if not devices:
-            return _without_gpu("CUDA sees no GPU. Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
+            return _without_gpu("CUDA sees no GPU. Check CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
         cuda_version = devices[0].cuda_version
         if not versions.is_installed():
             return versions.not_installed(cuda_version)
@@ -51,30 +51,29 @@ class TensorRtBackend(Backend):
             Dialect.of(tensorrt)
         except UnsupportedError as error:
             return Availability(False, str(error))
-        except Exception as error:  # Its own loader raises what it likes where a library is missing.
+        except Exception as error:  # Its loader raises errors of any type if a library is missing.
             return versions.not_loadable(error)
         too_old = versions.driver_too_old(tensorrt.__version__, cuda_version)
         names = " and ".join(dict.fromkeys(device.name for device in devices))
         return too_old or Availability(True, f"{self.runtime()} on {names}.")
 
     def runtime(self) -> str:
-        """Name and version."""
+        """Returns name and version."""
         import tensorrt
 
         return f"tensorrt {tensorrt.__version__}"
 
     def opset_limit(self) -> int | None:
-        """17 for TensorRT 8, which reads newer operators wrongly; newer versions refuse what they do not know."""
+        """Returns 17 for TensorRT 8, which misreads newer operators; newer versions refuse what they do not know."""
         import tensorrt
 
         limits = Dialect.of(tensorrt).limits
         return limits.opset if limits else None
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
-        """The engine of the artifact for this device: out of the cache, or built now.
+        """Returns the engine of the artifact for this device, from the cache or newly built.
 
-        Raises:
-            As `harness.backends.tensorrt.builder.EngineBuild.run`.
+        It raises the errors of `harness.backends.tensorrt.builder.EngineBuild.run`.
         """
         import tensorrt
 
@@ -93,7 +92,7 @@ class TensorRtBackend(Backend):
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:
-        """Load the engine that `build` made; one that TensorRT refuses is removed, so that it is built again."""
+        """Loads the engine that `build` made; an engine that TensorRT refuses is removed, so that it is rebuilt."""
         del threads  # Operators run on the device.
         import tensorrt
 
@@ -117,7 +116,7 @@ class TensorRtBackend(Backend):
 
 
 def engine_key(trt: Any, driver: CudaDriver, artifact: Path, precision: str, gpu: GpuSettings) -> EngineKey:
-    """What decides which engine of the artifact is the right one here and now."""
+    """The key of the artifact's engine for this device and the present settings."""
     major, minor = driver.compute_capability
     with explained(artifact):
         sha256 = artifact_sha256(artifact)
@@ -140,22 +139,21 @@ def _require(store: EngineStore, key: EngineKey, artifact: Path) -> StoredEngine
         return found
     if store.is_there(key):
         raise ArtifactError(
-            f"The {key.precision} engine of {artifact} in {store.directory(key)} is damaged. Run again: it is "
-            "built anew."
+            f"The {key.precision} engine of {artifact} in {store.directory(key)} is damaged. Run again to rebuild it."
         )
     raise ArtifactError(
         f"There is no {key.precision} engine of {artifact} for {key.gpu}, TensorRT {key.tensorrt} and this driver in "
-        f"{store.root}. Build it first: `harness run` does."
+        f"{store.root}. Build it first: `harness run` does this."
     )
 
 
 def _without_gpu(why: str) -> Availability:
-    """The driver's explanation ends with what to do; TensorRT itself may be missing too."""
+    """Availability without a GPU: the driver's explanation ends with what to do; TensorRT may be missing too."""
     if versions.is_installed():
-        return Availability(False, why, "On a machine without an NVIDIA GPU use --backend onnxruntime.")
+        return Availability(False, why, "On a machine without an NVIDIA GPU, use --backend onnxruntime.")
     missing = versions.not_installed(None)
     return Availability(
         False,
-        f"{why} Besides, {missing.why}",
-        f"With a GPU and its driver: {missing.what_to_do}. Without, use --backend onnxruntime.",
+        f"{why} Also, {missing.why}",
+        f"With a GPU and its driver: {missing.what_to_do}. Otherwise, use --backend onnxruntime.",
     )

@@ -1,4 +1,4 @@
-"""From an artifact to an engine: parse, build, look at what came of it."""
+"""Builds an engine from an artifact: parses, builds, and inspects the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EngineBuildError(HarnessError):
 
 @dataclasses.dataclass(frozen=True)
 class EngineBuild:
-    """One build: `trt` is the imported module, and the device of the key is current in this thread."""
+    """One build; `trt` is the imported module, and the key's device is current in this thread."""
 
     trt: Any
     dialect: Dialect
@@ -37,13 +37,12 @@ class EngineBuild:
     store: EngineStore
 
     def run(self) -> StoredEngine:
-        """Build the engine and store it.
+        """Builds the engine and stores it.
 
         Raises:
-            UnsupportedError: the graph is of a newer ONNX than this TensorRT reads, or holds operators that it
-                lacks.
-            ArtifactError: the file is no ONNX, has dynamic shapes, or does not hold the precision.
-            FallbackError: the engine computes in something else.
+            UnsupportedError: the graph uses a newer ONNX than this TensorRT reads, or operators that TensorRT lacks.
+            ArtifactError: the file is not ONNX, has dynamic shapes, or lacks what the precision needs.
+            FallbackError: the engine computes in another precision.
             EngineBuildError, CudaOutOfMemoryError: the build failed; the message ends with TensorRT's own words.
         """
         graph = read_graph(self.artifact)
@@ -56,13 +55,13 @@ class EngineBuild:
             try:
                 plan, build_s, layers = self._compile(graph, tail)
             except BaseException as error:
-                # TensorRT's objects in the frames of the traceback would outlive the device's context.
+                # Otherwise TensorRT's objects in the traceback's frames would outlive the device's context.
                 traceback.clear_frames(error.__traceback__)
                 raise
         return self._store(plan, build_s, layers, tail)
 
     def _compile(self, graph: OnnxGraph, tail: LogTail) -> tuple[bytes, float, str]:
-        """The engine, the seconds it took, and the inspector's description of its layers."""
+        """Returns the engine, the seconds it took to build, and the inspector's description of its layers."""
         logger = make_logger(self.trt, tail)
         builder = self._create_builder(logger, tail)
         network = builder.create_network(self.dialect.network_flags(self.trt))
@@ -77,8 +76,8 @@ class EngineBuild:
         limits = self.dialect.limits
         if limits and (graph.opset > limits.opset or graph.ir_version > limits.ir_version):
             raise UnsupportedError(
-                f"{self.artifact} is ONNX of opset {graph.opset} and IR version {graph.ir_version}, but TensorRT "
-                f"{self.dialect.version} reads opset {limits.opset} and IR version {limits.ir_version} at most. "
+                f"{self.artifact} uses ONNX opset {graph.opset} and IR version {graph.ir_version}, but TensorRT "
+                f"{self.dialect.version} reads at most opset {limits.opset} and IR version {limits.ir_version}. "
                 f"Convert the model with --opset {limits.opset}."
             )
 
@@ -87,10 +86,10 @@ class EngineBuild:
             register_plugins(self.trt, logger)
             return self.trt.Builder(logger)
         except TypeError as error:
-            # What the bindings raise where the library returned no builder.
+            # The bindings raise this if the library returned no builder.
             raise EngineBuildError(
-                f"TensorRT {self.dialect.version} could not create a builder on {self.key.gpu}. Does this version "
-                f"know the GPU (compute capability {self.key.compute_capability}) and fit the driver?"
+                f"TensorRT {self.dialect.version} could not create a builder on {self.key.gpu}. Check that it supports "
+                f"the GPU (compute capability {self.key.compute_capability}) and the driver."
                 f"{tail.explanation()}"
             ) from error
 
@@ -108,19 +107,19 @@ class EngineBuild:
             )
             more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
             raise UnsupportedError(
-                f"TensorRT {self.dialect.version} cannot run operators: {shown}{more}. Convert the model with "
+                f"TensorRT {self.dialect.version} cannot run these operators: {shown}{more}. Convert the model with "
                 "another opset or exporter, or measure it on another backend."
             )
         errors = [self._parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
         said = f" It said: {' '.join(errors)}" if errors else tail.explanation()
         raise UnsupportedError(
             f"TensorRT {self.dialect.version} cannot read {self.artifact} (opset {graph.opset}).{said} "
-            f"Convert the model with another opset or exporter; the whole log is {self.store.log_path(self.key)}."
+            f"Convert the model with another opset or exporter; the full log is {self.store.log_path(self.key)}."
         )
 
     @staticmethod
     def _parser_error(error: Any) -> str:
-        """One error of the parser; only newer ones name the operator, all number the node."""
+        """Formats one error of the parser; all parsers give the node's number, only newer ones the operator."""
         operator = f" {error.node_operator()} {error.node_name()!r}" if hasattr(error, "node_operator") else ""
         return f"[node {error.node()}{operator}: {error.desc().strip()}]"
 
@@ -140,11 +139,11 @@ class EngineBuild:
         dialect.set_precision(trt, config, network, self.key.precision)
         dialect.set_workspace(trt, config, self.key.workspace_mib)
         dialect.set_tactic_sources(trt, config, self.key.tactic_sources)
-        # Without it the inspector names layers but does not tell of them.
+        # Without it the inspector lists layers but does not describe them.
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
         timings = config.create_timing_cache(self.store.read_timings(self.key))
         if timings is None or not config.set_timing_cache(timings, False):
-            # A damaged cache, or another machine's: begin a new one.
+            # The cache is damaged or from another machine: start a new one.
             timings = config.create_timing_cache(b"")
             config.set_timing_cache(timings, False)
         return config
@@ -158,19 +157,19 @@ class EngineBuild:
         return bytes(plan), build_s
 
     def _failure(self, tail: LogTail) -> HarnessError:
-        """Why there is no engine, as far as TensorRT told."""
-        what = f"TensorRT {self.dialect.version} built no {self.key.precision} engine of {self.artifact}."
-        log = f"{tail.explanation()} The whole log is {self.store.log_path(self.key)}."
+        """Returns the error that explains why there is no engine, as far as TensorRT reported it."""
+        what = f"TensorRT {self.dialect.version} could not build an {self.key.precision} engine of {self.artifact}."
+        log = f"{tail.explanation()} The full log is {self.store.log_path(self.key)}."
         if tail.out_of_memory:
             return CudaOutOfMemoryError(
                 f"{what} The GPU is out of memory. Use a smaller batch, or end other processes on it (nvidia-smi).{log}"
             )
         if tail.wants_workspace:
-            return EngineBuildError(f"{what} A kernel wanted more scratch memory: give it more --workspace.{log}")
+            return EngineBuildError(f"{what} A kernel needs more scratch memory: increase --workspace.{log}")
         return EngineBuildError(f"{what} Convert the model with another exporter, or upgrade TensorRT.{log}")
 
     def _keep_timings(self, config: Any) -> None:
-        """Merge the build's timings into those that other builds wrote meanwhile."""
+        """Merges the build's timings into those that other builds have written since."""
         made = config.get_timing_cache()
         with self.store.replacing_timings(self.key) as file:
             merged = config.create_timing_cache(file.content)
@@ -199,35 +198,42 @@ class EngineBuild:
 
 
 def deserialise(trt: Any, logger: Any, plan: bytes) -> Any:
-    """The engine, or None where this TensorRT cannot load it here; its runtime stays alive through it."""
+    """Returns the engine, which keeps its runtime alive, or None if this TensorRT cannot load it here."""
     return trt.Runtime(logger).deserialize_cuda_engine(plan)
 
 
 def describe(trt: Any, engine: Any) -> str:
-    """The inspector's JSON of all layers."""
+    """Returns the inspector's JSON for all layers."""
     return str(engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))
 
 
 def read_description(text: str, artifact: Path) -> list[inspector.EngineLayer]:
-    """The layers in the inspector's JSON; an EngineBuildError where they cannot be read."""
+    """Returns the layers in the inspector's JSON.
+
+    Raises:
+        EngineBuildError: the layers cannot be read.
+    """
     try:
         return inspector.read_layers(text)
     except ValueError as error:
         raise EngineBuildError(
-            f"The engine of {artifact} does not tell what it computes in ({error}), so its precision cannot be proved."
+            f"The engine of {artifact} does not report its precision ({error}), so the precision cannot be verified."
         ) from error
 
 
 def check_precision(asked: str, effective: str, artifact: Path) -> None:
-    """Raise FallbackError where the engine is not what was asked for.
+    """Checks that the engine has the requested precision.
 
-    An FP16 or INT8 engine may keep layers in FP32, which `effective` then says; an FP32 engine computes in
-    nothing else.
+    An FP16 or INT8 engine may keep layers in FP32, which `effective` then contains; an FP32 engine must compute in
+    FP32 only.
+
+    Raises:
+        FallbackError: the engine has another precision.
     """
     found = effective.split("+")
     if asked in found and (asked != "fp32" or found == ["fp32"]):
         return
     raise FallbackError(
-        f"{asked} was asked for, but the engine of {artifact} computes in {effective or 'unknown types'}. "
-        f"Measure the artifact of that precision, or convert one to {asked}."
+        f"{asked} was requested, but the engine of {artifact} computes in {effective or 'unknown types'}. "
+        f"Measure an artifact of that precision, or convert the model to {asked}."
     )

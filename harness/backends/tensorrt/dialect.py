@@ -1,4 +1,4 @@
-"""What differs between TensorRT 8.5/8.6, 10 and 11 in building an engine; all else is one code path.
+"""Differences between TensorRT 8.5/8.6, 10 and 11 in building an engine; all other code is common.
 
 | | 8.5, 8.6 | 10 | 11 |
 |---|---|---|---|
@@ -7,11 +7,10 @@
 | external kernels | off by a preview feature too | off by tactic sources | none there |
 | device memory of a context | `device_memory_size` | `device_memory_size_v2`, from 10.1 on | `device_memory_size_v2` |
 
-An `fp32` engine computes in FP32 everywhere: TF32, which TensorRT allows itself by default, is switched off
-for every engine, also for what an FP16 or INT8 graph leaves in FP32. Nothing else is set that TensorRT
-has a default for. Sources: NVIDIA's developer guide and migration guides (8.x to 10.x, 10.x to 11.x),
-NvInfer.h and trtexec of releases 8.5 to 11.1; the names that each version has are those of its real
-binding module.
+An `fp32` engine computes in FP32 everywhere: TF32, which TensorRT uses by default, is switched off for every
+engine, including the FP32 parts of an FP16 or INT8 graph. No other setting with a default in TensorRT is changed.
+Sources: NVIDIA's developer guide and migration guides (8.x to 10.x, 10.x to 11.x), NvInfer.h and trtexec of
+releases 8.5 to 11.1; the names in each version are those of its real binding module.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from foundation.units import BYTES_PER_MIB
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 
 TACTIC_SOURCES_VARIABLE = "HARNESS_TENSORRT_TACTIC_SOURCES"
-"""Environment variable that restricts where kernels come from: names of `TacticSource`, joined by commas.
+"""Environment variable that restricts the sources of kernels: names of `TacticSource`, separated by commas.
 
-For machines that lack cuDNN or cuBLAS: `EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS`.
+For machines without cuDNN or cuBLAS: `EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS`.
 """
 
 _EXTERNAL_SOURCES = ("CUBLAS", "CUBLAS_LT", "CUDNN")
@@ -35,7 +34,7 @@ _EXTERNAL_PREVIEW = "DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805"
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """The newest ONNX that a TensorRT reads."""
+    """The newest ONNX version that a TensorRT reads."""
 
     opset: int
     ir_version: int
@@ -43,23 +42,27 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-    """How one major version is spoken to; `trt` is always its module."""
+    """The interface of one major version; `trt` is always its module."""
 
     version: str
 
     @classmethod
     def of(cls, trt: Any) -> Dialect:
-        """The dialect of the installed module; an UnsupportedError before 8.5 and for 9."""
+        """Returns the dialect of the installed module.
+
+        Raises:
+            UnsupportedError: the version is older than 8.5, or 9.
+        """
         found = cls(str(trt.__version__))
         if found.numbers[0] == 9:
             raise UnsupportedError(
-                f"TensorRT {found.version} is not supported: 9 was released for large language models alone. Install "
-                "TensorRT 8.6, or 10 and newer."
+                f"TensorRT {found.version} is not supported: 9 was released only for large language models. Install "
+                "TensorRT 8.6, or 10 or newer."
             )
         if found.numbers < (8, 5):
             raise UnsupportedError(
-                f"TensorRT {found.version} is older than 8.5, the first with the interface that is used here. "
-                "Install a newer one, on a Jetson by a newer JetPack."
+                f"TensorRT {found.version} is older than 8.5, the first version with the required interface. "
+                "Install a newer one; on a Jetson, install a newer JetPack."
             )
         return found
 
@@ -71,42 +74,42 @@ class Dialect:
 
     @property
     def strongly_typed(self) -> bool:
-        """Whether the graph alone says what is computed in which type."""
+        """Whether the graph alone determines the types of the computation."""
         return self.numbers[0] >= 10
 
     @property
     def limits(self) -> Limits | None:
-        """What its parser reads; None where it is newer than what is converted here, and tells itself.
+        """What its parser reads; None if it reads all that this project converts and refuses what is newer.
 
-        The parser of 8.5 and 8.6 does not refuse newer opsets: it takes their operators for the older ones.
+        The parser of 8.5 and 8.6 does not refuse newer opsets: it treats their operators as the older ones.
         """
         return Limits(opset=17, ir_version=8) if self.numbers[0] == 8 else None
 
     def network_flags(self, trt: Any) -> int:
-        """Argument of `Builder.create_network`."""
+        """Returns the argument of `Builder.create_network`."""
         flags = trt.NetworkDefinitionCreationFlag
         if self.numbers[0] == 8:
             return 1 << int(flags.EXPLICIT_BATCH)
         return 1 << int(flags.STRONGLY_TYPED)
 
     def set_precision(self, trt: Any, config: Any, network: Any, precision: str) -> None:
-        """Allow the types of the precision, and no others.
+        """Allows the types of the precision, and no others.
 
         Raises:
-            ArtifactError: the graph does not hold what the precision needs, so that the engine would be
-                another than the one asked for.
+            ArtifactError: the graph lacks what the precision needs, so the engine would not be the
+                requested one.
         """
         config.clear_flag(trt.BuilderFlag.TF32)
         if precision == "int8" and not _has_quantisation(trt, network):
             raise ArtifactError(
-                "INT8 was asked for, but the graph has no QuantizeLinear nodes, and TensorRT is given no calibration "
-                "here. Make the INT8 artifact first: convert with --precision int8 and calibration images."
+                "INT8 was requested, but the graph has no QuantizeLinear nodes, and this harness does not calibrate "
+                "in TensorRT. Create the INT8 artifact first: convert with --precision int8 and calibration images."
             )
         has_half = _has_half(trt, network)
         if precision == "fp16" and self.strongly_typed and not has_half:
             raise ArtifactError(
-                f"FP16 was asked for, but the graph is FP32, and TensorRT {self.version} computes in the graph's own "
-                "types. Make the FP16 artifact first: convert with --precision fp16."
+                f"FP16 was requested, but the graph is FP32, and TensorRT {self.version} computes in the types of the "
+                "graph. Create the FP16 artifact first: convert with --precision fp16."
             )
         if self.strongly_typed:
             return
@@ -116,7 +119,7 @@ class Dialect:
             config.set_flag(trt.BuilderFlag.INT8)
 
     def set_tactic_sources(self, trt: Any, config: Any, names: tuple[str, ...]) -> None:
-        """Restrict the kernels to these sources; nothing is restricted where there are no names."""
+        """Restricts the kernels to these sources; without names, nothing is restricted."""
         if not names:
             return
         known = trt.TacticSource.__members__
@@ -136,18 +139,18 @@ class Dialect:
             config.set_preview_feature(features[_EXTERNAL_PREVIEW], True)
 
     def set_workspace(self, trt: Any, config: Any, workspace_mib: int | None) -> None:
-        """Limit the scratch memory of kernels; None leaves it to TensorRT, which then takes all there is."""
+        """Limits the scratch memory of kernels; None leaves it to TensorRT, which then uses all memory."""
         if workspace_mib is not None:
             config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mib * BYTES_PER_MIB)
 
     def context_memory_mib(self, engine: Any) -> float:
-        """Device memory of one execution context."""
+        """Returns the device memory of one execution context."""
         size = engine.device_memory_size if self.numbers < (10, 1) else engine.device_memory_size_v2
         return int(size) / BYTES_PER_MIB
 
 
 def restricted_tactic_sources() -> tuple[str, ...]:
-    """The names in the environment variable, sorted; empty where it is not set."""
+    """Returns the names in the environment variable, sorted; empty if it is not set."""
     names = os.environ.get(TACTIC_SOURCES_VARIABLE, "").split(",")
     return tuple(sorted({name.strip().upper() for name in names if name.strip()}))
 

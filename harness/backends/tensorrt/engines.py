@@ -1,8 +1,8 @@
-"""Engines on disk: found again for the same artifact, precision, TensorRT, GPU, driver and build settings.
+"""Engines on disk, stored by artifact, precision, TensorRT, GPU, driver and build settings.
 
-An entry is a directory with the engine and a sidecar; it is prepared aside and renamed, so that it appears
-whole or not at all. What it was built for is its name: an engine of another TensorRT or another GPU is
-another entry and is never loaded. The engine's own digest tells one that was damaged since.
+An entry is a directory with the engine and a sidecar; it is prepared elsewhere and renamed, so that it appears
+complete or not at all. Its name is derived from what it was built for: an engine of another TensorRT or another GPU is
+another entry and is never loaded. The engine's digest reveals later damage.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENGINE_FILE = "engine.plan"
 SIDECAR_FILE = "engine.json"
 LAYERS_FILE = "layers.json"
 
-# Builds of one engine wait for each other this long; a build has a timeout of its own.
+# Builds of the same engine wait for each other this long; a build has its own timeout.
 _LOCK_TIMEOUT_S = 3600.0
 _LOCK_POLL_S = 0.1
 
@@ -46,12 +46,12 @@ class EngineKey:
     gpu: str
     compute_capability: str
     cuda_driver: int
-    """The newest CUDA that the driver knows, as 13000."""
+    """The newest CUDA version that the driver supports, as in 13000."""
     driver: str
-    """Version of the kernel module; empty where the system does not tell."""
+    """Version of the kernel module; empty if the system does not report it."""
     workspace_mib: int | None
     tactic_sources: tuple[str, ...]
-    """Where kernels may come from; empty for TensorRT's own choice."""
+    """Allowed sources of kernels; empty leaves the choice to TensorRT."""
 
     @property
     def name(self) -> str:
@@ -68,7 +68,7 @@ class EngineKey:
 
 @dataclasses.dataclass(frozen=True)
 class EngineSidecar:
-    """What is known of an engine's making."""
+    """Facts about the build of an engine."""
 
     sha256: str
     size_bytes: int
@@ -92,14 +92,14 @@ class EngineSidecar:
 
 @dataclasses.dataclass(frozen=True)
 class StoredEngine:
-    """An entry that was found intact."""
+    """An intact entry."""
 
     directory: Path
     plan: bytes
     sidecar: EngineSidecar
 
     def built(self, *, cached: bool) -> BuiltEngine:
-        """The entry in the words of a backend."""
+        """The entry as the record that a backend returns."""
         return BuiltEngine(
             path=self.directory / ENGINE_FILE,
             sha256=self.sidecar.sha256,
@@ -117,15 +117,15 @@ class EngineStore:
         self.root = cache_dir / ENGINES_FOLDER
 
     def directory(self, key: EngineKey) -> Path:
-        """Where the engine of this key lies, once it is built."""
+        """Returns the directory of this key's engine, once it is built."""
         return self.root / key.name
 
     def log_path(self, key: EngineKey) -> Path:
-        """The messages of the last build, also of one that failed."""
+        """Returns the file with the messages of the last build, even if it failed."""
         return self.root / f"{key.name}.log"
 
     def find(self, key: EngineKey) -> StoredEngine | None:
-        """The intact engine of this key; None where there is none, or a damaged one."""
+        """Returns the intact engine of this key; None if there is none, or if it is damaged."""
         directory = self.directory(key)
         try:
             sidecar = EngineSidecar.from_json(json.loads((directory / SIDECAR_FILE).read_text(encoding="utf-8")))
@@ -137,14 +137,14 @@ class EngineStore:
         return StoredEngine(directory, plan, sidecar)
 
     def is_there(self, key: EngineKey) -> bool:
-        """Whether there is an entry, damaged or not."""
+        """Returns whether there is an entry, damaged or not."""
         return self.directory(key).is_dir()
 
     def put(self, key: EngineKey, plan: bytes, sidecar: EngineSidecar, layers: str) -> StoredEngine:
-        """Store an engine with its sidecar and the inspector's description of its layers.
+        """Stores an engine with its sidecar and the inspector's description of its layers.
 
         Raises:
-            StorageError: it cannot be written.
+            StorageError: the entry cannot be written.
         """
         directory = self.directory(key)
         with explained(directory):
@@ -160,23 +160,23 @@ class EngineStore:
         return StoredEngine(directory, plan, sidecar)
 
     def remove(self, key: EngineKey) -> None:
-        """Remove the engine of this key, where there is one."""
+        """Removes the engine of this key, if there is one."""
         shutil.rmtree(self.directory(key), ignore_errors=True)
 
     @contextlib.contextmanager
     def building(self, key: EngineKey) -> Iterator[None]:
-        """The right to build the engine of this key, for which other processes wait."""
+        """Holds the exclusive right to build the engine of this key; other processes wait for it."""
         with self._locked(key.name):
             yield
 
     def read_timings(self, key: EngineKey) -> bytes:
-        """The serialised timing cache; empty where there is none yet."""
+        """Returns the serialised timing cache; empty if there is none yet."""
         with self._locked(key.timing_name):
             return self._timings(key)
 
     @contextlib.contextmanager
     def replacing_timings(self, key: EngineKey) -> Iterator[TimingsFile]:
-        """The timing cache as it is now, locked until the merged one is written."""
+        """Yields the current timing cache, which is locked until the merged one is written."""
         with self._locked(key.timing_name):
             yield TimingsFile(self.root / f"{key.timing_name}.cache", self._timings(key))
 
@@ -199,13 +199,13 @@ class EngineStore:
 
 @dataclasses.dataclass(frozen=True)
 class TimingsFile:
-    """A serialised timing cache and where it lies."""
+    """A serialised timing cache and its path."""
 
     path: Path
     content: bytes
 
     def replace(self, content: bytes) -> None:
-        """Write the new content so that a reader sees the old one or the new one."""
+        """Writes the new content such that a reader sees either the old or the new content."""
         with explained(self.path), replacing(self.path) as temporary:
             temporary.write_bytes(content)
 

@@ -1,9 +1,9 @@
-"""What an engine computes in, read from TensorRT's own description of its layers.
+"""Precisions of an engine, read from TensorRT's own description of its layers.
 
-`EngineInspector` prints one JSON object a layer in an engine built with detailed profiling verbosity. Its
+`EngineInspector` prints one JSON object per layer for an engine built with detailed profiling verbosity. Its
 fields are the same from 8.4 to 11; the words for types differ. TensorRT's own kernels say
-`Channel major FP16 format where channel % 8 == 0`, the compiler that takes whole subgraphs from 8.6 on
-(Myelin) says `Half`. Sources: developer guide, chapter Engine Inspector; the plans kept with
+`Channel major FP16 format where channel % 8 == 0`; the compiler that handles whole subgraphs since 8.6
+(Myelin) says `Half`. Sources: developer guide, chapter Engine Inspector; the plans included with
 trt-engine-explorer in NVIDIA's TensorRT repository, releases 8.6 to 11.0 (tools/experimental); Polygraphy's
 reading of the same fields (tools/Polygraphy, backend/trt/util.py).
 """
@@ -15,7 +15,7 @@ import json
 import re
 from typing import Any
 
-# Words of TensorRT's types and formats, in the order in which they are looked for: BFloat16 holds the
+# Words of TensorRT's types and formats, in the order of the search: BFloat16 contains the
 # word Float, and UInt8 the word Int8.
 _TYPE_WORDS = (
     ("bf16", re.compile(r"bfloat16|bf16", re.IGNORECASE)),
@@ -26,11 +26,11 @@ _TYPE_WORDS = (
     ("int8", re.compile(r"(?<!u)int8", re.IGNORECASE)),
 )
 
-# In the types of layers that convolve or multiply matrices: CaskConvolution, CudaDepthwiseConvolution,
+# Matches the types of layers that convolve or multiply matrices: CaskConvolution, CudaDepthwiseConvolution,
 # CaskGemmConvolution, ConvActPool, CaskDeconvolutionV2, MatrixMultiply, gemm, FullyConnected.
 _ARITHMETIC_KINDS = re.compile(r"conv|gemm|matri|matmul|fullyconnected", re.IGNORECASE)
 
-# A fused layer of the compiler (`fusion`, `kgen`) tells by its kernel or its name what is in it.
+# The contents of a fused layer of the compiler (`fusion`, `kgen`) are recognised by its kernel or its name.
 _FUSED_KINDS = ("fusion", "kgen", "myelin", "foreignnode")
 _ARITHMETIC_KERNELS = re.compile(r"gemm|fprop|conv|cudnn|mma", re.IGNORECASE)
 _ARITHMETIC_NAMES = re.compile(r"conv|gemm|matmul|(?<![a-z])fc(?![a-z])|__myl_fc", re.IGNORECASE)
@@ -44,9 +44,9 @@ class EngineLayer:
     kind: str
     """TensorRT's type of layer, as in `CaskConvolution`."""
     precision: str
-    """What it computes in, as in `fp16`; empty where it moves integers only or does not say."""
+    """Precision of its computation, as in `fp16`; empty if it only moves integers or does not report it."""
     tactic: str
-    """Name of its kernel, or TensorRT's number of it; empty where neither is told."""
+    """Name of its kernel, or TensorRT's number of it; empty if neither is reported."""
     arithmetic: bool
     """Whether it convolves or multiplies matrices."""
 
@@ -55,29 +55,29 @@ def read_layers(text: str) -> list[EngineLayer]:
     """The layers in an inspector's JSON, in order of execution.
 
     Raises:
-        ValueError: the text is no such JSON, or names layers without telling of them, as it does for an
-            engine that was built without detailed profiling verbosity.
+        ValueError: the text is not such JSON, or lists layers without describing them, as for an engine
+            that was built without detailed profiling verbosity.
     """
-    # Not strict: from 8.6 on the names of what was fused into a layer are separated by control characters, which
-    # JSON wants escaped (NVIDIA/TensorRT issue 2779).
+    # Not strict: since 8.6 the names of the nodes fused into a layer are separated by control characters, which
+    # JSON requires to be escaped (NVIDIA/TensorRT issue 2779).
     layers = json.loads(text, strict=False).get("Layers", [])
     if any(not isinstance(layer, dict) for layer in layers):
-        raise ValueError("the engine tells the names of its layers only")
+        raise ValueError("the engine reports only the names of its layers")
     return [_layer(layer) for layer in layers]
 
 
 def precision_of(layers: list[EngineLayer]) -> str:
-    """What the convolutions and matrix products compute in, or all layers where none is told to be one.
+    """The precisions of the convolutions and matrix products, or of all layers if none is known to be one.
 
     Several are joined, as in `fp16+fp32`. The type is that of the operands, not of the result: a quantised
-    convolution may well write floats. An empty string where no layer tells.
+    convolution may write floats. An empty string if no layer reports it.
     """
     arithmetic = [layer for layer in layers if layer.arithmetic and layer.precision]
     return "+".join(sorted({layer.precision for layer in arithmetic or layers if layer.precision}))
 
 
 def type_word(text: str) -> str:
-    """The precision that one of TensorRT's descriptions of a type or format names; empty for another."""
+    """The precision in one of TensorRT's descriptions of a type or format; empty if it has none."""
     for precision, pattern in _TYPE_WORDS:
         if pattern.search(text):
             return precision
@@ -100,10 +100,10 @@ def _is_arithmetic(data: dict[str, Any], name: str, kind: str) -> bool:
 
 
 def _precision(data: dict[str, Any]) -> str:
-    """The type of the first operand that names one, then of the weights, then of the results.
+    """The first type given by the operands, then by the weights, then by the results.
 
-    Formats are `N/A` where shapes are dynamic; weights then tell. An engine of TensorRT 11 may name the
-    precision outright.
+    Formats are `N/A` if shapes are dynamic; the weights then give the type. An engine of TensorRT 11 may state the
+    precision directly.
     """
     told = [str(data.get("Precision", ""))]
     told += [str(tensor.get("Format/Datatype", "")) for tensor in data.get("Inputs", [])]

@@ -1,4 +1,4 @@
-"""TensorRT's messages: the last ones kept for error messages, all of them in a file."""
+"""TensorRT's messages: the last ones are kept for error messages, all of them are written to a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO, Any
 _TAIL_LINES = 12
 _LINE_MAX_CHARACTERS = 600
 
-# How TensorRT words that the GPU's memory did not suffice.
+# TensorRT's words for insufficient GPU memory and scratch memory.
 _OUT_OF_MEMORY = re.compile(r"out\s?of\s?memory|gpu memory .*could not be allocated", re.IGNORECASE)
 _MORE_WORKSPACE = re.compile(r"insufficient workspace|increas\w* the workspace", re.IGNORECASE)
 
@@ -27,11 +27,11 @@ class LogTail:
         self._lock = threading.Lock()
 
     def add(self, severity: str, message: str) -> None:
-        """Keep one message; `severity` is TensorRT's name of it."""
+        """Keeps one message; `severity` is TensorRT's name of its severity."""
         line = f"[{severity}] {message.strip()}"
         with self._lock:
             if self._file is not None:
-                # A full disk, or a message after the file was closed, raises nothing: TensorRT's own code called this.
+                # A full disk or a closed file must not raise here, because TensorRT's own code called this.
                 with contextlib.suppress(OSError, ValueError):
                     self._file.write(line + "\n")
             self._messages.append(line[:_LINE_MAX_CHARACTERS])
@@ -39,24 +39,24 @@ class LogTail:
                 self._errors.append(line[:_LINE_MAX_CHARACTERS])
 
     def lines(self) -> list[str]:
-        """The last messages."""
+        """Returns the last messages."""
         with self._lock:
             return list(self._messages)
 
     def explanation(self) -> str:
-        """The last errors, or the last messages where there was no error, for the end of an error message."""
+        """Returns the last errors, or the last messages if there was no error, for the end of an error message."""
         with self._lock:
             said = list(self._errors or self._messages)
         return f" TensorRT said: {' '.join(said)}" if said else " TensorRT said nothing."
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether an error was for want of the GPU's memory."""
+        """Whether an error was caused by insufficient GPU memory."""
         return self._any_error(_OUT_OF_MEMORY)
 
     @property
     def wants_workspace(self) -> bool:
-        """Whether an error was for want of scratch memory."""
+        """Whether an error was caused by insufficient scratch memory."""
         return self._any_error(_MORE_WORKSPACE)
 
     def _any_error(self, pattern: re.Pattern[str]) -> bool:
@@ -65,9 +65,9 @@ class LogTail:
 
 
 def make_logger(trt: Any, tail: LogTail) -> Any:
-    """An `ILogger` that hands everything but verbose messages to the tail.
+    """Creates an `ILogger` that passes everything except verbose messages to the tail.
 
-    It must live as long as what is made with it.
+    It must live as long as every object created with it.
     """
 
     class TailLogger(trt.ILogger):
@@ -75,7 +75,7 @@ def make_logger(trt: Any, tail: LogTail) -> Any:
             trt.ILogger.__init__(self)
 
         def log(self, severity: Any, msg: str) -> None:
-            # Nothing may be raised through TensorRT's own code.
+            # No exception may pass through TensorRT's own code.
             if severity.name != "VERBOSE":
                 tail.add(severity.name, msg)
 
@@ -83,6 +83,6 @@ def make_logger(trt: Any, tail: LogTail) -> Any:
 
 
 def open_log(path: Path) -> IO[str]:
-    """The file of a build's messages, written line by line so that a killed build leaves them."""
+    """Opens the file of a build's messages, which is written line by line so that a killed build leaves them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("w", encoding="utf-8", errors="replace", buffering=1)

@@ -1,4 +1,4 @@
-"""A loaded engine with its tensors on the device, run and timed through the CUDA driver."""
+"""A loaded engine with its tensors on the device, which runs and is timed through the CUDA driver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.machine.gpu.settings import GpuSettings
 from harness.timing.cuda_events import GpuTimer
 from harness.vocabulary import LatencyKind
 
-# TensorRT's names of element types that numpy has too.
+# TensorRT's names of the element types that numpy also has.
 _DTYPES = {
     "FLOAT": "float32",
     "HALF": "float16",
@@ -50,17 +50,17 @@ class EngineRunError(HarnessError):
 
 @dataclasses.dataclass(frozen=True)
 class IoTensor:
-    """An input or output of the engine, bound to memory of the device."""
+    """An input or output of the engine, bound to device memory."""
 
     spec: TensorSpec
     is_input: bool
     address: int
     host: npt.NDArray[Any]
-    """Page-locked memory that it is copied from or to."""
+    """Page-locked memory from or to which it is copied."""
 
 
 class TensorRtSession(Session):
-    """One engine in one execution context of its own."""
+    """One engine with its own execution context."""
 
     provider = "TensorRT"
     latency_kind: LatencyKind = "gpu_compute"
@@ -75,11 +75,11 @@ class TensorRtSession(Session):
         precision: str,
         settings: GpuSettings,
     ) -> None:
-        """Load the engine; `driver` is closed with the session.
+        """Loads the engine; `driver` is closed with the session.
 
         Raises:
             EngineLoadError: TensorRT refuses the engine.
-            CudaOutOfMemoryError: the device has no room for it.
+            CudaOutOfMemoryError: the device has too little memory for it.
         """
         super().__init__(precision)
         self._trt = trt
@@ -101,11 +101,11 @@ class TensorRtSession(Session):
             raise
 
     def inputs(self) -> list[TensorSpec]:
-        """All inputs of the network."""
+        """Returns the specs of all inputs of the network."""
         return [tensor.spec for tensor in self._tensors if tensor.is_input]
 
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Copy the input to the device, where it stays."""
+        """Copies the input to the device, where it stays."""
         for tensor in self._tensors:
             self._set_address(self._context, tensor)
         (self._image,) = [tensor for tensor in self._tensors if tensor.is_input]
@@ -114,38 +114,38 @@ class TensorRtSession(Session):
         self._driver.synchronise(self._stream)
 
     def infer(self) -> None:
-        """Enqueue one inference and wait for it."""
+        """Enqueues one inference and waits for it."""
         self._timer.infer()
 
     def outputs(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of the outputs of the last inference."""
+        """Returns copies of the outputs of the last inference."""
         self._copy_out()
         self._driver.synchronise(self._stream)
         return {tensor.spec.name: tensor.host.copy() for tensor in self._tensors if not tensor.is_input}
 
     def check_placement_impl(self) -> None:
-        """An engine runs on the device it was built for, and nowhere else; its precision is checked here."""
+        """Checks the engine's precision; an engine can only run on the device for which it was built."""
         check_precision(self.precision, self.precision_effective(), self._artifact)
 
     def precision_effective(self) -> str:
-        """What the convolutions and matrix products compute in, read back from the loaded engine."""
+        """Returns the precision of the convolutions and matrix products, read back from the loaded engine."""
         return inspector.precision_of(self._layers())
 
     def time_block(
         self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int] = time.perf_counter_ns
     ) -> None:
-        """Fill the array with the device's times of as many inferences, between CUDA events."""
+        """Fills the array with the device times of inferences, one per element, between CUDA events."""
         del clock_ns
         self._timer.time_block(latencies_ns)
 
     def gpu_figures(self) -> GpuFigures:
-        """Latency with transfers, enqueue time and throughput, and what the engine takes."""
+        """Returns latency with transfers, enqueue time, throughput, and the engine's size and memory."""
         batch = self._image.spec.fixed_shape[0]
         sidecar = self._stored.sidecar
         size_mib = sidecar.size_bytes / BYTES_PER_MIB
         return dataclasses.replace(
             self._timer.figures(self._copy_in, self._copy_out, batch),
-            # The engine's own figure of its weights came with TensorRT 10; its file is a little larger.
+            # Only since TensorRT 10 does the engine report the size of its weights; its file is a little larger.
             memory_mib=size_mib + self._dialect.context_memory_mib(self._engine),
             engine_mib=size_mib,
             engine_build_s=sidecar.build_s,
@@ -153,13 +153,13 @@ class TensorRtSession(Session):
         )
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
-        """TensorRT's own profile, in a context of its own so that the timed one is never slowed by it."""
+        """Returns TensorRT's own profile, made in a separate context so that it never slows the timed one."""
         context = self._new_context()
         for tensor in self._tensors:
             self._set_address(context, tensor)
         profiler = make_profiler(self._trt)
         context.profiler = profiler
-        # Reported after each inference, not while it is enqueued.
+        # The profile is reported after each inference, not while it is enqueued.
         context.enqueue_emits_profile = False
         for index in range(inferences + 1):
             self._execute(context)
@@ -167,19 +167,19 @@ class TensorRtSession(Session):
             if not context.report_to_profiler():
                 raise EngineRunError(f"TensorRT did not profile {self._artifact}.{self._log.explanation()}")
             if index == 0:
-                # The first one in a context is slower than all others.
+                # The first inference in a context is slower than all others.
                 profiler.times_ms.clear()
         return self._layer_times(profiler.times_ms)
 
     def close(self) -> None:
-        """Free the engine, then what the device holds; the last inference is waited for."""
+        """Waits for the last inference, then frees the engine and the device's memory."""
         try:
             self._driver.synchronise(self._stream)
         finally:
             self._release()
 
     def _load(self) -> None:
-        # The logger outlives the runtime, that the engine, and that its contexts: the bindings see to it.
+        # The bindings ensure that the logger outlives the runtime, the runtime the engine, and the engine its contexts.
         logger = make_logger(self._trt, self._log)
         register_plugins(self._trt, logger)
         self._runtime = self._trt.Runtime(logger)
@@ -187,12 +187,12 @@ class TensorRtSession(Session):
         if self._engine is None:
             raise self._load_error("cannot load")
         self._context = self._new_context()
-        # Annotations for NVIDIA's own profiler, which the context of an engine that tells of its layers would emit:
-        # they make enqueueing slower (documentation of IExecutionContext.nvtx_verbosity).
+        # Off, because annotations for NVIDIA's own profiler, which the context of an engine with detailed verbosity
+        # would emit, make enqueueing slower (documentation of IExecutionContext.nvtx_verbosity).
         self._context.nvtx_verbosity = self._trt.ProfilingVerbosity.NONE
 
     def _release(self) -> None:
-        """Free the context before its engine, both before the device's memory; twice does nothing more."""
+        """Frees the context before its engine, and both before the device's memory; a second call does nothing."""
         self._context = None
         self._engine = None
         self._runtime = None
@@ -216,7 +216,7 @@ class TensorRtSession(Session):
     def _new_context(self) -> Any:
         context = self._engine.create_execution_context()
         if context is None:
-            raise self._load_error("has no room to run")
+            raise self._load_error("has too little memory to run")
         return context
 
     def _load_error(self, what: str) -> HarnessError:
@@ -236,14 +236,14 @@ class TensorRtSession(Session):
         kind = self._engine.get_tensor_dtype(name).name
         if kind not in _DTYPES:
             raise UnsupportedError(
-                f"{self._artifact}: tensor {name!r} is {kind}, which numpy has no type for. Export the network with "
+                f"{self._artifact}: tensor {name!r} is {kind}, for which numpy has no type. Export the network with "
                 "float32 inputs and outputs."
             )
         shape = tuple(self._engine.get_tensor_shape(name))
         if any(size < 0 for size in shape):
             raise ArtifactError(
-                f"{self._artifact}: tensor {name!r} has the shape {list(shape)}, which depends on what is computed, so "
-                "that no memory can be reserved for it. Export the network with fixed shapes."
+                f"{self._artifact}: tensor {name!r} has the shape {list(shape)}, which depends on the computation, so "
+                "no memory can be reserved for it. Export the network with fixed shapes."
             )
         host = self._driver.pinned(shape, _DTYPES[kind])
         return IoTensor(
@@ -273,7 +273,7 @@ class TensorRtSession(Session):
 
 
 def make_profiler(trt: Any) -> Any:
-    """An `IProfiler` that keeps the times of each layer, in order of execution, under `times_ms`."""
+    """An `IProfiler` that keeps the times of each layer in `times_ms`, in order of execution."""
 
     class LayerProfiler(trt.IProfiler):
         def __init__(self) -> None:

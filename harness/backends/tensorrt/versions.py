@@ -1,4 +1,4 @@
-"""Whether TensorRT is here, and whether the driver is new enough for it; nothing of it is created."""
+"""Checks whether TensorRT is installed and the driver is new enough for it, without creating any of its objects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from harness.backends.backend import Availability
 
-# The file by which NVIDIA's systems for Jetson name their release.
+# The file in which NVIDIA's systems for Jetson name their release.
 _TEGRA_RELEASE = Path("/etc/nv_tegra_release")
 
 _CUDA_OF_PACKAGE = re.compile(r"^tensorrt[-_]cu(\d+)(?:[-_](?:bindings|libs))?$", re.IGNORECASE)
 
-# TensorRT 8 came as one package, built for CUDA 11; any driver of 11.x runs it ("minor version compatibility",
+# TensorRT 8 was a single package, built for CUDA 11; any 11.x driver runs it ("minor version compatibility",
 # CUDA compatibility guide).
 _CUDA_OF_TENSORRT_8 = 11
 _OLDEST_CUDA_OF_TENSORRT_10 = 12
@@ -27,32 +27,32 @@ def on_jetson() -> bool:
 
 
 def is_installed() -> bool:
-    """Whether a `tensorrt` can be imported, without importing it."""
+    """Whether a module `tensorrt` can be imported; does not import it."""
     return importlib.util.find_spec("tensorrt") is not None
 
 
 def not_installed(cuda_version: str | None) -> Availability:
-    """What to do where there is no TensorRT; `cuda_version` is the driver's, as `12.4`, None where unknown."""
+    """Availability without TensorRT; `cuda_version` is the driver's, as in `12.4`, or None if unknown."""
     return Availability(False, "tensorrt is not installed.", how_to_install(cuda_version))
 
 
 def not_loadable(error: BaseException) -> Availability:
-    """What to do where there is a tensorrt whose libraries do not load."""
+    """Availability of a tensorrt whose libraries do not load."""
     if on_jetson():
         advice = "Install JetPack's libraries: sudo apt install tensorrt"
     else:
         advice = (
-            "Its libraries come in packages of their own (tensorrt-cu13-libs and the like): reinstall "
-            "it, with `pip install --force-reinstall --no-cache-dir` and the package that was used."
+            "Its libraries come in separate packages (tensorrt-cu13-libs and the like): reinstall it "
+            "with `pip install --force-reinstall --no-cache-dir` and the name of the package that was installed."
         )
     return Availability(False, f"tensorrt is installed, but does not load: {error}.", advice)
 
 
 def required_cuda(tensorrt_version: str) -> int | None:
-    """The major CUDA version that the installed TensorRT was built for; None where that is not told.
+    """The major CUDA version for which the installed TensorRT was built; None if that is unknown.
 
-    Packages of the index name it (`tensorrt-cu13-bindings`); JetPack's and Debian's do not, but come
-    with a driver that fits.
+    Packages of the index state it (`tensorrt-cu13-bindings`); JetPack's and Debian's do not, but come
+    with a matching driver.
     """
     if tensorrt_version.startswith("8.") and _from_index("tensorrt"):
         return _CUDA_OF_TENSORRT_8
@@ -66,14 +66,14 @@ def required_cuda(tensorrt_version: str) -> int | None:
 
 
 def driver_too_old(tensorrt_version: str, cuda_version: str) -> Availability | None:
-    """Why the driver cannot run the installed TensorRT; None where it can, or where nothing is known."""
+    """Why the driver cannot run the installed TensorRT; None if it can, or if this is unknown."""
     needed = required_cuda(tensorrt_version)
     if needed is None or _major(cuda_version) >= needed:
         return None
     return Availability(
         False,
-        f"TensorRT {tensorrt_version} is built for CUDA {needed}, but the driver knows CUDA {cuda_version} at most.",
-        f"Install a newer NVIDIA driver, or a TensorRT for it: {how_to_install(cuda_version)}",
+        f"TensorRT {tensorrt_version} is built for CUDA {needed}, but the driver supports at most CUDA {cuda_version}.",
+        f"Install a newer NVIDIA driver, or a TensorRT for this one: {how_to_install(cuda_version)}",
     )
 
 
@@ -89,13 +89,13 @@ def _major(cuda_version: str) -> int:
 
 
 def how_to_install(cuda_version: str | None) -> str:
-    """What installs a TensorRT for a driver of that CUDA version; for the newest where it is None."""
+    """How to install a TensorRT for a driver with that CUDA version, or for the newest if it is None."""
     if on_jetson():
         return (
-            "On a Jetson it comes with JetPack (sudo apt install tensorrt python3-libnvinfer); make the environment "
+            "On a Jetson it comes with JetPack (sudo apt install tensorrt python3-libnvinfer); create the environment "
             "with `python3 -m venv --system-site-packages` so that it is found."
         )
-    size = "(it fetches gigabytes of libraries from NVIDIA)"
+    size = "(this downloads gigabytes of libraries from NVIDIA)"
     if cuda_version is None:
         return f"Run: pip install tensorrt {size}"
     if _major(cuda_version) >= _OLDEST_CUDA_OF_TENSORRT_10:

@@ -1,1 +1,1 @@
-"""NVIDIA GPUs: the CUDA driver, the management library, and what they say of a device."""
+"""NVIDIA GPUs: the CUDA driver, the management library, and what they report about a device."""

@@ -1,9 +1,9 @@
-"""The functions of the CUDA driver that are used, and the two ways to call them.
+"""The functions of the CUDA driver that are used, and two ways to call them.
 
-One table names each function, its symbol in the driver library and its parameters. `cuda.bindings` (the package
-cuda-bindings) calls them where it is installed and knows the driver; the library itself through ctypes does
-otherwise, so that neither torch nor a CUDA toolkit is ever needed. Both take plain integers for handles and
-addresses and give plain integers back, hence everything above is the same code.
+One table lists each function, its symbol in the driver library and its parameters. They are called through
+`cuda.bindings` (the package cuda-bindings) if it is installed and supports the driver, otherwise in the library
+itself through ctypes, so that neither torch nor a CUDA toolkit is ever needed. Both ways take plain integers for
+handles and addresses and return plain integers, so all code above is the same for both.
 
 Signatures: the CUDA driver API, https://docs.nvidia.com/cuda/cuda-driver-api/. Symbols: `cuda.h` renames
 functions whose meaning changed (`cuMemAlloc` is `cuMemAlloc_v2` in the library), which ctypes does not see.
@@ -27,17 +27,17 @@ NAME = ctypes.c_char * 256
 
 @dataclasses.dataclass(frozen=True)
 class Function:
-    """One function of the driver; each returns a CUresult."""
+    """A function of the driver; every function returns a CUresult."""
 
     name: str
     inputs: tuple[Any, ...] = ()
     outputs: tuple[Any, ...] = ()
     symbol: str = ""
-    """Name in the library, where it is another."""
+    """Name in the library, if it differs."""
     outputs_last: bool = False
-    """Whether the C function takes the places of its outputs after its inputs, not before."""
+    """Whether the C function takes the pointers to its outputs after its inputs, not before."""
     enums: tuple[str, ...] = ()
-    """The bindings' class for each of the first inputs; they take no plain integer for an enumeration."""
+    """The bindings' class for each of the first inputs; they do not accept a plain integer for an enumeration."""
 
 
 FUNCTIONS = (
@@ -83,26 +83,30 @@ FUNCTIONS = (
 )
 
 Raw = Callable[..., tuple[Any, ...]]
-"""Takes a function's inputs; returns its code and, where that is 0, its outputs."""
+"""Takes a function's inputs; returns its code and, if that is 0, its outputs."""
 
 
 class Caller(Protocol):
-    """One way to call the driver."""
+    """A way to call the driver."""
 
     def bind(self, function: Function) -> Raw:
-        """The function, ready to be called; raises NoGpuError where this driver lacks it."""
+        """Returns the function, ready to be called.
+
+        Raises:
+            NoGpuError: the driver lacks the function.
+        """
 
 
 class CtypesCaller:
-    """Calls the driver library itself."""
+    """Calls the driver library directly."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
 
     def bind(self, function: Function) -> Raw:
-        """As `Caller.bind`."""
+        """See `Caller.bind`."""
         try:
-            # By item, not by attribute: each gets a function object of its own, whose types are set here.
+            # By item, not by attribute: this creates a new function object, whose types are set here.
             symbol = self._library[function.symbol or function.name]
         except AttributeError as error:
             raise _missing(function) from error
@@ -129,7 +133,7 @@ class BindingsCaller:
         self._module = module
 
     def bind(self, function: Function) -> Raw:
-        """As `Caller.bind`."""
+        """See `Caller.bind`."""
         try:
             bound = getattr(self._module, function.name)
             enums = [getattr(self._module, name) if name else None for name in function.enums]
@@ -140,10 +144,10 @@ class BindingsCaller:
             named = [enum(value) if enum else value for enum, value in zip(enums, inputs, strict=False)]
             try:
                 code, *outputs = bound(*named, *inputs[len(named) :])
-            except ValueError as error:  # A newer driver's code, which has no member of their CUresult.
+            except ValueError as error:  # A code of a newer driver, which their CUresult does not have.
                 raise CudaError(
-                    f"{function.name} failed with a code that cuda-bindings does not know ({error}). Upgrade "
-                    "cuda-bindings; uninstalled, it is not needed."
+                    f"{function.name} failed with a code that cuda-bindings does not know ({error}). Upgrade or "
+                    "uninstall cuda-bindings, which is optional."
                 ) from error
             return (0, *map(_plain, outputs)) if code == 0 else (int(code),)
 
@@ -151,7 +155,7 @@ class BindingsCaller:
 
 
 def _plain(value: Any) -> Any:
-    """An output of the bindings as ctypes gives it: there, handles are objects and a name fills its whole buffer."""
+    """Converts an output of the bindings, with handles as objects and names padded, to what ctypes returns."""
     if isinstance(value, bytes):
         return value.partition(b"\0")[0]
     return value if isinstance(value, float) else int(value)
@@ -165,7 +169,7 @@ def _missing(function: Function) -> NoGpuError:
 
 
 def find_caller() -> Caller:
-    """The bindings where they are installed and can use the driver, ctypes otherwise.
+    """Returns the bindings if they are installed and can use the driver, otherwise ctypes.
 
     Raises:
         NoGpuError: there is no driver library.
@@ -174,15 +178,15 @@ def find_caller() -> Caller:
 
 
 def bindings_caller() -> BindingsCaller | None:
-    """The caller through cuda-bindings; None where it is not installed or cannot use this driver.
+    """Returns the caller that uses cuda-bindings; None if it is not installed or cannot use this driver.
 
-    Bindings of a newer major version than the driver's call functions by names that it lacks: those of 13 have
-    `cuEventElapsedTime_v2`, which came with 12.8. The library still has every older name.
+    Bindings with a newer major version than the driver call functions by names that the driver lacks: version 13 uses
+    `cuEventElapsedTime_v2`, which was added in 12.8. The library still has every older name.
     """
     try:
         from cuda.bindings import driver
 
-        # They load the library at the first call; they know fewer places of it than `load_library`.
+        # The bindings load the library at the first call; they search fewer places than `load_library`.
         code, version = driver.cuDriverGetVersion()
     except (ImportError, RuntimeError):
         return None
@@ -192,7 +196,7 @@ def bindings_caller() -> BindingsCaller | None:
 
 
 def library_names() -> tuple[str, ...]:
-    """Where the driver library may be, by name and then by the places a loader's path may miss."""
+    """Where the driver library may be: its name, then the places that a loader's path may miss."""
     if sys.platform == "win32":
         return ("nvcuda.dll",)
     return (
@@ -204,10 +208,10 @@ def library_names() -> tuple[str, ...]:
 
 
 def load_library() -> ctypes.CDLL:
-    """The driver library: of a graphics card, of WSL (the third last place) or of a Jetson (the last two).
+    """Loads the driver library: of a graphics card, of WSL (the third from last place) or of a Jetson (the last two).
 
     Raises:
-        NoGpuError: there is none.
+        NoGpuError: the library was not found.
     """
     failures = []
     for name in library_names():
@@ -217,5 +221,5 @@ def load_library() -> ctypes.CDLL:
             failures.append(str(error))
     raise NoGpuError(
         f"No GPU can be used: the NVIDIA driver library was not found ({failures[0]}). Install the NVIDIA driver; "
-        "in a container ask for GPUs (docker run --gpus all)."
+        "in a container, request GPUs (docker run --gpus all)."
     )

@@ -1,4 +1,4 @@
-"""Why a GPU does not run at its highest clock: NVML's clocks event reasons, formerly throttle reasons.
+"""Reasons why a GPU does not run at its highest clock: NVML's clocks event reasons, formerly throttle reasons.
 
 Bits and meaning: nvml.h, `nvmlClocksEventReasons`,
 https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html, and `nvidia-smi --help-query-gpu`.
@@ -22,14 +22,14 @@ REASONS = {
     0x400: "reliability",
 }
 
-# What a time is not to be trusted for: protections against heat or a failing supply, which come and go with the
-# room and the chassis, and halve the clock or worse. `hw slowdown` is set with either of its two kinds, with the
-# fast trigger against a power peak, and may be set while the clock changes, which disturbs a block as well.
+# The reasons that make a time unreliable: protections against heat or a failing supply, which come and go with the
+# room and the chassis, and halve the clock or worse. `hw slowdown` is set together with either of its two kinds and
+# by the fast trigger against a power peak, and may be set while the clock changes, which also disturbs a block.
 #
-# The others are noted. Applications clocks, sync boost and display clocks are settings of the machine. The power
-# cap, the board's limit and the voltage's reliability are where a card ends up that runs as fast as it may: a
-# network that reaches its power limit reaches it in every block, so that a repetition would find the same, and
-# the limit belongs to the environment. That a GPU is idle says only that it was read between two blocks.
+# The other reasons are only recorded. Applications clocks, sync boost and display clocks are settings of the machine.
+# The power cap, the board's limit and the voltage's reliability limit a card that runs as fast as it may: a network
+# that reaches its power limit reaches it in every block, so a repetition would give the same result, and the limit
+# belongs to the environment. An idle GPU means only that it was read between two blocks.
 CONTAMINATING = frozenset({"hw slowdown", "sw thermal slowdown", "hw thermal slowdown", "hw power brake slowdown"})
 
 THERMAL_VIOLATION = "thermal violation"
@@ -37,6 +37,6 @@ THERMAL_VIOLATION = "thermal violation"
 
 
 def decode(mask: int) -> tuple[str, ...]:
-    """The reasons in a bit mask, in order of their bits; a bit of a newer driver keeps its number."""
+    """The reasons in a bit mask, in order of their bits; an unknown bit of a newer driver is given by its number."""
     bits = [1 << position for position in range(mask.bit_length()) if mask >> position & 1]
     return tuple(REASONS.get(bit, f"reason {bit:#x}") for bit in bits)

@@ -1,7 +1,7 @@
-"""The GPUs as CUDA counts them, told apart without a context on any.
+"""The GPUs in CUDA's numbering, identified without a context on any of them.
 
-A context takes hundreds of MiB on its device and counts as a process there. So whoever only wants to know which
-GPU `--device 0` is, as the process that starts the trials, asks here.
+A context takes hundreds of MiB on its device and counts as a process there. Code that only needs to know which GPU
+`--device 0` is, such as the process that starts the trials, uses this module.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from harness.errors import NoGpuError
 from harness.machine.gpu.calls import FUNCTIONS, NAME, Caller, CtypesCaller, Function, load_library
 from harness.machine.gpu.driver import checked
 
-# Of CUdevice_attribute in cuda.h.
+# From CUdevice_attribute in cuda.h.
 _MULTIPROCESSOR_COUNT = 16
 _COMPUTE_CAPABILITY_MAJOR = 75
 _COMPUTE_CAPABILITY_MINOR = 76
@@ -33,7 +33,7 @@ class Uuid(ctypes.Structure):
 
     @property
     def value(self) -> bytes:
-        """The bytes, as a simple ctypes object has its value."""
+        """The bytes, under the name that simple ctypes objects use for their value."""
         return bytes(self.octets)
 
 
@@ -46,25 +46,25 @@ class CudaDevice:
     """A GPU, or the MIG instance that this process may use."""
 
     index: int
-    """As CUDA counts in this process, CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER applied."""
+    """CUDA's number of the GPU in this process, after CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER."""
     name: str
     compute_capability: str
-    """As `8.0`."""
+    """As in `8.0`."""
     sm_count: int
     memory_mib: int
     cuda_version: str
-    """The newest CUDA that the driver knows, as `12.4`."""
+    """The newest CUDA version that the driver supports, as in `12.4`."""
     uuid: str
-    """As `0f2e4d6c-8ba9-c7e5-0312-a4b6c8daecfe`; a MIG instance has its own."""
+    """As in `0f2e4d6c-8ba9-c7e5-0312-a4b6c8daecfe`; a MIG instance has its own."""
     bus_id: str
-    """As `0000:07:00.0`."""
+    """As in `0000:07:00.0`."""
 
 
 def cuda_devices(caller: Caller | None = None) -> list[CudaDevice]:
-    """All the GPUs that CUDA sees, in its order.
+    """All GPUs that CUDA sees, in its order.
 
     Raises:
-        NoGpuError: there is no driver, or it cannot be used.
+        NoGpuError: there is no usable driver.
     """
     caller = caller or CtypesCaller(load_library())
     wanted = [function for function in FUNCTIONS if function.name in _NEEDED]
@@ -95,10 +95,10 @@ def cuda_devices(caller: Caller | None = None) -> list[CudaDevice]:
 
 
 def cuda_device(index: int, caller: Caller | None = None) -> CudaDevice:
-    """The GPU of this index.
+    """The GPU with this index.
 
     Raises:
-        NoGpuError: there is no driver, it cannot be used, or there is no such GPU.
+        NoGpuError: there is no usable driver, or no such GPU.
     """
     devices = cuda_devices(caller)
     if not 0 <= index < len(devices):

@@ -1,8 +1,8 @@
-"""A GPU through the CUDA driver: memory, copies, streams, events and graphs.
+"""Access to a GPU through the CUDA driver: memory, copies, streams, events and graphs.
 
-Everything that is measured on a GPU goes through this one class. It uses the device's primary context, the one
-that CUDA's runtime library uses too, so that pointers and streams made here mean the same to TensorRT and to ONNX
-Runtime. Handles and addresses are plain integers, as those take them.
+Everything that is measured on a GPU goes through this one class. It uses the device's primary context, which CUDA's
+runtime library uses too, so that pointers and streams made here are valid in TensorRT and in ONNX Runtime. Handles
+and addresses are plain integers, as those runtimes take them.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _EVENT_DISABLE_TIMING = 0x2
 _STREAM_NON_BLOCKING = 0x1
 _CAPTURE_THREAD_LOCAL = 1
 
-# Errors of these calls mean that there is no GPU to use; of any other, that something went wrong on it.
+# Errors of these calls mean that there is no usable GPU; errors of any other call, that something went wrong on it.
 _OPENING = frozenset({"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDevicePrimaryCtxRetain"})
 
 
 class CudaDriver:
-    """One device, made current in the thread that opens it; use as a context manager or `close` it.
+    """One device, made current in the thread that opens it; use it as a context manager or `close` it.
 
-    What it allocated and created is freed when it is closed, so that a pinned array must not be touched
-    afterwards; a runtime that uses the device is to be closed before. Every method raises CudaError where the
-    driver reports an error, CudaOutOfMemoryError where memory is short.
+    Closing frees everything it allocated and created, so a pinned array must not be touched afterwards, and a runtime
+    that uses the device must be closed before. Every method raises CudaError if the driver reports an error, and
+    CudaOutOfMemoryError if memory runs out.
     """
 
     def __init__(self, device: int, caller: Caller) -> None:
@@ -52,7 +52,7 @@ class CudaDriver:
         call = self._calls
         call["cuInit"](0)
         self.cuda_version: int = call["cuDriverGetVersion"]()
-        """The newest CUDA that the driver knows, as 13000 for 13.0."""
+        """The newest CUDA version that the driver supports, as in 13000 for 13.0."""
         self._device = self._find(device)
         self.name: str = call["cuDeviceGetName"](256, self._device).decode("utf-8", "replace")
         self.compute_capability: tuple[int, int] = (
@@ -62,8 +62,8 @@ class CudaDriver:
         self.total_mib: float = call["cuDeviceTotalMem"](self._device) / BYTES_PER_MIB
         self._owned: dict[str, dict[int, None]] = {name: {} for name in _FREED_BY}
         self._closed = False
-        # As trtexec does where it runs several engines (runMultiTasksInference in sampleInference.cpp). Events that
-        # block sleep whatever the context's flag says; waits that are to spin would, by its default, yield where there
+        # As trtexec does when it runs several engines (runMultiTasksInference in sampleInference.cpp). Blocking events
+        # sleep whatever the context's flag says; with the default flag, waits that should spin would yield if there
         # are more contexts than processors, and sleep on a Jetson in a low power mode.
         call["cuDevicePrimaryCtxSetFlags"](self._device, _CONTEXT_SPIN)
         context = call["cuDevicePrimaryCtxRetain"](self._device)
@@ -71,10 +71,10 @@ class CudaDriver:
 
     @classmethod
     def open(cls, device: int) -> CudaDriver:
-        """The device of this index, as CUDA counts.
+        """Opens the device with this index, in CUDA's numbering.
 
         Raises:
-            NoGpuError: no driver, one that cannot be used, or no such device; the message says what to do.
+            NoGpuError: there is no usable driver, or no such device; the message says what to do.
         """
         return cls(device, find_caller())
 
@@ -90,15 +90,15 @@ class CudaDriver:
         return handle
 
     def allocate(self, nbytes: int) -> int:
-        """Address of `nbytes` of device memory, at least one byte."""
+        """Allocates `nbytes` of device memory, at least one byte, and returns its address."""
         return self._own("cuMemFree", self._calls["cuMemAlloc"](max(nbytes, 1)))
 
     def free(self, pointer: int) -> None:
-        """Free what `allocate` gave."""
+        """Frees memory that `allocate` returned."""
         self._free("cuMemFree", pointer)
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """An array of this shape in page-locked host memory, zeroed; only from there do copies run at full speed."""
+        """Allocates a zeroed array in page-locked host memory; only from there do copies run at full speed."""
         nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         address = self._own("cuMemFreeHost", self._calls["cuMemHostAlloc"](max(nbytes, 1), 0))
         memory = (ctypes.c_uint8 * nbytes).from_address(address)
@@ -107,46 +107,46 @@ class CudaDriver:
         return array
 
     def copy_to_device(self, pointer: int, array: npt.NDArray[Any], stream: int) -> None:
-        """Enqueue a copy of the array, which must stay as it is until the stream has come so far."""
+        """Enqueues a copy of the array, which must not change until the stream has executed the copy."""
         _check_contiguous(array)
         self._calls["cuMemcpyHtoDAsync"](pointer, array.ctypes.data, array.nbytes, stream)
 
     def copy_to_host(self, array: npt.NDArray[Any], pointer: int, stream: int) -> None:
-        """Enqueue a copy into the array, which is filled when the stream has come so far."""
+        """Enqueues a copy into the array, which is filled once the stream has executed the copy."""
         _check_contiguous(array)
         self._calls["cuMemcpyDtoHAsync"](array.ctypes.data, pointer, array.nbytes, stream)
 
     def stream(self) -> int:
-        """A new stream, which the default stream does not wait for, nor it for that one."""
+        """Creates a stream; it and the default stream do not wait for each other."""
         return self._own("cuStreamDestroy", self._calls["cuStreamCreate"](_STREAM_NON_BLOCKING))
 
     def event(self, spin: bool = False, timing: bool = True) -> int:
-        """A new event; `wait` sleeps until it has happened, or spins. One without timing is cheaper to record."""
+        """Creates an event for which `wait` sleeps or spins; an event without timing is cheaper to record."""
         flags = (_EVENT_DEFAULT if spin else _EVENT_BLOCKING_SYNC) | (0 if timing else _EVENT_DISABLE_TIMING)
         return self._own("cuEventDestroy", self._calls["cuEventCreate"](flags))
 
     def record(self, event: int, stream: int) -> None:
-        """Enqueue the event."""
+        """Enqueues the event."""
         self._calls["cuEventRecord"](event, stream)
 
     def wait(self, event: int) -> None:
-        """Return when the event's last record has happened."""
+        """Returns when the event's latest record has been executed."""
         self._calls["cuEventSynchronize"](event)
 
     def synchronise(self, stream: int) -> None:
-        """Return when all work of the stream is done."""
+        """Returns when all work in the stream is done."""
         self._calls["cuStreamSynchronize"](stream)
 
     def elapsed_ms(self, first: int, last: int) -> float:
-        """Time between two events that have happened: a float32 with a resolution of about 0.5 us."""
+        """Returns the time between two completed events, a float32 with a resolution of about 0.5 us."""
         elapsed: float = self._calls["cuEventElapsedTime"](first, last)
         return elapsed
 
     def capture(self, stream: int, enqueue: Callable[[], None]) -> int:
-        """Capture what `enqueue` puts into the stream, without running it; return the executable graph.
+        """Captures what `enqueue` puts into the stream, without running it; returns the executable graph.
 
         Raises:
-            CudaError: it cannot be captured, as work that waits for the device or allocates cannot.
+            CudaError: the work cannot be captured, for example because it waits for the device or allocates.
         """
         self._calls["cuStreamBeginCapture"](stream, _CAPTURE_THREAD_LOCAL)
         try:
@@ -163,20 +163,20 @@ class CudaDriver:
             self._calls["cuGraphDestroy"](graph)
 
     def launch(self, graph: int, stream: int) -> None:
-        """Enqueue an executable graph."""
+        """Enqueues an executable graph."""
         self._calls["cuGraphLaunch"](graph, stream)
 
     def memory_mib(self) -> tuple[float, float]:
-        """Free and total memory of the device, in MiB; other processes' use counts as used."""
+        """Returns the free and total memory of the device in MiB; memory of other processes counts as used."""
         free, total = self._calls["cuMemGetInfo"]()
         return free / BYTES_PER_MIB, total / BYTES_PER_MIB
 
     def close(self) -> None:
-        """Free all that was allocated and created here, then let go of the context; twice does nothing more."""
+        """Frees everything allocated and created here, then releases the context; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
-        # After a failed kernel every call fails, and the error that matters is that kernel's.
+        # After a failed kernel every call fails, and the error that matters is the kernel's.
         for stream in self._owned["cuStreamDestroy"]:
             with contextlib.suppress(CudaError):
                 self.synchronise(stream)
@@ -204,12 +204,12 @@ class CudaDriver:
         self.close()
 
 
-# What frees the things that are created, in the order in which they are freed.
+# The functions that free what was created, in the order in which they are called.
 _FREED_BY = ("cuGraphExecDestroy", "cuEventDestroy", "cuStreamDestroy", "cuMemFree", "cuMemFreeHost")
 
 
 def checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Callable[..., Any]:
-    """The function that raises on an error and returns its outputs: none, the one, or a tuple."""
+    """Returns a function that raises on an error and returns its output, or a tuple unless there is exactly one."""
     function, name_of, text_of = raw[name], raw["cuGetErrorName"], raw["cuGetErrorString"]
     make_error = opening_error if name in _OPENING else cuda_error
 
@@ -223,7 +223,7 @@ def checked(name: str, raw: dict[str, Callable[..., tuple[Any, ...]]]) -> Callab
 
 
 def _words(explain: Callable[..., tuple[Any, ...]], code: int) -> str:
-    """The driver's words for an error; it has none for a code newer than itself."""
+    """Returns the driver's words for an error; it has none for a code that is newer than the driver."""
     _, *words = explain(code)
     return words[0].decode("utf-8", "replace") if words else "an unknown error"
 

@@ -1,4 +1,4 @@
-"""Whether others use a GPU, asked before anything is measured on it."""
+"""Checks whether other processes use a GPU, before anything is measured on it."""
 
 from __future__ import annotations
 
@@ -7,61 +7,61 @@ from harness.machine.gpu.devices import cuda_device
 from harness.machine.gpu.nvml import GpuReading, Nvml
 from harness.machine.gpu.processes import foreign_count, own_pids
 
-# A desktop keeps its GPU busy by a few percent; more than this is somebody's work.
+# A desktop keeps its GPU a few percent busy; more than this is computation.
 _BUSY_PERCENT = 10
 
 
 def shared_use(reading: GpuReading, own: frozenset[int]) -> str:
-    """What others do on the GPU, in a sentence; empty where they do nothing that is seen.
+    """A sentence about other processes' use of the GPU; empty if none is visible.
 
     Args:
-        reading: taken while this process, whose ids are `own`, has no context on the device.
-        own: as `harness.machine.gpu.processes.own_pids`.
+        reading: taken while this process, whose IDs are `own`, has no context on the device.
+        own: as `harness.machine.gpu.processes.own_pids` returns them.
     """
     count = foreign_count(reading.pids or (), own, holds_context=False)
     busy = reading.utilisation_percent or 0
     if count:
         noun = "1 other process has" if count == 1 else f"{count} other processes have"
-        return f"{noun} a context on the GPU, which was busy for {busy} % of the last moment."
+        return f"{noun} a context on the GPU, which was busy for {busy} % of the last sampling period."
     if busy > _BUSY_PERCENT:
-        # As in a container, where recent drivers list the container's own processes only.
-        return f"The GPU was busy for {busy} % of the last moment although no process is listed on it."
+        # As in a container, where recent drivers list only the container's own processes.
+        return f"The GPU was busy for {busy} % of the last sampling period although no process is listed on it."
     return ""
 
 
 def check_sharing(reading: GpuReading | None, own: frozenset[int], *, exclusive: bool, why_not: str = "") -> str:
-    """A warning where others use the GPU, and an empty string where they do not.
+    """A warning if other processes use the GPU, otherwise an empty string.
 
     Args:
-        reading: as `shared_use` takes it; None where NVML cannot be used, for the reason `why_not`.
-        own: the ids of this process.
-        exclusive: whether the GPU was asked for alone.
+        reading: as `shared_use` takes it; None if NVML cannot be used, for the reason `why_not`.
+        own: the IDs of this process.
+        exclusive: whether exclusive use of the GPU was requested.
 
     Raises:
-        SharedGpuError: it was asked for alone, and others use it, or this cannot be known.
+        SharedGpuError: exclusive use was requested, but others use the GPU, or this cannot be determined.
     """
     if reading is None or reading.pids is None:
         why = why_not or "this device does not list its processes."
         if exclusive:
             raise SharedGpuError(
-                f"--exclusive cannot be kept: whether others use the GPU is not known, as {_inside(why)} "
+                f"--exclusive cannot be guaranteed: whether others use the GPU is not known, as {_inside(why)} "
                 "Run without --exclusive."
             )
         return ""
     found = shared_use(reading, own)
     if found and exclusive:
         raise SharedGpuError(
-            f"{found} --exclusive refuses to measure beside others: end them (`nvidia-smi` lists them), choose "
-            "another --device, or run without --exclusive."
+            f"{found} --exclusive refuses to measure alongside other processes: end them (`nvidia-smi` lists them), "
+            "choose another --device, or run without --exclusive."
         )
-    return f"{found} Its latencies are not to be trusted where they compute: --exclusive refuses." if found else ""
+    return f"{found} Latencies are unreliable while others compute; --exclusive refuses such runs." if found else ""
 
 
 def refuse_shared(index: int, *, exclusive: bool) -> str:
-    """`check_sharing` of the GPU that CUDA counts as `index`.
+    """`check_sharing` for the GPU with CUDA index `index`.
 
     Raises:
-        SharedGpuError: as `check_sharing`.
+        SharedGpuError: as for `check_sharing`.
         NoGpuError: there is no usable driver, or no such GPU.
     """
     device = cuda_device(index)
@@ -73,5 +73,5 @@ def refuse_shared(index: int, *, exclusive: bool) -> str:
 
 
 def _inside(sentence: str) -> str:
-    """A sentence as the end of another, with its full stop."""
+    """The sentence with a full stop, to end another sentence."""
     return sentence if sentence.endswith(".") else f"{sentence}."

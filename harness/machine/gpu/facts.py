@@ -1,4 +1,4 @@
-"""One GPU and how it is set up, as far as it may change a latency."""
+"""Facts and settings of a GPU that may change a latency."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.machine.gpu.settings import GpuSettings
 from harness.machine.jetson import JetsonFacts, jetson_facts
 from harness.machine.linux_facts import read_stripped
 
-# What may change a latency. Which of two equal cards it is (its bus id) may not, nor its memory's size, which
-# decides whether something runs at all, nor persistence mode, which shortens the first use only.
+# Facts that may change a latency. The bus ID, which distinguishes equal cards, does not; nor does the memory's size,
+# which decides whether something runs at all, nor persistence mode, which only shortens the first use.
 _IDENTITY = (
     "name",
     "compute_capability",
@@ -37,23 +37,23 @@ _IDENTITY = (
 
 @dataclasses.dataclass(frozen=True)
 class GpuFacts:
-    """Facts of one GPU; a fact that is not to be had is None.
+    """Facts of one GPU; an unavailable fact is None.
 
-    Clocks locked with `nvidia-smi --lock-gpu-clocks` are not among them: the driver takes such a lock but tells
-    nobody of it. The clock that was read during the trials shows it (`GpuFigures.sm_clock_mhz`).
+    Clocks locked with `nvidia-smi --lock-gpu-clocks` are not among them: the driver accepts such a lock but does not
+    report it. The clock read during the trials shows it (`GpuFigures.sm_clock_mhz`).
     """
 
     name: str
-    """As CUDA says it; a MIG instance's has its profile, as in `NVIDIA A100-SXM4-40GB MIG 1g.5gb`."""
+    """As CUDA reports it; for a MIG instance it contains the profile, as in `NVIDIA A100-SXM4-40GB MIG 1g.5gb`."""
     compute_capability: str
     sm_count: int
     memory_mib: int
     cuda_version: str
-    """The newest CUDA that the driver knows; that of the runtime is the runtime's own."""
+    """The newest CUDA version that the driver supports; the runtime may use another."""
     bus_id: str
     driver_version: str | None = None
     power_limit_w: float | None = None
-    """What the driver enforces, all limits considered."""
+    """The limit that the driver enforces, all limits considered."""
     power_limit_default_w: float | None = None
     persistence_mode: bool | None = None
     application_clock_sm_mhz: int | None = None
@@ -64,13 +64,13 @@ class GpuFacts:
     mig: bool | None = None
     """Whether the GPU is divided into instances."""
     pcie_generation_max: int | None = None
-    """The fastest link that both card and slot can have; an idle link may be slower."""
+    """The fastest link that both card and slot support; an idle link may be slower."""
     pcie_width_max: int | None = None
     jetson: JetsonFacts | None = None
 
     @property
     def device(self) -> str:
-        """In words, as `NVIDIA A100-SXM4-40GB, driver 550.54.14` or `Orin, L4T 36.4.7, MAXN`."""
+        """The GPU in words: `NVIDIA A100-SXM4-40GB, driver 550.54.14` or `Orin, L4T 36.4.7, MAXN`."""
         if self.jetson:
             words = [self.name, f"L4T {self.jetson.l4t_release}", self.jetson.power_mode]
         else:
@@ -79,20 +79,20 @@ class GpuFacts:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be equal for latencies to be ranked against each other."""
+        """The facts that must be equal for latencies to be ranked against each other."""
         facts = {name: getattr(self, name) for name in _IDENTITY}
         return {**facts, "jetson": dataclasses.asdict(self.jetson) if self.jetson else None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GpuFacts:
-        """The facts read back from what `dataclasses.asdict` made of them."""
+        """The facts read back from the output of `dataclasses.asdict`."""
         jetson = data["jetson"]
         return cls(**{**data, "jetson": JetsonFacts(**jetson) if jetson else None})
 
 
 @dataclasses.dataclass(frozen=True)
 class Accelerator:
-    """A GPU and the runtime that measures on it: what an environment has beside the processor."""
+    """A GPU and the runtime that measures on it: the part of an environment besides the processor."""
 
     gpu: GpuFacts
     runtime: str
@@ -100,17 +100,17 @@ class Accelerator:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be equal for latencies to be ranked against each other."""
+        """The facts that must be equal for latencies to be ranked against each other."""
         return {"gpu": self.gpu.identity, "runtime": self.runtime}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Accelerator:
-        """The facts read back from what `dataclasses.asdict` made of them."""
+        """The facts read back from the output of `dataclasses.asdict`."""
         return cls(GpuFacts.from_json(data["gpu"]), data["runtime"])
 
 
 def accelerator(gpu: GpuSettings, runtime: str) -> Accelerator:
-    """A GPU and the runtime on it, which belong to the environment; no context is created on the device.
+    """The GPU and its runtime as part of the environment; no context is created on the device.
 
     Args:
         gpu: which GPU.
@@ -123,7 +123,7 @@ def accelerator(gpu: GpuSettings, runtime: str) -> Accelerator:
 
 
 def gpu_facts(index: int) -> GpuFacts:
-    """The facts of the GPU that CUDA counts as `index`, read without a context on it.
+    """The facts of the GPU with CUDA index `index`, read without a context on it.
 
     Raises:
         NoGpuError: there is no usable driver, or no such GPU.
@@ -132,7 +132,7 @@ def gpu_facts(index: int) -> GpuFacts:
 
 
 def facts_of(device: CudaDevice) -> GpuFacts:
-    """The facts of a device: from CUDA what it tells, the rest from NVML where that can be used."""
+    """The facts of a device: from CUDA as far as it reports them, the rest from NVML if it can be used."""
     facts = GpuFacts(
         name=device.name,
         compute_capability=device.compute_capability,
@@ -152,7 +152,7 @@ def facts_of(device: CudaDevice) -> GpuFacts:
 
 
 def _settings(gpu: NvmlDevice) -> dict[str, Any]:
-    """How the GPU is set up, by field of GpuFacts."""
+    """The GPU's settings, by field of GpuFacts."""
     return {
         "power_limit_w": gpu.watts("nvmlDeviceGetEnforcedPowerLimit"),
         "power_limit_default_w": gpu.watts("nvmlDeviceGetPowerManagementDefaultLimit"),
@@ -161,7 +161,7 @@ def _settings(gpu: NvmlDevice) -> dict[str, Any]:
         "application_clock_memory_mhz": gpu.ask("nvmlDeviceGetApplicationsClock", CLOCK_MEMORY),
         "clock_max_sm_mhz": gpu.ask("nvmlDeviceGetMaxClockInfo", CLOCK_SM),
         "clock_max_memory_mhz": gpu.ask("nvmlDeviceGetMaxClockInfo", CLOCK_MEMORY),
-        # Both come as the state now and the state after the next reboot.
+        # Both functions return the current state and the state after the next reboot.
         "ecc": _switch((gpu.ask("nvmlDeviceGetEccMode") or [None])[0]),
         "mig": _switch((gpu.ask("nvmlDeviceGetMigMode") or [None])[0]),
         "pcie_generation_max": gpu.ask("nvmlDeviceGetMaxPcieLinkGeneration"),
@@ -174,7 +174,7 @@ def _switch(state: int | None) -> bool | None:
 
 
 def kernel_module_version(root: Path = Path("/")) -> str | None:
-    """Version of the loaded kernel module, as `550.54.14`, where Linux tells it without NVML."""
+    """Version of the loaded kernel module, as in `550.54.14`, if Linux reports it without NVML."""
     text = read_stripped(root / "proc/driver/nvidia/version")
     found = re.search(r"Kernel Module.*?\s(\d+\.\d+(?:\.\d+)?)\s", text or "")
     return found[1] if found else None

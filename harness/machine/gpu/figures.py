@@ -1,4 +1,4 @@
-"""What one trial on a GPU found beside the latencies themselves."""
+"""Figures of a trial on a GPU besides the latencies."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class GpuFigures:
-    """Figures of one trial; one that the device or the driver does not tell is None."""
+    """Figures of one trial; a figure that the device or the driver does not report is None."""
 
     latency_host_median_ms: float | None = None
-    """Input copied to the device, inference, outputs copied back, one at a time."""
+    """Time of copying the input to the device, inference, and copying the outputs back, one at a time."""
     input_copy_median_ms: float | None = None
     output_copy_median_ms: float | None = None
     enqueue_median_ms: float | None = None
     """Host time to enqueue one inference."""
     throughput_images_per_s: float | None = None
-    """Images over wall time, inferences enqueued back to back."""
+    """Images over wall time, with inferences enqueued back to back."""
     sm_clock_mhz: float | None = None
-    """Median over the readings between groups of blocks, as are the next three."""
+    """Median over the readings between groups of blocks, like the next three."""
     memory_clock_mhz: float | None = None
     power_w: float | None = None
     temperature_c: float | None = None
     energy_mj: float | None = None
-    """Energy of one inference, the whole board's."""
+    """Energy of the whole board per inference."""
     throttle_reasons: str | None = None
-    """Every reason seen, joined by `+`; an empty string where there was none."""
+    """Every reason seen, joined by `+`; an empty string if there was none."""
     foreign_processes_count: int | None = None
-    """Most processes of others that computed on the device."""
+    """Maximum number of other processes with a compute context on the device."""
     memory_mib: float | None = None
     """Device memory of the engine and its execution context."""
     cuda_graph: bool | None = None
@@ -36,13 +36,13 @@ class GpuFigures:
     wait: str | None = None
     engine_mib: float | None = None
     engine_build_s: float | None = None
-    """Seconds the engine took to build when it was built; a cached engine keeps its figure."""
+    """Seconds that building the engine took; a cached engine keeps the figure of its build."""
     engine_sha256: str | None = None
     warnings: tuple[str, ...] = ()
-    """What a reader should know of the figures, as that they are bound by enqueueing; one sentence each."""
+    """Warnings about the figures, for example that enqueueing limits them; one sentence each."""
 
     def with_readings(self, fields: dict[str, Any]) -> GpuFigures:
-        """These figures with the fields that a meter read; its warnings follow those there are."""
+        """These figures with the fields that a meter read; its warnings follow the existing ones."""
         warnings = (*self.warnings, *fields.get("warnings", ()))
         return dataclasses.replace(self, **{**fields, "warnings": warnings})
 

@@ -1,4 +1,4 @@
-"""Whether a GPU ran freely while something was timed on it, read between groups of blocks."""
+"""Checks, between groups of blocks, whether a GPU ran undisturbed while something was timed on it."""
 
 from __future__ import annotations
 
@@ -15,35 +15,34 @@ from harness.machine.gpu.processes import foreign_count, own_pids
 from harness.machine.meter import CpuMeter, CpuReading, Disturbance, foreign_cores
 from harness.machine.processor import allowed_cpus
 
-# Between two readings of a steady GPU the clock stays within a step or two of 15 MHz, 1 to 2 %.
+# Between two readings of a steady GPU the clock changes by at most a step or two of 15 MHz, which is 1 to 2 %.
 _CLOCK_SPREAD_LIMIT = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
 class MeterReading:
-    """Both processors at one moment."""
+    """State of the GPU and of the processor at one moment."""
 
     gpu: GpuReading
     cpu: CpuReading
 
 
 class GpuMeter:
-    """Reads a GPU between groups of blocks and remembers what it read; one for each trial.
+    """Reads a GPU between groups of blocks and remembers the readings; use one meter per trial.
 
-    It is read while this process holds a context on the device, as it does once its sessions have started.
-    A group is contaminated where, at its beginning or its end,
+    Reading requires that this process holds a context on the device, as it does once its sessions have started.
+    A group is contaminated if, at its beginning or its end,
     - a protection against heat or a failing supply held the clock down (`clock_events.CONTAMINATING`), or the
       driver's counter of thermal violations moved in between;
-    - another process had a compute context on the device. NVML does not tell whether it computed in those 0.2 s:
-      a GPU that is shared is not known to have been free.
+    - another process had a compute context on the device. NVML does not report whether it computed in those 0.2 s,
+      so a shared GPU is not known to have been free.
 
     Other programs on the processor do not slow a kernel down. They delay the one thread that enqueues, and only
-    where they leave it no core of its own; so that is the limit for them, and `foreign_cpu_limit` on a machine
-    of one core.
+    if they leave it no core to itself; so that is their limit, and `foreign_cpu_limit` on a single-core machine.
     """
 
     def __init__(self, device: NvmlDevice | None, why_not: str = "") -> None:
-        """Read `device`; None, with the reason, where NVML cannot be used: then nothing but the CPU is judged."""
+        """Reads `device`; if NVML cannot be used, it is None, `why_not` is the reason, and only the CPU is judged."""
         self._device = device
         self._why_not = why_not
         self._cpu = CpuMeter()
@@ -53,7 +52,7 @@ class GpuMeter:
 
     @classmethod
     def open(cls, index: int) -> GpuMeter:
-        """The meter of the GPU that CUDA counts as `index`.
+        """Opens the meter of the GPU with CUDA index `index`.
 
         Raises:
             NoGpuError: there is no usable driver, or no such GPU.
@@ -65,13 +64,13 @@ class GpuMeter:
             return cls(None, str(error))
 
     def read(self) -> MeterReading:
-        """Both processors now."""
+        """Reads the GPU and the processor."""
         gpu = self._device.read() if self._device else GpuReading()
         self._readings.append(gpu)
         return MeterReading(gpu, self._cpu.read())
 
     def judge(self, before: MeterReading, after: MeterReading, limit_cores: float) -> Disturbance:
-        """What happened between two readings."""
+        """Judges the time between two readings."""
         cores = foreign_cores(before.cpu, after.cpu)
         reasons = list(self._gpu_reasons(before.gpu, after.gpu))
         if cores > max(limit_cores, len(allowed_cpus() or ()) - 1):
@@ -88,21 +87,21 @@ class GpuMeter:
             yield "other processes on the GPU"
 
     def energy_mj(self) -> int | None:
-        """The board's energy counter now; None where the device has none."""
+        """Reads the board's energy counter; None if the device has none."""
         return self._device.energy_mj() if self._device else None
 
     def shared_now(self) -> bool:
-        """Whether others are known to have a context on the device."""
+        """Whether other processes are known to have a context on the device."""
         return bool(self._device and self.foreign_processes(self._device.read()))
 
     def foreign_processes(self, reading: GpuReading) -> int | None:
-        """Others with a context on the device; None where NVML does not tell."""
+        """Number of other processes with a context on the device; None if NVML does not list them."""
         if reading.pids is None:
             return None
         return foreign_count(reading.pids, self._own_pids, holds_context=True)
 
     def summary(self) -> dict[str, Any]:
-        """Fields of GpuFigures from all that was read so far: medians, reasons, counts, and what to know of them."""
+        """Returns the fields of GpuFigures from all readings so far: medians, reasons, counts and warnings."""
         return {
             "sm_clock_mhz": _median(reading.sm_clock_mhz for reading in self._readings),
             "memory_clock_mhz": _median(reading.memory_clock_mhz for reading in self._readings),
@@ -117,7 +116,7 @@ class GpuMeter:
         known = [reading.throttle_reasons for reading in self._readings if reading.throttle_reasons is not None]
         if not known:
             return None
-        # In order of appearance. It is read between blocks, when the GPU has just become idle.
+        # In order of appearance; without `gpu idle`, because readings are taken between blocks.
         seen = dict.fromkeys(reason for reasons in known for reason in reasons if reason != clock_events.IDLE)
         if self._thermal_violation:
             seen[clock_events.THERMAL_VIOLATION] = None

@@ -1,8 +1,8 @@
-"""What NVIDIA's management library says of a GPU, through the package nvidia-ml-py (module `pynvml`).
+"""Reads NVIDIA's management library through the package nvidia-ml-py (module `pynvml`).
 
-Nothing here raises for something that a device, its driver or its mode does not tell (a Jetson tells little, a
-MIG instance no power, a consumer card no ECC): that is None. Only a library that cannot be used at all raises,
-with what to do.
+Nothing here raises for a value that a device, its driver or its mode does not report (a Jetson reports little, a
+MIG instance no power, a consumer card no ECC): such a value is None. Only a library that cannot be used at all
+raises, and the message says what to do.
 
 Functions and units: NVML API reference, https://docs.nvidia.com/deploy/nvml-api/.
 """
@@ -24,40 +24,40 @@ _TEMPERATURE_GPU = 0
 _PERF_POLICY_THERMAL = 1
 _PSTATE_UNKNOWN = 32
 
-# Of `nvmlReturn_t`: why the library cannot be used, and what to do.
+# By `nvmlReturn_t`: why the library cannot be used, and what to do.
 _WHY_NOT = {
     4: "The system denies access to the GPU. Give the user the rights to /dev/nvidia* (its group, or the container's "
     "--gpus).",
     9: "The NVIDIA kernel module is not loaded. Load it (sudo modprobe nvidia), or install the driver.",
-    12: "There is no libnvidia-ml. Install the NVIDIA driver; in a container ask for the utility capability "
+    12: "There is no libnvidia-ml. Install the NVIDIA driver; in a container, request the utility capability "
     "(NVIDIA_DRIVER_CAPABILITIES=compute,utility). A Jetson before JetPack 6 has none.",
-    18: "The library and the loaded kernel module are of different versions: the driver was updated since the "
+    18: "The library and the loaded kernel module have different versions: the driver was updated after the "
     "machine started. Reboot, or load the module of the installed driver.",
 }
-_WHY_NOT_OTHERWISE = "See whether `nvidia-smi` runs; if not, install the NVIDIA driver again and reboot."
+_WHY_NOT_OTHERWISE = "Check whether `nvidia-smi` runs; if not, reinstall the NVIDIA driver and reboot."
 
 _NOT_INSTALLED = (
     "nvidia-ml-py is not installed, so the GPU's clocks, power and processes are not known: pip install nvidia-ml-py"
 )
 _STRANGER = (
-    "The module pynvml is not that of nvidia-ml-py 12.570 or newer, so the GPU's clocks, power and processes are not "
-    "known: pip uninstall pynvml, then pip install --upgrade nvidia-ml-py"
+    "The module pynvml does not come from nvidia-ml-py 12.570 or newer, so the GPU's clocks, power and processes are "
+    "not known: pip uninstall pynvml, then pip install --upgrade nvidia-ml-py"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class GpuReading:
-    """A device at one moment; what it does not tell is None."""
+    """State of a device at one moment; a value that the device does not report is None."""
 
     sm_clock_mhz: int | None = None
     memory_clock_mhz: int | None = None
     power_w: float | None = None
-    """Of the whole board. An average over a second on most GPUs since Ampere, the instant's before and on GA100."""
+    """Of the whole board: averaged over a second on most GPUs since Ampere, instantaneous before and on GA100."""
     energy_mj: int | None = None
     """Counter of the whole board since the driver was loaded."""
     temperature_c: int | None = None
     throttle_reasons: tuple[str, ...] | None = None
-    """`clock_events.decode`."""
+    """As `clock_events.decode` returns them."""
     thermal_violation_ns: int | None = None
     """Counter of the time that heat kept the clock down."""
     performance_state: int | None = None
@@ -65,14 +65,18 @@ class GpuReading:
     utilisation_percent: int | None = None
     """Share of the driver's last sample period, 1/6 s to 1 s, in which any kernel ran."""
     pids: tuple[int, ...] | None = None
-    """Processes with a compute context, in whatever namespace the driver counts (`harness.machine.gpu.processes`)."""
+    """Processes with a compute context, with IDs of the driver's namespace (`harness.machine.gpu.processes`)."""
 
 
 class Nvml:
     """The library; it stays initialised until the process ends, which also keeps the driver from unloading."""
 
     def __init__(self) -> None:
-        """Load and initialise it; NvmlUnavailableError says what is missing."""
+        """Loads and initialises the library.
+
+        Raises:
+            NvmlUnavailableError: the library cannot be used; the message says what is missing.
+        """
         try:
             import pynvml
         except ImportError as error:
@@ -87,19 +91,19 @@ class Nvml:
             raise NvmlUnavailableError(f"NVML cannot be used ({str(error).rstrip('.')}). {advice}") from error
 
     def driver_version(self) -> str | None:
-        """As `550.54.14`."""
+        """Returns the driver's version, as in `550.54.14`."""
         version: str | None = self.ask("nvmlSystemGetDriverVersion")
         return version
 
     def device(self, uuid: str, bus_id: str) -> NvmlDevice:
-        """The device that CUDA knows by this UUID and PCI bus id.
+        """Returns the device that CUDA knows by this UUID and PCI bus ID.
 
-        NVML counts devices in another order than CUDA, and all of them, whatever CUDA_VISIBLE_DEVICES says; so an
-        index means nothing here. CUDA's UUID is a MIG instance's where the process runs on one, which NVML knows
-        by another prefix.
+        NVML numbers devices in a different order from CUDA, and lists all of them whatever CUDA_VISIBLE_DEVICES says,
+        so an index is meaningless here. If the process runs on a MIG instance, CUDA's UUID is the instance's, which
+        NVML knows by another prefix.
 
         Raises:
-            NvmlUnavailableError: NVML knows neither.
+            NvmlUnavailableError: NVML knows neither the UUID nor the bus ID.
         """
         for prefix in ("GPU", "MIG"):
             handle = self.ask("nvmlDeviceGetHandleByUUID", f"{prefix}-{uuid}")
@@ -109,12 +113,12 @@ class Nvml:
         if handle is None:
             raise NvmlUnavailableError(
                 f"NVML does not know the GPU {uuid} at {bus_id}, so its clocks, power and processes are not known. "
-                "Compare `nvidia-smi -L`; a Jetson's GPU is not there."
+                "Compare the output of `nvidia-smi -L`, which does not list a Jetson's GPU."
             )
         return NvmlDevice(self, handle)
 
     def ask(self, function: str, *arguments: Any) -> Any:
-        """What a function of `pynvml` returns; None where this driver or device refuses, or lacks it."""
+        """Returns the result of a function of `pynvml`; None if the driver or device refuses or lacks it."""
         call = getattr(self._nvml, function)
         try:
             return call(*arguments)
@@ -130,22 +134,22 @@ class NvmlDevice:
         self._handle = handle
         # Not `is True`: some versions of the package return a ctypes integer.
         self.is_mig_instance = bool(nvml.ask("nvmlDeviceIsMigDeviceHandle", handle))
-        # An instance is a share of a GPU: clocks, temperature and limits are the whole GPU's.
+        # An instance is a share of a GPU: clocks, temperature and limits belong to the whole GPU.
         parent = nvml.ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", handle) if self.is_mig_instance else None
         self._gpu = handle if parent is None else parent
 
     def ask(self, function: str, *arguments: Any) -> Any:
-        """What a function says of the whole GPU; None where it says nothing."""
+        """Returns a function's result for the whole GPU; None if there is none."""
         return self._nvml.ask(function, self._gpu, *arguments)
 
     def read(self) -> GpuReading:
-        """The device now. A dozen calls, each of microseconds to a millisecond: not for inside a timed block."""
+        """Reads the device: a dozen calls of microseconds to a millisecond each, so never inside a timed block."""
         utilisation = self.ask("nvmlDeviceGetUtilizationRates")
         violation = self.ask("nvmlDeviceGetViolationStatus", _PERF_POLICY_THERMAL)
         return GpuReading(
             sm_clock_mhz=self.ask("nvmlDeviceGetClockInfo", CLOCK_SM),
             memory_clock_mhz=self.ask("nvmlDeviceGetClockInfo", CLOCK_MEMORY),
-            # Of a MIG instance's share of power and energy nothing is known.
+            # The share of a MIG instance in power and energy is unknown.
             power_w=None if self.is_mig_instance else self.watts("nvmlDeviceGetPowerUsage"),
             energy_mj=self.energy_mj(),
             temperature_c=self._temperature_c(),
@@ -157,12 +161,12 @@ class NvmlDevice:
         )
 
     def energy_mj(self) -> int | None:
-        """The board's energy counter; None for a MIG instance, whose share of it nobody knows."""
+        """Reads the board's energy counter; None for a MIG instance, whose share of it is unknown."""
         counter: int | None = None if self.is_mig_instance else self.ask("nvmlDeviceGetTotalEnergyConsumption")
         return counter
 
     def watts(self, function: str) -> float | None:
-        """The answer of a function that tells milliwatts, in watts."""
+        """Returns, in watts, the result of a function that reports milliwatts."""
         milliwatts = self.ask(function)
         return None if milliwatts is None else milliwatts / _MILLIWATTS_PER_WATT
 
@@ -173,7 +177,7 @@ class NvmlDevice:
 
     def _throttle_reasons(self) -> tuple[str, ...] | None:
         mask = self.ask("nvmlDeviceGetCurrentClocksEventReasons")
-        if mask is None:  # Drivers before R535 know them by the old name only.
+        if mask is None:  # Drivers before R535 know only the old name.
             mask = self.ask("nvmlDeviceGetCurrentClocksThrottleReasons")
         return None if mask is None else clock_events.decode(mask)
 
@@ -182,7 +186,7 @@ class NvmlDevice:
         return None if state == _PSTATE_UNKNOWN else state
 
     def _pids(self) -> tuple[int, ...] | None:
-        """Processes on this device; on a MIG instance those of the instance alone."""
+        """Returns the processes on this device; on a MIG instance, only those of the instance."""
         for function in ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"):
             found = self._nvml.ask(function, self._handle)
             if found is not None:

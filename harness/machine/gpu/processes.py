@@ -1,9 +1,9 @@
-"""Which of the processes on a GPU are this one.
+"""Distinguishes this process from the others on a GPU.
 
-A driver reports process ids of the host (most drivers) or of the asking container (recent open kernel modules),
-and a container cannot ask for its own ids on the host. So a process is known as this one by any of its ids, those
-of inner namespaces included; and where none of the listed ids is known although this process holds a context,
-one of them must be it, and just their number counts.
+A driver reports process IDs of the host (most drivers) or of the calling container (recent open kernel modules),
+and a container cannot query its own IDs on the host. So this process is recognised by any of its IDs, those of inner
+namespaces included; if none of the listed IDs is its own although it holds a context, one of the listed processes
+must be this one, and only their number counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def own_pids(status: Path = Path("/proc/self/status")) -> frozenset[int]:
-    """The ids of this process, in every namespace from that of `/proc` inwards (`NSpid`, proc_pid_status(5))."""
+    """The IDs of this process in every namespace from that of `/proc` inwards (`NSpid`, proc_pid_status(5))."""
     pids = {os.getpid()}
     try:
         lines = status.read_text().splitlines()
@@ -27,12 +27,12 @@ def own_pids(status: Path = Path("/proc/self/status")) -> frozenset[int]:
 
 
 def foreign_count(pids: Iterable[int], own: Collection[int], *, holds_context: bool) -> int:
-    """How many of the listed processes are others.
+    """Number of listed processes other than this one.
 
     Args:
         pids: processes with a compute context on the device, as the driver lists them.
-        own: the ids of this process.
-        holds_context: whether this process has a context on the device, so that it must be among the listed,
+        own: the IDs of this process.
+        holds_context: whether this process has a context on the device and so must be among those listed,
             unless the driver lists none at all.
     """
     listed = set(pids)

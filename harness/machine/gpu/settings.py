@@ -1,4 +1,4 @@
-"""How a GPU is used while it is measured."""
+"""Settings for the use of a GPU while it is measured."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ WaitKind = Literal["block", "spin"]
 
 @dataclasses.dataclass(frozen=True)
 class GpuSettings:
-    """One way to run inferences on a GPU; no meaning on a processor."""
+    """How inferences run on a GPU; ignored on a processor."""
 
     device: int = 0
-    """Index of the GPU as the CUDA driver counts."""
+    """Index of the GPU in the CUDA driver's numbering."""
     cuda_graph: bool = False
-    """Whether an inference is captured once as a CUDA graph and replayed, or its kernels are enqueued one by one."""
+    """Whether an inference is captured once as a CUDA graph and replayed; otherwise its kernels are enqueued singly."""
     queue_depth: int = 2
     """Inferences enqueued before the host waits for the oldest; two keep the GPU busy, as trtexec does."""
     wait: WaitKind = "block"
     """Whether the host sleeps or spins while it waits for the GPU."""
     workspace_mib: int | None = None
-    """Most scratch memory a kernel may ask for while an engine is built; None leaves it to the runtime."""
+    """Maximum scratch memory a kernel may request while an engine is built; None leaves it to the runtime."""
 
     def to_json(self) -> dict[str, Any]:
         """The settings as a JSON object."""

@@ -1,4 +1,4 @@
-"""Building: the configuration, timing caches, and what comes of a network."""
+"""Building: the configuration, timing caches, and the result for a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IHostMemory(Behaviour):
         return len(self._content)
 
     def __bytes__(self) -> bytes:
-        # The real one has the buffer protocol, which a class in Python has from 3.12 on only.
+        # The real one has the buffer protocol, which a class in Python can only have since 3.12.
         return self._content
 
 
@@ -41,7 +41,7 @@ class ITimingCache(Behaviour):
 
 
 def make_config(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """What stands behind `IBuilderConfig`."""
+    """The implementation of `IBuilderConfig`."""
 
     class IBuilderConfig(Behaviour):
         _flags: set[str]
@@ -100,7 +100,7 @@ def make_config(script: TensorRtScript, types: dict[str, Any]) -> type:
 
 
 def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """What stands behind `Builder`."""
+    """The implementation of `Builder`."""
 
     class Builder(Behaviour):
         def __init__(self, logger: Any) -> None:
@@ -116,7 +116,7 @@ def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
             verbosities = types["ProfilingVerbosity"]
             return instance_of(
                 types["IBuilderConfig"],
-                # TensorRT allows itself TF32 unless it is told not to.
+                # TensorRT uses TF32 unless it is switched off.
                 _flags={"TF32"},
                 _sources=0,
                 _pools={},
@@ -144,7 +144,7 @@ def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
             return instance_of(types["IHostMemory"], _content=plan.dump())
 
         def _problem(self, network: Any, config: Any) -> str:
-            """Why there will be no engine, in TensorRT's words."""
+            """The reason why no engine is built, in TensorRT's words."""
             if not network._layers:
                 return "Error Code 4: Network must have at least one output"
             if any(size < 0 for tensor in network._inputs for size in tuple(tensor.shape)):
@@ -170,7 +170,7 @@ def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
             }[script.build]
 
         def _type_of(self, layer: Any, network: Any, config: Any) -> str:
-            """What the layer computes in: its operands' type, or what the flags allow."""
+            """The layer's type of computation: its operands' type, or what the flags allow."""
             node = layer._node
             if node.op_type not in ARITHMETIC:
                 return "FLOAT"

@@ -23,12 +23,12 @@ class Dims(Behaviour):
         return self._sizes[arg0]
 
     def __iter__(self) -> Iterator[int]:
-        # Python makes an iterator of `__getitem__` in the real one too.
+        # In the real one too, Python derives an iterator from `__getitem__`.
         return iter(self._sizes)
 
 
 class Extendable(OpenBehaviour):
-    """`ILogger` and `IProfiler`, whose methods the user writes."""
+    """`ILogger` and `IProfiler`, whose methods the user implements."""
 
 
 def make_module(script: TensorRtScript) -> Any:

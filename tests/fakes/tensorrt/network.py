@@ -10,7 +10,7 @@ from onnx import TensorProto
 from tests.fakes.tensorrt.script import TensorRtScript
 from tests.fakes.tensorrt.surface import Behaviour, instance_of
 
-# TensorRT's layer of an operator; others are of no interest to whoever asks for a layer's type.
+# TensorRT's layer for an operator; the type of any other layer does not matter.
 _LAYERS = {
     "Conv": "CONVOLUTION",
     "Gemm": "MATRIX_MULTIPLY",
@@ -110,7 +110,7 @@ class ParserError(Behaviour):
 
 
 def make_parser(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """What stands behind `OnnxParser`."""
+    """The implementation of `OnnxParser`."""
 
     class OnnxParser(Behaviour):
         def __init__(self, network: Any, logger: Any) -> None:

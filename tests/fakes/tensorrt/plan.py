@@ -1,4 +1,4 @@
-"""A serialised engine, and what the inspector says of its layers in the words of each version."""
+"""A serialised engine, and the inspector's description of its layers in the words of each version."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import onnx
 
 _MAGIC = b"fake TensorRT plan\n"
 
-# Operators that kernels convolve or multiply with.
+# Operators whose kernels convolve or multiply.
 ARITHMETIC = ("Conv", "Gemm", "MatMul")
 
-# Operators that the parser has a plugin for, not a layer; that of newer versions is asked for by a flag.
+# Operators for which the parser has a plugin, not a layer; in newer versions a flag requests it.
 PLUGINS = ("InstanceNormalization",)
 
-# How kernels of TensorRT's own word a format, and the weights' type; from plans kept with
+# How TensorRT's own kernels word a format and the weights' type; from plans included with
 # trt-engine-explorer (NVIDIA/TensorRT, release 8.6).
 _FORMATS = {
     "FLOAT": "Row major linear FP32",
@@ -29,7 +29,7 @@ _WORDS = {"FLOAT": "Float", "HALF": "Half", "INT8": "Int8"}
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What an engine is made of; `layers` are operator, name and the type it computes in."""
+    """The contents of an engine; `layers` are operator, name and type of computation."""
 
     version: str
     gpu: str
@@ -44,7 +44,7 @@ class Plan:
 
     @classmethod
     def load(cls, content: bytes) -> Plan:
-        """The engine read back; a ValueError where the bytes are none."""
+        """The engine read back; a ValueError if the bytes are not an engine."""
         if not content.startswith(_MAGIC):
             raise ValueError("no plan")
         data = json.loads(content[len(_MAGIC) :])
@@ -56,7 +56,7 @@ class Plan:
         return onnx.ModelProto.FromString(self.model)
 
     def layer_names(self) -> list[str]:
-        """The names by which the profiler reports."""
+        """The names that the profiler reports."""
         return [self._described(layer)["Name"] for layer in self.layers]
 
     def describe(self) -> str:
@@ -65,7 +65,7 @@ class Plan:
             return json.dumps({"Layers": self.layer_names(), "Bindings": []})
         bindings = [value.name for value in (*self.onnx_model().graph.input, *self.onnx_model().graph.output)]
         text = json.dumps({"Layers": [self._described(layer) for layer in self.layers], "Bindings": bindings})
-        # The real ones do not escape it.
+        # The real versions do not escape it.
         return text.replace(r"\u001e", "\x1e")
 
     def _described(self, layer: tuple[str, str, str]) -> dict[str, Any]:

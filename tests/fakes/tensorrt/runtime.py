@@ -1,4 +1,4 @@
-"""Running: the runtime, engines, their contexts, and the inspector."""
+"""Execution: the runtime, engines, their contexts, and the inspector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONTEXT_BYTES = 3 << 20
 
 
 def make_runtime(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """What stands behind `Runtime`."""
+    """The implementation of `Runtime`."""
 
     class Runtime(Behaviour):
         def __init__(self, logger: Any) -> None:
@@ -45,7 +45,7 @@ def make_runtime(script: TensorRtScript, types: dict[str, Any]) -> type:
 
 
 def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """What stands behind `ICudaEngine`."""
+    """The implementation of `ICudaEngine`."""
 
     class ICudaEngine(Behaviour):
         _plan: Plan
@@ -71,7 +71,7 @@ def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
             return types["TensorIOMode"].__members__["INPUT" if is_input else "OUTPUT"]
 
         def get_tensor_shape(self, name: str) -> Any:
-            # A dimension that only computing tells is -1.
+            # A dimension that is only known after the computation is -1.
             dims = self._values()[name].shape.dim
             return types["Dims"]([size.dim_value if size.HasField("dim_value") else -1 for size in dims])
 
@@ -108,7 +108,7 @@ class EngineInspector(Behaviour):
 
 
 def make_context(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """What stands behind `IExecutionContext`."""
+    """The implementation of `IExecutionContext`."""
 
     class IExecutionContext(Behaviour):
         _engine: Any

@@ -20,23 +20,23 @@ class TensorRtScript:
     version: str = VERSIONS[0]
     driver: FakeCudaDriver = dataclasses.field(default_factory=FakeCudaDriver)
     unsupported: frozenset[str] = frozenset()
-    """Operators that the parser has no importer for."""
+    """Operators for which the parser has no importer."""
     parser_errors: tuple[str, ...] = ()
-    """What parsing fails with, though all operators are known."""
+    """Error with which parsing fails although all operators are known."""
     no_builder: bool = False
-    """Whether the library returns no builder, as it does for a GPU or driver it does not know."""
+    """Whether the library returns no builder, as for a GPU or driver that it does not support."""
     build: BuildEnd = "ok"
     fp32_operators: frozenset[str] = frozenset()
     """Operators that a weakly typed FP16 build leaves in FP32."""
     plugins_registered: bool = False
-    """Whether `init_libnvinfer_plugins` was called since; a test that plays a new process sets it back."""
+    """Whether `init_libnvinfer_plugins` was called; a test that simulates a new process resets it."""
     no_room_for_context: bool = False
     fails_at: int | None = None
-    """Number of the inference, from 0, that cannot be enqueued."""
+    """Number, from 0, of the inference that cannot be enqueued."""
     layer_ms: Callable[[int, int], float] = lambda layer, inference: 0.1 * (layer + 1)
     """Time of a layer in a profiled inference of a context, both from 0."""
     calls: list[str] = dataclasses.field(default_factory=list)
-    """Every method called, as `Builder.create_network`."""
+    """Every method called, as in `Builder.create_network`."""
     executed: int = 0
     contexts: int = 0
     last_config: Any = None

@@ -20,7 +20,7 @@ def interface(version: str) -> dict[str, Any]:
 
 
 class EnumMember:
-    """A member of an enumeration of pybind11's: named, turned into an integer by `int` alone."""
+    """A member of a pybind11 enumeration: it has a name, and only `int` converts it to an integer."""
 
     def __init__(self, name: str, value: int) -> None:
         self.name = name
@@ -34,7 +34,7 @@ class EnumMember:
 
 
 def make_enum(name: str, members: list[str]) -> type:
-    """The enumeration, its members as attributes and in `__members__`; the numbers are not the real ones."""
+    """The enumeration, with its members as attributes and in `__members__`; the numbers are not the real ones."""
     kind = type(name, (EnumMember,), {"__members__": {}})
     for number, member in enumerate(members):
         instance = kind(member, number + 1)
@@ -44,7 +44,7 @@ def make_enum(name: str, members: list[str]) -> type:
 
 
 class Behaviour:
-    """Base of what stands behind a class; attributes that begin with `_` are the fake's own."""
+    """Base of the implementation of a class; attributes that begin with `_` are the fake's own."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not isinstance(getattr(type(self), name, None), property):
@@ -53,11 +53,11 @@ class Behaviour:
 
 
 class OpenBehaviour:
-    """Base of classes that are meant to be derived from, whose instances take any attribute."""
+    """Base of classes intended for derivation, whose instances accept any attribute."""
 
 
 class _Absent:
-    """An attribute of the behaviour that the version lacks."""
+    """An attribute of the implementation that the version lacks."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -69,10 +69,10 @@ class _Absent:
 def guard(
     name: str, behaviour: type, version: str, types: dict[str, type], calls: list[str], constants: dict[str, Any]
 ) -> type:
-    """The class of this name as the version has it.
+    """The class with this name, as in the version.
 
-    `types` holds the module's classes and enumerations, against which arguments are checked; `constants`
-    are class attributes, as the levels of a logger.
+    `types` are the module's classes and enumerations, against which arguments are checked; `constants`
+    are class attributes, such as the levels of a logger.
     """
     members = interface(version)["classes"][name]
     namespace: dict[str, Any] = {
@@ -143,7 +143,7 @@ def _no_constructor(name: str) -> Callable[..., None]:
 
 
 def parse_signature(text: str) -> list[tuple[str, str, bool]]:
-    """Name, type and whether there is a default of each parameter after `self`, from pybind11's text."""
+    """Name, type and presence of a default of each parameter after `self`, from pybind11's text."""
     inside = text[text.index("(") + 1 : text.rindex(") ->")]
     parts, depth, current = [], 0, ""
     for character in inside:
@@ -165,7 +165,7 @@ def parse_signature(text: str) -> list[tuple[str, str, bool]]:
 def bind(
     parameters: list[tuple[str, str, bool]], arguments: tuple[Any, ...], keywords: dict[str, Any], types: dict[str, Any]
 ) -> list[Any] | None:
-    """The arguments in the parameters' order, trailing defaults left out; None where they do not fit."""
+    """The arguments in the order of the parameters, without trailing defaults; None if they do not match."""
     if len(arguments) > len(parameters) or set(keywords) - {name for name, _, _ in parameters[len(arguments) :]}:
         return None
     bound: list[Any] = []
@@ -185,7 +185,7 @@ def bind(
 
 
 def fits(value: Any, kind: str, types: dict[str, Any]) -> bool:
-    """Whether pybind11 takes the value for a parameter of this type; types that the fake has not are not checked."""
+    """Whether pybind11 accepts the value for a parameter of this type; types that the fake lacks are not checked."""
     kind = re.sub(r"^(nvinfer1|nvonnxparser)::", "", kind).replace("::", ".")
     if kind in ("int", "typing.SupportsInt"):
         return hasattr(value, "__index__") and not isinstance(value, EnumMember)

@@ -1,4 +1,4 @@
-"""The harness's accuracy against that of the sources' own evaluation code, image by image."""
+"""The harness's accuracy compared with that of the sources' own evaluation code, image by image."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ def test_a_classifier_trained_here_has_the_accuracy_that_torchvision_measures(tm
 
 
 @pytest.mark.slow
-def test_a_model_of_the_zoo_names_the_classes_that_timms_own_evaluation_names(tmp_path, monkeypatch):
-    """EfficientNet-B0 with weights as it is made, in an ordinary checkpoint."""
+def test_a_model_of_the_zoo_predicts_the_classes_that_timms_own_evaluation_predicts(tmp_path, monkeypatch):
+    """EfficientNet-B0 with its initial weights, in an ordinary checkpoint."""
     import timm
     import torch
     from timm.data import create_transform, resolve_data_config

@@ -1,4 +1,4 @@
-"""Real networks on real images: the figures are those of a plain loop, whatever runs beside."""
+"""Real networks on real images: the figures are those of a plain loop, whatever else runs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def run(tmp_path: Path):
 
 
 def plain_loop(folder: Path, network: Path, resolution: int = RESOLUTION) -> NDArray[np.int32]:
-    """Every image's top-5, as one would write it down: Pillow, numpy, and the runtime at the network's batch of 1."""
+    """Every image's top-5, in the most direct way: Pillow, numpy, and the runtime at the network's batch of 1."""
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     mean, std = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
     resize_px = round(resolution / 0.875)
@@ -106,9 +106,9 @@ def test_every_image_gets_the_classes_of_a_plain_loop(run, make_images, write_cl
 
 
 def test_no_result_depends_on_what_runs_beside_it(run, make_images, write_classifier):
-    """Alone, in one chunk, and beside others, in many: bit by bit the same classes."""
+    """Alone, in one chunk, and beside others, in many: exactly the same classes."""
     folder = make_images()
-    # Beside an input of 128 pixels half a MiB holds a single image, so chunks are as small as batches allow.
+    # Besides an input of 128 pixels, half a MiB holds a single image, so chunks are as small as batches allow.
     large = write_classifier("large.onnx", resolution=128, batch=2, seed=4)
     networks = [write_classifier(f"net{seed}.onnx", seed=seed, batch=batch) for seed, batch in enumerate((1, 8, 4))]
     little = AccuracyRequest(folder, memory_mib=1, decoders=2)
@@ -139,7 +139,7 @@ def test_batches_are_filled_up(run, make_images, write_classifier):
     assert (found.top == plain_loop(folder, write_classifier("one.onnx"))).all()
 
 
-def test_an_unreadable_image_counts_for_nobody_and_is_listed(run, make_images, write_classifier, tmp_path):
+def test_an_unreadable_image_counts_for_no_network_and_is_listed(run, make_images, write_classifier, tmp_path):
     folder, network = make_images(), write_classifier()
     expected = plain_loop(folder, network)
     broken = folder / "class02" / "02_001.png"
@@ -191,7 +191,7 @@ def test_a_changed_artifact_costs_its_own_row(run, make_images, write_classifier
     record = ImageRecord(records, images)
     predictions = [Predictions(records, one, images) for one in (planned, target_of(good, images))]
     ended = Evaluation(predictions, images, record, AccuracyRequest(folder, memory_mib=64)).run()
-    assert "it changed since, or is truncated" in ended.failures[planned.key]
+    assert "it has changed since, or is truncated" in ended.failures[planned.key]
     assert [one.complete for one in predictions] == [False, True]
 
 
@@ -262,14 +262,14 @@ def test_a_network_of_other_classes_says_so(run, make_images, write_classifier):
     assert "7-class labels (images) for a 10-class model (onnx/net)" in reason
 
 
-def test_logits_that_are_no_numbers_say_so(run, make_images, write_classifier):
+def test_logits_that_are_not_numbers_say_so(run, make_images, write_classifier):
     ended = run(make_images(), write_classifier(scale=float("nan")))
     (reason,) = ended.one_pass.failures.values()
     assert "NaN" in reason
 
 
-def test_what_a_network_makes_of_no_image_counts_for_nothing(run, make_images, tmp_path):
-    """One that divides by the norm of its input gives NaN for zeros: those of a damaged image and of a last batch."""
+def test_outputs_for_no_image_are_ignored(run, make_images, tmp_path):
+    """A network that divides by the norm of its input gives NaN for zeros: a damaged image's and a last batch's."""
     folder = make_images()
     network = classifier(CLASSES, 4, RESOLUTION, 0, 1.0)
     network.graph.node[0].input[0] = "unit"
@@ -302,7 +302,7 @@ def test_resized_images_come_from_the_cache(run, make_images, write_classifier, 
     folder, network = make_images(), write_classifier()
     request = AccuracyRequest(folder, memory_mib=64, decoders=2, cache_images=tmp_path / "cache")
     (first,) = run(folder, network, into="first", request=request).tables()
-    # From here on nothing can be decoded.
+    # From here on, no image can be decoded.
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text("import zoo.preprocessing.decoding as it\nit.pillow_image = None\n")
@@ -318,7 +318,7 @@ COMMAND = [sys.executable, "-m", "harness", "accuracy", "--decoders", "1", "--th
 
 @pytest.mark.parametrize(("end", "exit_code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)])
 def test_ended_in_the_middle_and_resumed(end, exit_code, make_images, write_classifier, tmp_path):
-    """kill -9 of the whole run, or a polite end; the same command again: the figures of an undisturbed run."""
+    """kill -9 of the whole run, or SIGTERM; the same command again gives the figures of an undisturbed run."""
     folder = make_images(per_class=60)
     # Batches of 64 images of 192 pixels: chunks of 64, and some work for each.
     networks = [write_classifier(f"net{seed}.onnx", seed=seed, batch=64, resolution=192) for seed in range(2)]
@@ -341,7 +341,7 @@ def test_ended_in_the_middle_and_resumed(end, exit_code, make_images, write_clas
     assert process.wait() == exit_code
     assert not list(killed.glob("accuracy/*/*.parquet"))
     resumed = subprocess.run(command(killed), env=environment, check=True, capture_output=True, text=True, timeout=300)
-    assert "go on where they stopped" in resumed.stderr
+    assert "resume where they stopped" in resumed.stderr
     for name in ("net0", "net1"):
         (expected,), (found,) = (list(place.glob(f"accuracy/*/onnx_{name}-*.parquet")) for place in (whole, killed))
         first, second = read_predictions(expected), read_predictions(found)
@@ -354,5 +354,5 @@ def test_ended_in_the_middle_and_resumed(end, exit_code, make_images, write_clas
 
 
 def _chunks(journal: Path) -> int:
-    """Chunks that a journal holds; its first line says what they are of."""
+    """Chunks that a journal holds; its first line says what they belong to."""
     return len(journal.read_bytes().splitlines()) - 1

@@ -47,9 +47,9 @@ def test_what_was_read_is_known_in_the_next_session(images, tmp_path):
     again.close()
 
 
-def test_a_record_that_lost_its_end_is_not_gone_on_with(images, tmp_path):
+def test_a_truncated_record_is_not_resumed(images, tmp_path):
     record = ImageRecord(tmp_path, images)
-    with pytest.raises(AccuracyError, match=r"images\.jsonl lost its end; remove"):
+    with pytest.raises(AccuracyError, match=r"images\.jsonl is truncated; remove"):
         record.add(4, loaded("a"))
     record.close()
 
@@ -61,8 +61,8 @@ def test_a_damaged_record_of_images_names_itself(images, tmp_path, line):
         ImageRecord(tmp_path, images)
 
 
-def test_names_that_are_no_utf8_are_told_by_their_bytes(images, target, tmp_path):
-    """A file that was named in Latin-1, as Python tells it on Linux."""
+def test_names_that_are_not_utf8_are_shown_by_their_bytes(images, target, tmp_path):
+    """A file that was named in Latin-1, as Python reports it on Linux."""
     odd = dataclasses.replace(images.items[3], name="caf\udce9.png")
     items = (*images.items[:3], odd, *images.items[4:])
     images = dataclasses.replace(images, items=items)
@@ -108,20 +108,20 @@ def test_predictions_come_chunk_by_chunk_and_end_as_a_table(images, target, tmp_
 
 
 @pytest.mark.parametrize("complete", [False, True])
-def test_predictions_of_something_else_are_begun_anew(complete, images, target, tmp_path):
+def test_predictions_of_something_else_are_started_again(complete, images, target, tmp_path):
     old = Predictions(tmp_path, target, images)
     old.append(TOP)
     if complete:
         old.finish("content")
     old.close()
-    # The same series, whose card now says how its images are to be taken.
+    # The same series after its card has changed the preprocessing.
     steps = dataclasses.replace(target.preprocessing, resize_px=20)
     new = Predictions(tmp_path, dataclasses.replace(target, preprocessing=steps), images)
     assert (new.done, new.complete) == (0, False)
     new.close()
 
 
-def test_a_table_that_is_none_is_begun_anew(images, target, tmp_path):
+def test_a_damaged_table_is_started_again(images, target, tmp_path):
     one = Predictions(tmp_path, target, images)
     one.append(TOP)
     one.finish("content")

@@ -47,14 +47,14 @@ def target_of(facts: Series, images: ImageSet, own: Preprocessing | None) -> Eva
     return evaluation_target(facts, facts.target(1, GpuSettings(), Path("cache")), images, own)
 
 
-def test_a_file_of_ones_own_takes_images_as_torchvision_does(images, facts):
+def test_a_user_file_takes_images_as_torchvision_does(images, facts):
     target = target_of(facts, images, None)
     assert isinstance(target, EvaluationTarget)
     assert (target.preprocessing.crop_px, target.preprocessing.resize_px) == (16, 18)
     assert EvaluationTarget.from_json(json.loads(json.dumps(target.to_json()))) == target
 
 
-def test_or_as_it_is_told(images, facts, tmp_path):
+def test_or_as_the_given_preprocessing_says(images, facts, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(TOML)
     own = own_preprocessing(str(path))
@@ -79,7 +79,7 @@ def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
     [
         ({"weights": "probe"}, NOT_THE_WEIGHTS),
         ({"status": "timeout", "reason": "not converted\nin time"}, "there is no artifact: not converted in time"),
-        ({"resolution": None}, "its input has no fixed shape of square images"),
+        ({"resolution": None}, "its input does not have the fixed shape of square images"),
         ({"classes": 10}, "7-class labels (images) for a 10-class model (onnx/net)"),
         ({"source": "vgg", "model": "vgg/16"}, "its preprocessing cannot be done: unknown model 'vgg/16'"),
     ],
@@ -129,7 +129,7 @@ def test_predictions_of_another_artifact_or_preprocessing_are_of_another_identit
 
 
 def test_the_identity_on_disk_is_that_of_earlier_versions(images, facts):
-    """Predictions that were begun with them are gone on with."""
+    """Predictions that those versions began are resumed."""
     found = target_of(facts, images, None)
     assert isinstance(found, EvaluationTarget)
     identity = found.identity()
@@ -159,7 +159,7 @@ def test_the_identity_on_disk_is_that_of_earlier_versions(images, facts):
         ("resnest", None, "selects 11 models"),
     ],
 )
-def test_a_preprocessing_that_is_none(text, content, message, tmp_path, monkeypatch):
+def test_an_invalid_preprocessing_is_refused(text, content, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if content is not None:
         Path(text).write_text(content)

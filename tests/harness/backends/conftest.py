@@ -32,6 +32,6 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.setattr(
         libraries, "version_number", lambda _name, function: {"cudnnGetVersion": 92400}.get(function, 101302)
     )
-    # The TensorRT backend sets it for its process; the test's gets it back.
+    # The TensorRT backend sets it for its process; it is restored for the test process.
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     return script

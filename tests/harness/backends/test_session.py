@@ -84,7 +84,7 @@ def test_the_one_float32_input_is_accepted() -> None:
         ([TensorSpec("input", (-1, 3, 4, 4), "float32")], "dynamic shape"),
         ([TensorSpec("input", (), "float32")], "dynamic shape"),
         ([TensorSpec("input", (2, 3, 4, 4), "float16")], "float16, not float32"),
-        ([TensorSpec("input", (8, 3, 4, 4), "float32")], "batch 2 was asked"),
+        ([TensorSpec("input", (8, 3, 4, 4), "float32")], "batch 2 was requested"),
     ],
 )
 def test_each_unfit_input_has_its_own_message(inputs: list[TensorSpec], message: str) -> None:
@@ -107,7 +107,7 @@ def test_prepare_names_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_prepare_refuses_a_precision_the_backend_lacks() -> None:
-    with pytest.raises(UnsupportedError, match="no precision fp8; it has fp32"):
+    with pytest.raises(UnsupportedError, match="does not support precision fp8; it supports fp32"):
         FakeBackend([IMAGES]).prepare(ARTIFACT, precision="fp8", batch=2, threads=1)
 
 
@@ -143,11 +143,11 @@ def test_start_refuses_images_that_do_not_fit(images: npt.NDArray[Any]) -> None:
 
 
 def test_a_silent_change_of_precision_is_an_error() -> None:
-    with pytest.raises(FallbackError, match="fp16 was asked for but the runtime computed in fp32"):
+    with pytest.raises(FallbackError, match="fp16 was requested, but the runtime computed in fp32"):
         FakeSession(effective="fp32", asked="fp16").start(np.ones((2, 3, 4, 4), np.float32))
 
 
-def test_a_graph_partly_in_the_asked_precision_is_accepted() -> None:
+def test_a_graph_partly_in_the_requested_precision_is_accepted() -> None:
     session = FakeSession(effective="fp32+int8", asked="int8")
     session.start(np.ones((2, 3, 4, 4), np.float32))
     assert session.precision_effective() == "fp32+int8"

@@ -104,14 +104,15 @@ def test_a_part_of_the_images(make_images, write_classifier, places, rows):
 
 def test_probe_weights_have_no_accuracy_and_say_why(make_images, places, rows, tmp_path, monkeypatch):
     """A model of the zoo whose conversion is in the cache already needs no framework here."""
-    from harness.artifacts import conversions
     from harness.records.series import Series
+    from harness.runs import prepare
 
     probe = Series(
         model="regnet/RegNetX-200MF", source="regnet", variant="RegNetX-200MF", backend="onnxruntime", precision="fp32",
         batch=1, resolution=224, classes=1000, weights="probe", artifact_path="model.onnx", artifact_sha256="0" * 64,
+        artifact_mib=10.0,
     )  # fmt: skip
-    monkeypatch.setattr(conversions, "convert_all", lambda *_: [probe])
+    monkeypatch.setattr(prepare, "convert_all", lambda *_: [probe])
     command = accuracy(make_images(), "--models", "regnet/RegNetX-200MF", "--weights", "probe", *places)
     assert main(command) == 1
     row = rows().loc["regnet/RegNetX-200MF"]
@@ -208,7 +209,7 @@ def test_options_of_images_without_images(write_classifier, places, capsys):
 def test_what_is_not_installed_is_reported(make_images, write_classifier, places, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(accuracy(make_images(), "--onnx", str(write_classifier()), *places)) == 2
-    assert "measuring accuracy needs what is not installed here: pip install pyarrow\n" in capsys.readouterr().err
+    assert "measuring accuracy needs packages that are not installed: pip install pyarrow\n" in capsys.readouterr().err
 
 
 def test_a_damaged_record_says_what_to_remove(make_images, write_classifier, places, tmp_path, capsys):

@@ -16,7 +16,7 @@ from tests.fakes.data_sets import VALIDATION, Files, encoded, pickled_batch
 
 @pytest.fixture
 def flat() -> Files:
-    """Five images of ImageNet's validation set, by their names."""
+    """Five images of ImageNet's validation set, by name."""
     return {name: encoded(10 * number) for number, name in enumerate(VALIDATION)}
 
 
@@ -75,7 +75,7 @@ def cifar_labels() -> list[int]:
 
 @pytest.fixture(scope="session")
 def cifar_rows(cifar_pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The images as the published files have them: planes of red, green, blue."""
+    """The images as in the published files: planes of red, green, blue."""
     return cifar_pixels.transpose(0, 3, 1, 2).reshape(10_000, 3072)
 
 

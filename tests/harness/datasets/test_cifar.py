@@ -69,10 +69,10 @@ class _Exploit:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_malicious_pickle_does_nothing_and_is_told(tmp_path: Path, protocol: int) -> None:
+def test_a_malicious_pickle_does_nothing_and_is_refused(tmp_path: Path, protocol: int) -> None:
     trace, path = tmp_path / "trace", tmp_path / "test_batch"
     path.write_bytes(pickle.dumps({b"data": _Exploit(trace), b"labels": []}, protocol))
-    with pytest.raises(AccuracyError, match=r"test_batch is no test set .* names \S+, .* fetch it again"):
+    with pytest.raises(AccuracyError, match=r"test_batch is not a test set .* names \S+, .* fetch it again"):
         open_images(tmp_path)
     assert not trace.exists()
     pickle.loads(path.read_bytes())
@@ -80,7 +80,7 @@ def test_a_malicious_pickle_does_nothing_and_is_told(tmp_path: Path, protocol: i
 
 
 @pytest.mark.parametrize("name", ["numpy\nload", "numpy.core.multiarray\n_reconstruct.__class__", "builtins\neval"])
-def test_other_names_than_a_batch_has_are_refused(tmp_path: Path, name: str) -> None:
+def test_names_that_no_batch_has_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "test_batch").write_bytes(b"\x80\x02c" + name.encode() + b"\n.")
     with pytest.raises(AccuracyError, match="which no batch of CIFAR-10 does"):
         open_images(tmp_path)
@@ -90,14 +90,14 @@ def test_other_names_than_a_batch_has_are_refused(tmp_path: Path, name: str) -> 
     ("data", "fault"),
     [
         (b"", "Ran out of input"),
-        (b"no pickle", "is no test set"),
-        (pickle.dumps([1, 2], 2), "no dictionary"),
+        (b"no pickle", "is not a test set"),
+        (pickle.dumps([1, 2], 2), "not a dictionary"),
         (pickle.dumps({}, 2), "no pixels"),
-        (b"\x80\x02}U\x04datacnumpy\nndarray\n)R}bs.", "is no test set"),
+        (b"\x80\x02}U\x04datacnumpy\nndarray\n)R}bs.", "is not a test set"),
         (b"\x80\x02}U\x04datacnumpy\nndarray\n)Rs.", "no list of labels"),
-        (b"\x80\x02}(U\x04datacnumpy\nndarray\n)RU\x06labels]u.", "no array of bytes"),
-        (pickled_batch(bytes(3072), [1], shape=(1, 3072)), "1 images with 1 labels, where the test set has 10,000"),
-        (pickled_batch(bytes(3071), [1], shape=(1, 3072)), "is no test set"),
+        (b"\x80\x02}(U\x04datacnumpy\nndarray\n)RU\x06labels]u.", "not an array of bytes"),
+        (pickled_batch(bytes(3072), [1], shape=(1, 3072)), "1 images with 1 labels, but the test set has 10,000"),
+        (pickled_batch(bytes(3071), [1], shape=(1, 3072)), "is not a test set"),
     ],
 )
 def test_a_damaged_python_batch_is_refused(tmp_path: Path, data: bytes, fault: str) -> None:
@@ -109,7 +109,7 @@ def test_a_damaged_python_batch_is_refused(tmp_path: Path, data: bytes, fault: s
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda data: data[:-1], "no whole number of records"),
+        (lambda data: data[:-1], "not a whole number of records"),
         (lambda data: data[:-3073], "9,999 images"),
         (lambda data: b"\x0a" + data[1:], "labels from 0 to 10"),
     ],
@@ -137,7 +137,7 @@ def test_an_archive_without_the_test_set_is_refused(tmp_path: Path, write_tar: C
         open_images(path)
 
 
-def test_cifar_brings_its_labels(tmp_path: Path, binary_batch: bytes) -> None:
+def test_cifar_contains_its_labels(tmp_path: Path, binary_batch: bytes) -> None:
     (tmp_path / "test_batch.bin").write_bytes(binary_batch)
-    with pytest.raises(AccuracyError, match="has its labels in itself"):
+    with pytest.raises(AccuracyError, match="already contains its labels"):
         open_images(tmp_path, ground_truth=tmp_path / "val.txt")

@@ -49,7 +49,7 @@ def test_every_form_gives_the_same_labels(folder: Path, labels: Callable[[str], 
 
 
 def _write_meta(path: Path, wnids: Iterable[str], first: int = 1) -> None:
-    """As the devkit has it: the 1,000 classes, then the tree's inner nodes."""
+    """Writes the devkit's file: the 1,000 classes, then the tree's inner nodes."""
     fields = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O"), ("num_children", "O")]
     leaves = [(float(number), wnid, "a word", 0.0) for number, wnid in enumerate(wnids, first)]
     inner = [(float(number), f"n9{number:07d}", "an inner node", 2.0) for number in range(first + 1000, first + 1005)]
@@ -143,17 +143,17 @@ def test_labels_without_names_go_with_the_validation_sets_own_names(
     [
         ("", "is empty; give the labels as LOC_val_solution"),
         ("\n \n", "is empty"),
-        ("ImageId,PredictionString\n", "has a header and no labels"),
-        ("ImageId,PredictionString\na,n01440764 1 2 3 4\nb,\n", "line 3: 'b' is no label"),
-        ("a.jpg 5\n\nb.jpg cat\n", "line 3: 'b.jpg cat' is no label"),
-        ("a.jpg 5\nb.jpg\n", "line 2: 'b.jpg' is no label"),
-        ("a.jpg 5\nb.jpg 1000\n", "line 2: 1000 is no index; .* from 0 to 999"),
-        ("a.jpg -1\n", "line 1: 'a.jpg -1' is no label"),
-        ("n01440764\n65\n", "line 2: '65' is no label"),
-        ("n01440764\nn00000001\n", "line 2: n00000001 is none of ImageNet's 1,000 classes"),
-        ("9" * 5000 + "\n", "line 1: '99999.* is no label"),
+        ("ImageId,PredictionString\n", "has a header but no labels"),
+        ("ImageId,PredictionString\na,n01440764 1 2 3 4\nb,\n", "line 3: 'b' is not a label"),
+        ("a.jpg 5\n\nb.jpg cat\n", "line 3: 'b.jpg cat' is not a label"),
+        ("a.jpg 5\nb.jpg\n", "line 2: 'b.jpg' is not a label"),
+        ("a.jpg 5\nb.jpg 1000\n", "line 2: 1000 is not a class index; .* from 0 to 999"),
+        ("a.jpg -1\n", "line 1: 'a.jpg -1' is not a label"),
+        ("n01440764\n65\n", "line 2: '65' is not a label"),
+        ("n01440764\nn00000001\n", "line 2: n00000001 is not one of ImageNet's 1,000 classes"),
+        ("9" * 5000 + "\n", "line 1: '99999.* is not a label"),
         (INDEXED + "ILSVRC2012_val_00000003.JPEG 7\n", "has images twice: ILSVRC2012_val_00000003"),
-        (b"\xff\xfe\x00", "is no text"),
+        (b"\xff\xfe\x00", "is not text"),
     ],
 )
 def test_a_file_in_no_known_form_is_refused(
@@ -163,12 +163,12 @@ def test_a_file_in_no_known_form_is_refused(
         open_images(folder, ground_truth=labels(content))
 
 
-def test_a_missing_file_is_told(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(AccuracyError, match=r"none\.txt cannot be read \(No such file"):
         open_images(folder, ground_truth=tmp_path / "none.txt")
 
 
-def test_two_images_of_one_name_are_told(folder: Path, labels: Callable[[str], Path]) -> None:
+def test_two_images_of_one_name_are_reported(folder: Path, labels: Callable[[str], Path]) -> None:
     (folder / "ILSVRC2012_val_00000003.png").write_bytes(b"")
     with pytest.raises(AccuracyError, match="has images twice: ILSVRC2012_val_00000003"):
         open_images(folder, ground_truth=labels(INDEXED))

@@ -38,7 +38,7 @@ def test_folders_named_by_wnid_are_imagenets(tmp_path: Path, sorted_in_folders: 
     assert images.location(0) == str(tmp_path / "val" / "n01751748" / "ILSVRC2012_val_00000001.JPEG")
 
 
-def test_other_folders_are_ones_own_classes(tmp_path: Path, write_files: WriteFiles) -> None:
+def test_other_folders_are_the_users_classes(tmp_path: Path, write_files: WriteFiles) -> None:
     files = {
         "dog/1.PNG": encoded(1, "PNG"),
         "cat/1.png": encoded(2, "PNG"),
@@ -89,7 +89,7 @@ def test_digest_and_subset_are_of_the_set_not_of_its_layout(in_every_layout: lis
     assert len(subsets) == 1
 
 
-def test_the_digest_tells_other_labels_and_names_from_these(
+def test_the_digest_differs_with_labels_and_names(
     tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles
 ) -> None:
     root = write_files(tmp_path / "val", sorted_in_folders)
@@ -123,7 +123,7 @@ def test_a_child_process_reads_what_its_parent_opened(
         assert pool.submit(methodcaller("read", 3), images).result() == images.read(3)
 
 
-def test_model_and_labels_have_to_be_of_as_many_classes(
+def test_model_and_labels_must_have_the_same_number_of_classes(
     tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles
 ) -> None:
     images = open_images(write_files(tmp_path, sorted_in_folders))
@@ -136,13 +136,13 @@ def test_an_error_is_a_bad_request() -> None:
     assert AccuracyError.exit_code == EXIT_BAD_REQUEST
 
 
-def test_a_missing_path_is_told(tmp_path: Path) -> None:
+def test_a_missing_path_is_reported(tmp_path: Path) -> None:
     with pytest.raises(AccuracyError, match=r"nowhere does not exist; give a folder of class folders"):
         open_images(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("folders", [(), ("cat", "dog")])
-def test_a_folder_without_images_is_told(tmp_path: Path, folders: tuple[str, ...]) -> None:
+def test_a_folder_without_images_is_reported(tmp_path: Path, folders: tuple[str, ...]) -> None:
     for folder in folders:
         (tmp_path / folder).mkdir()
     (tmp_path / "readme.txt").write_text("")
@@ -156,7 +156,7 @@ def test_a_folder_around_the_data_set_names_it(tmp_path: Path, write_files: Writ
         open_images(tmp_path)
 
 
-def test_a_folder_of_splits_is_told(tmp_path: Path, write_files: WriteFiles) -> None:
+def test_a_folder_of_splits_is_reported(tmp_path: Path, write_files: WriteFiles) -> None:
     write_files(tmp_path, {"train/cat/1.jpg": b"", "val/cat/1.jpg": b""})
     with pytest.raises(AccuracyError, match=r"(train|val) holds folders \(cat\).*the folder whose subfolders are the"):
         open_images(tmp_path)
@@ -174,15 +174,15 @@ def test_unknown_classes_are_listed(
 ) -> None:
     root = write_files(tmp_path / "val", sorted_in_folders)
     (root / other).mkdir()
-    with pytest.raises(AccuracyError, match=r"none of ImageNet's 1,000 classes: ") as caught:
+    with pytest.raises(AccuracyError, match=r"not among ImageNet's 1,000 classes: ") as caught:
         open_images(root)
     assert other in str(caught.value)
-    assert "take them out" in str(caught.value)
+    assert "remove them" in str(caught.value)
 
 
 def test_of_many_unknown_classes_five_are_named(tmp_path: Path, write_files: WriteFiles) -> None:
     write_files(tmp_path, {f"n0000000{number}/1.jpg": b"" for number in range(8)})
-    with pytest.raises(AccuracyError, match=r": n00000000, n00000001, .*n00000004 and 3 more; take them out"):
+    with pytest.raises(AccuracyError, match=r": n00000000, n00000001, .*n00000004 and 3 more; remove them"):
         open_images(tmp_path)
 
 
@@ -202,11 +202,11 @@ def test_flat_images_without_labels_are_refused(tmp_path: Path, flat: Files, wri
 def test_labels_beside_class_folders_are_refused(
     tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles
 ) -> None:
-    with pytest.raises(AccuracyError, match=r"has its labels in itself; leave val\.txt away"):
+    with pytest.raises(AccuracyError, match=r"already contains its labels; omit val\.txt"):
         open_images(write_files(tmp_path, sorted_in_folders), ground_truth=Path("val.txt"))
 
 
-def test_an_image_that_is_gone_is_told(tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles) -> None:
+def test_an_image_that_is_gone_is_reported(tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles) -> None:
     images = open_images(write_files(tmp_path, sorted_in_folders))
     path = tmp_path / "n01751748" / "ILSVRC2012_val_00000001.JPEG"
     path.unlink()
@@ -223,7 +223,7 @@ def test_what_reading_would_wait_for_is_refused(
     root = write_files(tmp_path / "val", sorted_in_folders)
     pipe = root / "n01751748" / "pipe.JPEG"
     os.mkfifo(pipe)
-    with pytest.raises(AccuracyError, match=r"n01751748 holds pipes, .* named as images \(pipe\.JPEG\); take them out"):
+    with pytest.raises(AccuracyError, match=r"n01751748 holds pipes, .* named like images \(pipe\.JPEG\); remove them"):
         open_images(root)
     with pytest.raises(AccuracyError, match=r"pipe\.JPEG is a pipe, a socket or a device"):
         open_images(pipe)
@@ -233,7 +233,7 @@ def test_what_reading_would_wait_for_is_refused(
 
 @pytest.fixture
 def reachable() -> Iterator[Path]:
-    """A folder that every user may enter; pytest's own is its user's alone."""
+    """A folder that every user may enter; pytest's is accessible to its own user only."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -241,7 +241,7 @@ def reachable() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def ordinary_user() -> Iterator[None]:
-    """An ordinary user's rights, also where the tests run as root, who may read everything."""
+    """An ordinary user's rights, even if the tests run as root, who may read everything."""
     user = os.geteuid()
     os.seteuid(user or 65534)
     try:
@@ -251,7 +251,7 @@ def ordinary_user() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("locked", [".", "val", "val/n01751748", "val.tar", "batches"])
-def test_what_may_not_be_read_is_told(
+def test_what_may_not_be_read_is_reported(
     reachable: Path,
     sorted_in_folders: Files,
     locked: str,
@@ -270,7 +270,7 @@ def test_what_may_not_be_read_is_told(
 
 
 @pytest.mark.parametrize("file", ["val/n01751748/ILSVRC2012_val_00000001.JPEG", "batches/test_batch"])
-def test_a_file_that_may_not_be_read_is_told(
+def test_a_file_that_may_not_be_read_is_reported(
     reachable: Path, sorted_in_folders: Files, file: str, write_files: WriteFiles
 ) -> None:
     write_files(reachable / "val", sorted_in_folders)

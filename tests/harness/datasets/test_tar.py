@@ -47,7 +47,7 @@ def test_class_folders(tmp_path: Path, sorted_in_folders: Files, prefix: str, wr
     assert [images.read(index) for index in range(5)] == list(sorted_in_folders.values())
 
 
-def test_one_folder_is_a_class_where_it_is_named_by_a_wnid(tmp_path: Path, write_tar: WriteTar) -> None:
+def test_one_folder_is_a_class_if_it_is_named_by_a_wnid(tmp_path: Path, write_tar: WriteTar) -> None:
     images = open_images(write_tar(tmp_path / "tench.tar", {"n01440764/a.jpg": encoded(1), "n01440764/b.jpg": b""}))
     assert [item.label for item in images.items] == [0, 0]
 
@@ -121,19 +121,19 @@ def test_a_damaged_header_in_the_middle_is_refused(
 def test_what_follows_the_end_is_never_passed_over(
     tmp_path: Path, sorted_in_folders: Files, write_tar: WriteTar
 ) -> None:
-    """A header of zeros ends an archive: a gap in a download, or another archive behind this one."""
+    """A header of zeros ends an archive: a gap in a download, or another archive after this one."""
     path = write_tar(tmp_path / "val.tar", sorted_in_folders)
     whole = path.read_bytes()
     third = whole.index(b"n02105855/")
     for content in (whole[:third] + bytes(512) + whole[third + 512 :], whole + whole):
         path.write_bytes(content)
-        with pytest.raises(AccuracyError, match=r"val\.tar goes on behind its end at byte [\d,]+, after \d members"):
+        with pytest.raises(AccuracyError, match=r"val\.tar continues after its end at byte [\d,]+, after \d members"):
             open_images(path)
     path.write_bytes(whole + bytes(20_000))
     assert len(open_images(path).items) == 5
 
 
-def test_an_archive_that_shrinks_while_in_use_is_told(
+def test_an_archive_that_shrinks_while_in_use_is_reported(
     tmp_path: Path, sorted_in_folders: Files, write_tar: WriteTar
 ) -> None:
     path = write_tar(tmp_path / "val.tar", sorted_in_folders)
@@ -142,7 +142,7 @@ def test_an_archive_that_shrinks_while_in_use_is_told(
     with pytest.raises(AccuracyError, match=r"val\.tar ends within n01751748/ILSVRC2012_val_00000001\.JPEG"):
         images.read(0)
     path.unlink()
-    with pytest.raises(AccuracyError, match=r"val\.tar cannot be read any more \(No such file"):
+    with pytest.raises(AccuracyError, match=r"val\.tar can no longer be read \(No such file"):
         images.read(0)
 
 
@@ -166,7 +166,7 @@ def test_an_image_twice_is_refused(tmp_path: Path, write_tar: WriteTar) -> None:
 @pytest.mark.parametrize("odd", ["1.jpg", "val/1.jpg", "val/n01440764/deeper/1.jpg"])
 def test_several_layouts_in_one_archive_are_refused(tmp_path: Path, odd: str, write_tar: WriteTar) -> None:
     path = write_tar(tmp_path / "val.tar", {"val/n01440764/1.jpg": b"", "val/n01443537/1.jpg": b"", odd: b""})
-    with pytest.raises(AccuracyError, match=r"at several places .* pack one data set in one layout"):
+    with pytest.raises(AccuracyError, match=r"in several places .* pack one data set in one layout"):
         open_images(path)
 
 
@@ -183,7 +183,7 @@ def test_a_compressed_archive_is_refused(
 def test_another_file_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "images.tar"
     path.write_bytes(data)
-    with pytest.raises(AccuracyError, match=r"images\.tar is no tar archive, or a truncated one"):
+    with pytest.raises(AccuracyError, match=r"images\.tar is not a tar archive, or is truncated"):
         open_images(path)
 
 

@@ -80,7 +80,7 @@ def test_what_no_runtime_loads_is_not_read(tmp_path: Path, location: str) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x3a\xff\xff\xff\xff\x0f"])
-def test_what_is_no_onnx_is_its_own_digest(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_onnx_is_its_own_digest(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(content)
     assert artifact_sha256(path) == file_sha256(path)
@@ -93,13 +93,13 @@ def test_the_locations_are_those_that_onnx_itself_writes(tmp_path: Path) -> None
     assert list(external_locations(path)) == ["weights.bin"]
 
 
-def test_the_planned_artifact_is_told_from_one_that_changed(tmp_path: Path) -> None:
+def test_the_planned_artifact_is_distinguished_from_one_that_changed(tmp_path: Path) -> None:
     path, weights = write(tmp_path / "net.onnx", external("w", "weights")), tmp_path / "weights"
     weights.write_bytes(bytes(16))
     planned = artifact_sha256(path)
     check_artifact(path, planned)
     weights.write_bytes(bytes(15) + b"1")
-    with pytest.raises(ArtifactError, match=rf"not {planned[:16]} as planned: it changed since"):
+    with pytest.raises(ArtifactError, match=rf"not {planned[:16]} as planned: it has changed since"):
         check_artifact(path, planned)
 
 
@@ -108,7 +108,7 @@ def test_a_file_with_its_weights_inside_is_checked_by_its_bytes_alone(
 ) -> None:
     path = write(tmp_path / "net.onnx", numpy_helper.from_array(np.ones(4, np.float32), "w"))
     planned = artifact_sha256(path)
-    monkeypatch.setattr(artifact_digest, "artifact_sha256", lambda _: pytest.fail("the graph was gone through"))
+    monkeypatch.setattr(artifact_digest, "artifact_sha256", lambda _: pytest.fail("the graph was read"))
     check_artifact(path, planned)
 
 

@@ -11,7 +11,7 @@ from harness.files.onnx_graph import OnnxGraph, read_graph
 
 
 def by_onnx(path: Path) -> tuple[int, int, list[tuple[str, str, str]]]:
-    """The same facts by the onnx package."""
+    """The same facts as read by the onnx package."""
     model = onnx.load(path)
     opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
     return model.ir_version, opset, [(node.op_type, node.name, node.domain) for node in model.graph.node]
@@ -75,7 +75,7 @@ def test_operators_are_gathered(write_model: Any) -> None:
 def test_a_truncated_file_is_called_so(write_model: Any, kept: float) -> None:
     path = write_model()
     model = onnx.load(path)
-    model.producer_name = "an exporter"  # As real ones say; it stands before the graph.
+    model.producer_name = "an exporter"  # Real files have one; it comes before the graph.
     content = model.SerializeToString()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(ArtifactError, match="may be truncated"):

@@ -16,7 +16,7 @@ from harness.errors import StorageError
 from harness.files.journal import Journal
 from harness.files.storage import explained, remove_temporary_files, replace_json, replace_text
 
-# A process that may write files of 600 bytes: the kernel then takes a part of a line, as a full disk does.
+# A process that may write files of 600 bytes: the kernel then accepts a part of a line, as with a full disk.
 _SMALL_DISK = """
 import resource, sys
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_journal_gives_back_what_was_appended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'{"b": 2', b'{"b": 2}', b"\0\0\0", b'{"b": \n', b"\n"])
-def test_a_torn_last_line_is_cut_away(tmp_path: Path, torn: bytes) -> None:
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "trials.jsonl"
     path.write_bytes(b'{"a": 1}\n' + torn)
     journal = Journal(path)
@@ -100,7 +100,7 @@ def test_a_killed_writer_loses_no_line_it_reported(tmp_path: Path) -> None:
     assert len(numbers) <= len(reported) + 1
 
 
-def test_a_full_disk_keeps_every_whole_line_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_every_whole_line_and_says_how_to_resume(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("the former table")
     done = subprocess.run(
         [sys.executable, "-c", _SMALL_DISK, str(tmp_path)], capture_output=True, text=True, check=True

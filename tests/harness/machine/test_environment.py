@@ -105,11 +105,11 @@ def test_what_may_change_latency_changes_the_id(here: Environment, change: dict[
 @pytest.mark.parametrize(
     "change", [{"memory_mib": 1}, {"python_version": "3.99"}, {"numpy_version": "9"}, {"system_release": "99"}]
 )
-def test_what_may_not_does_not(here: Environment, change: dict[str, Any]) -> None:
+def test_what_may_not_change_latency_does_not_change_the_id(here: Environment, change: dict[str, Any]) -> None:
     assert dataclasses.replace(here, **change).environment_id == here.environment_id
 
 
-def test_the_id_of_a_processor_stays_what_it_was_before_there_were_accelerators() -> None:
+def test_the_id_of_a_processor_is_unchanged_since_before_accelerators() -> None:
     assert PROCESSOR.environment_id == "b0bceebde79d"
 
 
@@ -132,7 +132,7 @@ def test_an_accelerator_and_its_runtime_change_the_id() -> None:
     assert on_gpu(bus_id="0000:0B:00.0").environment_id == on_gpu().environment_id
 
 
-def test_beside_an_accelerator_the_processor_counts_and_its_runtime_does_not() -> None:
+def test_with_an_accelerator_the_processor_counts_and_its_runtime_does_not() -> None:
     faster = dataclasses.replace(on_gpu(), cpu_model="Another")
     assert faster.environment_id != on_gpu().environment_id
     thin = dataclasses.replace(on_gpu(), onnxruntime_version=None)
@@ -199,7 +199,7 @@ def test_default_threads_are_the_physical_cores_that_may_be_used(
     ("threads", "quota", "said"),
     [(8, None, ""), (16, 16.0, ""), (17, None, "17 threads on 16 processors"), (1, 0.5, "1 thread in a control group")],
 )
-def test_threads_that_cannot_all_run_are_told(threads: int, quota: float | None, said: str) -> None:
+def test_threads_that_cannot_all_run_are_reported(threads: int, quota: float | None, said: str) -> None:
     crowded = dataclasses.replace(PROCESSOR, threads=threads, cpu_limit_cores=quota)
     told = environment.crowded_threads(crowded)
     assert said in told

@@ -24,7 +24,7 @@ def board(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_another_machine_is_no_jetson(tmp_path: Path) -> None:
+def test_another_machine_is_not_a_jetson(tmp_path: Path) -> None:
     assert jetson_facts(tmp_path) is None
 
 

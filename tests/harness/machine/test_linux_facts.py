@@ -85,7 +85,7 @@ def test_the_clock_policy(tmp_path: Path) -> None:
         ("sys/devices/system/cpu/intel_pstate/no_turbo", "0\n", True),
     ],
 )
-def test_boost_in_either_drivers_words(tmp_path: Path, path: str, text: str, expected: bool) -> None:
+def test_boost_as_either_driver_reports_it(tmp_path: Path, path: str, text: str, expected: bool) -> None:
     assert machine(tmp_path, {path: text}).boost() is expected
 
 

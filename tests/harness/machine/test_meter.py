@@ -7,7 +7,7 @@ import pytest
 from harness.machine.meter import CpuMeter, CpuReading, foreign_cores
 
 
-def test_what_is_busy_beyond_this_process_is_foreign() -> None:
+def test_processor_time_beyond_this_process_is_foreign() -> None:
     before = CpuReading(wall_s=10.0, busy_s=100.0, own_s=5.0)
     after = CpuReading(wall_s=12.0, busy_s=104.0, own_s=8.0)
     assert foreign_cores(before, after) == pytest.approx(0.5)

@@ -25,12 +25,12 @@ def test_processors_that_do_not_count_are_left_out_by_their_own_number() -> None
     assert processor.linux_busy_s(STAT, None, ticks_per_s=100) == 73
 
 
-def test_an_old_kernel_tells_fewer_times() -> None:
+def test_an_old_kernel_reports_fewer_times() -> None:
     assert processor.linux_busy_s("cpu0 100 0 0 7\n", None, ticks_per_s=100) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere psutil is what is asked")
-def test_the_kernels_files_tell_what_psutil_tells() -> None:
+def test_the_kernels_files_agree_with_psutil() -> None:
     before = processor.busy_s(None)
     told = sum(sum(times[:3]) + sum(times[5:8]) for times in psutil.cpu_times(percpu=True))
     after = processor.busy_s(None)
@@ -41,7 +41,7 @@ def test_the_kernels_files_tell_what_psutil_tells() -> None:
     assert processor.allowed_cpus() == set(psutil.Process().cpu_affinity())
 
 
-def test_elsewhere_psutil_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_psutil_is_used_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     class Times:
         user, system, idle = 1.0, 2.0, 1000.0
 

@@ -1,4 +1,4 @@
-"""Building engines in a process of its own, and what a run makes of how it ends."""
+"""Building engines in a child process, and how a run treats its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TARGET = Target("model.onnx", "", "compiling", "fp16", 1, 1, GpuSettings(device=
 
 
 class Compiling(Backend):
-    """A backend that builds engines, or fails as told."""
+    """A backend that builds engines, or fails as scripted."""
 
     name = "compiling"
     builds_engines = True
@@ -52,7 +52,7 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
     monkeypatch.setattr("harness.backends.get", lambda name: backend)
 
 
-def test_what_was_built_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_built_engine_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Compiling()
     use(monkeypatch, backend)
     assert build.build(TARGET) == BuildResult("ok", build_s=2.5, cached=False)
@@ -105,7 +105,7 @@ answer_lines(answer)
 
 @pytest.fixture
 def builder(tmp_path: Path) -> Builder:
-    """A builder whose process tells its number as the seconds, and has every FP32 engine in its cache."""
+    """A builder whose process reports its number as the seconds, and has every FP32 engine in its cache."""
     script = tmp_path / "python"
     server = tmp_path / "server.py"
     server.write_text(SERVER)
@@ -125,7 +125,7 @@ def test_engines_in_the_cache_share_a_process_and_builds_do_not(builder: Builder
     assert found[3] != found[2]
 
 
-def test_a_build_that_crashes_or_hangs_costs_its_own_result_only(builder: Builder) -> None:
+def test_a_build_that_crashes_or_hangs_affects_only_its_own_result(builder: Builder) -> None:
     with builder:
         crashed = builder.build(target("crash"), 60)
         hung = builder.build(target("hang"), 2)

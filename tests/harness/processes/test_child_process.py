@@ -23,8 +23,8 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ChildProcess]:
 
 
 @pytest.mark.parametrize("written", ["", '{"status": "ok"', '{"status": "ok"}'])
-def test_an_answer_that_was_cut_off_is_none(written: str, process: Callable[[str], ChildProcess]) -> None:
-    """The kernel kills a process that takes too much memory while it writes as at any other time."""
+def test_a_truncated_answer_is_an_error(written: str, process: Callable[[str], ChildProcess]) -> None:
+    """The kernel may kill a process that takes too much memory while it is writing."""
     with process(f"os.write(1, {written.encode()!r}); os.kill(os.getpid(), 9)") as one:
         with pytest.raises(ChildError, match="killed by SIGKILL") as raised:
             one.ask({}, 60.0)

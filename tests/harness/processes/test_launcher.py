@@ -43,7 +43,7 @@ def test_a_failed_trial_has_the_workers_reason(quick_job: TrialJob, tmp_path: Pa
         work_dir=tmp_path,
     )
     assert result.status == "failed"
-    assert "batch 5 was asked" in result.reason
+    assert "batch 5 was requested" in result.reason
 
 
 def test_a_full_disk_is_no_failure_of_the_trial(quick_job: TrialJob, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_result_that_cannot_be_written_is_no_failure_of_the_trial(
     import resource
 
     started = subprocess.Popen
-    # Enough for the job's file, too little for the samples.
+    # Enough space for the job's file, too little for the samples.
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (1200, 1200))
     monkeypatch.setattr(subprocess, "Popen", functools.partial(started, preexec_fn=limit))
     with pytest.raises(StorageError, match=r"No space left to write .*repeat the command"):
@@ -117,7 +117,7 @@ def test_ctrl_c_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     real_join = threading.Thread.join
 
     class InterruptedThread(threading.Thread):
-        """Gets the user's Ctrl-C while it waits for the process that has begun."""
+        """Receives the user's Ctrl-C while it waits for the started process."""
 
         interrupted = False
 

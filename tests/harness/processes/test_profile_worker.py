@@ -1,4 +1,4 @@
-"""The profiling process's work, on the real runtime and on a fake one."""
+"""The work of the profiling process, on the real runtime and on a fake one."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_profile_on_the_real_runtime(write_network: WriteNetwork, tmp_path: Pa
 @pytest.mark.parametrize(
     ("what", "status", "reason"),
     [
-        ({"batch": 8}, "failed", "batch 8 was asked"),
-        ({"precision": "fp8"}, "unsupported", "no precision fp8"),
+        ({"batch": 8}, "failed", "batch 8 was requested"),
+        ({"precision": "fp8"}, "unsupported", "does not support precision fp8"),
         ({"backend": "nothing"}, "failed", "no backend 'nothing'"),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_failure_is_a_reason(
 
 
 class FakeSession(Session):
-    """A session on a GPU whose profiler tells what it is given."""
+    """A session on a GPU whose profiler reports scripted layers."""
 
     latency_kind = "gpu_compute"
     provider = "a GPU"
@@ -104,7 +104,7 @@ class FakeSession(Session):
 
 
 class FakeBackend(Backend):
-    """A runtime, and the meter of its device that says what it is told."""
+    """A runtime, with a scripted meter of its device."""
 
     name = "fake"
     precisions = ("fp16",)
@@ -167,7 +167,9 @@ def test_a_disturbed_profile_is_repeated(fake: FakeBackend, fake_job: ProfileJob
     assert (result.foreign_cores, result.disturbances) == (0.1, ())
 
 
-def test_the_least_disturbed_profile_is_kept_and_told(fake: FakeBackend, fake_job: ProfileJob, tmp_path: Path) -> None:
+def test_the_least_disturbed_profile_is_kept_and_reported(
+    fake: FakeBackend, fake_job: ProfileJob, tmp_path: Path
+) -> None:
     fake.disturbances = [Disturbance(cores, True, ("others",)) for cores in (0.9, 0.4, 0.7)]
     fake.latencies_ns = [9_000_000, 9_000_000, 4_000_000, 4_000_000, 7_000_000, 7_000_000]
     result = work(fake_job, tmp_path)
@@ -179,15 +181,15 @@ def test_a_runtime_without_a_profiler_is_unsupported(fake: FakeBackend, fake_job
     fake.layers = None
     result = work(fake_job, tmp_path)
     assert result.status == "unsupported"
-    assert "a GPU has no profile of single layers" in result.reason
+    assert "a GPU cannot profile single layers" in result.reason
     assert fake.calls[-1] == "close"
 
 
 @pytest.mark.parametrize("layers", [[], [LayerTime(0, "conv", "CaskConvolution", "fp16", 0.0)]])
-def test_a_profiler_that_tells_no_time_is_unsupported(
+def test_a_profiler_that_reports_no_times_is_unsupported(
     layers: list[LayerTime], fake: FakeBackend, fake_job: ProfileJob, tmp_path: Path
 ) -> None:
     fake.layers = layers
     result = work(fake_job, tmp_path)
     assert result.status == "unsupported"
-    assert "told no time" in result.reason
+    assert "reported no layer times" in result.reason

@@ -18,7 +18,7 @@ def test_a_target_survives_json() -> None:
     assert Target.from_json(json.loads(json.dumps(target.to_json()))) == target
 
 
-def test_opening_loads_the_planned_artifact_and_tells_how_long_it_took(quick_job: TrialJob) -> None:
+def test_opening_loads_the_planned_artifact_and_reports_the_time(quick_job: TrialJob) -> None:
     target = quick_job.first
     digest = hashlib.sha256(Path(target.artifact).read_bytes()).hexdigest()
     with dataclasses.replace(target, sha256=digest).open() as session:

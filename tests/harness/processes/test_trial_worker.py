@@ -52,7 +52,7 @@ def test_the_figures_are_those_of_the_samples(quick_job: TrialJob, tmp_path: Pat
     assert result.blocks_count == 8
 
 
-def test_the_digests_tell_the_input_and_the_reference(quick_job: TrialJob, tmp_path: Path) -> None:
+def test_the_digests_identify_the_input_and_the_reference(quick_job: TrialJob, tmp_path: Path) -> None:
     result = work(quick_job, tmp_path)
     images = np.random.default_rng(7).standard_normal((1, 3, 8, 8), dtype=np.float32)
     assert result.input_digest == hashlib.sha256(images.tobytes()).hexdigest()
@@ -99,8 +99,8 @@ def test_a_network_that_overflows_is_failed(quick_job: TrialJob, tmp_path: Path,
     [
         ({"artifact": "gone.onnx", "sha256": "0" * 64}, "failed", "gone.onnx cannot be read"),
         ({"artifact": "gone.onnx"}, "failed", "There is no file gone.onnx"),
-        ({"batch": 8}, "failed", "batch 8 was asked"),
-        ({"precision": "fp8"}, "unsupported", "no precision fp8"),
+        ({"batch": 8}, "failed", "batch 8 was requested"),
+        ({"precision": "fp8"}, "unsupported", "does not support precision fp8"),
         ({"backend": "abacus"}, "failed", "no backend 'abacus'"),
     ],
 )
@@ -143,7 +143,7 @@ def test_an_unforeseen_exception_is_named() -> None:
 
 
 def test_the_worker_imports_nothing_heavy() -> None:
-    """Its start-up is part of every trial; what numpy itself imports does not count."""
+    """The worker's start-up is part of every trial; imports of numpy itself do not count."""
     packages = {"pandas", "torch", "tensorflow", "matplotlib", "rich", "onnx", "onnxruntime", "scipy", "psutil"}
     packages |= {"platformdirs", "pynvml"}
     standard = {"argparse", "concurrent.futures", "email", "http", "importlib.metadata", "mmap", "random", "shutil"}

@@ -62,7 +62,7 @@ def test_an_earlier_profile_is_drawn_again(
     assert csv.with_suffix(".svg").read_bytes() == before
 
 
-def test_without_matplotlib_the_csv_is_there_and_the_user_is_told(
+def test_without_matplotlib_the_csv_is_written_and_the_user_is_warned(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pictures, "matplotlib_is_here", lambda: False)
@@ -74,7 +74,7 @@ def test_without_matplotlib_the_csv_is_there_and_the_user_is_told(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "no model is given: give a MODEL of `list`, --onnx or --model"),
+        ([], "no model is given: give one MODEL of `list`, --onnx or --model"),
         (["resnest51"], "nearest: resnest/resnest50"),
         (["smoke"], "profile takes one model, but"),
         (["resnest50", "--model", "nets:build"], "2 models are selected"),
@@ -89,7 +89,7 @@ def test_a_bad_request_says_what_to_do(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "profile"
-    # The last of an option counts: the arguments come behind the common ones.
+    # The last value of an option counts: the arguments come after the common ones.
     assert main([*command(output=output), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not output.exists()
@@ -104,7 +104,7 @@ def test_an_unusable_backend_ends_at_once(
     assert "backend onnxruntime cannot run here: It is not installed. Run: pip install it" in capsys.readouterr().err
 
 
-def test_a_directory_that_cannot_be_made_is_told(
+def test_a_directory_that_cannot_be_made_is_reported(
     write_network: WriteNetwork, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -121,7 +121,7 @@ def test_a_model_that_cannot_be_measured_leaves_no_csv(
     assert list(tmp_path.glob("*_layers.*")) == []
 
 
-def test_a_conversion_that_fails_is_told(
+def test_a_conversion_that_fails_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "profiled_networks.py").write_text("def net():\n    raise RuntimeError('no weights')\n")
@@ -139,7 +139,7 @@ def test_a_profile_that_takes_too_long_is_ended(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX.")
-def test_a_process_that_dies_is_told(
+def test_a_process_that_dies_is_reported(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = EndedProcess(-signal.SIGSEGV, False, "in the profiler")
@@ -149,7 +149,7 @@ def test_a_process_that_dies_is_told(
 
 
 class EngineBackend(OnnxRuntimeBackend):
-    """The processor's backend, as if it built engines."""
+    """The CPU backend, as if it built engines."""
 
     builds_engines = True
 
@@ -178,7 +178,7 @@ def test_a_missing_engine_is_built_first(
     assert "engine: built in 2.5 s" in capsys.readouterr().err
 
 
-def test_a_cached_engine_is_told(
+def test_a_cached_engine_is_reported(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use_engines(monkeypatch, BuildResult("ok", build_s=2.5, cached=True))
@@ -232,7 +232,7 @@ def test_a_whole_bundle_is_more_than_one_model(
     assert "profile takes one model, but 2 models are selected" in capsys.readouterr().err
 
 
-def test_a_gpu_that_others_use_is_told_or_refused(
+def test_a_gpu_that_others_use_is_reported_or_refused(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = []

@@ -24,7 +24,7 @@ def test_a_protocol_fixes_its_settings() -> None:
     assert request.rounds == 2
 
 
-def test_saying_what_the_protocol_says_anyway_is_no_contradiction() -> None:
+def test_saying_what_the_protocol_says_anyway_is_not_a_contradiction() -> None:
     assert with_protocol(RunRequest(), "gpunet-paper", {**OPEN, "precision": "fp16"}).wanted.precision == "fp16"
 
 

@@ -29,7 +29,7 @@ def test_it_agrees_with_scipy() -> None:
 
 
 @pytest.mark.parametrize("bad", [[-0.1], [1.1], [np.nan], [[0.1]]])
-def test_what_is_no_p_value_is_refused(bad: list[float]) -> None:
+def test_what_is_not_a_p_value_is_refused(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         holm(bad)
 

@@ -15,7 +15,7 @@ def test_wilson_is_that_of_scipy(counts):
     assert wilson_interval(*counts) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_wilson_does_not_vanish_where_all_or_none_is_right():
+def test_wilson_does_not_vanish_if_all_or_none_is_right():
     low, high = wilson_interval(0, 20)
     assert low == 0.0
     assert 0.1 < high < 0.2
@@ -25,8 +25,8 @@ def test_wilson_does_not_vanish_where_all_or_none_is_right():
 
 
 @pytest.mark.parametrize("counts", [(0, 0), (-1, 5), (6, 5)])
-def test_wilson_refuses_what_is_no_proportion(counts):
-    with pytest.raises(ValueError, match="is no proportion"):
+def test_wilson_refuses_what_is_not_a_proportion(counts):
+    with pytest.raises(ValueError, match="is not a proportion"):
         wilson_interval(*counts)
 
 
@@ -48,7 +48,7 @@ def restricted_score(gained: int, lost: int, images: int, difference: float) -> 
 
 @pytest.mark.parametrize("counts", [(1, 7, 21), (40, 20, 160), (6, 16, 161), (3, 1, 500)])
 def test_the_ends_of_tangos_interval_are_where_the_score_reaches_its_limit(counts):
-    """The counts are examples of the R packages contingencytables and PropCIs, and few discordant images of many."""
+    """The counts are examples from the R packages contingencytables and PropCIs, and few discordant images of many."""
     low, high = tango_interval(*counts)
     assert restricted_score(*counts, low) == pytest.approx(Z_95, abs=1e-4)
     assert restricted_score(*counts, high) == pytest.approx(-Z_95, abs=1e-4)
@@ -91,7 +91,7 @@ def test_mcnemar_by_hand():
     assert exact_mcnemar(4, 4) == 1.0
 
 
-def test_a_paired_difference_is_of_other_less_base():
+def test_a_paired_difference_is_other_minus_base():
     found = paired_difference(gained=3, lost=13, images=400)
     assert found.difference == pytest.approx(-0.025)
     assert found.low < found.difference < found.high < 0
@@ -100,5 +100,5 @@ def test_a_paired_difference_is_of_other_less_base():
 
 @pytest.mark.parametrize("counts", [(1, 1, 0), (-1, 2, 5), (3, 3, 5)])
 def test_impossible_counts_are_refused(counts):
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match="are impossible"):
         paired_difference(*counts)

@@ -16,7 +16,7 @@ def test_by_hand_for_three_pairs() -> None:
     assert slower_p_value([0.01, 0.01, -0.01], 0.0) == 4 / 8
 
 
-def test_a_change_within_the_margin_is_no_alarm() -> None:
+def test_a_change_within_the_margin_is_not_an_alarm() -> None:
     logs = np.log1p(0.004) + np.random.default_rng(0).normal(0, 0.001, 12)
     assert slower_p_value(logs, 0.5) > 0.9
     assert slower_p_value(logs, 0.0) < 0.001
@@ -48,7 +48,7 @@ def test_resampling_agrees_with_counting(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("bad", [[], [0.1, np.nan], [np.inf], [[0.1]]])
-def test_what_is_no_list_of_pairs_is_refused(bad: list[float]) -> None:
+def test_what_is_not_a_list_of_pairs_is_refused(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="finite"):
         slower_p_value(bad, 0.5)
 

@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_plain_lines_where_there_is_no_terminal():
+def test_plain_lines_if_there_is_no_terminal():
     stream = io.StringIO()
     with Progress("convert", 2, stream) as progress:
         progress.step("a: 1 s")
@@ -28,12 +28,12 @@ def test_a_bar_on_a_terminal_keeps_the_problems():
         progress.step("b: failed: [why]", problem=True)
     text = stream.getvalue()
     assert "2/2" in text
-    assert "gone, about 0:00 left" in text
+    assert "elapsed, about 0:00 left" in text
     assert "b: failed: [why]" in text
     assert "[sic]" not in text
 
 
-def test_plain_lines_where_rich_is_not_installed(monkeypatch):
+def test_plain_lines_if_rich_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.console", None)
     stream = Terminal()
     with Progress("round 1", 1, stream) as progress:
@@ -53,7 +53,7 @@ def test_durations_read_as_a_clock(seconds, text):
     assert minutes_text(seconds) == text
 
 
-def test_small_steps_are_told_together_with_what_is_left():
+def test_small_steps_are_reported_together_with_what_is_left():
     stream = io.StringIO()
     with Progress("accuracy", 100, stream) as progress:
         progress.advance(20)
@@ -64,9 +64,9 @@ def test_small_steps_are_told_together_with_what_is_left():
         progress.advance(10)
         progress.tell("images 51 to 60 of 100")
     assert stream.getvalue() == (
-        "[accuracy 50/100] images 1 to 50 of 100, 0:00 gone, about 0:00 left\n"
+        "[accuracy 50/100] images 1 to 50 of 100, 0:00 elapsed, about 0:00 left\n"
         "[accuracy 50/100] a: failed\n"
-        "[accuracy 60/60] images 51 to 60 of 100, 0:00 gone, about 0:00 left\n"
+        "[accuracy 60/60] images 51 to 60 of 100, 0:00 elapsed, about 0:00 left\n"
     )
 
 
@@ -80,6 +80,6 @@ def test_small_steps_move_the_bar_of_a_terminal():
     text = stream.getvalue()
     assert "50/100" in text
     assert "50/50" in text
-    assert "gone, about 0:00 left" in text
+    assert "elapsed, about 0:00 left" in text
     assert "a: [why]" in text
     assert "images 1 to 50" not in text

@@ -1,4 +1,4 @@
-"""The fixtures of a GPU's fakes, for its clocks and its energy."""
+"""Fixtures of the fake GPU, for its clocks and its energy."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Bench:
 
 def test_a_block_holds_the_time_of_each_kernel_in_its_place() -> None:
     bench = Bench(kernel_ns=lambda number: 400_000 + 1_000 * number)
-    # The first finds an idle GPU, which then waits while it is enqueued.
+    # The first inference finds an idle GPU, which waits while it is being enqueued.
     first, *others = bench.block(6)
     assert first == 400_000 + ENQUEUE_NS
     assert others == [401_000, 402_000, 403_000, 404_000, 405_000]
@@ -71,7 +71,7 @@ def test_the_host_waits_for_the_oldest_of_two_by_default() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8])
-def test_as_many_inferences_are_under_way_as_the_queue_is_deep(depth: int) -> None:
+def test_the_queue_depth_is_the_number_of_inferences_in_flight(depth: int) -> None:
     bench = Bench(queue_depth=depth)
     assert len(bench.block(5)) == 5
     under_way = most = 0
@@ -112,7 +112,7 @@ def test_the_host_waits_as_it_is_set(wait: str, spins: bool) -> None:
     assert bool(bench.driver.spinning_events) == spins
 
 
-def test_an_inference_alone_returns_when_its_outputs_are_there() -> None:
+def test_a_single_inference_returns_when_its_outputs_are_complete() -> None:
     bench = Bench()
     bench.timer.infer()
     assert bench.driver.clock.now_ns >= KERNEL_NS
@@ -130,13 +130,13 @@ def test_a_graph_is_captured_once_after_a_plain_run_and_replayed() -> None:
     assert (calls.count("kernel"), calls.count("capture")) == (2, 1)
 
 
-def test_a_graph_is_captured_after_a_plain_run_even_where_blocks_come_first() -> None:
+def test_a_graph_is_captured_after_a_plain_run_even_if_blocks_come_first() -> None:
     bench = Bench(cuda_graph=True)
     bench.block(1)
     assert bench.driver.calls[:5] == ["kernel", "record", "wait", "capture", "kernel"]
 
 
-def test_no_graph_is_captured_unless_asked_for() -> None:
+def test_no_graph_is_captured_unless_requested() -> None:
     bench = Bench()
     bench.timer.infer()
     bench.block(2)
@@ -144,7 +144,7 @@ def test_no_graph_is_captured_unless_asked_for() -> None:
     assert not {"capture", "launch"} & set(bench.driver.calls)
 
 
-def test_what_cannot_be_captured_says_to_do_without() -> None:
+def test_what_cannot_be_captured_suggests_running_without_a_graph() -> None:
     bench = Bench(cuda_graph=True)
     bench.timer.infer()
     bench.driver.fail("kernel", CudaError("TensorRT could not enqueue."))
@@ -172,13 +172,13 @@ def test_figures_are_those_of_the_scripted_gpu() -> None:
     bench.block(20)
     figures = bench.figures(images=8)
     assert figures.enqueue_median_ms == ENQUEUE_NS / 1e6
-    # The copy in is enqueued to an idle GPU, so that the host's call counts; that out is enqueued behind the kernel.
+    # The copy in is enqueued on an idle GPU, so the host's call counts; the copy out is enqueued behind the kernel.
     assert figures.input_copy_median_ms == pytest.approx((CALL_NS + IMAGES_BYTES / BANDWIDTH_GB_S) / 1e6)
     assert figures.output_copy_median_ms == pytest.approx(LOGITS_BYTES / BANDWIDTH_GB_S / 1e6)
-    # From the first call, the record before the copy in, to the end of the work; the rest is enqueued meanwhile.
+    # From the first call, the record before the copy in, to the end of the work; the rest is enqueued during that time.
     work_ns = (IMAGES_BYTES + LOGITS_BYTES) / BANDWIDTH_GB_S + KERNEL_NS
     assert figures.latency_host_median_ms == pytest.approx((2 * CALL_NS + work_ns) / 1e6)
-    # 200 kernels fill 100 ms; the host's first record and enqueueing come before the first of them.
+    # 200 kernels fill 100 ms; the host's first record and enqueueing precede the first kernel.
     wall_ns = 200 * KERNEL_NS + CALL_NS + ENQUEUE_NS
     assert figures.throughput_images_per_s == pytest.approx(8 * 200 / (wall_ns / 1e9))
     assert (figures.cuda_graph, figures.queue_depth, figures.wait) == (False, 2, "block")
@@ -216,7 +216,7 @@ def test_a_graph_takes_the_place_of_the_inference_in_the_figures() -> None:
     assert figures.cuda_graph
 
 
-def test_a_gpu_that_waits_for_the_host_is_warned_of() -> None:
+def test_a_gpu_that_waits_for_the_host_gives_a_warning() -> None:
     bench = Bench(kernel_ns=1_000)
     bench.block(50)
     [warning] = bench.figures().warnings[:1]
@@ -228,7 +228,7 @@ STEADY_MS = np.full(100, 0.5)
 QUIET = GpuSettings()
 
 
-def test_enqueueing_is_warned_of_above_four_fifths_of_computing() -> None:
+def test_enqueueing_gives_a_warning_above_four_fifths_of_computing() -> None:
     assert not find_warnings(STEADY_MS, 0.4, 0.0, 0.0, QUIET)
     [warning] = find_warnings(STEADY_MS, 0.41, 0.0, 0.0, QUIET)
     assert "0.410 ms to enqueue" in warning
@@ -237,14 +237,14 @@ def test_enqueueing_is_warned_of_above_four_fifths_of_computing() -> None:
     assert "--cuda-graph" not in warning
 
 
-def test_copies_are_warned_of_from_the_time_of_computing_on() -> None:
+def test_copies_as_long_as_computing_give_a_warning() -> None:
     assert not find_warnings(STEADY_MS, 0.0, 0.49, 0.49, QUIET)
     inputs, outputs = find_warnings(STEADY_MS, 0.0, 0.5, 0.6, QUIET)
     assert "inputs to the GPU takes 0.500 ms" in inputs
     assert "outputs from the GPU takes 0.600 ms" in outputs
 
 
-def test_an_unstable_time_is_warned_of_above_two_and_a_half_percent() -> None:
+def test_an_unstable_time_gives_a_warning_above_two_and_a_half_percent() -> None:
     def varying(percent: float) -> np.ndarray:
         return np.tile([0.5 * (1 - percent / 100), 0.5 * (1 + percent / 100)], 50)
 

@@ -21,7 +21,7 @@ from tests.harness.machine.gpu.conftest import InstallNvml
 
 
 class Board:
-    """A board that draws a power while inferences of one duration run, and a counter with coarse steps."""
+    """A board that draws constant power while inferences of one duration run, with a coarse energy counter."""
 
     def __init__(self, *, power_w: float, inference_s: float, period_s: float = 0.1, phase_s: float = 0.03) -> None:
         self.now_s = 0.0
@@ -89,7 +89,7 @@ def test_the_long_part_is_not_disturbed_by_looks_at_the_counter(install_nvml: In
         {"nvmlDeviceIsMigDeviceHandle": 1},
     ],
 )
-def test_no_figure_and_no_inference_where_the_counter_is_not_ours(
+def test_no_figure_and_no_inference_if_the_counter_is_not_ours(
     install_nvml: InstallNvml, answers: dict[str, object]
 ) -> None:
     board = Board(power_w=100.0, inference_s=0.01)
@@ -101,7 +101,7 @@ def test_no_figure_without_nvml() -> None:
     assert energy_per_inference_mj(GpuMeter(None), lambda: None) is None
 
 
-def test_no_figure_where_another_process_appears_meanwhile(install_nvml: InstallNvml) -> None:
+def test_no_figure_if_another_process_appears(install_nvml: InstallNvml) -> None:
     board = Board(power_w=100.0, inference_s=0.01)
     meter = meter_of(
         board,
@@ -117,7 +117,7 @@ def test_a_counter_that_stands_still_gives_none_in_bounded_time(install_nvml: In
     assert board.now_s == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_counter_that_is_lost_meanwhile_gives_none(install_nvml: InstallNvml) -> None:
+def test_a_counter_that_is_lost_during_the_measurement_gives_none(install_nvml: InstallNvml) -> None:
     board = Board(power_w=100.0, inference_s=0.01)
 
     def counter_mj(handle: object) -> int:
@@ -130,7 +130,7 @@ def test_a_counter_that_is_lost_meanwhile_gives_none(install_nvml: InstallNvml) 
 
 
 class Session:
-    """A session of the board's inferences, whose blocks are run as fast as they come."""
+    """A session of the board's inferences, which runs its blocks as fast as possible."""
 
     def __init__(self, board: Board, inference_s: float) -> None:
         self._board = board
@@ -167,7 +167,7 @@ def test_a_session_on_the_processor_has_no_energy(install_nvml: InstallNvml) -> 
 @pytest.mark.gpu
 @pytest.mark.skipif(sys.platform == "win32", reason="no counter under WDDM")
 def test_a_real_board_counts_a_plausible_power() -> None:
-    """Copying 256 MiB over and over: energy over time is between 5 W and what the driver enforces, plus a tenth."""
+    """Copies 256 MiB repeatedly: energy over time is between 5 W and 110 % of the driver's limit."""
     with CudaDriver.open(0) as driver:
         meter = GpuMeter.open(0)
         if meter.energy_mj() is None:

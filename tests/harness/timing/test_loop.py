@@ -168,7 +168,7 @@ def test_a_contaminated_group_is_repeated_and_kept() -> None:
     assert {block.group for block in samples_module.usable_blocks(blocks)} == {0, 2, 3}
 
 
-def test_a_disturbance_below_the_limit_is_none() -> None:
+def test_a_disturbance_below_the_limit_does_not_count() -> None:
     blocks = bench(measured_ms=20.0).measure(foreign=[0.29, 0.29, 0.29])
     assert len(blocks) == 3 * 4
     assert not any(block.contaminated for block in blocks)

@@ -1,4 +1,4 @@
-"""Settings of the timing as files record them: run directories and gates of earlier versions must stay readable."""
+"""Timing settings as recorded in files: run directories and gates of earlier versions must stay readable."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from harness.timing.slowdown import Slowed
 
 
 class Clock:
-    """Advances by a microsecond a reading, and by what a session takes."""
+    """Advances by a microsecond per reading, and by the time of a session."""
 
     def __init__(self) -> None:
         self.now_ns = 0
@@ -24,7 +24,7 @@ class Session:
         self.clock.now_ns += 10_000_000
 
     def time_block(self, *_: object) -> None:
-        raise AssertionError("each inference is to be slowed")
+        raise AssertionError("each inference must be slowed")
 
 
 def test_every_inference_takes_the_share_longer() -> None:

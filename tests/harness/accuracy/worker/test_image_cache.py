@@ -47,8 +47,8 @@ def test_it_outlives_its_process(cache, tmp_path):
     other_set.close()
 
 
-def test_what_an_interrupted_copy_left_is_no_crop(cache, tmp_path):
-    """Opening a cut array fills it up with zeros, which are black images."""
+def test_what_an_interrupted_copy_left_is_not_a_crop(cache, tmp_path):
+    """Opening a truncated array fills it up with zeros, which are black images."""
     for index in range(10):
         cache.keep(RULE, index, DIGEST, CROP)
     cache.close()
@@ -62,7 +62,7 @@ def test_what_an_interrupted_copy_left_is_no_crop(cache, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["crops.npy", "sources.npy"])
-def test_arrays_that_are_none_are_named(cache, tmp_path, name):
+def test_damaged_arrays_are_named(cache, tmp_path, name):
     cache.keep(RULE, 0, DIGEST, CROP)
     cache.close()
     (path,) = tmp_path.rglob(name)
@@ -75,7 +75,7 @@ def test_arrays_that_are_none_are_named(cache, tmp_path, name):
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not offered by this system")
-def test_its_room_on_the_disk_is_taken_at_once(cache, tmp_path):
+def test_its_disk_space_is_allocated_at_once(cache, tmp_path):
     cache.keep(RULE, 0, DIGEST, CROP)
     (path,) = tmp_path.rglob("crops.npy")
     assert path.stat().st_blocks * 512 >= 10 * CROP.nbytes
@@ -93,7 +93,7 @@ def test_two_processes_do_not_share_it(cache, tmp_path):
         ImageCache(tmp_path, "d" * 64, 10)
 
 
-def test_it_is_refused_where_there_is_no_room(cache, monkeypatch):
+def test_it_is_refused_if_there_is_no_room(cache, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2000, 100, 1919))
     with pytest.raises(AccuracyError, match=r"for 10 images, and 0\.0 MiB are free; give another folder"):

@@ -62,7 +62,7 @@ def test_memory_written_to_is_counted_once(chunk):
 
 
 def test_all_pipelines_of_a_chunk_share_one_memory(chunk):
-    """An open network may hold on to its last input: memory of its own for each pipeline would stay with it."""
+    """An open network may hold on to its last input: with separate memory for each pipeline, all of it would stay."""
     inputs = made_by(1, chunk)
     small, large = (inputs.of(chunk, steps, 0, COUNT) for steps in (SMALL, LARGE))
     assert np.shares_memory(small, large)

@@ -52,7 +52,7 @@ def test_a_started_session_runs_on_other_images(write_network: WriteNetwork) -> 
     np.testing.assert_array_equal(first, IMAGES)
 
 
-def test_a_session_says_what_it_is(write_network: WriteNetwork) -> None:
+def test_a_session_describes_itself(write_network: WriteNetwork) -> None:
     with prepare(write_network()) as session:
         session.start(IMAGES)
         assert session.input.name == "input"
@@ -63,7 +63,7 @@ def test_a_session_says_what_it_is(write_network: WriteNetwork) -> None:
 
 
 def computed_in(path: Path, precision: str) -> str:
-    """What a session that is asked for a precision computes in, or how it refuses."""
+    """The precision of a session for a requested precision, or how it refuses."""
     with prepare(path, precision=precision) as session:
         try:
             session.start(IMAGES)
@@ -72,13 +72,13 @@ def computed_in(path: Path, precision: str) -> str:
         return session.precision_effective()
 
 
-def test_float16_convolutions_are_passed_off_as_nothing_else(write_network: WriteNetwork) -> None:
-    """Few processors have kernels for them; on the others the runtime computes in float32."""
+def test_float16_convolutions_are_not_reported_as_anything_else(write_network: WriteNetwork) -> None:
+    """Few processors have kernels for these; on the others the runtime computes in float32."""
     path = write_network(weight_type=TensorProto.FLOAT16)
     found = {precision: computed_in(path, precision) for precision in ("fp32", "fp16")}
     assert found in (
-        {"fp32": "fp32", "fp16": "fp16 was asked for but the runtime computed in fp32"},
-        {"fp32": "fp32 was asked for but the runtime computed in fp16", "fp16": "fp16"},
+        {"fp32": "fp32", "fp16": "fp16 was requested, but the runtime computed in fp32"},
+        {"fp32": "fp32 was requested, but the runtime computed in fp16", "fp16": "fp16"},
     )
 
 
@@ -114,7 +114,7 @@ def test_integer_convolutions_are_read_back_from_the_executed_graph(tmp_path: Pa
     reason="This build has one provider only.",
 )
 def test_a_second_provider_that_gets_no_node_is_an_error(write_network: WriteNetwork) -> None:
-    """The real case of an accelerator's provider whose nodes all land on the processor."""
+    """The real case of an accelerator's provider whose nodes are all placed on the processor."""
     backend = OnnxRuntimeBackend("AzureExecutionProvider")
     with (
         backend.prepare(write_network(), precision="fp32", batch=1, threads=1) as session,
@@ -137,7 +137,7 @@ def test_the_backend_is_usable_and_names_its_version() -> None:
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_file_is_called_so(write_network: WriteNetwork, kept: float) -> None:
+def test_a_truncated_file_is_reported_as_truncated(write_network: WriteNetwork, kept: float) -> None:
     path = write_network()
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
@@ -154,7 +154,7 @@ def test_a_file_cut_before_its_last_part_is_called_truncated(write_network: Writ
         prepare(path)
 
 
-def test_another_kind_of_file_is_called_unreadable(tmp_path: Path) -> None:
+def test_another_kind_of_file_is_reported_as_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("This is a readme.\n" * 20)
     with pytest.raises(ArtifactError, match="not a readable ONNX file"):
@@ -167,7 +167,7 @@ def test_another_kind_of_file_is_called_unreadable(tmp_path: Path) -> None:
         ({"second_input": True}, r"has 2 inputs \(input, offset\)"),
         ({"shape": ["N", 3, 8, 8]}, "dynamic shape"),
         ({"input_type": TensorProto.FLOAT16}, "float16, not float32"),
-        ({"shape": [4, 3, 8, 8]}, "batch 1 was asked"),
+        ({"shape": [4, 3, 8, 8]}, "batch 1 was requested"),
     ],
 )
 def test_unfit_networks_are_refused(write_network: WriteNetwork, what: dict[str, object], message: str) -> None:

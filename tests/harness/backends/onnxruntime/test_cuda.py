@@ -105,7 +105,7 @@ def test_a_started_session_runs_on_other_images_in_the_same_memory(
         assert machine.drivers[-1].allocated_bytes == taken
 
 
-def test_a_session_says_what_it_is(machine: Script, write_network: WriteNetwork) -> None:
+def test_a_session_describes_itself(machine: Script, write_network: WriteNetwork) -> None:
     with prepare(write_network()) as session:
         session.start(IMAGES)
         assert session.provider == CUDA
@@ -135,7 +135,7 @@ def test_a_block_holds_the_times_between_events(machine: Script, write_network: 
         latencies_ns = np.zeros(5, dtype=np.int64)
         before = driver.calls.count("synchronise")
         session.time_block(latencies_ns)
-        # The time of the kernel alone but for the first, which finds an idle GPU: the runtime did not wait.
+        # The time of the kernel alone, except for the first, which finds an idle GPU: the runtime did not wait.
         assert latencies_ns.tolist() == [310_000, *[300_000] * 4]
         assert driver.calls.count("synchronise") == before
 
@@ -159,7 +159,7 @@ def test_a_graph_is_captured_and_its_outputs_are_checked(machine: Script, write_
     with prepare(path, gpu=GRAPH) as session:
         session.start(IMAGES)
         driver = machine.drivers[-1]
-        # The runtime allocates in its second run too, so that two come before the capture.
+        # The runtime also allocates in its second run, so two runs precede the capture.
         assert driver.calls[: driver.calls.index("capture")].count("kernel") == 2
         session.time_block(np.zeros(4, dtype=np.int64))
         session.infer()
@@ -178,7 +178,7 @@ def test_a_graph_that_computes_something_else_is_an_error(
     machine.graph_error = error
     with (
         prepare(write_network(), gpu=GRAPH) as session,
-        pytest.raises(FallbackError, match=r"Replayed as a CUDA graph.*another 'logits'"),
+        pytest.raises(FallbackError, match=r"a different 'logits' with a CUDA graph"),
     ):
         session.start(IMAGES)
 
@@ -188,7 +188,7 @@ def test_a_graph_that_computes_nothing_is_an_error(
 ) -> None:
     with prepare(write_network(), gpu=GRAPH) as session:
         monkeypatch.setattr(machine.drivers[-1], "launch", lambda graph, stream: None)
-        with pytest.raises(FallbackError, match="Replayed as a CUDA graph"):
+        with pytest.raises(FallbackError, match="with a CUDA graph than without"):
             session.start(IMAGES)
 
 
@@ -208,25 +208,25 @@ def test_float16_is_read_back_from_the_nodes_that_ran(machine: Script, write_net
     with prepare(path, precision="fp16") as session:
         session.start(IMAGES)
         assert session.precision_effective() == "fp16"
-    # The second session, which was profiled, had the same options, but a stream of its own.
+    # The second session, which was profiled, had the same options but its own stream.
     first, second = (made.own_options for made in machine.sessions)
     assert second == {name: value for name, value in first.items() if name != "user_compute_stream"}
 
 
-def test_a_float32_network_is_not_passed_off_as_float16(machine: Script, write_network: WriteNetwork) -> None:
+def test_a_float32_network_is_not_reported_as_float16(machine: Script, write_network: WriteNetwork) -> None:
     with prepare(write_network(), precision="fp16") as session, pytest.raises(FallbackError, match="computed in fp32"):
         session.start(IMAGES)
 
 
 def test_int8_is_refused_as_there_are_no_kernels(machine: Script, write_network: WriteNetwork) -> None:
-    with pytest.raises(UnsupportedError, match="no precision int8; it has fp32, fp16"):
+    with pytest.raises(UnsupportedError, match="does not support precision int8; it supports fp32, fp16"):
         prepare(write_network(), precision="int8")
 
 
 def test_missing_libraries_that_the_runtime_ignores_are_an_error(machine: Script, write_network: WriteNetwork) -> None:
-    """It then makes the session on the processor, although fall-back is off."""
+    """The runtime then creates the session on the processor, although fall-back is off."""
     machine.libraries_missing = True
-    with pytest.raises(FallbackError, match="was asked for, but the session has CPUExecutionProvider"):
+    with pytest.raises(FallbackError, match="was requested, but the session has CPUExecutionProvider"):
         prepare(write_network())
     assert machine.drivers[-1].closed
 
@@ -240,7 +240,7 @@ def test_missing_libraries_that_the_runtime_ignores_are_an_error(machine: Script
         ("CUDA failure 209: no kernel image is available for execution on the device", "no kernels for this GPU"),
     ],
 )
-def test_what_the_runtime_says_of_the_gpu_is_explained(
+def test_the_runtimes_messages_about_the_gpu_are_explained(
     machine: Script, write_network: WriteNetwork, message: str, meaning: str
 ) -> None:
     machine.creation_error = RuntimeError(message)
@@ -249,13 +249,13 @@ def test_what_the_runtime_says_of_the_gpu_is_explained(
     assert machine.drivers[-1].closed
 
 
-def test_a_version_that_lacks_an_option_is_called_too_old(machine: Script, write_network: WriteNetwork) -> None:
+def test_a_version_that_lacks_an_option_is_reported_as_too_old(machine: Script, write_network: WriteNetwork) -> None:
     machine.knows_use_tf32 = False
     with pytest.raises(UnsupportedError, match=r'too old\. Upgrade it.*Unknown provider option: "use_tf32"'):
         prepare(write_network())
 
 
-def test_a_file_that_is_cut_off_is_still_called_so(machine: Script, write_network: WriteNetwork) -> None:
+def test_a_truncated_file_is_still_reported_as_truncated(machine: Script, write_network: WriteNetwork) -> None:
     path = write_network()
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(ArtifactError, match="may be truncated"):
@@ -300,7 +300,7 @@ def test_closing_frees_the_device(machine: Script, write_network: WriteNetwork) 
     assert machine.drivers[-1].closed
 
 
-def test_it_is_usable_where_all_is_there(machine: Script) -> None:
+def test_it_is_usable_if_nothing_is_missing(machine: Script) -> None:
     availability = OnnxRuntimeCudaBackend().availability()
     assert availability.usable
     assert availability.why == "onnxruntime 1.31.1, cuDNN 9.24.0 on NVIDIA Fake H200."
@@ -311,7 +311,7 @@ def test_the_build_for_processors_has_to_be_replaced(machine: Script) -> None:
     machine.providers = (CPU,)
     availability = OnnxRuntimeCudaBackend().availability()
     assert not availability.usable
-    assert availability.why == "onnxruntime 1.31.1 has no CUDAExecutionProvider: it is not the build for GPUs."
+    assert availability.why == "onnxruntime 1.31.1 has no CUDAExecutionProvider: it is not the GPU build."
     assert "pip uninstall -y onnxruntime onnxruntime-gpu; pip install 'onnxruntime-gpu" in availability.what_to_do
 
 

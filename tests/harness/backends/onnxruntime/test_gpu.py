@@ -1,4 +1,4 @@
-"""ONNX Runtime on a real GPU: where it computes, in what, what is timed, and that it computes the same."""
+"""ONNX Runtime on a real GPU: placement, precision, timing, and equal results."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def difference(values: npt.NDArray[np.float32], expected: npt.NDArray[np.float32
 
 @pytest.fixture
 def heavy(tmp_path: Path) -> Path:
-    """Six convolutions, of 3.7 Gflop each but for the first, which take longer than enqueueing them does."""
+    """Six convolutions, of 3.7 Gflop each except the first, which take longer than enqueueing them does."""
     numbers = np.random.default_rng(2)
     nodes, weights, last, channels = [], [], "input", 3
     for index in range(6):
@@ -76,7 +76,7 @@ def heavy_images() -> npt.NDArray[np.float32]:
 def test_float32_is_that_of_the_processor(
     write_network: WriteNetwork, tmp_path: Path, name: str, cuda_graph: bool
 ) -> None:
-    """To float32's own precision: with TF32 the difference would be near 1e-3."""
+    """Within float32's own precision; with TF32 the difference would be near 1e-3."""
     path = write_network()
     with prepare(name, path, tmp_path, cuda_graph=cuda_graph) as session:
         session.start(IMAGES)
@@ -90,7 +90,7 @@ def test_float16_is_read_back_and_seen_in_the_values(write_network: WriteNetwork
     with prepare("onnxruntime-cuda", path, tmp_path, precision="fp16") as session:
         session.start(IMAGES)
         assert session.precision_effective() == "fp16"
-        # The processor computes the same graph in float32, from operands that were rounded to float16.
+        # The processor computes the same graph in float32, from operands rounded to float16.
         assert 1e-5 < difference(session.outputs()["logits"], on_processor(path, IMAGES)) < 1e-2
 
 
@@ -99,7 +99,7 @@ def test_float16_is_read_back_and_seen_in_the_values(write_network: WriteNetwork
 def test_events_hold_the_whole_computation_and_nothing_else(
     heavy: Path, tmp_path: Path, name: str, cuda_graph: bool
 ) -> None:
-    """In another stream than ours they would hold next to nothing."""
+    """In a stream other than ours the times would be close to zero."""
     with prepare(name, heavy, tmp_path, cuda_graph=cuda_graph) as session:
         session.start(heavy_images())
         for _ in range(20):

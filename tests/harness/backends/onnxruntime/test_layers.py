@@ -49,7 +49,7 @@ def test_a_real_network_has_its_layers_in_order_of_execution(write_network: Writ
     assert kinds.index("Conv") < kinds.index("Sin")
     (convolution,) = (layer for layer in found if layer.kind == "Conv")
     assert (convolution.variant, convolution.precision) == ("3x3", "fp32")
-    # Blocked kernels fill the 4 output channels up to their block, whose size is the processor's.
+    # Blocked kernels pad the 4 output channels to their block size, which depends on the processor.
     assert re.fullmatch(r"3x8x8 > \d+x8x8", convolution.shapes)
     (sine,) = (layer for layer in found if layer.kind == "Sin")
     assert (sine.name, sine.variant, sine.shapes) == ("activation", "", "4x8x8 > 4x8x8")
@@ -84,7 +84,7 @@ def test_the_session_itself_is_never_profiled(
     [(1, "3x3"), (2, "3x3 grouped"), (16, "3x3 depthwise")],
     ids=["dense", "grouped", "depthwise"],
 )
-def test_convolutions_of_one_kind_are_told_apart(groups: int, variant: str, tmp_path: Path) -> None:
+def test_convolutions_of_one_kind_are_distinguished(groups: int, variant: str, tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Conv", ["input", "stem"], ["widened"]),
         helper.make_node("Conv", ["widened", "weights"], ["logits"], pads=[1] * 4, group=groups),
@@ -121,7 +121,7 @@ def test_the_body_of_control_flow_is_not_counted_twice(tmp_path: Path) -> None:
     "AzureExecutionProvider" not in onnxruntime.get_available_providers(),
     reason="This build has one provider only.",
 )
-def test_launch_times_of_another_provider_are_not_passed_off(write_network: WriteNetwork) -> None:
+def test_launch_times_of_another_provider_are_not_reported(write_network: WriteNetwork) -> None:
     with (
         start(write_network(), "AzureExecutionProvider") as session,
         pytest.raises(UnsupportedError, match="to launch"),
@@ -143,7 +143,7 @@ def report(tmp_path: Path, events: list[dict[str, Any]]) -> Path:
 
 
 def runs_of(*times_us: tuple[int, ...]) -> list[dict[str, Any]]:
-    """A report of inferences with as many nodes of the given times."""
+    """A report of inferences, each with nodes of the given times."""
     events = [event("session_initialization", 0, 5)]
     begin_us = 10
     for run in times_us:
@@ -160,7 +160,7 @@ def test_the_time_is_the_median_of_the_last_inferences(tmp_path: Path) -> None:
     assert [(layer.name, layer.time_ms) for layer in found] == [("node0", 0.02), ("node1", 0.05)]
 
 
-def test_nodes_of_one_name_stay_apart(tmp_path: Path) -> None:
+def test_nodes_with_the_same_name_stay_separate(tmp_path: Path) -> None:
     events = [event("ReorderInput", 0, 5, "ReorderInput"), event("ReorderInput", 5, 9, "ReorderInput")]
     found = layers.read_layer_times(report(tmp_path, [*events, event("model_run", 0, 14)]), 1)
     assert [layer.time_ms for layer in found] == [0.005, 0.009]
@@ -168,7 +168,7 @@ def test_nodes_of_one_name_stay_apart(tmp_path: Path) -> None:
 
 def test_a_report_that_was_cut_off_is_an_error(tmp_path: Path) -> None:
     path = report(tmp_path, runs_of((10,), (20,)))
-    with pytest.raises(HarnessError, match=r"holds 2 inferences of 3.*Profile fewer"):
+    with pytest.raises(HarnessError, match=r"contains 2 of 3 inferences.*Profile fewer"):
         layers.read_layer_times(path, 3)
 
 
@@ -184,7 +184,7 @@ def test_inferences_of_different_nodes_have_no_common_layers(tmp_path: Path) -> 
         # A fused sum comes after the weights, and quantised operators have scales before them.
         ([("float", [1, 8, 4, 4]), ("float", [8, 8, 1, 1]), ("float", [8]), ("float", [1, 8, 4, 4])], "1x1"),
         ([("uint8", [1, 8, 4, 4]), ("float", []), ("int8", [8, 1, 5, 5])], "5x5 depthwise"),
-        # Rearranged weights are not reported; the fused sum must not be taken for them.
+        # Rearranged weights are not reported; the fused sum must not be mistaken for them.
         ([("float", [1, 8, 4, 4]), ("float", [8]), ("float", [1, 8, 4, 4])], ""),
         ([], ""),
     ],

@@ -44,14 +44,14 @@ def test_missing_are_those_that_do_not_load() -> None:
     assert libraries.missing(["libc.so.6", "libnosuch.so.7"]) == ["libnosuch.so.7"]
 
 
-def test_versions_stand_in_the_names() -> None:
+def test_versions_are_part_of_the_names() -> None:
     names = ["libcudart.so.13", "libnvinfer.so.10", "libnvinfer_plugin.so.11"]
     assert libraries.major_version(names, "libnvinfer") == 10
     assert libraries.major_version(names, "libcudnn") is None
 
 
 @linux
-def test_a_version_is_asked_of_a_library() -> None:
+def test_a_library_reports_its_version() -> None:
     assert libraries.version_number("libnosuch.so.7", "version") is None
     assert libraries.version_number("libc.so.6", "no_such_function") is None
     number = libraries.version_number("libc.so.6", "getpid")
@@ -61,7 +61,7 @@ def test_a_version_is_asked_of_a_library() -> None:
 
 @linux
 def test_tensorrt_is_loaded_from_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it is loaded, its bare name is enough, which is how the provider asks for it."""
+    """Once it is loaded, its bare name suffices, which is how the provider requests it."""
     package = tmp_path / "tensorrt_libs"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('It must not be imported.')")
@@ -81,7 +81,7 @@ def test_tensorrt_is_loaded_from_its_package(tmp_path: Path, monkeypatch: pytest
 
 
 @linux
-def test_what_the_runtime_prints_of_missing_libraries_is_not_shown(
+def test_the_runtimes_output_about_missing_libraries_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("Failed to load libcublas.so.13"), raising=False)

@@ -20,7 +20,7 @@ CPU = "CPUExecutionProvider"
 
 has_plan = pytest.mark.skipif(
     not hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"),
-    reason="This onnxruntime does not tell its plan.",
+    reason="This onnxruntime does not expose its plan.",
 )
 
 
@@ -65,7 +65,9 @@ def test_a_graph_with_casts_is_profiled(write_network: WriteNetwork, monkeypatch
     assert len(asked) == 1
 
 
-def test_a_runtime_that_tells_no_plan_is_profiled(write_network: WriteNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_exposes_no_plan_is_profiled(
+    write_network: WriteNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nodes, "planned_nodes", lambda _session: None)
     with start(write_network()) as session:
         assert session.precision_effective() == "fp32"

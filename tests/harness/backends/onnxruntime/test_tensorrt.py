@@ -75,7 +75,7 @@ def test_a_trial_loads_the_engine_and_computes(machine: Script, write_network: W
     )
 
 
-def test_a_whole_trial_runs_beside_the_reference(
+def test_a_whole_trial_runs_with_the_reference(
     machine: Script, quick_job: TrialJob, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial_worker, "open_meter", lambda _gpu: CpuMeter())
@@ -88,7 +88,7 @@ def test_a_whole_trial_runs_beside_the_reference(
     result = trial_worker.measure_job(dataclasses.replace(quick_job, first=first, second=second))
     assert result.status == "ok"
     assert result.latency_kind == "gpu_compute"
-    # The device's clock; an inference that finds it idle waits for its own enqueueing too.
+    # The device's clock; an inference that finds an idle device also waits for its own enqueueing.
     assert result.latency_min_ms in (0.5, 0.51)
     assert result.provider == TENSORRT
     assert result.precision_effective == "fp32"
@@ -116,20 +116,20 @@ def test_the_options_turn_precision_flags_off(machine: Script, write_network: Wr
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_precisions_that_cannot_be_told_are_refused(
+def test_precisions_that_cannot_be_determined_are_refused(
     machine: Script, write_network: WriteNetwork, cache: Path, precision: str
 ) -> None:
-    with pytest.raises(UnsupportedError, match=f"no precision {precision}; it has fp32"):
+    with pytest.raises(UnsupportedError, match=f"does not support precision {precision}; it supports fp32"):
         prepare(write_network(), cache, precision)
-    with pytest.raises(UnsupportedError, match=f"no precision {precision}; it has fp32"):
+    with pytest.raises(UnsupportedError, match=f"does not support precision {precision}; it supports fp32"):
         build(write_network(), cache, precision)
 
 
-def test_a_float16_network_is_not_passed_off_as_float32(
+def test_a_float16_network_is_not_reported_as_float32(
     machine: Script, write_network: WriteNetwork, cache: Path
 ) -> None:
-    """Weakly typed, TensorRT might compute it in either."""
-    with pytest.raises(FallbackError, match="fp32 was asked for but the runtime computed in unknown"):
+    """A weakly typed network, which TensorRT might compute in either."""
+    with pytest.raises(FallbackError, match="fp32 was requested, but the runtime computed in unknown"):
         build(write_network(weight_type=TensorProto.FLOAT16), cache)
     assert not list((cache / engines.ENGINES_FOLDER).glob("*-fp32-*"))
     assert all(driver.closed for driver in machine.drivers)
@@ -151,14 +151,14 @@ def test_an_operator_that_tensorrt_lacks_is_named(machine: Script, write_network
 
 def test_a_network_in_several_engines_is_an_error(machine: Script, write_network: WriteNetwork, cache: Path) -> None:
     machine.engines_per_network = 2
-    with pytest.raises(FallbackError, match="2 TensorRT engines of the network, not one"):
+    with pytest.raises(FallbackError, match="2 TensorRT engines for the network, not one"):
         build(write_network(), cache)
 
 
-def test_networks_of_one_name_and_other_weights_share_no_engine(
+def test_networks_with_the_same_name_and_other_weights_share_no_engine(
     machine: Script, write_network: WriteNetwork, cache: Path
 ) -> None:
-    """The provider itself would load the first one's."""
+    """The provider itself would load the engine of the first network."""
     first = build(write_network(weight=1.0), cache)
     second = build(write_network(weight=2.0), cache)
     assert first.path.name == second.path.name
@@ -196,7 +196,7 @@ def test_timings_of_kernels_are_kept_between_builds(machine: Script, write_netwo
 
 def test_a_failed_build_leaves_nothing(machine: Script, write_network: WriteNetwork, cache: Path) -> None:
     machine.creation_error = RuntimeError("TensorRT EP failed to create engine from network for fused node: graph_0")
-    with pytest.raises(HarnessError, match=r"cannot make an engine of .*failed to create engine") as caught:
+    with pytest.raises(HarnessError, match=r"cannot build an engine of .*failed to create engine") as caught:
         build(write_network(), cache)
     assert not isinstance(caught.value, UnsupportedError)
     assert list((cache / engines.ENGINES_FOLDER).iterdir()) == []
@@ -248,11 +248,11 @@ def test_libraries_that_the_runtime_does_not_name_are_unsupported(
     machine: Script, write_network: WriteNetwork, cache: Path
 ) -> None:
     machine.creation_error = RuntimeError(NO_TENSORRT)
-    with pytest.raises(UnsupportedError, match="libraries do not load; `python -m harness env` tells which"):
+    with pytest.raises(UnsupportedError, match="libraries do not load; `python -m harness env` lists them"):
         build(write_network(), cache)
 
 
-def test_tensorrt_of_the_right_version_is_asked_for(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorrt_of_the_right_version_is_requested(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libraries, "missing", lambda _names: ["libnvinfer.so.10", "libnvonnxparser.so.10"])
     availability = OnnxRuntimeTensorRtBackend().availability()
     assert not availability.usable
@@ -273,7 +273,7 @@ def test_other_missing_libraries_are_those_of_cuda(
         build(write_network(), cache)
 
 
-def test_all_that_is_missing_is_asked_for(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_missing_is_requested(machine: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libraries, "missing", lambda names: names)
     advice = OnnxRuntimeTensorRtBackend().availability().what_to_do
     assert "onnxruntime-gpu[cuda,cudnn]" in advice

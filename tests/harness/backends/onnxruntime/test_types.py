@@ -56,5 +56,5 @@ def test_a_type_that_cannot_be_inferred_may_be_any(tmp_path: Path) -> None:
     assert not is_float32(write(tmp_path / "mystery.onnx", nodes))
 
 
-def test_a_graph_without_arithmetic_tells_nothing(tiny_onnx: Callable[..., Path]) -> None:
+def test_a_graph_without_arithmetic_has_no_precision(tiny_onnx: Callable[..., Path]) -> None:
     assert not is_float32(tiny_onnx())

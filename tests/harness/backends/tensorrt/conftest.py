@@ -1,4 +1,4 @@
-"""The backend on a scripted TensorRT and GPU, once for each version."""
+"""The backend on a scripted TensorRT and GPU, for each version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fakes.tensorrt import VERSIONS, TensorRtScript, make_module
 
 
 class SharedDriver(FakeCudaDriver):
-    """The one GPU of a process: closing it notes so, and what others hold stays."""
+    """The only GPU of a process: closing it is recorded, and what others hold remains."""
 
     def close(self) -> None:
         self.calls.append("close")
@@ -28,7 +28,7 @@ def device_of(driver: FakeCudaDriver) -> devices.CudaDevice:
 
 
 class Install:
-    """Puts a TensorRT of some version into the process; `script` is what it is told to do."""
+    """Installs a TensorRT of some version in the process, controlled by `script`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch

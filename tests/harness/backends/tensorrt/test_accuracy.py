@@ -1,4 +1,4 @@
-"""The evaluating process's work on an engine, here in one process with TensorRT's fake."""
+"""The evaluating process's work on an engine, here in one process with the fake TensorRT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.fakes.tensorrt import TensorRtScript
 
 
 @pytest.mark.parametrize("cuda_graph", [False, True])
-def test_an_engine_names_the_classes_that_the_processor_names(
+def test_an_engine_predicts_the_same_classes_as_the_processor(
     script: TensorRtScript, tmp_path: Path, cuda_graph: bool
 ) -> None:
     folder = tmp_path / "images"

@@ -46,14 +46,16 @@ def test_importing_it_imports_no_tensorrt() -> None:
     assert answer.stdout.strip() == "set()"
 
 
-def test_it_is_usable_where_everything_is_there(script: TensorRtScript) -> None:
+def test_it_is_usable_if_nothing_is_missing(script: TensorRtScript) -> None:
     available = TensorRtBackend().availability()
     assert available.usable
     assert available.why == f"tensorrt {script.version} on NVIDIA Fake H200."
     assert script.calls == []
 
 
-def test_no_gpu_is_said_with_the_drivers_words(script: TensorRtScript, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_reported_in_the_drivers_words(
+    script: TensorRtScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
     no_gpu(monkeypatch)
     available = TensorRtBackend().availability()
     assert not available.usable
@@ -61,17 +63,17 @@ def test_no_gpu_is_said_with_the_drivers_words(script: TensorRtScript, monkeypat
     assert "--backend onnxruntime" in available.what_to_do
 
 
-def test_hidden_gpus_are_no_gpus(script: TensorRtScript, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_gpus_do_not_count(script: TensorRtScript, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "cuda_devices", lambda: [])
     assert "CUDA_VISIBLE_DEVICES" in TensorRtBackend().availability().why
 
 
-def test_no_gpu_and_no_tensorrt_are_said_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_gpu_and_missing_tensorrt_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     no_gpu(monkeypatch)
     monkeypatch.setattr(versions, "is_installed", lambda: False)
     available = TensorRtBackend().availability()
     assert "No GPU can be used" in available.why
-    assert "Besides, tensorrt is not installed." in available.why
+    assert "Also, tensorrt is not installed." in available.why
     assert "pip install tensorrt" in available.what_to_do
 
 
@@ -98,7 +100,9 @@ def test_on_a_jetson_it_comes_with_jetpack(monkeypatch: pytest.MonkeyPatch) -> N
     assert "--system-site-packages" in what_to_do
 
 
-def test_a_tensorrt_whose_libraries_do_not_load_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tensorrt_whose_libraries_do_not_load_has_its_own_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver_of_cuda(monkeypatch, "13.0")
     package = tmp_path / "tensorrt"
     package.mkdir()
@@ -111,7 +115,7 @@ def test_a_tensorrt_whose_libraries_do_not_load_is_told_apart(tmp_path: Path, mo
     assert "--force-reinstall" in available.what_to_do
 
 
-def test_a_folder_of_the_name_is_no_tensorrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_that_name_is_not_tensorrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver_of_cuda(monkeypatch, "13.0")
     (tmp_path / "tensorrt").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
@@ -160,7 +164,7 @@ def test_a_driver_that_is_too_old_is_found_by_the_installed_packages(
 
 
 @pytest.mark.parametrize(("version", "limit"), [("8.5.3.1", 17), ("10.16.1.11", None), ("11.4.0.106", None)])
-def test_the_newest_opset_is_told_where_the_parser_does_not(install: Any, version: str, limit: int | None) -> None:
+def test_the_newest_opset_is_reported_if_the_parser_does_not(install: Any, version: str, limit: int | None) -> None:
     install(version)
     assert TensorRtBackend().opset_limit() == limit
 

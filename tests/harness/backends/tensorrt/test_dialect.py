@@ -19,7 +19,7 @@ from harness.errors import UnsupportedError
         ("11.4.0.106", "device_memory_size_v2"),
     ],
 )
-def test_memory_is_asked_for_by_the_name_of_the_version(version: str, attribute: str) -> None:
+def test_memory_is_queried_by_the_name_of_the_version(version: str, attribute: str) -> None:
     """By NVIDIA/TensorRT's python/src/infer/pyCore.cpp at its tags, `device_memory_size_v2` came with 10.1."""
     engine = SimpleNamespace(**{attribute: 3 << 20})
     assert Dialect(version).context_memory_mib(engine) == 3

@@ -99,7 +99,7 @@ def test_a_logger_must_call_its_base() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_the_fake_does_not_play_says_so(version: str) -> None:
+def test_what_the_fake_does_not_implement_is_an_error(version: str) -> None:
     trt, logger = module(version)
     with pytest.raises(NotImplementedError, match=r"Builder\.reset"):
         trt.Builder(logger).reset()

@@ -1,4 +1,4 @@
-"""Descriptions as real engines give them; where they come from is told in `harness/backends/tensorrt/inspector.py`."""
+"""Descriptions as real engines give them; `harness/backends/tensorrt/inspector.py` states their sources."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ def test_a_quantised_convolution_that_writes_floats_is_int8() -> None:
     assert effective(quantised) == "int8"
 
 
-def test_weights_tell_where_shapes_are_dynamic() -> None:
+def test_weights_give_the_type_if_shapes_are_dynamic() -> None:
     assert (
         effective(layer("CaskConvolution", "N/A due to dynamic shapes", Weights={"Type": "Half", "Count": 9})) == "fp16"
     )
     assert effective(layer("ConvActPool", "N/A", ConvWeights={"Type": "Int8", "Count": 9})) == "int8"
 
 
-def test_layers_of_the_compiler_tell_by_their_type_kernel_or_name() -> None:
+def test_layers_of_the_compiler_are_recognised_by_type_kernel_or_name() -> None:
     pointwise = layer("kgen", "Float", name="__myl_AddMulMax_myl0_3", TacticName="__myl_AddMulMax_0x1")
     assert effective(pointwise, layer("gemm", "Half", name="/fc/MatMul_myl0_2")) == "fp16"
     assert effective(pointwise, layer("fusion", "Int8", TacticName="sm80_xmma_gemm_i8i8_i8i32_f32_tn")) == "int8"
     assert effective(pointwise, layer("kgen", "Half", name="__myl_ConvAddRelu_myl0_4")) == "fp16"
-    # A pointwise kernel that carries a convolution's node in its metadata only does not convolve.
+    # A pointwise kernel with a convolution's node only in its metadata does not convolve.
     fused = layer("kgen", "Float", name="__myl_Cast", Metadata="[ONNX Layer: conv]")
     assert effective(fused, layer("gemm", "Half")) == "fp16"
 
@@ -106,7 +106,7 @@ def test_layers_keep_name_type_and_kernel() -> None:
     )
 
 
-def test_control_characters_between_the_names_of_a_fused_layer_are_read_over() -> None:
+def test_control_characters_between_the_names_of_a_fused_layer_are_accepted() -> None:
     text = json.dumps({"Layers": [layer("gemm", "Half", Metadata="[ONNX Layer: a]@[ONNX Layer: b]")]})
     for separator in ("\x1e", "\x1f", "\\u001e"):
         assert precision_of(read_layers(text.replace("@", separator))) == "fp16"

@@ -22,8 +22,8 @@ pytestmark = [
     pytest.mark.skipif(not TensorRtBackend().availability().usable, reason=TensorRtBackend().availability().why),
 ]
 
-# Of the largest output: FP32 kernels differ by the order of their sums, FP16 has 11 bits, INT8 grids are the same
-# on both sides but may round to the neighbour.
+# Relative to the largest output: FP32 kernels differ in the order of their sums, FP16 has 11 bits, INT8 grids are equal
+# on both sides but may round to a neighbouring value.
 _TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 5e-2}
 
 
@@ -93,7 +93,7 @@ def test_an_engine_comes_from_the_cache_the_second_time(reference: Path, cache_d
     assert second.sha256 == first.sha256
 
 
-def test_it_builds_in_a_process_of_its_own(reference: Path, tmp_path: Path) -> None:
+def test_it_builds_in_its_own_process(reference: Path, tmp_path: Path) -> None:
     target = Target(str(reference), "", "tensorrt", "fp32", batch=1, threads=1, cache_dir=str(tmp_path))
     (result,) = built([target], timeout_s=600)
     assert result.status == "ok", result.reason
@@ -102,7 +102,7 @@ def test_it_builds_in_a_process_of_its_own(reference: Path, tmp_path: Path) -> N
 
 
 def test_device_times_are_those_of_the_host_less_its_own(reference: Path, cache_dir: Path) -> None:
-    """A GPU that were not waited for, or events in another stream, would give times far from the host's."""
+    """Without waiting for the GPU, or with events in another stream, times would be far from the host's."""
     with prepare(reference, cache_dir, "fp32") as session:
         session.start(images_of())
         latencies_ns = np.zeros(200, dtype=np.int64)
@@ -111,7 +111,7 @@ def test_device_times_are_those_of_the_host_less_its_own(reference: Path, cache_
         figures = session.gpu_figures()
     median_ms = float(np.median(latencies_ns)) / 1e6
     assert 0.02 < median_ms < 20
-    # Back to back, the wall time of an inference is the device's, or a little more.
+    # Back to back, the wall time of an inference is the device's time or a little more.
     assert 0.8 <= 1000 / figures.throughput_images_per_s / median_ms <= 1.5
     assert figures.latency_host_median_ms >= median_ms
     assert figures.engine_mib > 0
@@ -126,19 +126,19 @@ def test_layer_times_add_up_to_the_inference(reference: Path, cache_dir: Path) -
         assert session.precision_effective() == "fp32"
     total_ms = sum(layer.time_ms for layer in layers)
     assert len(layers) >= 5
-    # Profiling puts an event around each layer, which takes time itself.
+    # Profiling puts an event around each layer, which itself takes time.
     assert 0.5 <= total_ms / (float(np.median(latencies_ns)) / 1e6) <= 4
     assert any(layer.precision == "fp32" and layer.kind for layer in layers)
 
 
-def test_an_fp16_request_for_an_fp32_graph_is_not_passed_off(write_model: Any, cache_dir: Path) -> None:
+def test_an_fp16_request_for_an_fp32_graph_is_not_accepted(write_model: Any, cache_dir: Path) -> None:
     if not is_strongly_typed():
         pytest.skip("TensorRT 8 makes FP16 of an FP32 graph.")
     with pytest.raises(ArtifactError, match="the graph is FP32"):
         prepare(write_model(shape=(1, 3, 224, 224)), cache_dir, "fp16")
 
 
-def test_an_fp32_request_for_an_fp16_graph_is_not_passed_off(write_model: Any, cache_dir: Path) -> None:
+def test_an_fp32_request_for_an_fp16_graph_is_not_accepted(write_model: Any, cache_dir: Path) -> None:
     if not is_strongly_typed():
         pytest.skip("TensorRT 8 refuses FP16 tensors without its flag.")
     with pytest.raises(FallbackError, match="computes in fp16"):
@@ -146,5 +146,5 @@ def test_an_fp32_request_for_an_fp16_graph_is_not_passed_off(write_model: Any, c
 
 
 def test_an_unsupported_operator_is_named(write_model: Any, cache_dir: Path) -> None:
-    with pytest.raises(UnsupportedError, match=r"cannot run operators: Det"):
+    with pytest.raises(UnsupportedError, match=r"cannot run these operators: Det"):
         prepare(write_model(extra=("Det",), shape=(1, 3, 224, 224)), cache_dir, "fp32")

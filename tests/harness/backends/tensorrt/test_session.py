@@ -125,7 +125,7 @@ def test_blocks_hold_the_device_times(
         session.time_block(latencies_ns)
     counted = script.driver.calls.count("capture")
     assert counted == (1 if cuda_graph else 0)
-    # The first inference finds an idle GPU, so that its time holds that of enqueueing it.
+    # The first inference finds an idle GPU, so its time includes that of enqueueing it.
     assert latencies_ns[0] > durations_ns[before]
     np.testing.assert_allclose(latencies_ns[1:], durations_ns[before + 1 : before + 20], atol=100)
 
@@ -135,7 +135,7 @@ def test_the_timed_context_emits_no_annotations(script: TensorRtScript, write_mo
         assert session._context.nvtx_verbosity.name == "NONE"
 
 
-def test_gpu_figures_tell_of_the_engine(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
+def test_gpu_figures_include_the_engine(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
     settings = GpuSettings(queue_depth=3, wait="spin")
     with prepare(write_model(), tmp_path, settings=settings) as session:
         session.start(IMAGES)
@@ -185,7 +185,9 @@ def test_an_inference_that_fails_says_what_tensorrt_said(
             session.start(IMAGES)
 
 
-def test_no_room_for_the_context_is_out_of_memory(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
+def test_too_little_memory_for_the_context_is_out_of_memory(
+    script: TensorRtScript, write_model: Any, tmp_path: Path
+) -> None:
     script.no_room_for_context = True
     with pytest.raises(CudaOutOfMemoryError, match=r"out of memory.*smaller batch"):
         prepare(write_model(), tmp_path)
@@ -207,7 +209,7 @@ def test_an_engine_that_tensorrt_refuses_is_removed(
 
 
 def rewrite(path: Path, content: bytes) -> None:
-    """Replace an engine, digest and all, as only a test would."""
+    """Replaces an engine together with its digest, as only a test would."""
     import hashlib
     import json
 
@@ -218,12 +220,12 @@ def rewrite(path: Path, content: bytes) -> None:
     sidecar_path.write_text(json.dumps(sidecar))
 
 
-def test_an_engine_that_was_not_built_is_asked_for(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
+def test_an_engine_that_was_not_built_is_requested(script: TensorRtScript, write_model: Any, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"no fp32 engine of .*Build it first"):
         TensorRtBackend().prepare(write_model(), precision="fp32", batch=1, threads=1, cache_dir=tmp_path)
 
 
-def test_an_engine_of_another_precision_than_its_sidecar_says_is_found_out(
+def test_an_engine_whose_precision_differs_from_its_sidecar_is_detected(
     script: TensorRtScript, write_model: Any, tmp_path: Path
 ) -> None:
     path = write_model(precision="fp16")
@@ -231,12 +233,13 @@ def test_an_engine_of_another_precision_than_its_sidecar_says_is_found_out(
         plan = session._engine._plan
         layers = tuple((operator, name, "FLOAT") for operator, name, _ in plan.layers)
         object.__setattr__(plan, "layers", layers)
-        with pytest.raises(FallbackError, match=r"fp16 was asked for, but the engine .* computes in fp32"):
+        with pytest.raises(FallbackError, match=r"fp16 was requested, but the engine .* computes in fp32"):
             session.start(IMAGES)
 
 
 @pytest.mark.parametrize(
-    ("what", "message"), [({"shape": (2, 3, 8, 8)}, "batch 1 was asked"), ({"input_type": 10}, "float16, not float32")]
+    ("what", "message"),
+    [({"shape": (2, 3, 8, 8)}, "batch 1 was requested"), ({"input_type": 10}, "float16, not float32")],
 )
 def test_unfit_networks_are_refused_and_closed(
     script: TensorRtScript, write_model: Any, tmp_path: Path, what: dict[str, Any], message: str

@@ -1,4 +1,4 @@
-"""A CUDA driver library without a GPU, `tests/fakes/libcuda.c`, compiled; and scripted answers of CUDA and NVML."""
+"""A compiled CUDA driver library without a GPU (`tests/fakes/libcuda.c`), and scripted answers of CUDA and NVML."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ InstallGpus = Callable[..., FakeDeviceCaller]
 
 @pytest.fixture(scope="session")
 def built_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library, in a directory of its own under the name of the real one."""
+    """The library, in its own directory under the name of the real one."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or sys.platform != "linux":
         pytest.skip("The fake driver library needs Linux and a C compiler.")
     library = tmp_path_factory.mktemp("cuda") / "libcuda.so.1"
-    # Not the real one's soname: whatever asks for that later in this process, as PyTorch does, would be given ours.
+    # Not the soname of the real one: whatever loads that later in this process, as PyTorch does, would get ours.
     command = [compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-Wl,-soname,libcuda-fake.so"]
     subprocess.run([*command, "-o", str(library), str(SOURCE), "-ldl"], check=True)
     return library
@@ -40,7 +40,7 @@ def built_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def library(built_library: Path, tmp_path: Path) -> Path:
-    """A copy, which a process loads as a library of its own: nothing is left from another test."""
+    """A copy, which a process loads as a separate library: nothing is left over from another test."""
     return Path(shutil.copy(built_library, tmp_path / "libcuda.so.1"))
 
 
@@ -70,7 +70,7 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list
 
 @pytest.fixture
 def install_nvml(monkeypatch: pytest.MonkeyPatch) -> InstallNvml:
-    """Puts a scripted NVML in the module's place and opens its A100."""
+    """Replaces the module by a scripted NVML and opens its A100."""
 
     def install(fake: FakeNvml) -> NvmlDevice:
         monkeypatch.setitem(sys.modules, "pynvml", fake)
@@ -81,7 +81,7 @@ def install_nvml(monkeypatch: pytest.MonkeyPatch) -> InstallNvml:
 
 @pytest.fixture
 def install_gpus(monkeypatch: pytest.MonkeyPatch) -> InstallGpus:
-    """Puts scripted devices in the place of the CUDA driver's."""
+    """Replaces the CUDA driver's devices by scripted ones."""
 
     def install(*gpus: FakeGpu, **what: object) -> FakeDeviceCaller:
         caller = FakeDeviceCaller(*gpus, **what)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_every_test_of_the_driver_passes_through_the_bindings(built_library: Path) -> None:
-    """In a process of its own, since the bindings find the library where the loader does and keep it."""
+    """Runs in a separate process, since the bindings find the library as the loader does and keep it."""
     pytest.importorskip("cuda.bindings.driver", reason="cuda-bindings is not installed.")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},

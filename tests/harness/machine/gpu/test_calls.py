@@ -1,4 +1,4 @@
-"""How the driver library is found, and which of the two callers is taken."""
+"""How the driver library is found, and which of the two callers is used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.machine.gpu.driver import CudaDriver, NoGpuError
 
 
 def install_bindings(monkeypatch: pytest.MonkeyPatch, driver: object) -> None:
-    """Make `from cuda.bindings import driver` give this."""
+    """Makes `from cuda.bindings import driver` return this."""
     bindings = types.ModuleType("cuda.bindings")
     bindings.driver = driver
     monkeypatch.setitem(sys.modules, "cuda", types.ModuleType("cuda"))
@@ -22,7 +22,7 @@ def install_bindings(monkeypatch: pytest.MonkeyPatch, driver: object) -> None:
 
 
 def bindings_driver(version: int = 13000, code: int = 0) -> types.SimpleNamespace:
-    """Bindings of 13.1 that have one function, and find a driver of this version."""
+    """Bindings 13.1 with one function, which find a driver of this version."""
     return types.SimpleNamespace(CUDA_VERSION=13010, cuDriverGetVersion=lambda: (code, version))
 
 
@@ -55,7 +55,7 @@ def test_bindings_that_cannot_use_the_driver_leave_it_to_ctypes(
     assert isinstance(calls.find_caller(), calls.CtypesCaller)
 
 
-def test_bindings_that_find_the_driver_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bindings_that_find_the_driver_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     install_bindings(monkeypatch, bindings_driver())
     caller = calls.find_caller()
     assert isinstance(caller, calls.BindingsCaller)

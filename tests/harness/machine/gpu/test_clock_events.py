@@ -24,7 +24,7 @@ def test_the_bits_are_those_of_the_real_module() -> None:
     names = {name for name in dir(pynvml) if name.startswith("nvmlClocksThrottleReason")}
     names -= {f"nvmlClocksThrottleReason{word}" for word in ("None", "All", "UserDefinedClocks")}
     spoken = {getattr(pynvml, name): name.removeprefix("nvmlClocksThrottleReason").lower() for name in names}
-    # A release of the module may know fewer.
+    # A release of the module may define fewer.
     assert spoken.items() <= {bit: words.replace(" ", "") for bit, words in clock_events.REASONS.items()}.items()
     assert len(spoken) >= 9
 

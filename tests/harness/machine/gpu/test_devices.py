@@ -30,7 +30,7 @@ def test_no_context_is_created() -> None:
     assert not [name for name in caller.called if "Ctx" in name]
 
 
-def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
+def test_a_missing_device_is_refused_with_the_available_ones() -> None:
     with pytest.raises(NoGpuError, match=r"no GPU 1: CUDA sees 0 \(NVIDIA H200\).*CUDA_VISIBLE_DEVICES"):
         cuda_device(1, FakeDeviceCaller(H200))
     with pytest.raises(NoGpuError, match="no GPU -1"):
@@ -46,7 +46,7 @@ def test_a_driver_that_cannot_be_used_says_what_to_do(code: int, message: str) -
 
 
 def test_a_uuid_with_zero_bytes_comes_whole_from_a_library() -> None:
-    """Through ctypes as it is used on a real driver: the library's function is one made here."""
+    """Through ctypes as on a real driver; the library's function is created here."""
     octets = bytes.fromhex("0011220000000000000000000000ff00")
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Uuid), ctypes.c_int)
@@ -72,7 +72,7 @@ def test_the_real_devices_are_those_of_the_driver_and_of_nvml() -> None:
         assert device.name == driver.name
         assert device.compute_capability == ".".join(map(str, driver.compute_capability))
     assert device.sm_count > 0
-    # NVML finds it by the UUID, not by the bus id that is tried last.
+    # NVML finds it by the UUID, not by the bus ID, which is tried last.
     nvml = Nvml()
     handles = [nvml.ask("nvmlDeviceGetHandleByUUID", f"{prefix}-{device.uuid}") for prefix in ("GPU", "MIG")]
     assert [handle for handle in handles if handle is not None]

@@ -1,4 +1,4 @@
-"""The driver's functions on the compiled fake: what is called, what comes of it, and every way to fail."""
+"""The driver's functions on the compiled fake: the calls, their results, and every failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OpenDriver = Callable[..., CudaDriver]
 Logged = Callable[[], list[str]]
 
 
-def test_a_device_tells_what_it_is(open_driver: OpenDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_describes_itself(open_driver: OpenDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_CUDA_DEVICES", "2")
     with open_driver(1) as driver:
         assert driver.name == "NVIDIA Fake 1"
@@ -54,7 +54,7 @@ def test_an_array_that_is_not_contiguous_is_refused(open_driver: OpenDriver) -> 
             driver.copy_to_host(array, pointer, stream)
 
 
-def test_memory_is_counted_and_given_back(open_driver: OpenDriver) -> None:
+def test_memory_is_counted_and_freed(open_driver: OpenDriver) -> None:
     with open_driver() as driver:
         free_mib, total_mib = driver.memory_mib()
         pointer = driver.allocate(3 * 1024 * 1024)
@@ -98,7 +98,7 @@ def test_an_event_sleeps_or_spins_and_keeps_time_or_not(open_driver: OpenDriver,
     assert created == ["cuEventCreate 1", "cuEventCreate", "cuEventCreate 3", "cuEventCreate 2"]
 
 
-def test_waits_that_are_to_spin_do_whatever_the_default(open_driver: OpenDriver, logged: Logged) -> None:
+def test_waits_that_should_spin_do_so_whatever_the_default(open_driver: OpenDriver, logged: Logged) -> None:
     open_driver().close()
     assert logged().index("cuDevicePrimaryCtxSetFlags 1") < logged().index("cuDevicePrimaryCtxRetain")
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_captured_leaves_the_stream_usable(open_driver: OpenDrive
         driver.launch(driver.capture(stream, lambda: None), stream)
 
 
-def test_all_that_was_made_is_freed_when_it_is_closed(open_driver: OpenDriver, logged: Logged) -> None:
+def test_closing_frees_everything_created(open_driver: OpenDriver, logged: Logged) -> None:
     driver = open_driver()
     stream = driver.stream()
     driver.event()
@@ -160,7 +160,7 @@ def test_all_that_was_made_is_freed_when_it_is_closed(open_driver: OpenDriver, l
     ]:
         assert lines.count(made) == lines.count(freed) > 0, made
     assert lines[-1] == "cuDevicePrimaryCtxRelease"
-    # Work that is still under way reads and writes that memory.
+    # Work still in progress reads and writes that memory.
     assert lines.index("cuStreamSynchronize") < lines.index("cuMemFreeHost")
 
 
@@ -171,7 +171,7 @@ def test_two_sessions_share_a_device(open_driver: OpenDriver) -> None:
     second.close()
 
 
-def test_closing_goes_on_after_a_failure(
+def test_closing_continues_after_a_failure(
     open_driver: OpenDriver, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = open_driver()
@@ -251,7 +251,7 @@ def test_a_device_whose_memory_is_all_taken_is_out_of_memory(
     ("devices", "device", "says"),
     [("0", 0, "CUDA sees none"), ("1", 1, "CUDA sees only 0"), ("3", 3, "CUDA sees 0 to 2"), ("1", -1, "no GPU -1")],
 )
-def test_a_device_that_is_not_there_says_which_are(
+def test_a_missing_device_is_reported_with_the_available_ones(
     open_driver: OpenDriver, monkeypatch: pytest.MonkeyPatch, devices: str, device: int, says: str
 ) -> None:
     monkeypatch.setenv("FAKE_CUDA_DEVICES", devices)

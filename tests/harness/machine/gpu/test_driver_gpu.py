@@ -1,4 +1,4 @@
-"""The driver and the timing on a real GPU: that values arrive, and that times agree with the host's clock."""
+"""The driver and the timing on a real GPU: values arrive, and times agree with the host's clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gpu
 
 BYTES = 64 * 1024 * 1024
 
-# Rates of one copy that no machine leaves: PCI Express of one lane, and NVLink between processor and GPU.
+# Bounds of a copy's rate on any machine: one lane of PCI Express, and NVLink between processor and GPU.
 SLOWEST_GB_S, FASTEST_GB_S = 0.1, 2000.0
 
 
@@ -59,7 +59,7 @@ class Copies:
         return self.driver.elapsed_ms(first, last)
 
 
-def test_the_device_tells_what_it_is(driver: CudaDriver) -> None:
+def test_the_device_describes_itself(driver: CudaDriver) -> None:
     free_mib, total_mib = driver.memory_mib()
     assert "\0" not in driver.name
     assert driver.name.strip()
@@ -87,11 +87,11 @@ def test_the_time_between_events_is_that_of_the_copies_between(driver: CudaDrive
     host_ms = 1000 * (time.perf_counter() - begin_s)
     assert BYTES / FASTEST_GB_S / 1e6 < one_ms < BYTES / SLOWEST_GB_S / 1e6
     assert 5 * one_ms < ten_ms < 50 * one_ms
-    # What the GPU did lies within what the host waited for; events resolve half a microsecond.
+    # The GPU's time lies within the time that the host waited; events resolve half a microsecond.
     assert ten_ms <= host_ms + 0.01
 
 
-def test_a_wait_returns_when_the_values_are_there(driver: CudaDriver) -> None:
+def test_a_wait_returns_when_the_values_have_arrived(driver: CudaDriver) -> None:
     copies = Copies(driver)
     for spin in (False, True):
         done = driver.event(spin)
@@ -134,7 +134,7 @@ def test_too_large_an_allocation_leaves_the_device_usable(driver: CudaDriver) ->
     driver.free(driver.allocate(1024))
 
 
-def test_memory_is_given_back_when_it_is_closed() -> None:
+def test_closing_frees_memory() -> None:
     with CudaDriver.open(0) as outer:
         before_mib, _ = outer.memory_mib()
         inner = CudaDriver.open(0)
@@ -144,7 +144,7 @@ def test_memory_is_given_back_when_it_is_closed() -> None:
         assert abs(before_mib - outer.memory_mib()[0]) < 100
 
 
-def test_a_device_that_is_not_there_says_which_are() -> None:
+def test_a_missing_device_is_reported_with_the_available_ones() -> None:
     with pytest.raises(NoGpuError, match="There is no GPU 999"):
         CudaDriver.open(999)
 
@@ -152,7 +152,7 @@ def test_a_device_that_is_not_there_says_which_are() -> None:
 @pytest.mark.parametrize("cuda_graph", [False, True])
 @pytest.mark.parametrize("wait", ["block", "spin"])
 def test_the_timer_agrees_with_events_around_the_same_work(driver: CudaDriver, cuda_graph: bool, wait: str) -> None:
-    """A copy of 64 MiB takes milliseconds, beside which launching it is nothing."""
+    """A copy of 64 MiB takes milliseconds; launching it is negligible."""
     copies = Copies(driver)
     copies.elapsed_ms(3)
     expected_ms = copies.elapsed_ms(20) / 20

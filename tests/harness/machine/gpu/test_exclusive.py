@@ -28,16 +28,16 @@ SHARED = GpuReading(pids=(1, 2), utilisation_percent=80)
         ),
         (SHARED, "2 other processes have"),
         (GpuReading(pids=(1,)), "busy for 0 %"),
-        (GpuReading(pids=(), utilisation_percent=50), "busy for 50 % of the last moment although no process"),
+        (GpuReading(pids=(), utilisation_percent=50), "busy for 50 % of the last sampling period although no process"),
     ],
 )
-def test_what_others_do_is_said(reading: GpuReading, words: str) -> None:
+def test_use_by_others_is_reported(reading: GpuReading, words: str) -> None:
     found = shared_use(reading, OWN)
     assert words in found
     assert bool(found) == bool(words)
 
 
-def test_a_shared_gpu_is_warned_of_or_refused() -> None:
+def test_a_shared_gpu_gives_a_warning_or_is_refused() -> None:
     warning = check_sharing(SHARED, OWN, exclusive=False)
     assert warning.startswith("2 other processes")
     assert "--exclusive refuses" in warning
@@ -49,17 +49,17 @@ def test_a_free_gpu_is_neither() -> None:
     assert check_sharing(ALONE, OWN, exclusive=False) == check_sharing(ALONE, OWN, exclusive=True) == ""
 
 
-def test_what_cannot_be_known_is_refused_only_where_it_was_asked_for() -> None:
+def test_unknown_sharing_is_refused_only_if_exclusive_use_was_requested() -> None:
     for reading, why_not, words in (
         (None, "Nothing is installed", "Nothing is installed. Run"),
         (GpuReading(), "", "list"),
     ):
         assert check_sharing(reading, OWN, exclusive=False, why_not=why_not) == ""
-        with pytest.raises(SharedGpuError, match=f"cannot be kept.*{words}"):
+        with pytest.raises(SharedGpuError, match=f"cannot be guaranteed.*{words}"):
             check_sharing(reading, OWN, exclusive=True, why_not=why_not)
 
 
-def test_the_gpu_that_cuda_means_is_asked(install_gpus: InstallGpus, install_nvml: InstallNvml) -> None:
+def test_the_gpu_that_cuda_means_is_queried(install_gpus: InstallGpus, install_nvml: InstallNvml) -> None:
     install_gpus(FakeGpu())
     fake = FakeNvml({**A100, "nvmlDeviceGetComputeRunningProcesses_v3": processes(1)})
     install_nvml(fake)
@@ -72,7 +72,7 @@ def test_the_gpu_that_cuda_means_is_asked(install_gpus: InstallGpus, install_nvm
         refuse_shared(5, exclusive=False)
 
 
-def test_without_nvml_it_cannot_be_known(install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_nvml_sharing_is_unknown(install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch) -> None:
     install_gpus(FakeGpu())
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(init_error=pynvml.NVML_ERROR_DRIVER_NOT_LOADED))
     assert refuse_shared(0, exclusive=False) == ""
@@ -90,7 +90,7 @@ with CudaDriver.open(0) as driver:
 
 
 @pytest.mark.gpu
-def test_a_real_process_beside_us_is_seen_and_its_end_too() -> None:
+def test_another_real_process_and_its_end_are_detected() -> None:
     import subprocess
     import time
 
@@ -104,7 +104,7 @@ def test_a_real_process_beside_us_is_seen_and_its_end_too() -> None:
             refuse_shared(0, exclusive=True)
     finally:
         holder.communicate()
-    time.sleep(1.5)  # The utilisation is that of the last second.
+    time.sleep(1.5)  # The utilisation covers the last second.
     assert refuse_shared(0, exclusive=True) == ""
 
 

@@ -62,7 +62,7 @@ def test_it_survives_json(a100: GpuFacts) -> None:
         assert Accelerator.from_json(json.loads(json.dumps(dataclasses.asdict(accelerator)))) == accelerator
 
 
-def test_a_device_that_tells_nothing_else_has_what_cuda_tells(
+def test_a_device_that_reports_nothing_else_has_the_facts_from_cuda(
     install_gpus: InstallGpus, install_nvml: InstallNvml
 ) -> None:
     install_gpus(FakeGpu())
@@ -82,7 +82,7 @@ def test_a_device_that_tells_nothing_else_has_what_cuda_tells(
         None,
     ],
 )
-def test_without_nvml_the_kernel_tells_the_driver(
+def test_without_nvml_the_kernel_reports_the_driver(
     install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch, fake: FakeNvml | None
 ) -> None:
     install_gpus(FakeGpu())
@@ -96,7 +96,7 @@ def test_without_nvml_the_kernel_tells_the_driver(
 def test_a_device_that_nvml_does_not_know_still_has_its_driver(
     install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a Jetson's since JetPack 6."""
+    """As on a Jetson since JetPack 6."""
     install_gpus(FakeGpu(name="Orin"))
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(uuids=(), bus_ids=()))
     assert gpu_facts(0).driver_version == "550.54.14"
@@ -137,7 +137,7 @@ def test_what_may_change_latency_is_in_the_identity(a100: GpuFacts, change: dict
     "change",
     [{"bus_id": "0000:0B:00.0"}, {"memory_mib": 1}, {"persistence_mode": False}, {"power_limit_default_w": 1.0}],
 )
-def test_what_may_not_is_not(a100: GpuFacts, change: dict[str, Any]) -> None:
+def test_what_may_not_change_latency_is_not_in_the_identity(a100: GpuFacts, change: dict[str, Any]) -> None:
     assert dataclasses.replace(a100, **change).identity == a100.identity
 
 
@@ -147,7 +147,7 @@ def test_the_power_mode_and_the_clocks_of_a_jetson_are_in_the_identity(a100: Gpu
     assert identities[0] != identities[1] != identities[2]
 
 
-def test_there_are_no_facts_of_no_gpu(install_gpus: InstallGpus) -> None:
+def test_without_a_gpu_there_are_no_facts(install_gpus: InstallGpus) -> None:
     install_gpus(FakeGpu())
     with pytest.raises(NoGpuError, match="no GPU 1"):
         gpu_facts(1)
@@ -156,7 +156,7 @@ def test_there_are_no_facts_of_no_gpu(install_gpus: InstallGpus) -> None:
 @pytest.mark.parametrize(
     ("text", "version"), [(OPEN_MODULE, "560.35.03"), (CLOSED_MODULE, "550.54.14"), ("NVRM version: none", None)]
 )
-def test_the_kernel_module_tells_its_version(tmp_path: Path, text: str, version: str | None) -> None:
+def test_the_kernel_module_reports_its_version(tmp_path: Path, text: str, version: str | None) -> None:
     path = tmp_path / "proc/driver/nvidia/version"
     path.parent.mkdir(parents=True)
     path.write_text(text)
@@ -168,7 +168,7 @@ def test_without_a_kernel_module_there_is_no_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-def test_a_real_gpu_is_described_and_its_driver_told_the_same_by_the_kernel() -> None:
+def test_a_real_gpu_is_described_and_the_kernel_reports_the_same_driver() -> None:
     found = gpu_facts(0)
     assert found == gpu_facts(0)
     assert found.jetson or found.driver_version

@@ -1,4 +1,4 @@
-"""The scripted GPU of the other tests: that it has the real one's interface and is as strict."""
+"""The scripted GPU of the other tests has the interface of the real one and is as strict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_fake_has_every_public_attribute_of_the_real_driver(open_driver: obj
                 assert type(getattr(fake, name)) is type(value), name
 
 
-def test_work_runs_in_the_order_of_its_stream_while_the_host_goes_on() -> None:
+def test_work_runs_in_the_order_of_its_stream_while_the_host_continues() -> None:
     driver = FakeCudaDriver(call_ns=100, enqueue_ns=1_000, kernel_ns=50_000, bandwidth_gb_s=2.0)
     stream, other = driver.stream(), driver.stream()
     first, last = driver.event(), driver.event()
@@ -83,7 +83,7 @@ def test_what_the_real_driver_refuses_is_refused() -> None:
         driver.synchronise(stream)
 
 
-def test_a_failure_comes_once_and_when_it_is_due() -> None:
+def test_a_scripted_failure_comes_once_and_on_time() -> None:
     driver = FakeCudaDriver()
     driver.fail("stream", CudaError("scripted"), after=1)
     driver.stream()

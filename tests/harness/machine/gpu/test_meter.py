@@ -28,7 +28,7 @@ def judge(meter: GpuMeter, before: GpuReading, after: GpuReading) -> tuple[bool,
 
 
 def after_foreign_load(cores: float) -> CpuReading:
-    """A second later, others having used so many cores."""
+    """A reading one second later, with this many cores used by others."""
     return CpuReading(wall_s=1.0, busy_s=cores, own_s=0.0)
 
 
@@ -46,7 +46,7 @@ def test_a_protection_that_holds_the_clock_down_contaminates(meter: GpuMeter, re
     assert judge(meter, held, free) == (True, (reason,))
 
 
-def test_settings_and_limits_of_the_card_are_noted_only(meter: GpuMeter) -> None:
+def test_settings_and_limits_of_the_card_are_only_recorded(meter: GpuMeter) -> None:
     held = GpuReading(
         throttle_reasons=(
             *("gpu idle", "applications clocks setting", "sw power cap", "sync boost", "display clock setting"),
@@ -78,7 +78,7 @@ def test_in_a_container_one_unknown_process_is_this_one(meter: GpuMeter) -> None
     assert judge(meter, GpuReading(pids=(host_id,)), GpuReading(pids=(host_id,))) == (False, ())
 
 
-def test_what_nothing_is_known_of_does_not_contaminate(meter: GpuMeter) -> None:
+def test_unknown_facts_do_not_contaminate(meter: GpuMeter) -> None:
     assert judge(meter, GpuReading(), GpuReading()) == (False, ())
 
 
@@ -158,7 +158,7 @@ def test_the_readings_join_the_figures_and_the_warnings_follow(install_nvml: Ins
     assert second.startswith("1 other process had")
 
 
-def test_a_clock_that_moves_is_warned_of(install_nvml: InstallNvml) -> None:
+def test_a_moving_clock_gives_a_warning(install_nvml: InstallNvml) -> None:
     fake = FakeNvml()
     meter = GpuMeter(install_nvml(fake))
     meter.read()
@@ -169,7 +169,7 @@ def test_a_clock_that_moves_is_warned_of(install_nvml: InstallNvml) -> None:
     assert "--lock-gpu-clocks" in warning
 
 
-def test_a_gpu_that_tells_nothing_has_an_empty_summary_and_no_warning(install_nvml: InstallNvml) -> None:
+def test_a_gpu_that_reports_nothing_has_an_empty_summary_and_no_warning(install_nvml: InstallNvml) -> None:
     meter = GpuMeter(install_nvml(FakeNvml({})))
     meter.judge(meter.read(), meter.read(), LIMIT_CORES)
     assert GpuFigures(**meter.summary()) == GpuFigures()
@@ -188,7 +188,7 @@ def test_without_nvml_the_summary_says_why(install_gpus: InstallGpus, monkeypatc
 
 
 def test_it_opens_the_gpu_that_cuda_means(install_gpus: InstallGpus, install_nvml: InstallNvml) -> None:
-    """CUDA's GPU 0 is NVML's second."""
+    """CUDA's GPU 0 is the second GPU in NVML."""
     uuid = "11111111-2222-3333-4444-555555555555"
     clocks = {0: 300, 1: 1980}
     fake = FakeNvml(

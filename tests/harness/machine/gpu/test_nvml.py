@@ -74,7 +74,7 @@ def test_a_reading_is_in_the_units_of_its_names(install_nvml: InstallNvml) -> No
         4242,
     ],
 )
-def test_what_a_device_does_not_tell_is_none(install_nvml: InstallNvml, code: int) -> None:
+def test_what_a_device_does_not_report_is_none(install_nvml: InstallNvml, code: int) -> None:
     answers = {name: pynvml.NVMLError(code) for name in dir(pynvml) if name.startswith("nvmlDeviceGet")}
     assert install_nvml(FakeNvml(answers)).read() == GpuReading()
 
@@ -83,7 +83,7 @@ def test_a_state_that_is_unknown_is_none(install_nvml: InstallNvml) -> None:
     assert install_nvml(FakeNvml({**A100, "nvmlDeviceGetPerformanceState": 32})).read().performance_state is None
 
 
-def test_an_older_driver_is_asked_by_its_names(install_nvml: InstallNvml) -> None:
+def test_an_older_driver_is_queried_by_its_names(install_nvml: InstallNvml) -> None:
     fake = FakeNvml(
         {
             **A100,
@@ -97,7 +97,7 @@ def test_an_older_driver_is_asked_by_its_names(install_nvml: InstallNvml) -> Non
     assert reading.pids == (5,)
 
 
-def test_a_newer_driver_tells_the_temperature_by_its_newer_name(install_nvml: InstallNvml) -> None:
+def test_a_newer_driver_reports_the_temperature_under_its_newer_name(install_nvml: InstallNvml) -> None:
     fake = FakeNvml({**A100, "nvmlDeviceGetTemperatureV": 61}, missing=("nvmlDeviceGetTemperature",))
     assert install_nvml(fake).read().temperature_c == 61
 
@@ -121,12 +121,12 @@ def test_a_mig_instance_has_the_clocks_of_its_gpu_and_its_own_processes(install_
     assert reading == GpuReading(sm_clock_mhz=1410, memory_clock_mhz=1410, temperature_c=50, pids=(1,))
 
 
-def test_a_mig_instance_whose_gpu_may_not_be_asked_still_has_its_processes(install_nvml: InstallNvml) -> None:
+def test_a_mig_instance_whose_gpu_is_inaccessible_still_has_its_processes(install_nvml: InstallNvml) -> None:
     answers = {"nvmlDeviceIsMigDeviceHandle": 1, "nvmlDeviceGetComputeRunningProcesses_v3": processes(1)}
     assert install_nvml(FakeNvml(answers, uuids=(f"MIG-{A100_UUID}",))).read() == GpuReading(pids=(1,))
 
 
-def test_a_device_is_found_by_its_bus_where_its_uuid_is_not_known(install_nvml: InstallNvml) -> None:
+def test_a_device_is_found_by_its_bus_if_its_uuid_is_unknown(install_nvml: InstallNvml) -> None:
     assert install_nvml(FakeNvml(uuids=("GPU-another",), bus_ids=(A100_BUS_ID,))).read().sm_clock_mhz == 1410
 
 
@@ -153,7 +153,7 @@ def test_a_library_that_cannot_be_used_says_what_to_do(
         Nvml()
 
 
-def test_a_package_that_is_not_installed_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, None)
     with pytest.raises(NvmlUnavailableError, match="pip install nvidia-ml-py"):
         Nvml()
@@ -175,8 +175,8 @@ def test_importing_it_imports_no_library() -> None:
 
 
 @pytest.mark.gpu
-def test_a_real_gpu_is_read_and_tells_us_apart() -> None:
-    """The device is the one CUDA means, its numbers are possible, and our own context is never another's."""
+def test_a_real_gpu_is_read_and_recognises_this_process() -> None:
+    """The device is the one CUDA means, its values are plausible, and our own context is never counted as another's."""
     device = cuda_device(0)
     reader = Nvml().device(device.uuid, device.bus_id)
     before = reader.read()
@@ -193,7 +193,7 @@ def test_a_real_gpu_is_read_and_tells_us_apart() -> None:
     if before.energy_mj is not None and after.energy_mj is not None:
         assert after.energy_mj >= before.energy_mj > 0
     if before.pids is not None and after.pids is not None:
-        # One more process, us: known by its id, or by the rule for a container.
+        # One more process, this one: recognised by its ID, or by the rule for a container.
         alone = foreign_count(before.pids, own_pids(), holds_context=False)
         assert foreign_count(after.pids, own_pids(), holds_context=True) == alone, (
             before.pids,

@@ -20,7 +20,7 @@ def test_a_system_without_proc_knows_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
-def test_this_process_is_its_own() -> None:
+def test_this_process_does_not_count_as_another() -> None:
     assert os.getpid() in own_pids()
 
 
@@ -30,12 +30,12 @@ def test_this_process_is_its_own() -> None:
         ([], True, 0),
         ([7], True, 0),
         ([7, 8], True, 1),
-        # A container: the host's ids, of which one must be ours.
+        # A container: the host's IDs, one of which must be ours.
         ([4711], True, 0),
         ([4711, 4712], True, 1),
-        # The same process with graphics and compute, or in two instances.
+        # The same process, listed for graphics and compute, or in two instances.
         ([8, 8, 7], True, 1),
-        # Before any context of ours every process is another's.
+        # Before we hold a context, every process is another's.
         ([4711], False, 1),
         ([7], False, 0),
     ],
