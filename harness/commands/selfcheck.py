@@ -28,8 +28,8 @@ Runs the gate many times with the same artifacts on both sides: every alarm is f
 its bound. Then makes one side slower by a known percentage, and counts how often the gate finds it. It also
 reports where the noise comes from, and which change a gate could see. Leave the machine idle while it runs.
 
-The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives a first impression. A finished pair is
-on disk at once, and the same command resumes there.
+The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives a first impression. A finished pair
+is on disk at once, and the same command resumes there.
 """
 
 
