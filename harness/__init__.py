@@ -2,10 +2,10 @@
 
 import harness
 rows = harness.run("regnet/RegNetX-200MF", rounds=3)
-found = harness.compare("base", "new")
+comparison = harness.compare("base", "new")
 
-docs/python.md shows more. What is public is loaded where it is first used: the measuring processes import this package
-too, and what they import is part of every trial.
+docs/python.md shows more. Public names are loaded when first used: the measuring processes import this package too,
+and what they import is part of every trial.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if typing.TYPE_CHECKING:
 __all__ = ["HarnessError", "RunsComparison", "compare", "evaluate", "results", "run"]
 
 _MODULES = {"HarnessError": "harness.errors", "RunsComparison": "harness.comparison.verdict"}
-"""Where a public name is defined, if not in `harness.api`."""
+"""The module that defines a public name, if not `harness.api`."""
 
 
 def __getattr__(name: str) -> typing.Any:

@@ -11,7 +11,7 @@ from harness.commands.parser import parse
 from harness.errors import EXIT_BAD_REQUEST, EXIT_FAULT, EXIT_INTERRUPTED, HarnessError
 from harness.text.console import say
 
-# What a machine that only measures may lack, as it is with `pip install --no-deps`.
+# Packages that a machine that only measures may lack, as after `pip install --no-deps`.
 _BEYOND_MEASURING = ("onnx", "platformdirs", "psutil", "scipy", "tomli")
 
 
@@ -19,10 +19,10 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code (see `harness.errors`).
 
     Args:
-        words: of the command line after the program's name; those of this process where None.
+        words: the words of the command line after the program's name; those of this process if None.
     """
     asked = parse(sys.argv[1:] if words is None else words)
-    # A job scheduler's polite end is an interruption too: children are ended, the reports written.
+    # A job scheduler's request to terminate is an interruption too: children are ended and reports written.
     interrupt_on_termination()
     try:
         return asked.run()
@@ -42,17 +42,17 @@ def main(words: Sequence[str] | None = None) -> int:
         say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of a listing went away, as `head` does.
+        # The reader of the output closed it, as `head` does.
         sys.stderr.close()
         return EXIT_INTERRUPTED
 
 
 def run_as_program() -> int:
-    """The exit code of the program; a fault of this program is distinguished from what a command found."""
+    """Returns the program's exit code, in which an internal error differs from every result of a command."""
     try:
         return main()
     except Exception:
-        # Python would end with 1, which says that a series regressed or a row failed.
+        # Python would exit with 1, which means that a series regressed or a row failed.
         traceback.print_exc()
         return EXIT_FAULT
 

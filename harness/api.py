@@ -1,8 +1,8 @@
-"""What can be done from Python: the same as on the command line, by the same code, with data frames as results.
+"""The Python interface: the same as the command line, by the same code, with data frames as results.
 
 No function prints to standard output, ends the process or installs a signal handler, and none needs an
-`if __name__ == "__main__"` around it: they work in a script, a notebook, an interactive session and a thread. Calls of
-one process take turns: what they start is measured, and would disturb each other. Notes and progress go to standard
+`if __name__ == "__main__"` around it: they work in a script, a notebook, an interactive session and a thread. Calls in
+one process take turns, since what they measure would otherwise disturb each other. Notes and progress go to standard
 error, or nowhere with `progress=False`.
 """
 
@@ -38,7 +38,7 @@ __all__ = ["compare", "evaluate", "results", "run"]
 
 AnyPath: TypeAlias = str | PathLike[str]
 Some: TypeAlias = str | Sequence[str]
-"""One, or several."""
+"""One text, or several."""
 
 _DEFAULT_MODELS = "smoke"
 
@@ -67,36 +67,36 @@ def run(
     cache_dir: AnyPath | None = None,
     progress: bool = True,
 ) -> pandas.DataFrame:
-    """Measures latency in rounds of fresh processes, as `python -m harness run`; with images the accuracy too.
+    """Measures latency in rounds of fresh processes, as `python -m harness run` does; with images, accuracy too.
 
     The same call again resumes: nothing finished is measured twice.
 
     Args:
-        models: names, globs, sources or suites of the zoo; `smoke` where nothing at all is asked for, and all of
-            `artifacts` where that is given.
-        onnx: ONNX files of the user.
-        model: networks of the user, as `module:function`.
+        models: names, globs, sources or suites of the zoo; `smoke` if nothing at all is requested, and all of
+            `artifacts` if that is given.
+        onnx: the user's ONNX files.
+        model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
         backend: the runtime.
         precision: `fp32`, `fp16` or `int8`.
         batch: images per inference.
         weights: `probe`, `released`, `auto`, or the path of a checkpoint.
         calibration_images: folder of images that int8 takes its ranges from.
-        opset: ONNX operator set; the newest that the runtime reads, up to the default, where None.
-        resolution: input size in pixels of networks of the user.
-        threads: threads of an inference; as many as physical cores where None.
-        rounds: trials of each series at most.
+        opset: ONNX operator set; the newest that the runtime reads, up to the default, if None.
+        resolution: input size in pixels of user networks.
+        threads: threads of an inference; the number of physical cores if None.
+        rounds: maximum number of trials of each series.
         budget_s: seconds after which no further round or trial is started.
-        half_width_percent: a series is measured no further once its ratio's interval is this narrow.
-        timing: how a trial warms up and measures; as on the command line where None.
-        images: labelled images to evaluate the series on after that.
+        half_width_percent: a series is no longer measured once its ratio's interval is this narrow.
+        timing: how a trial warms up and measures; as on the command line if None.
+        images: labelled images to evaluate the series on afterwards.
         ground_truth: file of their labels, for ImageNet's validation images in one folder.
         output: the run directory, new or of the same run.
-        cache_dir: where artifacts are kept; the user's cache where None.
-        progress: whether to tell what happens, on standard error.
+        cache_dir: where artifacts are kept; the user's cache directory if None.
+        progress: whether to report progress on standard error.
 
     Returns:
-        The rows of `results.csv` that were asked for (docs/columns.md), with a type for each column. A series that
+        The requested rows of `results.csv` (docs/columns.md), with a type for each column. A series that
         could not be converted or measured is a row with its status and reason.
 
     Raises:
@@ -150,7 +150,7 @@ def evaluate(
     cache_dir: AnyPath | None = None,
     progress: bool = True,
 ) -> pandas.DataFrame:
-    """Measures accuracy on labelled images, as `python -m harness accuracy`.
+    """Measures accuracy on labelled images, as `python -m harness accuracy` does.
 
     Args:
         images: labelled images: a folder, an archive or a tar (docs/accuracy.md).
@@ -161,21 +161,21 @@ def evaluate(
         backend: as for `run`.
         precision: as for `run`.
         batch: as for `run`.
-        weights: as for `run`; the released ones of models of the zoo where None.
+        weights: as for `run`; if None, released weights for models of the zoo.
         calibration_images: as for `run`.
         opset: as for `run`.
         resolution: as for `run`.
         threads: as for `run`.
         ground_truth: file of the labels, for ImageNet's validation images in one folder.
-        limit: images of a class-balanced subset; all where None.
+        limit: number of images of a class-balanced subset; all if None.
         seed: seed of the subset.
-        preprocessing: of networks of the user: the name of a model of the zoo, or a TOML file.
-        output: the run directory, of an earlier run whose rows get their accuracy, or a new one.
+        preprocessing: that of user networks: the name of a model of the zoo, or a TOML file.
+        output: the run directory: that of an earlier run, whose rows get their accuracy, or a new one.
         cache_dir: as for `run`.
         progress: as for `run`.
 
     Returns:
-        The rows of `results.csv` that were asked for, with `accuracy_measured_*` or the reason why there is none.
+        The requested rows of `results.csv`, with `accuracy_measured_*` or the reason why there is none.
 
     Raises:
         HarnessError: a bad request, an unusable backend, or images that cannot be read.
@@ -210,21 +210,21 @@ def compare(
     error_rate: float = RunRules.error_rate,
     across_environments: bool = False,
 ) -> RunsComparison:
-    """Compares two runs series by series, as `python -m harness compare`.
+    """Compares two runs series by series, as `python -m harness compare` does.
 
     Args:
         base: a run directory, or its `results.csv`.
         new: the run to judge.
         margin_percent: change that is tolerated.
-        threshold_percent: change that matters: an interval within it says `same`.
-        error_rate: of any false alarm among all series.
+        threshold_percent: change that matters; a series whose interval lies within it is `same`.
+        error_rate: probability of any false alarm among all series.
         across_environments: whether runs of different environments may be compared.
 
     Returns:
         A verdict for every series of either run; its `table` is a data frame.
 
     Raises:
-        HarnessError: a run cannot be read, or they have nothing that may be compared.
+        HarnessError: a run cannot be read, or the runs have nothing that may be compared.
     """
     rules = RunRules(
         margin_percent=margin_percent,
@@ -236,14 +236,14 @@ def compare(
 
 
 def results(directory: AnyPath = "results") -> pandas.DataFrame:
-    """Every row of a run, as it is now.
+    """Returns every row of a run, as it is now.
 
     Args:
         directory: the run directory, or its `results.csv`.
 
     Returns:
-        The rows with a type for each column: text is empty and times are NaT where there is nothing, integers are
-        `Int64` and numbers `float64` with NA and NaN.
+        The rows, with a type for each column. A missing text is empty and a missing time NaT; integers are `Int64` with
+        NA, and numbers `float64` with NaN.
 
     Raises:
         HarnessError: there is no such file, or it is damaged or of another version.
@@ -296,7 +296,7 @@ def _notes(progress: bool) -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _reported(output: Path) -> Iterator[None]:
-    """Writes the reports of the run directory at the end of what is measured, an interruption included."""
+    """Writes the reports of the run directory when measuring ends, also by an interruption."""
     from reports.write import write_reports
 
     def write() -> None:
@@ -327,14 +327,14 @@ def _opened_images(
 
 
 def _evaluate(request: AccuracyRequest, images: ImageSet, ready: PreparedRun) -> None:
-    # Not at the top: a machine that only measures has neither the zoo nor what reads images.
+    # Not at the top: a machine that only measures has neither the zoo nor the packages that read images.
     from harness.accuracy.session import AccuracyTask
 
     AccuracyTask(request, images, ready, say).evaluate(ready.series)
 
 
 def _rows(ready: PreparedRun) -> pandas.DataFrame:
-    """The rows of the request, as they are in the run directory."""
+    """Returns the rows of the request, as they are in the run directory."""
     wanted = {one.key for one in ready.series}
     rows = results(ready.directory.path)
     return rows[[one.key in wanted for one in ready.directory.series()]].reset_index(drop=True)

@@ -1,7 +1,7 @@
-"""What d6d559a wrote is read and gone on with: run directories, bundles, pairs of a gate, a history, keys, options.
+"""What d6d559a wrote is read and resumed: run directories, bundles, pairs of a gate, a history, keys, options.
 
 `data/d6d559a/` holds it, and its README says how it was made. All but the last tests go through the command line, as a
-user does, so that they hold whatever the modules behind it are called.
+user does, so that they apply whatever the modules behind it are called.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HERE = b"@HERE@"
 
 REFERENCE_SHA256 = "83cb777f5f79890e772b3ad1bbcd2c6540e9116e6300d8e81ca0c46bcca8443e"
 
-# The commands that the data was made by, see its README.
+# The commands that made the data, see its README.
 NETWORKS = ["--onnx", "networks/shallow.onnx", "--onnx", "networks/deep.onnx"]
 TIMING = ["--threads", "1", "--block-ms", "2", "--block-groups", "1"]
 RUN = ["run", *NETWORKS, "--onnx", "networks/not_finite.onnx", "--images", "images", "--output", "run", *TIMING]
@@ -78,7 +78,7 @@ def artifact_keys(stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tu
 def command(
     where: Path, *arguments: str, module: str = "harness", code: int | None = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a directory, and holds its exit code against the one expected; None for any."""
+    """Runs a command in a directory, and compares its exit code with the one expected; None for any."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "COLUMNS": "120"}
     environment.pop("GITHUB_STEP_SUMMARY", None)
@@ -306,7 +306,7 @@ def test_runs_of_two_environments_are_not_compared(untouched: Path) -> None:
     command(untouched, "compare", "run", "other", "--across-environments", code=3)
 
 
-def test_nothing_is_evaluated_again_and_the_rows_are_made_anew(stored: Path, cache: list[str]) -> None:
+def test_nothing_is_evaluated_again_and_the_rows_are_written_again(stored: Path, cache: list[str]) -> None:
     """The environment of the stored run is replaced by this machine's, see `stored`."""
     run = stored / "run"
     before = contents(run)
@@ -362,7 +362,7 @@ def test_a_bundle_is_added_to(stored: Path, bundle: Path, cache: list[str]) -> N
         for file in (one["artifact"], one["provenance"]):
             assert file_sha256(bundle / file["path"]) == file["sha256"]
     after = contents(bundle)
-    # The provenance of what is converted again tells how long that took.
+    # The provenance of what is converted again states how long that took.
     kept = [name for name in before if name.endswith(".onnx")]
     assert len(kept) == 2
     assert [name for name in kept if after[name] != before[name]] == []
@@ -380,18 +380,18 @@ def test_a_finished_gate_is_judged_again(stored: Path) -> None:
     before = contents(stored / "gate")
     count = len(read_lines(stored / "gate" / "pairs.jsonl"))
     done = command(stored, *GATE, "--output", "gate", "--json", "again.json", code=1)
-    assert f"had all {count} pairs already and nothing was measured" in done.stderr
+    assert f"already had all {count} pairs and nothing was measured" in done.stderr
     assert "1 regressed of 1 series" in done.stdout
     after = contents(stored / "gate")
     assert {name: after[name] for name in before} == before
     assert flattened(read_json(stored / "again.json")) == flattened(read_json(stored / "gate.json"))
 
 
-def test_an_interrupted_gate_is_gone_on_with(stored: Path) -> None:
+def test_an_interrupted_gate_is_resumed(stored: Path) -> None:
     """The environment of the stored gate is replaced by this machine's, see `stored`.
 
-    It had screened five pairs, the first of them four times, as others disturbed it, and two of seven to confirm, of
-    which the first four times as well. No more than that is repeated, so five pairs are missing.
+    It had screened five pairs, the first of them four times since others disturbed it, and had two of seven pairs to
+    confirm, the first of them four times as well. Nothing more is repeated, so five pairs are missing.
     """
     path = stored / "gate_interrupted" / "pairs.jsonl"
     before, earlier = path.read_bytes(), read_lines(path)
@@ -419,14 +419,14 @@ def test_a_finished_selfcheck_is_evaluated_again(stored: Path) -> None:
     for name in ("selfcheck.json", "selfcheck.md", "selfcheck_pairs.csv"):
         (folder / name).unlink()
     done = command(stored, *SELFCHECK, "--output", "selfcheck")
-    assert "had all 34 pairs already and nothing was measured" in done.stderr
+    assert "already had all 34 pairs and nothing was measured" in done.stderr
     after = contents(folder)
     assert [name for name in ("pairs.jsonl", "selfcheck_pairs.csv") if after[name] != before[name]] == []
     assert flattened(read_json(folder / "selfcheck.json")) == flattened(data)
 
 
 def test_a_gate_of_another_environment_is_not_mixed_with_this_one(untouched: Path) -> None:
-    """As the data is but for its environment's id, so that no machine is that of the data."""
+    """The data as it is, except its environment's id, so that no machine is that of the data."""
     path = untouched / "gate" / "conditions.json"
     path.write_text(json.dumps(read_json(path) | {"environment_id": "0123456789ab"}), encoding="utf-8")
     before = contents(untouched / "gate")
@@ -453,7 +453,7 @@ def test_runs_are_added_to_a_history(untouched: Path, here: Path) -> None:
     """The history has the stored run after its first round, and the data after its second."""
     run = next(row["run_id"] for row in read_rows(untouched / "history.csv") if row["label"] == "first")
     told = command(untouched, "history", "add", "run").stdout
-    assert f"run {run} was there in an earlier state, which it replaces" in told
+    assert f"replaces an earlier state of run {run}" in told
     assert "3 runs" in told
     assert "nothing changed" in command(untouched, "history", "add", "run").stdout
     added = command(untouched, "history", "add", str(here / "new"), "--label", "newest").stdout
@@ -479,7 +479,7 @@ def test_the_reference_network_is_the_same(reference: Path, here: Path) -> None:
 
 @pytest.mark.parametrize("position", range(4))
 def test_an_environment_keeps_its_id(position: int) -> None:
-    """Those of processors alone, and of GPUs whose facts were made up."""
+    """Environments of processors alone, and of GPUs whose facts were made up."""
     stored = read_json(DATA / "environments.json")[position]
     assert environment_of(stored["environment"]) == (stored["environment_id"], stored["device"])
 
@@ -531,7 +531,7 @@ def parsed_help(text: str) -> Parsed:
 
 
 def test_help_is_parsed() -> None:
-    """Of both layouts of an option with a short form: the older one names the value once."""
+    """Both layouts of an option with a short form: the older one names the value twice."""
     text = """\
 usage: x [-h] [-o FILE] [--kind {a,b}] COMMAND ...
 
@@ -560,8 +560,8 @@ options:
     assert parsed_help(text.replace("-o FILE, --output FILE", "-o, --output FILE")) == parsed_help(text)
 
 
-def test_no_option_or_argument_is_gone(tmp_path: Path) -> None:
-    """Others may have come, and every word of explanation may be another."""
+def test_no_option_or_argument_is_missing(tmp_path: Path) -> None:
+    """Options may be added, and explanations may change."""
     files = sorted((DATA / "help").glob("*.txt"))
     assert len(files) == 27
 

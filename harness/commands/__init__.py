@@ -1,4 +1,4 @@
-"""The commands of `python -m harness`, one a file, each imported only when it is asked for."""
+"""The commands of `python -m harness`, one per file, each imported only when requested."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.commands.command import Command
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What is known of a command without importing it."""
+    """The facts of a command that are known without importing it."""
 
     name: str
     help: str
-    """A line, for the list of commands."""
+    """One line, for the list of commands."""
     where: str
     """`module:attribute` of its `Command`, below `harness.commands`."""
 
@@ -27,22 +27,22 @@ class Entry:
 
 ENTRIES = (
     Entry("list", "the models, with their published figures", "models:LIST"),
-    Entry("show", "everything known of one model", "models:SHOW"),
+    Entry("show", "everything known about one model", "models:SHOW"),
     Entry("convert", "convert models to verified ONNX artifacts", "convert:CONVERT"),
     Entry("run", "convert and measure models, write the CSV, the table and the picture", "run:RUN"),
     Entry("accuracy", "top-1 and top-5 of models on labelled images, all in one pass", "accuracy:ACCURACY"),
     Entry("profile", "which layers of one model take the time, as a CSV and a picture", "profile:PROFILE"),
     Entry("verify", "verify networks and artifacts against the original releases", "verify:VERIFY"),
-    Entry("compare", "two runs: what became slower, at a stated error rate", "compare:COMPARE"),
+    Entry("compare", "compare two runs: what became slower, at a stated error rate", "compare:COMPARE"),
     Entry(
         "accuracy-compare",
-        "variants of a model on the same images: what a precision or an exporter costs",
+        "compare variants of a model on the same images: what a precision or an exporter costs",
         "accuracy_compare:ACCURACY_COMPARE",
     ),
-    Entry("gate", "two versions, pair by pair: what became slower, at a stated error rate", "gate:GATE"),
+    Entry("gate", "compare two versions, pair by pair: what became slower, at a stated error rate", "gate:GATE"),
     Entry("selfcheck", "the gate's false alarms and power on this machine", "selfcheck:SELFCHECK"),
     Entry("history", "runs kept in one file, and where a series changed", "history:HISTORY"),
     Entry("report", "write the table and the picture of a run again", "report:REPORT"),
-    Entry("env", "what is here, and which backends can run", "env:ENV"),
+    Entry("env", "this machine, and which backends can run on it", "env:ENV"),
 )
 """In the order of the help."""

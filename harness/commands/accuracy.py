@@ -18,14 +18,14 @@ from harness.text.console import say
 
 _DESCRIPTION = (
     "Converts what is missing, decodes every image once, and runs every model on it as its release "
-    "does. The rows' accuracy stands beside their latency where DIR holds a run. docs/accuracy.md explains it."
+    "does. If DIR already holds a run, its rows get the accuracy beside their latency. docs/accuracy.md explains it."
 )
 
 _EPILOG = f"""\
 {MODELS_HELP}
 {IMAGES_HELP}
-What an evaluation leaves in the output directory:
-  results.csv     a row a series, with accuracy_measured_* and, where there is none, accuracy_measured_reason
+Files that an evaluation writes to the output directory:
+  results.csv     one row per series, with accuracy_measured_* or, if there is none, accuracy_measured_reason
   accuracy/       every image's top-5 as Parquet, and the images that could not be read
 
 Run the same command again to resume after an interruption: nothing finished is evaluated twice.
@@ -44,7 +44,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def request_of(arguments: argparse.Namespace) -> RunRequest:
-    """The series that the options ask for."""
+    """The series that the options request."""
     options, models = RequestOptions.read(arguments), ModelOptions.read(arguments)
     if not options.weights.weights:
         # Other weights predict nothing, so there would be nothing to measure.
@@ -61,7 +61,7 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     assert images is not None
     request.check()
     opened = images.open()
-    # Not before it is known that what reads images is there.
+    # Only now is it known that the packages that read images are installed.
     from harness.accuracy.session import AccuracyTask, settings_of_latency
 
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
@@ -69,7 +69,7 @@ def _accuracy(arguments: argparse.Namespace) -> int:
         with prepared(request, output, cache_dir, arguments.resume, say, settings_of_latency(output)) as ready:
             outcome = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
     except KeyboardInterrupt:
-        say(f"interrupted; what is finished is in {output}, the same command goes on from there")
+        say(f"interrupted; what is finished is in {output}, the same command resumes there")
         raise
     write_all(output)
     say(outcome.text())

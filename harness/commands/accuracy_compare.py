@@ -26,9 +26,9 @@ EXIT_NOT_COMPARED = 3
 _DEFAULT_ERROR_RATE = 0.05
 
 _DESCRIPTION = """\
-Compares what was evaluated image by image: every model of NEW with the same of BASE, or, with BASE alone, every two
-variants of a model in it (fp32 and int8, two exporters, two backends). Images that both have right, and that both have
-wrong, say nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
+Compares evaluations image by image: every model of NEW with the same model of BASE or, given BASE alone, every two
+variants of a model in it (fp32 and int8, two exporters, two backends). Images that both predict correctly, or both
+wrongly, say nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
 """
 
 _EPILOG = """\
@@ -41,19 +41,19 @@ _HEADER = ("verdict", "model", "base", "other", "top-1", "95 % interval", "lost"
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", type=Path, metavar="BASE", help="a run directory with measured accuracy")
-    parser.add_argument("new", type=Path, nargs="?", metavar="NEW", help="another one to judge")
+    parser.add_argument("new", type=Path, nargs="?", metavar="NEW", help="another one, which is judged")
     parser.add_argument(
         "--error-rate",
         type=rate,
         default=_DEFAULT_ERROR_RATE,
         metavar="P",
-        help="of any false alarm among all pairs (%(default)s)",
+        help="probability of any false alarm among all pairs (%(default)s)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
 
 
 def _accuracy_compare(arguments: argparse.Namespace) -> int:
-    """Compares and prints."""
+    """Compares the evaluations and prints the verdicts."""
     pairs, alone = _pairs(arguments.base, arguments.new)
     found = compare_variants(pairs)
     verdicts = [one.verdict(arguments.error_rate) for one in found]
@@ -71,7 +71,7 @@ def _accuracy_compare(arguments: argparse.Namespace) -> int:
 
 
 def _pairs(base: Path, new: Path | None) -> tuple[list[tuple[EvaluatedSeries, EvaluatedSeries]], list[str]]:
-    """What is compared: series of two runs, or of `base` with each other; and what has no counterpart, a line each.
+    """The pairs to compare, of two runs or within `base`, and a line for each series without a counterpart.
 
     Raises:
         AccuracyError: there is nothing to compare.
@@ -89,7 +89,7 @@ def _pairs(base: Path, new: Path | None) -> tuple[list[tuple[EvaluatedSeries, Ev
 
 
 def table(found: list[VariantComparison], verdicts: list[str]) -> str:
-    """The comparisons for a terminal, what is worse first."""
+    """The comparisons for a terminal, the worse ones first."""
     order = ("worse", "not compared", "better", "no difference seen")
     lines = sorted(zip(verdicts, found, strict=True), key=lambda line: (order.index(line[0]), line[1].model))
     return aligned([_HEADER, *(_cells(verdict, one) for verdict, one in lines)])

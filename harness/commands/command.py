@@ -1,4 +1,4 @@
-"""What a module of this room offers for each of its commands."""
+"""The record that a module of this package defines for each of its commands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Command:
     add_options: Callable[[argparse.ArgumentParser], None]
     """Adds the command's options to its parser."""
     run: Callable[[argparse.Namespace], int]
-    """Does it; returns the exit code."""
+    """Runs the command; returns the exit code."""
     description: str | None = None
-    """Stands in the help before the options, as it is."""
+    """Help text before the options, printed as it is."""
     epilog: str | None = None
-    """Stands in the help after the options, as it is."""
+    """Help text after the options, printed as it is."""
     takes_artifacts: bool = False
-    """Whether `--artifacts DIR` has it measure what another machine converted."""
+    """Whether `--artifacts DIR` makes it measure what another machine converted."""
     spelled_out: Callable[[Sequence[str]], Sequence[str]] = _as_given
-    """The words after the command's name with what may be left out of them."""
+    """Completes the words after the command's name by those that the user may omit."""

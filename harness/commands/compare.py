@@ -16,15 +16,15 @@ from harness.comparison.verdict import RunRules, compare_runs, exit_code
 from harness.records.reader import read_run
 
 _DESCRIPTION = """\
-Compares two runs, series by series, by the latency over that of the reference network, which moves far less
-than the latency itself on a shared machine. Run both with several rounds (--rounds 5 and more, --half-width 0).
+Compares two runs, series by series, by the ratio of the latency to that of the reference network, which varies far
+less than the latency itself on a shared machine. Measure both with several rounds (--rounds 5 or more, --half-width 0).
 
 Verdicts:
   regressed      slower by more than --margin, at the stated error rate over all series
-  improved       faster, likewise
+  improved       faster by more than --margin, at the same error rate
   same           the change lies within --threshold
   inconclusive   neither: measure more rounds, or use `harness gate`, which sees smaller changes
-  not measured   a side lacks it, failed, or has a single trial
+  not measured   one side lacks it, failed, or has a single trial
 """
 
 _EPILOG = """\
@@ -39,7 +39,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--across-environments",
         action="store_true",
-        help="compare runs of different environments, with the reason on every line",
+        help="compare runs of different environments all the same, and say so on every line",
     )
     add_rules(parser)
     add_outputs(parser)

@@ -1,4 +1,4 @@
-"""`harness convert`: models to verified artifacts, on request into a folder for another machine."""
+"""`harness convert`: models converted to verified artifacts, on request exported for another machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.artifacts.bundle_writer import BundleWriter
     from harness.records.series import Series
 
-_DESCRIPTION = "Converts models, proves each graph against its network, and prints where the artifacts are."
+_DESCRIPTION = "Converts models, verifies each graph against its network, and prints where the artifacts are."
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +37,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--export",
         type=Path,
         metavar="DIR",
-        help="put the artifacts into DIR too, for `run --artifacts DIR` on a machine without the frameworks",
+        help="also copy the artifacts to DIR, for `run --artifacts DIR` on a machine without the frameworks",
     )
     WeightsOptions.add(parser)
     ConversionOptions.add(parser)
 
 
 def request_of(arguments: argparse.Namespace) -> ArtifactRequest:
-    """The artifacts that the options ask for."""
+    """The artifacts that the options request."""
     precision = PrecisionOptions.read(arguments)
-    # A conversion alone knows no backend.
+    # A conversion alone has no backend whose scheme it could take.
     precision = dataclasses.replace(precision, int8_scheme=precision.int8_scheme or INT8_SCHEMES[0])
     return artifact_request(
         ModelOptions.read(arguments),
@@ -79,7 +79,7 @@ def _export(series: Sequence[Series], writer: BundleWriter) -> dict[str, Path]:
     """Puts every series into the bundle and reports its size.
 
     Returns:
-        The artifact's path in the bundle by the key of the series, of those that have one.
+        The paths of the artifacts in the bundle, by the keys of the series that have one.
 
     Raises:
         BundleError: the bundle holds other artifacts of these models, or cannot be written.
@@ -103,14 +103,14 @@ def _export(series: Sequence[Series], writer: BundleWriter) -> dict[str, Path]:
 
 
 def _how_to_measure(directory: Path, request: ArtifactRequest) -> str:
-    """The next step, with the command that measures on the other machine what was exported here."""
+    """The next step: the command that measures on the other machine what was exported here."""
     options = ""
     if request.precision != ArtifactRequest.precision:
         options += f" --precision {request.precision}"
     if request.batch != ArtifactRequest.batch:
         options += f" --batch {request.batch}"
     return (
-        "next: copy the folder to the machine that measures (docs/thin_machines.md), and there:\n"
+        "next: copy the folder to the machine that measures (docs/thin_machines.md), and run there:\n"
         f"  python -m harness run --artifacts {directory.resolve().name}{options}"
     )
 

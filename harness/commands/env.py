@@ -1,4 +1,4 @@
-"""`harness env`: the machine, its GPUs, and what each backend needs that is missing."""
+"""`harness env`: the machine, its GPUs, and what each backend is missing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.machine.gpu.facts import GpuFacts, facts_of
 
 @dataclasses.dataclass(frozen=True)
 class EnvironmentReport:
-    """Everything that is known of this machine before anything is measured on it."""
+    """Everything that is known about this machine before anything is measured on it."""
 
     environment: Environment
-    """Of measuring on the processor."""
+    """The environment of measurements on the processor."""
     gpus: list[GpuFacts]
     """In the order in which `--device` counts them."""
     requirements: list[Requirement]
-    """What measuring on a GPU needs."""
+    """The requirements for measuring on a GPU."""
     backends: list[BackendReport]
 
     @classmethod
@@ -49,7 +49,7 @@ class EnvironmentReport:
         }
 
     def text(self) -> str:
-        """The report for people, a fact on a line."""
+        """The report as text, one fact per line."""
         facts = dataclasses.asdict(self.environment)
         del facts["accelerator"]
         lines = [f"environment {self.environment.environment_id} (measuring on the processor)", *_facts(facts)]
@@ -63,7 +63,7 @@ class EnvironmentReport:
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:
-    """A line a fact; the facts of a nested object follow one another, and an absent object has no line."""
+    """One line per fact; nested objects are flattened, and absent facts of a Jetson omitted."""
     lines = []
     for name, value in facts.items():
         if isinstance(value, dict):
@@ -85,7 +85,7 @@ def _backend(report: BackendReport) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class BackendReport:
-    """What `harness env` says about one backend."""
+    """The report on one backend."""
 
     name: str
     usable: bool
@@ -94,7 +94,7 @@ class BackendReport:
 
 
 def explain() -> list[BackendReport]:
-    """For each backend whether it can run here, and if not, why and what to do."""
+    """The report on each backend: whether it can run here, and if not, why and what to do."""
     reports = []
     for name in backends.names():
         availability = backends.get(name).availability()
@@ -107,7 +107,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    """Prints what is here."""
+    """Prints the report of this machine."""
     report = EnvironmentReport.collect()
     print(json.dumps(report.to_json(), indent=2) if arguments.json else report.text())
     return EXIT_SUCCESS

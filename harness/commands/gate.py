@@ -13,7 +13,7 @@ from harness.commands.options.outputs import add_outputs, read_outputs
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
 from harness.commands.options.rules import add_rules, read_rules
 from harness.comparison.duet import check_python
-from harness.comparison.gate import Gated, GateRules, gate
+from harness.comparison.gate import GateResult, GateRules, gate
 from harness.comparison.gate_setup import check_rules, gate_session
 from harness.comparison.lines import line_of_gated
 from harness.comparison.pair import Pairing
@@ -23,17 +23,17 @@ from harness.comparison.sides import pairings, read_side, unpaired
 from harness.comparison.verdict import exit_code
 
 _DESCRIPTION = """\
-Compares two versions where it matters: fresh processes hold both sides at once and measure them in alternating
-short blocks, pair after pair in random order, so that what the machine does to one side it does to the other.
+Compares two versions for decisions that matter: fresh processes hold both sides at once and measure them in
+alternating short blocks, pair after pair in random order, so that disturbances of the machine affect both sides alike.
 
-BASE and NEW are run directories, folders of `convert --export`, or two .onnx files; what they differ in is what is
-compared: exporter, precision, weights, version of a framework. To compare two versions of the runtime give one
-folder twice, and the Python of the environment that has the old version:
+BASE and NEW are run directories, folders of `convert --export`, or two .onnx files; whatever they differ in is
+compared: exporter, precision, weights, version of a framework. To compare two versions of the runtime, give the same
+folder twice, and the Python interpreter of the environment that has the old version:
 
   python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
 
-Every series is screened with a few pairs; suspects are called, or cleared, by fresh ones. A finished pair is on disk
-at once: interrupt a gate whenever you like, and the same command goes on, with the same test.
+Every series is screened with a few pairs; fresh pairs confirm or clear the suspects. A finished pair is on disk at
+once: interrupt a gate whenever you like, and the same command resumes it, with the same test.
 """
 
 DEFAULT_OUTPUT = Path("gate")
@@ -58,12 +58,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_OUTPUT,
         metavar="DIR",
-        help="the finished pairs, from which the same command goes on (%(default)s)",
+        help="where finished pairs are kept, and the same command resumes (%(default)s)",
     )
 
 
 def _gate(arguments: argparse.Namespace) -> int:
-    """Measures the pairs, prints the verdicts and writes what was asked for."""
+    """Measures the pairs, prints the verdicts and writes the requested files."""
     rules = GateRules(
         **dataclasses.asdict(read_rules(arguments)),
         screen_pairs=arguments.pairs,
@@ -73,15 +73,15 @@ def _gate(arguments: argparse.Namespace) -> int:
     paired = pairings(*sides, arguments.models)
     check_rules(rules, len(paired))
     found, seed = _measured(arguments, rules, paired)
-    found += [Gated(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, paired)]
+    found += [GateResult(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, paired)]
     title = f"Latency: {arguments.new} against {arguments.base}"
     report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of_gated(one) for one in found])
     read_outputs(arguments).publish(report, _json(found, rules, seed))
     return exit_code([one.verdict for one in found])
 
 
-def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pairing]) -> tuple[list[Gated], int]:
-    """What the gate found of each pairing, and its seed."""
+def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pairing]) -> tuple[list[GateResult], int]:
+    """The result of each pairing, and the seed of the gate."""
     settings, python = read_pair_settings(arguments), arguments.baseline_python
     conditions = settings.conditions()
     facts = {
@@ -102,8 +102,8 @@ def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pair
         return gate(paired, session.measure(), rules, seed=seed, listener=session.progress), seed
 
 
-def _json(found: list[Gated], rules: GateRules, seed: int) -> str:
-    """Everything, every pair included."""
+def _json(found: list[GateResult], rules: GateRules, seed: int) -> str:
+    """Everything, including every pair."""
     data: dict[str, Any] = {
         "rules": dataclasses.asdict(rules),
         "seed": seed,

@@ -1,4 +1,4 @@
-"""What a runtime on an NVIDIA GPU needs, what of it is here, and how to get the rest."""
+"""The requirements of runtimes on NVIDIA GPUs: which are installed, and how to get the rest."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu
 
 @dataclasses.dataclass(frozen=True)
 class Requirement:
-    """One thing that measuring on a GPU needs or is better with."""
+    """Something that measuring on a GPU needs or benefits from."""
 
     name: str
     needed: bool
     """Whether nothing runs without it."""
     found: str
-    """Its version, or what is known of it; empty where it is missing."""
+    """Its version, or what is known about it; empty if it is missing."""
     what_to_do: str
-    """How to get it; empty where it is here."""
+    """How to get it; empty if it is installed."""
 
 
 def visible_gpus() -> tuple[list[CudaDevice], str]:
-    """The GPUs that CUDA sees, and where it sees none, why."""
+    """The GPUs that CUDA sees; if it sees none, the reason."""
     try:
         devices = cuda_devices()
     except NoGpuError as error:
@@ -38,7 +38,7 @@ def visible_gpus() -> tuple[list[CudaDevice], str]:
 
 
 def gpu_requirements(devices: list[CudaDevice], why_none: str) -> list[Requirement]:
-    """What the backends on GPUs need, for what `visible_gpus` found."""
+    """The requirements of the backends on GPUs, given the result of `visible_gpus`."""
     return [_driver(devices, why_none), _tensorrt(devices), _nvml(), _cuda_bindings()]
 
 
@@ -71,5 +71,5 @@ def _cuda_bindings() -> Requirement:
     if version:
         return Requirement(name, False, version, "")
     return Requirement(
-        name, False, "", "Not needed: the driver library is called directly. To have it: pip install cuda-bindings"
+        name, False, "", "Not needed: the driver library is called directly. To install it: pip install cuda-bindings"
     )

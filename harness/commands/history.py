@@ -1,4 +1,4 @@
-"""`harness history`: runs kept in one file, and how each series moved."""
+"""`harness history`: runs kept in one file, and how each series changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_STORE = Path("history.sqlite")
 DEFAULT_LAST = 200
 
 _DESCRIPTION = """\
-Keeps runs in one file and shows how each series moved over time.
+Keeps runs in one file and shows how each series changed over time.
 
   python -m harness history add results --label "$(git rev-parse --short HEAD)"
   python -m harness history fbnet/fbnet_a                the runs of a model, and where its level changed
@@ -34,7 +34,7 @@ _ACTIONS = ("show", "add", "list", "export")
 
 
 def _spelled_out(words: Sequence[str]) -> list[str]:
-    """The words with the action that needs none: any other word but an option is a model to show."""
+    """Adds the action `show` if it is omitted: a word that is neither an action nor an option is a model to show."""
     shows = bool(words) and words[0] not in _ACTIONS and not words[0].startswith("-")
     return ["show", *words] if shows else [*words]
 
@@ -42,12 +42,12 @@ def _spelled_out(words: Sequence[str]) -> list[str]:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="MODEL | add | list | export")
     showing = actions.add_parser(
-        "show", prog=parser.prog, help="MODEL, which may then have any name, as in `history show list`"
+        "show", prog=parser.prog, help="show MODEL, whatever its name, as in `history show list`"
     )
     _add_show_options(showing)
-    adding = actions.add_parser("add", help="add a run; one that was continued replaces its rows")
+    adding = actions.add_parser("add", help="add a run; a resumed run replaces its earlier rows")
     adding.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    adding.add_argument("--label", metavar="TEXT", help="what was measured, as a commit")
+    adding.add_argument("--label", metavar="TEXT", help="what was measured, for example a commit")
     listing = actions.add_parser("list", help="the runs")
     exporting = actions.add_parser("export", help="every row of every run as CSV")
     exporting.add_argument("csv", type=Path, metavar="CSV", help="the file to write")
@@ -66,7 +66,7 @@ def _add_show_options(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=DEFAULT_LAST,
         metavar="N",
-        help="newest runs of each environment to look at (%(default)s)",
+        help="number of newest runs of each environment to consider (%(default)s)",
     )
     parser.add_argument(
         "--margin",
@@ -80,16 +80,16 @@ def _add_show_options(parser: argparse.ArgumentParser) -> None:
         type=rate,
         default=rules.error_rate,
         metavar="P",
-        help="of any change in a history without one (%(default)s)",
+        help="probability of calling any change in a history without one (%(default)s)",
     )
     parser.add_argument("--plot", type=_picture, metavar="FILE", help="a picture, .svg or .png")
     parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="for a CI summary; GITHUB_STEP_SUMMARY has it too"
+        "--markdown", type=Path, metavar="FILE", help="for a CI summary; GITHUB_STEP_SUMMARY gets it too"
     )
 
 
 def _history(arguments: argparse.Namespace) -> int:
-    """Does one of the actions."""
+    """Runs one of the actions."""
     arguments.does(arguments)
     return EXIT_SUCCESS
 
@@ -125,9 +125,9 @@ def _add(arguments: argparse.Namespace) -> None:
         runs_count = len(store.runs())
     what = {
         "added": f"added as run {record.run_id}",
-        "replaced": f"run {record.run_id} was there in an earlier state, which it replaces",
-        "unchanged": f"run {record.run_id} was there already; nothing changed",
-        "older": f"run {record.run_id} was there in a later state, with more trials; nothing changed",
+        "replaced": f"replaces an earlier state of run {record.run_id}",
+        "unchanged": f"run {record.run_id} was already there; nothing changed",
+        "older": f"run {record.run_id} was already there in a later state, with more trials; nothing changed",
     }[told]
     print(f"{arguments.run}: {what}. {arguments.store}: {counted(runs_count, 'run')}.")
 

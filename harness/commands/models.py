@@ -23,7 +23,7 @@ def _add_list_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    """Prints a line a model."""
+    """Prints one line per model."""
     cards = ArtifactRequest(models=tuple(arguments.models)).cards()
     width = max(len(card.name) for card in cards)
     print(f"{'model':{width}}  pixels  params/M    MACs/G  top-1/% (published)")

@@ -1,4 +1,4 @@
-"""From the words of the command line to a command with its parsed options."""
+"""Parses the command line into a command and its options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DESCRIPTION = """\
 Honest latency and accuracy baselines of efficient CNNs, measured on this machine.
 
 Start here:
-  python -m harness list                       which models there are
+  python -m harness list                       the available models
   python -m harness run --models smoke         one small model of each source, a few minutes
   python -m harness run --models all           the whole zoo
   python -m harness accuracy --images DIR --models all      its accuracy on labelled images
@@ -24,21 +24,21 @@ Start here:
 
 @dataclasses.dataclass(frozen=True)
 class ParsedCommand:
-    """A command that was asked for."""
+    """A requested command, with its options."""
 
     name: str
     command: Command
     options: argparse.Namespace
 
     def run(self) -> int:
-        """Does it; returns the exit code."""
+        """Runs the command; returns the exit code."""
         return self.command.run(self.options)
 
 
 def parse(words: Sequence[str]) -> ParsedCommand:
-    """Parses the words after the program's name; like any parser of argparse, exits on --help and on wrong ones.
+    """Parses the words after the program's name; like any argparse parser, exits on --help and on invalid ones.
 
-    Only the module of the command that is asked for is imported.
+    Only the module of the requested command is imported.
     """
     parser = argparse.ArgumentParser(
         prog="python -m harness", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -47,9 +47,9 @@ def parse(words: Sequence[str]) -> ParsedCommand:
     parsers = {entry.name: commands.add_parser(entry.name, help=entry.help) for entry in ENTRIES}
     entry = next((entry for entry in ENTRIES if entry.name == (words[0] if words else "")), None)
     if entry is None:
-        # A request for help or a mistake, which argparse answers; it exits.
+        # A request for help or a mistake: argparse answers it, and exits.
         parser.parse_args(words)
-        parser.error("the first word has to be a COMMAND")
+        parser.error("the first word must be a COMMAND")
     command = entry.load()
     asked = parsers[entry.name]
     asked.description, asked.epilog = command.description, command.epilog

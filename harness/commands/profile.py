@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_OUTPUT = Path("profile")
 
 _DESCRIPTION = """\
-Converts the model if it has to, then has the runtime's own profiler time every layer. docs/profile.md explains the
+Converts the model if necessary, then lets the runtime's own profiler time every layer. docs/profile.md explains the
 files.
 """
 
@@ -37,7 +37,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=DEFAULT_TOP,
         metavar="K",
-        help="longest layers with a bar in the picture (%(default)s)",
+        help="number of longest layers with a bar in the picture (%(default)s)",
     )
     settings = ProfileSettings()
     group = parser.add_argument_group("measuring")
@@ -54,23 +54,23 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=duration_s,
         default=settings.timeout_s,
         metavar="TIME",
-        help="for the profiling process (10m)",
+        help="time limit of the profiling process (10m)",
     )
     RequestOptions.add(parser)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The one model, in the words of a command that takes one alone; `FileOptions` reads the files."""
-    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` names it")
+    """Adds the options of the one model, phrased for a command that takes only one; `FileOptions` reads the files."""
+    parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` prints it")
     parser.add_argument(
         "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or a user network, as for `run`"
     )
     parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
     parser.add_argument(
-        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, and convert nothing"
+        "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, without converting"
     )
     parser.add_argument(
-        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, and measure nothing"
+        "--from", dest="csv", type=Path, metavar="CSV", help="or draw an earlier profile again, without measuring"
     )
 
 
@@ -89,7 +89,7 @@ def _profile(arguments: argparse.Namespace) -> int:
         settings = ProfileSettings(arguments.inferences, arguments.timeout)
         path = execute(options.request(models), settings, arguments.output, options.conversion.cache_dir, say)
     elif models != ModelOptions() or options.files.onnx_files or options.files.artifacts:
-        raise HarnessError("--from draws an earlier profile again: give it alone, or a model alone to profile")
+        raise HarnessError("--from draws an earlier profile again: give either it or a model to profile")
     rows = load_layers(path)
     files = [path, *_draw(rows, path, arguments.top)]
     print(render(rows))
@@ -98,7 +98,7 @@ def _profile(arguments: argparse.Namespace) -> int:
 
 
 def _draw(rows: pandas.DataFrame, csv: Path, top: int) -> list[Path]:
-    """Draws the pictures beside the CSV where that is possible; returns their paths."""
+    """Draws the pictures beside the CSV if that is possible; returns their paths."""
     from reports.layers import draw_layers
     from reports.pictures import matplotlib_is_here
 

@@ -1,4 +1,4 @@
-"""`harness report`: the table and the picture of a run, again."""
+"""`harness report`: the table and the picture of a run, written again."""
 
 from __future__ import annotations
 

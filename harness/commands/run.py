@@ -28,10 +28,10 @@ _DESCRIPTION = "Converts what is missing, then measures every series in rounds o
 _EPILOG = f"""\
 {MODELS_HELP}
 {IMAGES_HELP}
-What a run leaves in the output directory:
-  results.csv     a row a series, up to date after every trial (docs/columns.md)
+Files that a run writes to the output directory:
+  results.csv     one row per series, up to date after every trial (docs/columns.md)
   results.md      the table with its frontier; frontier.svg and .png, the picture
-  report.html     both in one page that sorts, filters and opens offline
+  report.html     both in one page that can be sorted and filtered, and opens offline
   trials.jsonl    every trial; samples/, the raw times
   accuracy/       with --images: every image's top-5
 
@@ -52,7 +52,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def request_of(arguments: argparse.Namespace) -> RunRequest:
-    """The run that the options ask for.
+    """The run that the options request.
 
     Raises:
         HarnessError: an option contradicts the protocol.
@@ -86,13 +86,13 @@ def _run(arguments: argparse.Namespace) -> int:
         with prepared(request, output, cache_dir, arguments.resume, say) as ready:
             outcome = measure(ready, request)
             if images is not None and opened is not None:
-                # Not at the top: a machine that only measures has neither the zoo nor what reads images.
+                # Not at the top: a machine that only measures has neither the zoo nor the packages that read images.
                 from harness.accuracy.session import AccuracyTask
 
                 evaluated = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
     except KeyboardInterrupt:
         write_all(output)
-        say(f"interrupted; what is finished is in {output}, the same command goes on from there")
+        say(f"interrupted; what is finished is in {output}, the same command resumes there")
         raise
     write_all(output)
     _say_outcome(outcome)
@@ -104,13 +104,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _say_outcome(outcome: RunOutcome) -> None:
     if outcome.stopped_by_budget:
-        say("the budget is spent; the same command goes on with further trials (--budget, --rounds)")
+        say("the budget is spent; the same command resumes with further trials (--budget, --rounds)")
     told = f"{counted(outcome.rows_ok, 'row')} ok"
     say(f"{told}, {outcome.rows_not_ok} not: see their reason" if outcome.rows_not_ok else told)
 
 
 def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
-    """Prints what a run would do, and touches nothing."""
+    """Prints what a run would do, without touching anything."""
     wanted = request.wanted
     if wanted.artifacts:
         lines = _bundle_plan(wanted, wanted.artifacts)
@@ -127,7 +127,7 @@ def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
 
 
 def _bundle_plan(wanted: ArtifactRequest, directory: Path) -> list[str]:
-    """The series of a bundle, a line each; no file but the index is read."""
+    """The series of a bundle, one line each; only its index is read."""
     from harness.artifacts.bundle import read_bundle
 
     chosen = read_bundle(directory).select(wanted.models, wanted.precision, wanted.batch)
@@ -138,7 +138,7 @@ def _bundle_plan(wanted: ArtifactRequest, directory: Path) -> list[str]:
 
 
 def _conversion_plan(wanted: ArtifactRequest, cache_dir: Path) -> tuple[list[str], int]:
-    """The series of models, a line each, and how many of them have to be converted."""
+    """The series of models, one line each, and how many of them have to be converted."""
     from converters.artifact import ArtifactStore
     from converters.precision import find
     from harness.artifacts.released import with_weights

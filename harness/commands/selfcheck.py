@@ -1,4 +1,4 @@
-"""`harness selfcheck`: what a gate is worth on this machine."""
+"""`harness selfcheck`: how reliable the gate is on this machine."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ REPORT_NAME = "selfcheck.md"
 DATA_NAME = "selfcheck.json"
 
 _DESCRIPTION = """\
-Compares artifacts with themselves by the gate, many times: every alarm is false, and their rate is printed with its
-bound. Then makes one side slower by a known share: how often is it found? And where does the noise come from, and
-which change could a gate see? Leave the machine alone meanwhile.
+Runs the gate many times with the same artifacts on both sides: every alarm is false, and their rate is printed with
+its bound. Then makes one side slower by a known percentage, and counts how often the gate finds it. It also
+reports where the noise comes from, and which change a gate could see. Leave the machine idle while it runs.
 
-The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives an impression. A finished pair is
-on disk at once, and the same command goes on.
+The defaults take about an hour for small networks; --comparisons 30 --gates 5 gives a first impression. A finished pair
+is on disk at once, and the same command resumes there.
 """
 
 
@@ -39,10 +39,19 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
     )
-    parser.add_argument("--comparisons", type=count, default=300, metavar="N", help="of equals (%(default)s)")
-    parser.add_argument("--gates", type=int, default=50, metavar="N", help="with a slow-down (%(default)s)")
-    parser.add_argument("--slowdown", type=float, default=3.0, metavar="PERCENT", help="put in (%(default)s)")
-    parser.add_argument("--error-rate", type=rate, default=rules.error_rate, help="to be kept (%(default)s)")
+    parser.add_argument(
+        "--comparisons", type=count, default=300, metavar="N", help="gates with equal sides (%(default)s)"
+    )
+    parser.add_argument("--gates", type=int, default=50, metavar="N", help="gates with a slow-down (%(default)s)")
+    parser.add_argument(
+        "--slowdown", type=float, default=3.0, metavar="PERCENT", help="size of the slow-down (%(default)s)"
+    )
+    parser.add_argument(
+        "--error-rate",
+        type=rate,
+        default=rules.error_rate,
+        help="false-alarm rate that the gate must keep (%(default)s)",
+    )
     add_pair_counts(parser, rules)
     parser.add_argument(
         "--output", type=Path, default=Path("selfcheck"), metavar="DIR", help="report and raw data (%(default)s)"
@@ -51,7 +60,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _selfcheck(arguments: argparse.Namespace) -> int:
-    """Measures, prints what was found, and keeps the raw pairs."""
+    """Measures, prints the findings and writes them."""
     rules = GateRules(
         error_rate=arguments.error_rate, screen_pairs=arguments.pairs, confirm_pairs=arguments.confirm_pairs
     )
@@ -68,7 +77,7 @@ def _selfcheck(arguments: argparse.Namespace) -> int:
 
 
 def _measured(arguments: argparse.Namespace, rules: GateRules) -> Findings:
-    """Measures equals, then sides of which one was made slower, and writes every pair."""
+    """Measures gates with equal sides, then gates with one side slowed down, and writes every pair."""
     side = read_side(arguments.artifacts)
     equals = pairings(side, side, arguments.models)
     settings = read_pair_settings(arguments)
@@ -87,8 +96,7 @@ def _measured(arguments: argparse.Namespace, rules: GateRules) -> Findings:
         settings,
         settings.conditions(),
         interrupted=lambda _: (
-            f"interrupted after {len(pairs)} pairs; they are in {arguments.output}, and the same command goes on from "
-            "there"
+            f"interrupted after {len(pairs)} pairs; they are in {arguments.output}, and the same command resumes there"
         ),
     ) as session:
         measure_gates = functools.partial(

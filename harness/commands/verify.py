@@ -1,4 +1,4 @@
-"""`harness verify`: networks and artifacts against what the original releases compute, or on images."""
+"""`harness verify`: networks and artifacts compared with the original releases, or with each other on images."""
 
 from __future__ import annotations
 
@@ -25,27 +25,25 @@ DEFAULT_IMAGES = 64
 
 _DESCRIPTION = (
     "Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
-    "logits with what the original code computes, and the converted artifact's logits too. With --images, compares "
-    "each artifact with the network that it was made from, on images as the release takes them."
+    "logits with those of the original code, and the converted artifact's logits too. With --images, compares each "
+    "artifact with the network that it was made from, on images that are preprocessed as the release does."
 )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", action="append", default=[], metavar="MODELS", help="which ones, see below")
+    parser.add_argument("--models", action="append", default=[], metavar="MODELS", help="which models, see below")
     group = parser.add_argument_group("images", "docs/accuracy.md")
-    group.add_argument("--images", type=Path, metavar="DIR", help="compare logits and top-1 on these")
+    group.add_argument("--images", type=Path, metavar="DIR", help="compare logits and top-1 on these images")
     group.add_argument(
-        "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
+        "--ground-truth", type=Path, metavar="FILE", help="labels of images that are not in class folders"
     )
-    group.add_argument(
-        "--limit", type=int, metavar="N", help=f"how many images, evenly over the classes ({DEFAULT_IMAGES})"
-    )
+    group.add_argument("--limit", type=int, metavar="N", help=f"a class-balanced subset of N images ({DEFAULT_IMAGES})")
     WeightsOptions.add(parser)
     ConversionOptions.add(parser, implementation=False)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    """Verifies models and their artifacts, and prints a line each."""
+    """Verifies models and their artifacts, and prints one line for each."""
     from harness.artifacts.conversions import converted
 
     conversion = ConversionOptions.read(arguments)
@@ -60,7 +58,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     images = _images(arguments)
     if images is None and request.weights != PROBE:
         raise HarnessError(
-            f"--weights {request.weights}: what the releases compute is recorded for the probe's weights; add --images "
+            f"--weights {request.weights}: the results of the releases are recorded for probe weights; add --images "
             "DIR to verify artifacts with other weights against their networks"
         )
     by_model = {one.request.model: one for one in converted(request, conversion.cache_dir, say)}
@@ -70,17 +68,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _images(arguments: argparse.Namespace) -> ImageSet | None:
-    """The images that the options name; None where they name none.
+    """The images that the options select; None without --images.
 
     Raises:
-        AccuracyError: they are not a known data set, or a damaged one.
-        HarnessError: options of images without images.
+        AccuracyError: the images are not a known data set, or a damaged one.
+        HarnessError: an option for images is given without --images.
     """
     from harness.datasets import open_images
 
     if arguments.images is None:
         if arguments.ground_truth is not None or arguments.limit is not None:
-            raise HarnessError("--ground-truth and --limit are of images: add --images DIR")
+            raise HarnessError("--ground-truth and --limit need --images DIR")
         return None
     limit = DEFAULT_IMAGES if arguments.limit is None else arguments.limit
     return open_images(arguments.images, ground_truth=arguments.ground_truth, limit=limit)

@@ -1,1 +1,1 @@
-"""Tells a change of latency from noise, at a stated error rate."""
+"""Distinguishes a change of latency from noise, at a stated error rate."""

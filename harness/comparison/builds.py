@@ -1,4 +1,4 @@
-"""Engines for both sides of a gate, where the backend builds any: several builds, since each is a sample of its own."""
+"""Engines for both sides of a gate, if the backend builds any: several builds, since each build is another sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.text.progress import Progress
 
 
 def build_folders(cache_dir: Path, builds: int) -> list[str]:
-    """The cache of each build: of one the usual, of several folders of their own, which share no timings of kernels."""
+    """The cache of each build: the usual one for one build; for several, separate ones that share no kernel timings."""
     if builds == 1:
         return [str(cache_dir)]
     return [str(cache_dir / "gate-builds" / str(index)) for index in range(builds)]

@@ -1,4 +1,4 @@
-"""A pair whose sides need two Python environments: two processes, of which one at a time computes."""
+"""A pair whose sides need two Python environments: two processes, of which only one computes at a time."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ _CHECK_TIMEOUT_S = 60.0
 
 
 class RemoteSession:
-    """A side's process; to the measuring loop it is a session."""
+    """A side's process, as a session of the measuring loop."""
 
     def __init__(self, process: ChildProcess, deadline: float) -> None:
         self._process = process
         self._deadline = deadline
         self.cpu_s = 0.0
-        """Processor time of the process, when it last answered."""
+        """Processor time of the process as of its last answer."""
 
     def load(self, target: Target, seed: int) -> None:
         """Loads the side, as the process's first task.
 
         Args:
-            target: what it measures.
-            seed: of the input images.
+            target: the side to measure.
+            seed: seed of the input images.
 
         Raises:
-            ChildError: it cannot be loaded, or the deadline is over.
+            ChildError: the side cannot be loaded, or the deadline is over.
         """
         self._ask({"target": target.to_json(), "seed": seed})
 
     def infer(self) -> None:
-        """Run once."""
+        """Runs one inference."""
         self._ask({"untimed": 1})
 
     def time_block(self, latencies_ns: npt.NDArray[np.int64], clock_ns: Callable[[], int]) -> None:
-        """Fill the array with the times of as many inferences, by the process's own clock."""
+        """Fills the array with the times of that number of inferences, by the process's own clock."""
         del clock_ns
         latencies_ns[:] = self._ask({"timed": len(latencies_ns)})["latencies_ns"]
 
@@ -65,14 +65,14 @@ class RemoteSession:
 
 
 class DuetMeter(CpuMeter):
-    """Counts the two processes' own work as ours."""
+    """Counts the work of the two processes as this program's own."""
 
     def __init__(self, sessions: Sequence[RemoteSession]) -> None:
         super().__init__()
         self._sessions = sessions
 
     def read(self) -> CpuReading:
-        """The counters now."""
+        """Reads the counters as they are now."""
         reading = super().read()
         return dataclasses.replace(reading, own_s=reading.own_s + sum(one.cpu_s for one in self._sessions))
 
@@ -86,8 +86,8 @@ def measure_duet(
         pairing: the two sides.
         conditions: how they are measured.
         baseline_python: interpreter of the baseline's environment.
-        seed: of the input images.
-        swapped: whether the baseline is loaded and timed first; to be drawn at random.
+        seed: seed of the input images.
+        swapped: whether the baseline is loaded and timed first; must be drawn at random.
     """
     sides = [(Path(sys.executable), pairing.new), (baseline_python, pairing.base)]
     deadline = time.monotonic() + conditions.timeout_s
@@ -110,10 +110,10 @@ def measure_duet(
 
 
 def check_python(python: Path, backend: str) -> str:
-    """The runtime that an interpreter would measure with, as in `onnxruntime 1.30.0`.
+    """Returns the runtime that an interpreter would measure with, as in `onnxruntime 1.30.0`.
 
     Raises:
-        ComparisonError: saying what it lacks.
+        ComparisonError: the interpreter cannot measure; the message says what it lacks.
     """
     try:
         with ChildProcess("harness.processes.runtime_worker", "check", python=python, environment=environment()) as one:
@@ -124,10 +124,10 @@ def check_python(python: Path, backend: str) -> str:
     except ChildError as error:
         raise ComparisonError(
             f"--baseline-python {python} cannot measure: {str(error).rstrip('.')}. Install numpy and the runtime "
-            "there; the harness itself is lent to it."
+            "there; the harness itself is provided."
         ) from error
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with this very harness for the other interpreter to import."""
+    """Returns this process's environment, from which the other interpreter imports this same harness."""
     return {**padded_environment(), "PYTHONPATH": os.pathsep.join([str(_PACKAGES)])}

@@ -1,7 +1,7 @@
-"""The gate: suspects are found with few pairs, and called only by fresh ones.
+"""The gate: a few pairs find the suspects, and only fresh pairs call them.
 
 Stage one measures every series with a few pairs. A series whose pairs lean to either side is a suspect, and gets
-pairs of its own in stage two; only these decide, so that what made it a suspect by chance does not count twice. The
+fresh pairs in stage two; only these decide, so that the chance that made it a suspect does not count twice. The
 p-values of stage two are corrected for all series of the gate, suspects or not.
 """
 
@@ -43,14 +43,14 @@ class GateRules(Rules):
 
     screen_pairs: int = 6
     screen_rate: float = 0.05
-    """One-sided p-value at which a series becomes a suspect, to either side."""
+    """One-sided p-value at which a series becomes a suspect, in either direction."""
     confirm_pairs: int = 20
     repeats: int = 3
-    """Pairs that were disturbed throughout are measured again as often, a series."""
+    """Maximum number of repetitions, per series, of pairs that were disturbed throughout."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Gated:
+class GateResult:
     """The result of one series."""
 
     pairing: Pairing
@@ -61,12 +61,12 @@ class Gated:
     low_percent: float | None = None
     high_percent: float | None = None
     p_slower: float | None = None
-    """Of the pairs that decided, corrected for all series where they are a suspect's."""
+    """P-value of the pairs that decided; corrected for all series if they are those of a suspect."""
     suspect: bool = False
     log_ratios: tuple[float, ...] = ()
-    """Of the pairs that decided."""
+    """Log ratios of the pairs that decided."""
     disturbed_count: int = 0
-    """Those of them that others disturbed throughout, when no repeat was left."""
+    """Number of these pairs that others disturbed throughout, when no repetition was left."""
     screen_log_ratios: tuple[float, ...] = ()
     base_median_ms: float | None = None
     new_median_ms: float | None = None
@@ -74,14 +74,14 @@ class Gated:
 
 def gate(
     pairings: Sequence[Pairing], measure: MeasurePair, rules: GateRules, *, seed: int, listener: Listener
-) -> list[Gated]:
+) -> list[GateResult]:
     """Screens every series and confirms the suspects.
 
     Args:
         pairings: the series.
         measure: measures one pair.
-        rules: how many pairs, and what counts.
-        seed: of the order, the sides' places and the inputs.
+        rules: number of pairs, and what counts as a change.
+        seed: seed of the order, the sides' places and the inputs.
         listener: follows every pair.
 
     Returns:
@@ -100,7 +100,7 @@ def gate(
 
 
 def pairs_needed(series: int, error_rate: float) -> int | None:
-    """The fewest confirming pairs with which a gate of this number of series can call anything; None where none can."""
+    """The fewest confirming pairs with which a gate of this number of series can call anything; None if none can."""
     return next((pairs for pairs in range(1, EXACT_PAIRS + 1) if least_p_value(pairs) <= error_rate / series), None)
 
 
@@ -113,7 +113,7 @@ def _measure_all(
     seed: int,
     listener: Listener,
 ) -> dict[Pairing, list[PairResult]]:
-    """Pairs of every series, round after round in a random order; a series that fails is not tried again."""
+    """Measures pairs of every series, round after round in random order; a series that fails is not tried again."""
     listener.begin(stage, pairs * len(pairings))
     generator = random.Random(f"{seed}-{stage}")
     places = {one: _places(pairs, generator) for one in pairings}
@@ -137,7 +137,7 @@ def _measure_all(
 
 
 def _places(pairs: int, generator: random.Random) -> list[bool]:
-    """Which side takes which place in each pair: half and half, in random order."""
+    """Draws the sides' places in each pair: half and half, in random order."""
     places = [index % 2 == 0 for index in range(pairs)]
     generator.shuffle(places)
     return places
@@ -172,15 +172,15 @@ def _gated(
     slower: float,
     faster: float,
     rules: GateRules,
-) -> Gated:
+) -> GateResult:
     failed = next((one for one in [*screened, *(confirmed or [])] if one.status != "ok"), None)
     deciding = screened if confirmed is None else confirmed
     logs = _logs(deciding)
     if failed is not None or not logs:
         reason = f"{failed.status}: {failed.reason}" if failed else "no pair was measured"
-        return Gated(pairing, "not measured", reason, screen_log_ratios=tuple(_logs(screened)))
+        return GateResult(pairing, "not measured", reason, screen_log_ratios=tuple(_logs(screened)))
     low, high = interval_over_trials(np.exp(logs))
-    found = Gated(
+    found = GateResult(
         pairing,
         "inconclusive",
         change_percent=100 * (median(np.exp(logs)) - 1),

@@ -1,4 +1,4 @@
-"""What a gate and a self-check share: everything that measuring the next pair needs."""
+"""The setup that gates and self-checks share: everything that measuring the next pair needs."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ class PairSettings:
 
     backend: str
     threads: int | None
-    """Threads of an inference; the physical cores where None."""
+    """Threads of an inference; the number of physical cores if None."""
     timing: TimingSettings
     gpu: GpuSettings
     exclusive: bool
-    """Whether to refuse a GPU that others use."""
+    """Whether to refuse a GPU that other processes use."""
     timeout_s: float
-    """For one pair."""
+    """Time limit of one pair."""
     build_timeout_s: float
-    """For one engine."""
+    """Time limit of building one engine."""
     cache_dir: Path
     """Where engines are kept."""
     builds: int
-    """Builds of each engine, where the runtime builds any; each pair draws one."""
+    """Builds of each engine, if the runtime builds any; each pair draws one."""
     seed: int | None
-    """Of order, places and inputs; a new one, or that of the earlier session, where None."""
+    """Seed of order, places and inputs; if None, that of the earlier session, or a new one."""
 
     def conditions(self) -> Conditions:
-        """What all pairs share.
+        """Opens the device, and returns the conditions that all pairs share.
 
         Raises:
             HarnessError: the backend cannot run here, or others use a GPU that was requested for exclusive use.
@@ -65,15 +65,15 @@ class GateSession:
     progress: PairProgress
     """Shows every pair; the listener of the gates."""
     folders: Sequence[str]
-    """Hold the builds of the engines."""
+    """Folders with the builds of the engines."""
     baseline_python: Path | None
-    """The interpreter of the baseline's environment; this one where None."""
+    """The interpreter of the baseline's environment; this one if None."""
 
     def measure(self, slowdown_percent: float = 0.0) -> MeasurePair:
-        """Measures a pair, or replays it where an earlier session finished it.
+        """Returns a function that measures a pair, or replays it if an earlier session finished it.
 
         Args:
-            slowdown_percent: makes the candidate slower than it is, to see whether that is found.
+            slowdown_percent: by how much the candidate is slowed down, to check that this is found.
         """
         return self.journal.recording(
             _measurer(self.conditions, self.journal.path, self.baseline_python, self.folders, slowdown_percent)
@@ -91,22 +91,22 @@ def gate_session(
     interrupted: Callable[[PairProgress], str],
     baseline_python: Path | None = None,
 ) -> Iterator[GateSession]:
-    """Opens or continues a directory of pairs, and builds the engines that the pairs need.
+    """Opens or resumes a directory of pairs, and builds the engines that the pairs need.
 
     An interruption is explained to the user, and so is a directory that had every pair already.
 
     Args:
         output: the directory.
-        facts: what shapes pairs and verdicts beside the other arguments; the same of a gate that is continued.
+        facts: whatever else shapes pairs and verdicts; those of a resumed gate must be the same.
         pairings: the series.
         settings: how the pairs are measured.
         conditions: from `settings.conditions`.
         interrupted: the message for the user after an interruption.
-        baseline_python: the interpreter of the baseline's environment; this one where None.
+        baseline_python: the interpreter of the baseline's environment; this one if None.
 
     Raises:
         ComparisonError: the directory holds the pairs of another gate, or an engine cannot be built.
-        RunLockedError: another process measures into the directory.
+        RunLockedError: another process is measuring into the directory.
         StorageError: the directory is damaged, or cannot be written.
     """
     everything = {**facts, **_shared_facts(conditions, settings.builds, pairings)}
@@ -127,8 +127,8 @@ def gate_session(
             progress.end()
     if not journal.new_count:
         say(
-            f"{journal.path} had all {journal.earlier_count} pairs already and nothing was measured; another --output "
-            "measures again"
+            f"{journal.path} already had all {journal.earlier_count} pairs and nothing was measured; to measure again, "
+            "give another --output"
         )
 
 
@@ -136,7 +136,7 @@ def check_rules(rules: GateRules, series: int) -> None:
     """Refuses a gate that could call nothing.
 
     Raises:
-        ComparisonError: saying how many pairs it takes.
+        ComparisonError: the rules can call nothing; the message says how many pairs it takes.
     """
     if least_p_value(rules.confirm_pairs) <= rules.error_rate / series:
         return
@@ -147,7 +147,7 @@ def check_rules(rules: GateRules, series: int) -> None:
         what_to_do = f"it takes {needed} or more"
     else:
         enough = f"{needed} to {EXACT_PAIRS}" if needed < EXACT_PAIRS else str(needed)
-        what_to_do = f"give {enough}, of which every pattern of signs is counted"
+        what_to_do = f"give {enough}, for which every pattern of signs is counted"
     raise ComparisonError(
         f"--confirm-pairs {rules.confirm_pairs} can call nothing among {series} series at an error rate of "
         f"{rules.error_rate:g}: {what_to_do}"
@@ -155,7 +155,7 @@ def check_rules(rules: GateRules, series: int) -> None:
 
 
 def _shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
-    """What shapes every pair of a gate or a self-check, for `PairJournal.open`."""
+    """The facts that shape every pair of a gate or a self-check, for `PairJournal.open`."""
     environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
     return {
         "conditions": conditions.to_json(),
@@ -173,7 +173,7 @@ def _measurer(
     folders: Sequence[str],
     slowdown_percent: float,
 ) -> MeasurePair:
-    """Measures a pair in one process, or in two where the sides need two environments."""
+    """Returns a function that measures a pair in one process, or in two if the sides need two environments."""
 
     def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
         drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.comparison.gate import Gated
+from harness.comparison.gate import GateResult
 from harness.comparison.pair_progress import series_name
 from harness.comparison.report import Line
 from harness.comparison.verdict import RunsComparison, SeriesComparison
@@ -14,7 +14,7 @@ def line_of_series(one: SeriesComparison) -> Line:
     """A series of two runs."""
     remark = one.reason
     if one.suspect and one.verdict != "regressed":
-        remark = f"suspect of a slow-down; {remark}" if remark else "suspect of a slow-down"
+        remark = f"suspected slow-down; {remark}" if remark else "suspected slow-down"
     if one.change is None:
         return Line(one.verdict, str(one.key), remark=remark)
     return Line(
@@ -31,19 +31,19 @@ def line_of_series(one: SeriesComparison) -> Line:
 
 
 def note_of_runs(found: RunsComparison) -> str:
-    """What the machine alone may have changed between the runs; empty where that is negligible."""
+    """A note on what the machine alone may have changed between the runs; empty if that is negligible."""
     if found.run_effect_percent < _NEGLIGIBLE_PERCENT:
         return ""
     shift_percent = found.reference_shift_percent
     return (
         f"The machine changed: the reference network was {abs(shift_percent):.1f} % "
-        f"{'slower' if shift_percent > 0 else 'faster'} in the second run. Equals then differ by "
-        f"+-{found.run_effect_percent:.1f} % (standard deviation), which widens every interval. Let the runs take "
-        "turns (docs/ci.md), or use `gate`, to see less than that."
+        f"{'slower' if shift_percent > 0 else 'faster'} in the second run. Equal artifacts then differ by "
+        f"+-{found.run_effect_percent:.1f} % (standard deviation), which widens every interval. To see smaller "
+        "changes, let the runs take turns (docs/ci.md), or use `gate`."
     )
 
 
-def line_of_gated(one: Gated) -> Line:
+def line_of_gated(one: GateResult) -> Line:
     """A series of a gate."""
     remark = one.reason
     if one.suspect and one.verdict not in ("regressed", "improved"):

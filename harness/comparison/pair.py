@@ -37,7 +37,7 @@ class Pairing:
 
 @dataclasses.dataclass(frozen=True)
 class PairResult:
-    """What one pair found."""
+    """The result of one pair."""
 
     status: Status
     reason: str = ""
@@ -48,12 +48,12 @@ class PairResult:
     within_percent: float | None = None
     """Robust standard deviation of the log ratio between the groups of blocks of the process."""
     contaminated: bool = False
-    """Whether others disturbed every group of blocks, so that the pair is to be repeated."""
+    """Whether others disturbed every group of blocks, so that the pair must be repeated."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """What all pairs of a gate share."""
+    """The conditions that all pairs of a gate share."""
 
     backend: str
     threads: int
@@ -63,7 +63,7 @@ class Conditions:
     cache_dir: str
 
     def target(self, side: Side, batch: int) -> Target:
-        """One side of a pair, as it is measured."""
+        """One side of a pair, as a target to measure."""
         return Target(
             artifact=side.artifact,
             sha256=side.sha256,
@@ -88,11 +88,11 @@ def measure_pair(
     Args:
         pairing: the two sides.
         conditions: how they are measured.
-        seed: of the input images.
-        swapped: whether the baseline takes the first place, which is loaded and timed first; to be drawn at random, so
-            that the places' own effect becomes noise.
+        seed: seed of the input images.
+        swapped: whether the baseline takes the first place, which is loaded and timed first; must be drawn at random,
+            so that the places' own effect becomes noise.
         work_dir: for temporary files.
-        slowdown_percent: makes the candidate slower than it is, to see whether that is found.
+        slowdown_percent: by how much the candidate is slowed down, to check that this is found.
     """
     sides = [(pairing.new, slowdown_percent), (pairing.base, 0.0)]
     if swapped:
@@ -104,7 +104,7 @@ def measure_pair(
 
 
 def pair_result(trial: TrialResult, swapped: bool) -> PairResult:
-    """The pair that a trial is, in which the baseline had the first place where they were `swapped`."""
+    """The result of a pair from its trial, in which the baseline had the first place if `swapped`."""
     if trial.status != "ok" or trial.ratio is None:
         return PairResult(trial.status, trial.reason)
     medians_ms = (trial.latency_median_ms, trial.reference_median_ms)

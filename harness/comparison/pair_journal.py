@@ -1,11 +1,11 @@
-"""The finished pairs of a gate, on disk as they come, so that the same command goes on from them.
+"""The finished pairs of a gate, on disk one by one, so that the same command resumes there.
 
-What a gate does next depends on its seed and on what its pairs found, and on nothing else. So it is continued by being
-begun again and given the finished pairs in their turn, in the place of new ones: the same test, in the same order, as
-if nobody had interrupted it. A gate that differs in anything that shapes a pair or a verdict is refused.
+What a gate does next depends only on its seed and on the results of its pairs. So it is resumed by starting it again
+and replaying the finished pairs in place of new ones: the same test, in the same order, as if it had never been
+interrupted. A gate that differs in anything that shapes a pair or a verdict is refused.
 
 conditions.json  what the gate compares, how, where and with which seed
-pairs.jsonl      one line a finished pair, synced before the next one starts: the truth
+pairs.jsonl      one line per finished pair, synced before the next one starts: the truth
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class PairJournal:
     """The single writer of a directory of pairs. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path, seed: int, journal: Journal, lock: RunLock) -> None:
-        """`open` is the way to make one."""
+        """Use `open` instead."""
         self.path = path
         self.seed = seed
-        """Of the gate, the same in each of its sessions."""
+        """Seed of the gate, the same in each of its sessions."""
         self.replayed = False
-        """Whether the newest pair was one of an earlier session."""
+        """Whether the newest pair came from an earlier session."""
         self.earlier_count = len(journal.entries)
         """Pairs of earlier sessions."""
         self.new_count = 0
@@ -56,18 +56,18 @@ class PairJournal:
 
     @classmethod
     def open(cls, directory: Path, conditions: Mapping[str, Any], seed: int | None) -> PairJournal:
-        """Begin a gate in `directory`, or go on with the one that is there.
+        """Starts a gate in `directory`, or resumes the one that is there.
 
         Args:
             directory: made if it does not exist.
-            conditions: JSON object of all that shapes pairs and verdicts, the same of a gate that is continued. Of
-                the facts under `environment` only their id has to be.
-            seed: of the gate; None takes that of the gate continued, or a new one.
+            conditions: JSON object of everything that shapes pairs and verdicts; a resumed gate must have the same.
+                Of the facts under `environment`, only the id has to be the same.
+            seed: seed of the gate; None takes that of the resumed gate, or a new one.
 
         Raises:
-            RunLockedError: another process measures into it.
-            ComparisonError: it holds the pairs of another gate.
-            StorageError: it is damaged, or cannot be written.
+            RunLockedError: another process is measuring into the directory.
+            ComparisonError: the directory holds the pairs of another gate.
+            StorageError: the directory is damaged, or cannot be written.
         """
         with explained(directory):
             if directory.exists() and not directory.is_dir():
@@ -84,7 +84,7 @@ class PairJournal:
         return cls(directory, agreed, journal, lock)
 
     def recording(self, measure: MeasurePair) -> MeasurePair:
-        """`measure`, of which every pair is kept; pairs of earlier sessions come first, and are not measured again."""
+        """Wraps `measure` to keep every pair; pairs of earlier sessions come first, and are not measured again."""
 
         def measure_or_replay(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
             asked = {
@@ -120,7 +120,7 @@ class PairJournal:
             ) from error
 
     def close(self) -> None:
-        """Give the directory back; everything is on disk already. A second call does nothing."""
+        """Releases the directory; everything is on disk already. A second call does nothing."""
         self._journal.close()
         self._lock.release()
 
@@ -134,7 +134,7 @@ class PairJournal:
 
 
 def series_facts(pairings: Sequence[Pairing]) -> dict[str, Any]:
-    """What the sides of every series are, in the order of the series, for `PairJournal.open`."""
+    """The sides of every series, in the order of the series, for `PairJournal.open`."""
     return {
         f"{one.model} ({one.base.precision} to {one.new.precision}, batch {one.batch})": {
             "base_sha256": one.base.sha256,
@@ -145,18 +145,18 @@ def series_facts(pairings: Sequence[Pairing]) -> dict[str, Any]:
 
 
 def _agreed_seed(directory: Path, conditions: Mapping[str, Any], seed: int | None) -> int:
-    """The seed of the gate in `directory`, which is begun where there is none.
+    """Returns the seed of the gate in `directory`, which is started if there is none.
 
     Raises:
-        ComparisonError: another gate is there, with the facts that differ.
+        ComparisonError: another gate is there; the message lists the facts that differ.
     """
     path = directory / CONDITIONS_NAME
-    # As it will be read back.
+    # As they will be read back.
     wanted: dict[str, Any] = json.loads(json.dumps(conditions))
     if not path.is_file():
         if (directory / PAIRS_NAME).exists():
             raise StorageError(
-                f"{directory} has {PAIRS_NAME} but no {CONDITIONS_NAME}, so nobody knows of what the pairs are. Give "
+                f"{directory} has {PAIRS_NAME} but no {CONDITIONS_NAME}, so it is unknown what was measured. Give "
                 "another --output."
             )
         seed = secrets.randbelow(_SEEDS) if seed is None else seed
@@ -168,8 +168,8 @@ def _agreed_seed(directory: Path, conditions: Mapping[str, Any], seed: int | Non
     differences = _differences({**stored, "seed": kept}, {**wanted, "seed": kept if seed is None else seed})
     if differences:
         raise ComparisonError(
-            f"{directory} has the pairs of another measurement: {differences}. Pairs of two are never mixed. Give this "
-            "one another --output."
+            f"{directory} has the pairs of another measurement: {differences}. Pairs of different measurements are "
+            "never mixed. Give another --output."
         )
     return kept
 
@@ -183,16 +183,16 @@ def _stored(path: Path) -> dict[str, Any]:
             raise ValueError(f"its seed is {stored['seed']!r}")
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
-            f"{path} is damaged ({error}), so nobody knows of what its pairs are. Give another --output."
+            f"{path} is damaged ({error}), so it is unknown what was measured. Give another --output."
         ) from error
     return stored
 
 
 def _differences(stored: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """What differs, in words; empty where the stored pairs are of what is wanted."""
+    """The differences, in words; empty if the stored pairs are those of the wanted measurement."""
     environments = [facts.pop("environment", {}) for facts in (stored, wanted)]
     stored.pop("created_at", None)
-    # Their order too: it decides which series a random order puts where.
+    # The order of the series counts too: it decides which series a random order puts where.
     if json.dumps(stored.get("series")) == json.dumps(wanted.get("series")) and stored == wanted:
         return ""
     found = differing_facts(stored, wanted)

@@ -1,4 +1,4 @@
-"""What a person sees of the pairs while they are measured, and when they are interrupted."""
+"""Progress of the pairs for the user, while they are measured and after an interruption."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.text.progress import Progress
 
 
 class PairProgress:
-    """Shows a person every pair that is measured, and what those of a gate show so far."""
+    """Shows the user every pair as it is measured, and the results of a gate so far."""
 
     def __init__(self, journal: PairJournal) -> None:
         self._journal = journal
@@ -25,7 +25,7 @@ class PairProgress:
         """See `harness.comparison.gate.Listener`."""
         self.end()
         if stage in self._asked:
-            # Another gate, of several.
+            # The next of several gates.
             self._asked, self._counted = {}, {}
         self._asked[stage], self._counted[stage] = pairs, {}
         self._bar = Progress(stage, pairs) if pairs else None
@@ -45,24 +45,24 @@ class PairProgress:
             self._bar.step(f"{pairing.model}: {100 * result.log_ratio:+.1f} %{disturbed}")
 
     def repeated(self, pairing: Pairing) -> None:
-        """See `harness.comparison.gate.Listener`; the pair that counts will be shown."""
+        """See `harness.comparison.gate.Listener`; only the pair that counts is shown."""
 
     def end(self) -> None:
-        """Closes what is shown."""
+        """Closes the progress bar."""
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
 
     def so_far(self) -> str:
-        """What an interrupted gate leaves: where its pairs are, and what they show, which is not a verdict."""
+        """The message of an interrupted gate: where its pairs are, and their medians, which are not verdicts."""
         counts = ", ".join(
             f"{sum(map(len, self._counted[stage].values()))} of {asked} pairs to {stage}"
             for stage, asked in self._asked.items()
             if asked
         )
         lines = [
-            f"interrupted after {counts or 'no pair'}; they are in {self._journal.path}, and the same command goes on "
-            "from there"
+            f"interrupted after {counts or 'no pair'}; they are in {self._journal.path}, and the same command resumes "
+            "there"
         ]
         told = _told_by_series(self._counted)
         if told:
@@ -72,7 +72,7 @@ class PairProgress:
 
 
 def _told_by_series(counted_pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> dict[str, list[str]]:
-    """What the pairs of each stage show, by series."""
+    """The median and the failure of each stage's pairs, by series."""
     told: dict[str, list[str]] = {}
     for stage, by_series in counted_pairs.items():
         for name, results in by_series.items():
@@ -85,7 +85,7 @@ def _told_by_series(counted_pairs: Mapping[str, Mapping[str, Sequence[PairResult
 
 
 def series_name(pairing: Pairing) -> str:
-    """The series in words, which no other series of the gate shares."""
+    """The series in words, unique within the gate."""
     base, new = pairing.base.precision, pairing.new.precision
     told = f"{pairing.model} ({base if base == new else f'{base} to {new}'}"
     return f"{told})" if pairing.batch == 1 else f"{told}, batch {pairing.batch})"

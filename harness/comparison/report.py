@@ -1,4 +1,4 @@
-"""A comparison as people and machines read it: a table, Markdown for a CI summary, JUnit."""
+"""A comparison for people and machines: a table, Markdown for a CI summary, JUnit's XML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEADER = ("verdict", "series", "change", "95 % interval", "latency ms", "could 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One series; what was not measured is None."""
+    """One series; a figure that was not measured is None."""
 
     verdict: Verdict
     name: str
@@ -59,16 +59,16 @@ class Report:
     """When a series is called slower."""
     lines: Sequence[Line]
     note: str = ""
-    """What to beware of in all of them."""
+    """A caution that applies to all lines."""
 
     def summary(self) -> str:
-        """One sentence: how many series came out how, and by which rule."""
+        """One sentence: the number of series with each verdict, and the rule."""
         counts = {verdict: sum(line.verdict == verdict for line in self.lines) for verdict in VERDICTS}
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         return f"{told} of {len(self.lines)} series ({self.rule})"
 
     def by_urgency(self) -> list[Line]:
-        """What needs a look first; within a verdict the largest slow-down first."""
+        """The most urgent verdicts first; within a verdict, the largest slow-down first."""
         return sorted(
             self.lines, key=lambda line: (VERDICTS.index(line.verdict), -(line.change_percent or 0.0), line.name)
         )
@@ -86,7 +86,7 @@ def text(report: Report) -> str:
 
 
 def markdown(report: Report) -> str:
-    """The same for a CI summary or a pull request: what needs a look in full, the rest folded up."""
+    """The same for a CI summary or a pull request: urgent lines in full, the rest folded up."""
     ordered = report.by_urgency()
     calm = [line for line in ordered if line.verdict in ("same", "improved") and not line.remark]
     urgent = [line for line in ordered if line not in calm]

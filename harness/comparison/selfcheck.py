@@ -1,4 +1,4 @@
-"""What a gate is worth on this machine: equals compared with themselves, and a known slow-down looked for."""
+"""How reliable a gate is on this machine: gates with equal sides, and gates with a known slow-down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from harness.comparison.gate import Gated, GateRules, Listener, MeasurePair, gate
+from harness.comparison.gate import GateResult, GateRules, Listener, MeasurePair, gate
 from harness.comparison.pair import Pairing, PairResult
 
 _CONFIDENCE = 0.95
@@ -33,7 +33,7 @@ Record = Callable[[RecordedPair], None]
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """So many of so many, with the bounds of Clopper and Pearson at 95 %, each one-sided."""
+    """A count out of a total, with the one-sided 95 % bounds of Clopper and Pearson."""
 
     count: int
     total: int
@@ -59,7 +59,7 @@ class Rate:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Where a series' noise comes from, and what follows for it."""
+    """Where the noise of a series comes from, and which slow-down can be detected in it."""
 
     model: str
     pairs_count: int
@@ -81,18 +81,18 @@ def repeated_gates(
     seed: int,
     listener: Listener,
     record: Record,
-) -> list[Gated]:
-    """Gates of one series each, the series taking turns.
+) -> list[GateResult]:
+    """Runs gates of one series each, the series taking turns.
 
     Args:
         check: `equal` or `slowed`.
         pairings: the series, each against itself.
-        count: gates.
+        count: number of gates.
         measure: measures one pair.
-        rules: of the gates.
-        seed: of the first; each has another.
+        rules: the rules of the gates.
+        seed: seed of the first gate; each gate has another.
         listener: follows every pair.
-        record: is given every pair as soon as it is measured.
+        record: receives every pair as soon as it is measured.
     """
     found = []
     for index in range(count):

@@ -1,4 +1,4 @@
-"""What a self-check found, as text, JSON and CSV."""
+"""The findings of a self-check, as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from foundation.wording import one_line
-from harness.comparison.gate import Gated, GateRules
+from harness.comparison.gate import GateResult, GateRules
 from harness.comparison.selfcheck import Rate, RecordedPair, Spread, spreads
 from harness.text.tables import cell, table
 
@@ -31,15 +31,15 @@ _HEADER = ("model", "pairs", "between processes %", "within a process %", "detec
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What a self-check found."""
+    """The findings of a self-check."""
 
     rules: GateRules
     slowdown_percent: float
     false_alarms: Rate
-    """Of comparisons of equals that were called slower."""
+    """Rate of comparisons of equals that were called slower."""
     false_improvements: Rate
     found: Rate
-    """Of gates with the slow-down."""
+    """Rate of gates with the slow-down that found it."""
     spreads: Sequence[Spread]
     not_measured: Sequence[str]
     """The series and reason of each comparison and gate that was not measured, which the rates leave out."""
@@ -49,18 +49,18 @@ class Findings:
         cls,
         rules: GateRules,
         slowdown_percent: float,
-        equal: Sequence[Gated],
-        slowed: Sequence[Gated],
+        equal: Sequence[GateResult],
+        slowed: Sequence[GateResult],
         pairs: Sequence[RecordedPair],
     ) -> Findings:
         """The findings from what was measured.
 
         Args:
-            rules: of every gate.
+            rules: the rules of every gate.
             slowdown_percent: by how much one side of the slowed gates was slower.
             equal: comparisons of equals.
             slowed: gates with the slow-down.
-            pairs: of both.
+            pairs: the pairs of both.
         """
         return cls(
             rules,
@@ -73,7 +73,7 @@ class Findings:
         )
 
     def to_json(self) -> str:
-        """Everything but the raw pairs."""
+        """Everything except the raw pairs."""
         data = dataclasses.asdict(self)
         for name in ("false_alarms", "false_improvements", "found"):
             one: Rate = getattr(self, name)
@@ -109,14 +109,14 @@ class Findings:
             )
         if self.not_measured:
             lines.append(
-                f"- Not measured, and in none of these rates: {len(self.not_measured)}; the first: "
+                f"- Not measured, and not counted in these rates: {len(self.not_measured)}; the first: "
                 f"{one_line(self.not_measured[0])}"
             )
         return lines
 
 
-def _rate_of(found: Sequence[Gated], verdict: str) -> Rate:
-    """How many of those that were measured have the verdict."""
+def _rate_of(found: Sequence[GateResult], verdict: str) -> Rate:
+    """The rate of a verdict among the gates that were measured."""
     measured = [one for one in found if one.verdict != "not measured"]
     return Rate(sum(one.verdict == verdict for one in measured), len(measured))
 
@@ -132,7 +132,7 @@ def _cells(one: Spread) -> tuple[str, ...]:
 
 
 def pairs_csv(pairs: Sequence[RecordedPair]) -> str:
-    """Every pair as a line, for other programs."""
+    """Every pair as a line of CSV, for other programs."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_COLUMNS)

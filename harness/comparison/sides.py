@@ -24,12 +24,12 @@ class SideSeries:
     precision: str
     batch: int
     path: str = ""
-    """Empty where the conversion failed."""
+    """Empty if the conversion failed."""
     sha256: str = ""
     failure: str = ""
     """Status and reason of a conversion that failed."""
     suites: frozenset[str] | None = None
-    """Names of the zoo's suites that the model is in; None where nobody recorded it."""
+    """Names of the zoo's suites that the model is in; None if they were not recorded."""
 
     def __str__(self) -> str:
         return f"{self.model} ({self.precision}, batch {self.batch})"
@@ -37,7 +37,7 @@ class SideSeries:
 
 @dataclasses.dataclass(frozen=True)
 class Unpaired:
-    """A series that only one side has an artifact of."""
+    """A series that has an artifact on one side only."""
 
     pairing: Pairing
     """Without a file on the side that lacks it."""
@@ -45,15 +45,15 @@ class Unpaired:
 
 
 def read_side(path: Path) -> list[SideSeries]:
-    """The series of a run directory, an exported folder or an ONNX file, those whose conversion failed included.
+    """The series of a run directory, an exported folder or an ONNX file, including those whose conversion failed.
 
     Raises:
-        ComparisonError: it is none of them, holds no artifact, or two of the same series.
+        ComparisonError: the path is none of these, or holds no artifact, or two of the same series.
     """
     if path.suffix == ".onnx" and not path.is_dir():
         if not path.is_file():
             raise ComparisonError(f"{path}: no such file.")
-        # Two files of different names are to be compared: what they share is that there is one on each side.
+        # Two files of different names must be comparable: all they share is that there is one on each side.
         facts = facts_of_file(path, backend="", precision="fp32", batch=1)
         return [SideSeries("onnx", facts.precision, facts.batch, facts.artifact_path, facts.artifact_sha256)]
     if (path / BUNDLE_NAME).is_file():
@@ -66,8 +66,8 @@ def read_side(path: Path) -> list[SideSeries]:
         series = [(one, None) for one in _series_of_run(path / SERIES_NAME)]
     else:
         raise ComparisonError(
-            f"{path} is no run directory, exported folder or .onnx file. Make one with python -m harness run --output "
-            f"{path}, or python -m harness convert --export {path}."
+            f"{path} is not a run directory, exported folder or .onnx file. Make one with python -m harness run "
+            f"--output {path}, or python -m harness convert --export {path}."
         )
     found = [_side_series(one, suites) for one, suites in series]
     if not any(one.path for one in found):
@@ -89,17 +89,17 @@ def _refuse_twins(path: Path, found: list[SideSeries]) -> None:
     if twin:
         raise ComparisonError(
             f"{path} has two artifacts of {twin}, which changed during the run. Measure or export each version into a "
-            "directory of its own."
+            "separate directory."
         )
 
 
 def selected(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> set[str]:
-    """Names of the models that any pattern means on either side; no pattern means all.
+    """Names of the models that any pattern selects on either side; no pattern selects all.
 
     Raises:
-        ComparisonError: a pattern means none; the message offers the nearest names.
+        ComparisonError: a pattern selects none; the message offers the nearest names.
     """
-    # What one side recorded of a model holds of the other's too.
+    # The suites that one side recorded of a model apply to the other side too.
     recorded = {one.model: one.suites for one in (*base, *new) if one.suites is not None}
     names = dict.fromkeys(one.model for one in (*new, *base))
     wanted = parts(patterns)
@@ -111,7 +111,7 @@ def selected(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
 
 
 def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> list[Pairing]:
-    """The series that both sides have: the same model and batch, in one precision or, where it has only one, in any.
+    """The series that both sides have: the same model and batch, and the same precision or the only one of the base.
 
     Args:
         base: the baseline's artifacts.
@@ -119,7 +119,7 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
         patterns: names, globs, sources or suites (`foundation.selection`); none selects all.
 
     Raises:
-        ComparisonError: nothing is on both sides, or a pattern selects nothing.
+        ComparisonError: the sides have no series in common, or a pattern selects nothing.
     """
     names = selected(base, new, patterns)
     chosen = [one for one in new if one.model in names]
@@ -140,13 +140,13 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
 def unpaired(
     base: list[SideSeries], new: list[SideSeries], patterns: list[str], paired: list[Pairing]
 ) -> list[Unpaired]:
-    """The series that are on one side alone, or were to be: the candidate's, and then the baseline's.
+    """The series that only one side has, or should have: the candidate's, then the baseline's.
 
     Args:
         base: the baseline's series.
         new: the candidate's.
-        patterns: as of `pairings`.
-        paired: what `pairings` found.
+        patterns: as for `pairings`.
+        paired: the result of `pairings`.
     """
     whose = ("baseline", "candidate")
     names = selected(base, new, patterns)

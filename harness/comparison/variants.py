@@ -1,4 +1,4 @@
-"""Two variants of one model on the same images: by how much they differ, and whether that may be chance."""
+"""Two variants of one model on the same images: how much they differ, and whether that may be chance."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class EvaluatedSeries:
 
 @dataclasses.dataclass(frozen=True)
 class VariantComparison:
-    """A model in two variants; `difference` and what follows is None where they cannot be compared."""
+    """A model in two variants; `difference` and the figures after it are None if they cannot be compared."""
 
     model: str
     base: str
     other: str
     difference: PairedDifference | None = None
-    """Of top-1: `other` less `base`."""
+    """Difference in top-1: `other` minus `base`."""
     same_class_percent: float | None = None
-    """Images of which both name the same class first, right or wrong."""
+    """Share of images for which both predict the same class, right or wrong."""
     adjusted_p: float | None = None
     """The p-value, corrected for all pairs that were compared (Holm)."""
     reason: str = ""
@@ -66,7 +66,7 @@ def read_evaluated(run_directory: Path) -> list[EvaluatedSeries]:
     """The series of a run that have a measured accuracy, in the order of its rows.
 
     Raises:
-        AccuracyError: it is not a run directory, or nothing was evaluated there.
+        AccuracyError: this is not a run directory, or nothing was evaluated there.
         StorageError: a file is damaged.
     """
     planned = run_directory / SERIES_NAME
@@ -100,32 +100,32 @@ def variants_of_two_runs(
 ) -> tuple[list[tuple[EvaluatedSeries, EvaluatedSeries]], list[str]]:
     """Every series of `other` with its counterpart in `base`.
 
-    That is the one of the same backend, precision and batch, or, where there is none, the only one of the model.
+    That is the series of the same backend, precision and batch or, if there is none, the only one of the model.
 
     Returns:
-        The pairs, and what has no counterpart, a line each.
+        The pairs, and a line for each series without a counterpart.
     """
     by_model = _by_model(base)
     pairs, alone = [], []
     for one in other:
         candidates = by_model.get(one.facts.model, [])
-        same = [member for member in candidates if _place(member) == _place(one)] or candidates
+        same = [member for member in candidates if _identity(member) == _identity(one)] or candidates
         if len(same) == 1:
             pairs.append((same[0], one))
         elif candidates:
             alone.append(
-                f"{one.facts.model} ({one.variant}): the base has {len(same)} series that it might be compared with"
+                f"{one.facts.model} ({one.variant}): the base has {len(same)} series that it could be compared with"
             )
         else:
-            alone.append(f"{one.facts.model} ({one.variant}): the base has no measured accuracy of it")
+            alone.append(f"{one.facts.model} ({one.variant}): the base has no measured accuracy for it")
     return pairs, alone
 
 
 def compare_variants(pairs: Sequence[tuple[EvaluatedSeries, EvaluatedSeries]]) -> list[VariantComparison]:
-    """Compares each pair on the images that both could take, and corrects the p-values for all pairs together.
+    """Compares each pair on the images that both could read, and corrects the p-values for all pairs together.
 
     Raises:
-        AccuracyError: a file of predictions is gone or damaged.
+        AccuracyError: a file of predictions is missing or damaged.
     """
     found = [_compared(base, other) for base, other in pairs]
     compared = [position for position, one in enumerate(found) if one.difference is not None]
@@ -153,11 +153,11 @@ def _compared(base: EvaluatedSeries, other: EvaluatedSeries) -> VariantCompariso
 
 
 def _differ(first: PredictionTable, second: PredictionTable) -> str:
-    """Why two tables are not of the same images; empty where they are."""
+    """Why two tables are not of the same images; empty if they are."""
     for name, what in (("images_digest", "names or labels"), ("content_digest", "content")):
         if first.identity.get(name) != second.identity.get(name):
             return f"they were evaluated on different images (other {what})"
-    return "" if (first.readable & second.readable).any() else "there is no image that both could take"
+    return "" if (first.readable & second.readable).any() else "there is no image that both could read"
 
 
 def _by_model(series: Iterable[EvaluatedSeries]) -> dict[str, list[EvaluatedSeries]]:
@@ -167,5 +167,5 @@ def _by_model(series: Iterable[EvaluatedSeries]) -> dict[str, list[EvaluatedSeri
     return found
 
 
-def _place(one: EvaluatedSeries) -> tuple[str, str, int]:
+def _identity(one: EvaluatedSeries) -> tuple[str, str, int]:
     return one.facts.backend, one.facts.precision, one.facts.batch

@@ -1,4 +1,4 @@
-"""One verdict a series, and one for the whole comparison."""
+"""One verdict per series, and one for the whole comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Verdict = Literal["regressed", "not measured", "inconclusive", "improved", "same"]
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-"""In the order in which they need a look."""
+"""In order of urgency."""
 
 EXIT_CLEAN = 0
 EXIT_REGRESSED = 1
@@ -40,9 +40,9 @@ class Rules:
     margin_percent: float = 0.5
     """Change that is tolerated: slower by more is a regression once it is certain."""
     threshold_percent: float = 3.0
-    """Change that matters: an interval within it says `same`."""
+    """Change that matters: an interval within it means `same`."""
     error_rate: float = 0.01
-    """Of any false alarm among all series of the comparison (Holm)."""
+    """Probability of any false alarm among all series of the comparison (Holm)."""
 
     def verdict(
         self, p_slower: float, p_faster: float, low_percent: float | None, high_percent: float | None
@@ -51,8 +51,8 @@ class Rules:
 
         Args:
             p_slower: p-value of being slower by more than the margin, corrected for all series.
-            p_faster: likewise of being faster.
-            low_percent: lower end of the change's 95 % interval; None where there are too few samples for one.
+            p_faster: the same for being faster.
+            low_percent: lower end of the change's 95 % interval; None if there are too few samples for one.
             high_percent: its upper end.
         """
         if p_slower <= self.error_rate:
@@ -79,15 +79,15 @@ class SeriesComparison:
     key: SeriesKey
     verdict: Verdict
     reason: str = ""
-    """Why it was not measured, or what to beware of."""
+    """Why it was not measured, or a caution."""
     change: Change | None = None
     latency_change_percent: float | None = None
-    """Of the plain latency, which moves with the machine."""
+    """Change of the plain latency, which varies with the machine."""
     base_latency_ms: float | None = None
     new_latency_ms: float | None = None
     smallest_detectable_percent: float | None = None
     suspect: bool = False
-    """Whether it is on the advisory list of slow-downs, on which one in a hundred at most is a false alarm."""
+    """Whether it is on the advisory list of slow-downs, of which at most one in a hundred is a false alarm."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,14 +97,14 @@ class RunsComparison:
     series: list[SeriesComparison]
     """Every series of either run, in the candidate's order and then those that only the baseline has."""
     reference_shift_percent: float
-    """By how much the reference network was slower in the candidate's trials; of the typical series."""
+    """How much slower the reference network was in the candidate's trials, for the typical series."""
     run_effect_percent: float
-    """Standard deviation of what that alone changes in such a series, which its trials do not show."""
+    """Standard deviation of the change that this alone causes in such a series, and that its trials do not show."""
 
     def table(self) -> pandas.DataFrame:
-        """A row a series: its key, verdict and reason, the change with its interval, and both latencies.
+        """One row per series: its key, verdict and reason, the change with its interval, and both latencies.
 
-        Numbers are NaN where the series was not compared.
+        Numbers are NaN if the series was not compared.
         """
         import pandas
 
@@ -195,14 +195,14 @@ def _judged(
 
 
 def exit_code(verdicts: Collection[Verdict]) -> int:
-    """Of a command: regressed before inconclusive, and a series that was not measured leaves it open too."""
+    """The exit code of a command: regressed before inconclusive; a series that was not measured is inconclusive too."""
     if "regressed" in verdicts:
         return EXIT_REGRESSED
     return EXIT_INCONCLUSIVE if {"inconclusive", "not measured"} & set(verdicts) else EXIT_CLEAN
 
 
 def steady_trials(series: MeasuredSeries, fast_reference_ms: float) -> list[int]:
-    """Which trials lie outside slow phases of the machine; all where too few are left."""
+    """The indices of the trials outside slow phases of the machine; all if too few are left."""
     found = [index for index, time_ms in enumerate(series.references_ms) if time_ms <= SLOW_PHASE * fast_reference_ms]
     return found if len(found) >= min(3, len(series.ratios)) else list(range(len(series.ratios)))
 
@@ -210,9 +210,9 @@ def steady_trials(series: MeasuredSeries, fast_reference_ms: float) -> list[int]
 def _samples(
     base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], common: list[SeriesKey]
 ) -> dict[SeriesKey, tuple[Samples, float]]:
-    """Of each series the trials that count, and by how much the reference network was slower in the candidate's.
+    """The trials of each series that count, and how much slower the reference network was in the candidate's.
 
-    What is a slow phase is judged by the faster one of the runs: the other may have been in one throughout.
+    The faster run decides what is a slow phase, since the other may have been in one throughout.
     """
     fast_ms = min(_fast_reference_ms(run) for run in (base, new))
     found = {}
@@ -240,7 +240,9 @@ def _unmeasured(key: SeriesKey, base: MeasuredSeries | None, new: MeasuredSeries
             return SeriesComparison(key, "not measured", f"the {side} does not have it")
         if series.status != "ok":
             return SeriesComparison(key, "not measured", f"{side}: {series.status}: {series.reason}")
-    return SeriesComparison(key, "not measured", "a single trial on a side says nothing of the spread: run --rounds 5")
+    return SeriesComparison(
+        key, "not measured", "a single trial on one side says nothing about the spread: run --rounds 5"
+    )
 
 
 def _environments(
@@ -249,7 +251,7 @@ def _environments(
     common: list[SeriesKey],
     rules: RunRules,
 ) -> str:
-    """The caution that every line carries where environments differ and that was allowed."""
+    """The caution for every line if the environments differ and that is allowed; empty if they do not."""
     for key in common:
         one, other = base[key], new[key]
         if one.latency_kind and other.latency_kind and one.latency_kind != other.latency_kind:
@@ -261,8 +263,8 @@ def _environments(
             devices = f"{one.device} ({one.environment_id}) against {other.device} ({other.environment_id})"
             if not rules.across_environments:
                 raise ComparisonError(
-                    f"the runs were measured in different environments: {devices}. A difference may be the "
-                    "environment's; --across-environments compares all the same. `run.json` of each has the facts."
+                    f"the runs were measured in different environments: {devices}. A difference may be due to "
+                    "the environment; --across-environments compares them anyway. `run.json` of each has the facts."
                 )
             return f"across environments: {devices}"
     return ""

@@ -1,1 +1,1 @@
-"""Runs kept in one file, and how a series moved over time."""
+"""Runs kept in one file, and how a series changed over time."""

@@ -1,19 +1,20 @@
-"""Where a history of runs took another level: E-divisive on ranks over arcs, with permutations.
+"""Finds where the level of a history of runs changed: E-divisive on ranks over arcs, with permutations.
 
 Matteson and James, "A nonparametric approach for multiple change point analysis of multivariate data", Journal of the
 American Statistical Association 109, 2014: a segment is split where the energy distance between both parts is
-largest, if few random orders of the same runs have a split as good, and the parts are split in turn. It is what the
-performance tests of databases rest on (Daly et al., ICPE 2020; Fleming et al., ICPE 2023).
+largest, if few random orders of the same runs have a split as good, and the parts are split in turn. The performance
+tests of databases rest on it (Daly et al., ICPE 2020; Fleming et al., ICPE 2023).
 
 Three things differ:
 
-- A part may be an arc, the runs between two points, against those on both its sides (circular binary segmentation,
-  Olshen et al., Biostatistics 5, 2004). A single split hardly sees a slow-down that was mended a week later.
+- A part may be an arc, the runs between two points, compared with those on both sides of it (circular binary
+  segmentation, Olshen et al., Biostatistics 5, 2004). A single split hardly sees a slow-down that was fixed a week
+  later.
 - Distances are between ranks, so that a run of a disturbed machine counts as one high run, however high.
-- Neighbouring runs resemble each other where a machine drifts, and half of all such histories are no random order.
-  So a change is called only where its interval, widened by what neighbours share, lies beyond a margin.
+- On a machine that drifts, neighbouring runs resemble each other, and half of all such histories are not in random
+  order. So a change is called only if its interval, widened by what neighbours share, lies beyond a margin.
 
-`tests/harness/history/test_change_points.py -m slow` counts the false changes, docs/history.md says how many.
+`tests/harness/history/test_change_points.py -m slow` counts the false changes; docs/history.md states the result.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ import numpy as np
 import numpy.typing as npt
 
 LEAST_RUNS = 4
-"""Runs on either side of a change: fewer have no 95 % interval of its size."""
+"""Minimum number of runs on either side of a change: with fewer, its size has no 95 % interval."""
 
 _PERMUTATIONS = 999
 _NORMAL_95 = 1.96
 
-# Spikes say nothing of what neighbours share, and an estimate near 1 would widen without bound.
+# Spikes say nothing about what neighbours share, and an estimate near 1 would widen without bound.
 _CLIP_SD = 2.5
 _MOST_CORRELATION = 0.9
 
@@ -49,9 +50,9 @@ class ChangeRules:
     margin_percent: float = 2.0
     """Changes whose interval reaches below it are not called."""
     error_rate: float = 0.01
-    """Of any change in a history without one, whose runs come in any order; docs/history.md on drifting ones."""
+    """Probability of calling any change in a history without one and in random order; docs/history.md on drift."""
     seed: int = 0
-    """Of the permutations."""
+    """Seed of the permutations."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +62,12 @@ class ChangePoint:
     position: int
     """Index of the first run on the new level."""
     percent: float
-    """From the level before to the level after (Hodges-Lehmann)."""
+    """Change from the level before to the level after (Hodges-Lehmann)."""
     low_percent: float
     """Ends of the 95 % interval."""
     high_percent: float
     p_value: float
-    """Of the split, by permutation."""
+    """P-value of the split, by permutation."""
 
 
 def change_points(log_values: npt.ArrayLike, rules: ChangeRules) -> list[ChangePoint]:
@@ -77,18 +78,18 @@ def change_points(log_values: npt.ArrayLike, rules: ChangeRules) -> list[ChangeP
         rules: what counts.
 
     Raises:
-        ValueError: the values are no row of finite numbers.
+        ValueError: the values are not a row of finite numbers.
     """
     values = np.asarray(log_values, dtype=np.float64)
     if values.ndim != 1 or not np.isfinite(values).all():
-        raise ValueError(f"one finite number a run is needed; got {values!r}")
+        raise ValueError(f"one finite number per run is needed; got {values!r}")
     p_values = _placed(values, _splits(values, 0, rules, np.random.default_rng(rules.seed)))
     while p_values:
         found = _sized(values, p_values)
         smallest = min(found, key=_least_percent)
         if _least_percent(smallest) > rules.margin_percent:
             return found
-        # One at a time: without it the sides of its neighbours are longer and say more.
+        # One at a time: without it, the sides of its neighbours are longer and more conclusive.
         del p_values[smallest.position]
     return []
 
@@ -112,9 +113,9 @@ def _splits(values: Values, offset: int, rules: ChangeRules, generator: np.rando
 
 
 def _placed(values: Values, p_values: dict[int, float]) -> dict[int, float]:
-    """The splits where two levels fit their neighbours best, by least absolute distances.
+    """The splits moved to where the two levels beside them fit best, by least absolute distances.
 
-    Ranks know no gap between two levels, and an arc's ends are found for its outside as a whole.
+    Ranks do not show the gap between two levels, and an arc's ends are found for its outside as a whole.
     """
     edges = [0, *sorted(p_values), len(values)]
     placed = {}
@@ -134,14 +135,14 @@ def _distance(values: Values) -> float:
 
 
 def _rank_distances(values: Values) -> Values:
-    """Between every two runs, shape (runs, runs); equal runs share the mean of their ranks."""
+    """Distances of the ranks of every two runs, shape (runs, runs); equal runs share the mean of their ranks."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     return np.asarray(np.abs(ranks[:, None] - ranks[None, :]), dtype=np.float64)
 
 
 class _Arcs:
-    """Every arc of so many runs that leaves no piece of fewer than `LEAST_RUNS`, by start and end."""
+    """Every arc of a number of runs that leaves no piece of fewer than `LEAST_RUNS`, by start and end."""
 
     def __init__(self, runs: int) -> None:
         edges = np.arange(runs + 1)
@@ -153,7 +154,7 @@ class _Arcs:
             & ((start == 0) | (start >= LEAST_RUNS))
             & ((end == runs) | (runs - end >= LEAST_RUNS))
         )
-        # A count that divides by nothing is that of an arc that is not allowed.
+        # Arcs that are not allowed get a count that avoids a division by zero.
         self._inside = np.where(self._allowed, inside, 2)
         self._outside = np.where(self._allowed, outside, 2)
 
@@ -164,7 +165,7 @@ class _Arcs:
             distances: between every two runs, in their order, shape (runs, runs).
 
         Returns:
-            Matteson and James's Q with exponent 1, shape (runs + 1, runs + 1), by start and end; -1 where the arc is
+            Matteson and James's Q with exponent 1, shape (runs + 1, runs + 1), by start and end; -1 if the arc is
             not allowed.
         """
         runs = len(distances)
@@ -221,7 +222,7 @@ def _change(before: Values, after: Values, position: int, p_value: float, wideni
 
 
 def neighbour_correlation(segments: Sequence[Values]) -> float:
-    """How much of its distance from the level a run shares with the run before it, between 0 and 0.9.
+    """The share of its distance from the level that a run has in common with the run before it, 0 to 0.9.
 
     Estimated from the runs' distances to their segment's median. Estimates from short segments are too small; Kendall's
     correction ("Note on bias in the estimation of autocorrelation", Biometrika 41, 1954) is added for each.
@@ -242,7 +243,7 @@ def neighbour_correlation(segments: Sequence[Values]) -> float:
 
 
 def _least_percent(one: ChangePoint) -> float:
-    """The end of the interval that is nearer to no change; 0 where no change lies within."""
+    """The distance of the interval from no change; 0 if no change lies within it."""
     if one.low_percent <= 0 <= one.high_percent:
         return 0.0
     return min(abs(one.low_percent), abs(one.high_percent))

@@ -1,4 +1,4 @@
-"""A run as a history keeps it."""
+"""A run as a history stores it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RecordedSeries:
 
     measured: MeasuredSeries
     measured_at: str
-    """Start of the newest trial, ISO 8601, UTC; that of the run where it has none."""
+    """Start of the newest trial, ISO 8601, UTC; that of the run if it has none."""
     runtime: str
     artifact_sha256: str
     cells: Mapping[str, str]
@@ -37,7 +37,7 @@ class RunRecord:
     """A run and its rows."""
 
     run_id: str
-    """Digest of what stays the same as a run is continued: environment, seed, start and way of measuring."""
+    """Digest of what stays the same when a run is resumed: environment, seed, start and way of measuring."""
     created_at: str
     """Start of its first session, ISO 8601, UTC."""
     environment_id: str
@@ -48,21 +48,21 @@ class RunRecord:
     """The way of measuring besides the environment: settings that shape every figure, and the reference network."""
     harness_version: str
     schema_version: int
-    """Of results.csv."""
+    """Schema version of results.csv."""
     rows: tuple[RecordedSeries, ...]
 
     @property
     def trials_count(self) -> int:
-        """Trials of all rows, whatever became of them; a run that is continued has more."""
+        """Trials of all rows, failed ones included; a resumed run has more."""
         return sum(int(row.cells.get(name, "0")) for row in self.rows for name in _COUNTS)
 
 
 def read_record(directory: Path) -> RunRecord:
-    """What a history keeps of a run directory.
+    """Reads what a history stores of a run directory.
 
     Raises:
-        HarnessError: it is no run directory, is damaged, or was written with another schema version.
-        HistoryError: no row of it is ok, or a count or a time is none.
+        HarnessError: this is not a run directory, is damaged, or was written with another schema version.
+        HistoryError: no row is ok, or a count or a time is invalid.
     """
     info = load_run_info(directory)
     measured = read_run(directory)
@@ -104,7 +104,7 @@ def _filled_cells(results: Path) -> list[dict[str, str]]:
     """The rows without their empty cells.
 
     Raises:
-        HistoryError: a count or a time is none.
+        HistoryError: a count or a time is invalid.
     """
     found = []
     with results.open(encoding="utf-8", newline="") as file:

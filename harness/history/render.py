@@ -1,4 +1,4 @@
-"""A history as people and other programs read it: text, Markdown, CSV."""
+"""A history for people and other programs: text, Markdown, CSV."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _DIFFERENCES_MAX = 6
 
 
 def rule_text(rules: ChangeRules) -> str:
-    """By which rule changes are called."""
+    """The rule by which changes are called."""
     return (
-        f"A change: its 95 % interval lies beyond {rules.margin_percent:g} %; in a history without one at most "
-        f"{100 * rules.error_rate:g} % call any (runs in any order; docs/history.md on drift)."
+        f"A change is called if its 95 % interval lies beyond {rules.margin_percent:g} %; of histories without a "
+        f"change, at most {100 * rules.error_rate:g} % have one called (runs in any order; docs/history.md on drift)."
     )
 
 
@@ -41,7 +41,7 @@ def era_text(era: Era) -> str:
         return told
     left_out = len(era.differences) - _DIFFERENCES_MAX
     more = f"; and {left_out} more" if left_out > 0 else ""
-    return f"{told}. Not comparable with what is above: {'; '.join(era.differences[:_DIFFERENCES_MAX])}{more}"
+    return f"{told}. Not comparable with the runs above: {'; '.join(era.differences[:_DIFFERENCES_MAX])}{more}"
 
 
 def text(found: Sequence[Timeline], rules: ChangeRules) -> str:
@@ -77,9 +77,9 @@ def _rendered(
 
 def _changes_text(era: Era) -> str:
     if len(era.ok) < 2 * LEAST_RUNS:
-        return f"- {counted(len(era.ok), 'run')}: changes are looked for from {2 * LEAST_RUNS} on\n"
+        return f"- {counted(len(era.ok), 'run')}: finding changes takes {2 * LEAST_RUNS} or more\n"
     told = [f"- {era.figure} changed at {change_text(era, change)}\n" for change in era.changes]
-    return "".join(told) or f"- no change of the {era.figure}\n"
+    return "".join(told) or f"- no change in the {era.figure}\n"
 
 
 def _lines(era: Era) -> list[list[str]]:
@@ -129,7 +129,7 @@ def export_csv(store: HistoryStore) -> str:
     """Every row of every run: its run, then the columns of results.csv."""
     runs = {run.run_id: run for run in store.runs()}
     rows = list(store.cells())
-    # Rows of earlier versions may have columns that results.csv has no more.
+    # Rows of earlier versions may have columns that results.csv no longer has.
     former = sorted({name for _, cells in rows for name in cells} - set(COLUMN_NAMES))
     buffer = io.StringIO()
     writer = csv.DictWriter(

@@ -1,4 +1,4 @@
-"""The file that runs are kept in: SQLite, one file, part of Python, and several processes may add at once.
+"""The file that runs are kept in: SQLite, since it is part of Python and lets several processes add at once.
 
 Every addition is one transaction, so that a process killed in it leaves the file as it was. What a history shows is in
 columns of this store's own, which outlast changes of results.csv; the whole row is kept beside them for `export`.
@@ -21,10 +21,10 @@ from harness.history.record import RunRecord
 from harness.records.reader import SeriesKey
 
 STORE_VERSION = 1
-"""Raised by whatever changes the tables."""
+"""Incremented whenever the tables change."""
 
 APPLICATION_ID = 0x425A4849
-"""Tells this store from other SQLite files: "BZHI"."""
+"""Distinguishes this store from other SQLite files: "BZHI"."""
 
 _WAIT_S = 30.0
 
@@ -89,7 +89,7 @@ class StoredSeries:
     reason: str
     measured_at: str
     latencies_ms: tuple[float, ...]
-    """A figure a trial; empty where the status is not `ok`."""
+    """One figure per trial; empty if the status is not `ok`."""
     ratios: tuple[float, ...]
     runtime: str
     artifact_sha256: str
@@ -99,25 +99,25 @@ class HistoryStore:
     """Runs in one file. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """`open` is the way to make one."""
+        """Use `open` instead."""
         self._path = path
         self._connection = connection
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False, wait_s: float = _WAIT_S) -> HistoryStore:
-        """Open a store.
+        """Opens a store.
 
         Args:
             path: the file.
-            create: whether to make it where it does not exist.
+            create: whether to create it if it does not exist.
             wait_s: how long to wait for another process that is adding.
 
         Raises:
-            HistoryError: there is none, it is something else, is damaged, or of another version.
+            HistoryError: the file does not exist, is not a history, is damaged, or of another version.
         """
         if not path.exists() and not create:
             raise HistoryError(
-                f"{path}: there is no history. Begin one: python -m harness history add RUN --store FILE"
+                f"{path}: there is no history. Start one: python -m harness history add RUN --store FILE"
             )
         with _explained(path):
             if create:
@@ -140,7 +140,7 @@ class HistoryStore:
         return store
 
     def close(self) -> None:
-        """Close the file; everything is on disk already."""
+        """Closes the file; everything is on disk already."""
         self._connection.close()
 
     def __enter__(self) -> HistoryStore:
@@ -155,11 +155,11 @@ class HistoryStore:
         self.close()
 
     def add(self, record: RunRecord, label: str | None = None) -> Added:
-        """Add a run, or bring it to the state that the record has.
+        """Adds a run, or updates it to the state of the record.
 
         Args:
             record: the run.
-            label: what the run is of, as a commit; None keeps that of an earlier addition.
+            label: what was measured, for example a commit; None keeps that of an earlier addition.
 
         Returns:
             `added`; `replaced` if the run was there with fewer or other rows, or another label; `unchanged`; `older`
@@ -236,7 +236,7 @@ class HistoryStore:
         return self._connection.execute("SELECT * FROM series WHERE run_id = ? ORDER BY position", (run_id,)).fetchall()
 
     def _make_tables(self) -> None:
-        """Makes the tables in a new file, and leaves alone what is there; another process may do the same."""
+        """Makes the tables in a new file, and leaves an existing one alone; another process may do the same at once."""
         if self._pragma("schema_version"):
             return
         with self._transaction():
@@ -254,11 +254,11 @@ class HistoryStore:
         if version != STORE_VERSION:
             raise HistoryError(
                 f"{self._path} is a history of version {version}, and this version of the harness reads "
-                f"{STORE_VERSION}. Use the harness that wrote it, or begin another history."
+                f"{STORE_VERSION}. Use the harness that wrote it, or start another history."
             )
 
     def _check_pages(self) -> None:
-        """Refuses a file that was cut off or overwritten, which SQLite may read for long without noticing."""
+        """Refuses a file that was cut off or overwritten, which SQLite may read for a long time without noticing."""
         told = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if told != "ok":
             raise _damaged(self._path, " ".join(told.split()))
@@ -325,10 +325,10 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system say into a message that says what to do.
+    """Turns errors of SQLite and the file system into messages that say what to do.
 
     Raises:
-        HistoryError: for every such error raised inside.
+        HistoryError: such an error was raised inside.
     """
     try:
         yield
@@ -339,14 +339,14 @@ def _explained(path: Path) -> Iterator[None]:
             raise HistoryError(f"{path} is not a history of this harness. Give --store another file.") from error
         raise _damaged(path, str(error)) from error
     except ValueError as error:
-        # What is no JSON, in the middle of a file whose pages are sound.
+        # Invalid JSON, in the middle of a file whose pages are sound.
         raise _damaged(path, str(error)) from error
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror}. Give --store a file that you may write.") from error
 
 
 def _damaged(path: Path, told: str) -> HistoryError:
-    return HistoryError(f"{path} is damaged ({told}). Restore a copy of it, or begin another history.")
+    return HistoryError(f"{path} is damaged ({told}). Restore a copy of it, or start another history.")
 
 
 def _explanation(path: Path, told: str) -> str:

@@ -34,7 +34,7 @@ class Point:
     artifact_sha256: str
     trials_count: int = 0
     latency_ms: float | None = None
-    """Median over the trials, as are the others; None where the status is not `ok`."""
+    """Median over the trials, like the figures below; None if the status is not `ok`."""
     ratio: float | None = None
     ratio_low: float | None = None
     """Ends of the 95 % interval; None for a single trial."""
@@ -52,7 +52,7 @@ class Era:
     points: tuple[Point, ...]
     """Oldest first."""
     figure: Figure
-    """What changes are looked for in: the latency where a run has no ratio to the reference network."""
+    """Where changes are looked for: in the latency if a run has no ratio to the reference network."""
     changes: tuple[ChangePoint, ...]
     """Their positions count the points whose status is `ok`."""
 
@@ -86,22 +86,22 @@ class Timeline:
 
     key: SeriesKey
     eras: tuple[Era, ...]
-    """By their first run."""
+    """In the order of their first runs."""
 
 
 def timelines(
     store: HistoryStore, patterns: Sequence[str], rules: ChangeRules, *, last: int | None = None
 ) -> list[Timeline]:
-    """The series of the models that any pattern means.
+    """The series of the models that any pattern selects.
 
     Args:
         store: the history.
         patterns: names, globs, sources or suites (`foundation.selection`).
         rules: what counts as a change.
-        last: newest runs of an era to look at; None means all.
+        last: number of newest runs of an era to consider; all if None.
 
     Raises:
-        HistoryError: a pattern means nothing in the store.
+        HistoryError: a pattern selects nothing in the store.
     """
     runs = {run.run_id: run for run in store.runs()}
     found = []
@@ -114,10 +114,10 @@ def timelines(
 
 
 def matching(models: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The models that any pattern means, each once, in their order.
+    """The models that any pattern selects, each once, in their order.
 
     Raises:
-        HistoryError: a pattern means none; the message offers the nearest names.
+        HistoryError: a pattern selects none; the message offers the nearest names.
     """
     candidates = with_suites([Selectable(model) for model in models], patterns)
     try:
@@ -127,7 +127,7 @@ def matching(models: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def _eras(members: Sequence[tuple[StoredRun, StoredSeries]], rules: ChangeRules, last: int | None) -> tuple[Era, ...]:
-    """The pieces of one series, whose rows come in order of time."""
+    """The eras of one series, whose rows are in order of time."""
     pieces: dict[tuple[str, str], list[tuple[StoredRun, StoredSeries]]] = {}
     for run, series in members:
         pieces.setdefault((run.environment_id, run.conditions), []).append((run, series))

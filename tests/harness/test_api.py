@@ -115,7 +115,7 @@ def test_progress_can_be_silenced(
     assert capfd.readouterr() == ("", "")
 
 
-def test_silence_is_one_threads_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_is_per_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.text.console import say
 
     stream = io.StringIO()

@@ -14,7 +14,7 @@ from harness.commands.options.types import count, duration_s
 
 @dataclasses.dataclass(frozen=True)
 class ConversionOptions:
-    """How models are converted; None where the user left the choice open."""
+    """How models are converted; None if the user left the choice open."""
 
     implementation: str
     """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
@@ -24,9 +24,9 @@ class ConversionOptions:
     resolution: int | None
     """Input size in pixels of user networks."""
     workers: int
-    """Conversions at a time; one for each physical core where 0."""
+    """Parallel conversions; one for each physical core if 0."""
     timeout_s: float
-    """For one conversion."""
+    """Time limit of one conversion."""
     cache_dir: Path
     """Where artifacts are kept."""
 
@@ -35,7 +35,7 @@ class ConversionOptions:
         """Adds the group `conversion`.
 
         Args:
-            parser: of the command.
+            parser: the command's parser.
             implementation: whether the user may choose whose code builds the models.
         """
         group = parser.add_argument_group("conversion")
@@ -46,7 +46,7 @@ class ConversionOptions:
             "--opset",
             type=int,
             metavar="N",
-            help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 where the TensorRT here reads no newer one)",
+            help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 if the installed TensorRT reads no newer one)",
         )
         group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({ArtifactRequest.batch})")
         group.add_argument(
@@ -56,10 +56,14 @@ class ConversionOptions:
             help="input size in pixels of user networks (224); the zoo's is fixed",
         )
         group.add_argument(
-            "--workers", type=count, default=0, metavar="N", help="conversions at a time (one for each physical core)"
+            "--workers", type=count, default=0, metavar="N", help="parallel conversions (one for each physical core)"
         )
         group.add_argument(
-            "--conversion-timeout", type=duration_s, default=900.0, metavar="TIME", help="for one conversion (15m)"
+            "--conversion-timeout",
+            type=duration_s,
+            default=900.0,
+            metavar="TIME",
+            help="time limit of one conversion (15m)",
         )
         group.add_argument(
             "--cache-dir", type=Path, metavar="DIR", help="where artifacts are kept (the user's cache directory)"

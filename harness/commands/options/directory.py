@@ -13,4 +13,4 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the run directory (%(default)s)"
     )
-    parser.add_argument("--resume", action="store_true", help="insist that DIR holds a run to resume")
+    parser.add_argument("--resume", action="store_true", help="require that DIR holds a run to resume")

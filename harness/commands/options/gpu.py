@@ -15,22 +15,22 @@ class GpuOptions:
 
     device: int
     cuda_graph: bool | None
-    """None where the user left it open."""
+    """None if the user left it open."""
     queue_depth: int
     spin: bool
-    """Whether the host waits spinning."""
+    """Whether the host spins while it waits."""
     workspace_mib: int | None
     build_timeout_s: float
-    """For one engine."""
+    """Time limit of building one engine."""
     exclusive: bool
-    """Whether to refuse a GPU that others use."""
+    """Whether to refuse a GPU that other processes use."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
         """Adds the group `on a GPU`."""
         gpu = GpuSettings()
         group = parser.add_argument_group("on a GPU")
-        group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which one (%(default)s)")
+        group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which GPU (%(default)s)")
         group.add_argument(
             "--cuda-graph",
             action=argparse.BooleanOptionalAction,
@@ -44,14 +44,20 @@ class GpuOptions:
             metavar="N",
             help="inferences enqueued before the host waits (%(default)s)",
         )
-        group.add_argument("--spin", action="store_true", help="wait for the GPU spinning rather than sleeping")
+        group.add_argument("--spin", action="store_true", help="spin rather than sleep while waiting for the GPU")
         group.add_argument(
-            "--workspace", type=count, metavar="MIB", help="scratch memory of a kernel at most (all there is)"
+            "--workspace", type=count, metavar="MIB", help="limit of a kernel's scratch memory (all there is)"
         )
         group.add_argument(
-            "--build-timeout", type=duration_s, default=1800.0, metavar="TIME", help="for one engine (30m)"
+            "--build-timeout",
+            type=duration_s,
+            default=1800.0,
+            metavar="TIME",
+            help="time limit of building one engine (30m)",
         )
-        group.add_argument("--exclusive", action="store_true", help="refuse a GPU that others use, rather than warn")
+        group.add_argument(
+            "--exclusive", action="store_true", help="refuse a GPU that other processes use, rather than warn"
+        )
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> GpuOptions:
@@ -67,7 +73,7 @@ class GpuOptions:
         )
 
     def settings(self) -> GpuSettings:
-        """How the GPU is to be used."""
+        """The settings of the GPU."""
         return GpuSettings(
             device=self.device,
             cuda_graph=bool(self.cuda_graph),

@@ -16,39 +16,41 @@ published. docs/accuracy.md has the list.
 
 
 def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
-    """Adds the group `images`: which ones, and how the machine is used for them.
+    """Adds the group `images`: which images, and how the machine is used for them.
 
     Args:
-        parser: of the command.
-        required: whether --images has to be given.
+        parser: the command's parser.
+        required: whether --images is required.
     """
     group = parser.add_argument_group("images", None if required else "to measure accuracy on, after the latency")
     group.add_argument("--images", type=Path, required=required, metavar="DIR", help="labelled images, see below")
     group.add_argument(
-        "--ground-truth", type=Path, metavar="FILE", help="the labels of images that do not lie in class folders"
+        "--ground-truth", type=Path, metavar="FILE", help="labels of images that are not in class folders"
     )
     group.add_argument("--limit", type=int, metavar="N", help="a class-balanced subset of N images")
     group.add_argument(
-        "--seed", type=int, default=None, metavar="N", help=f"which subset ({AccuracyRequest.seed}); for --limit"
+        "--seed", type=int, default=None, metavar="N", help=f"seed of the subset of --limit ({AccuracyRequest.seed})"
     )
     group.add_argument(
         "--preprocessing",
         default="",
         metavar="MODEL-or-FILE",
-        help="how user networks take images: as a model of the zoo does, or a TOML file; by default as "
-        "torchvision's usual evaluation",
+        help="preprocessing of user networks: that of a model of the zoo, or a TOML file (torchvision's usual "
+        "evaluation)",
     )
-    group.add_argument("--cache-images", type=Path, metavar="DIR", help="keep resized images for the next time")
+    group.add_argument("--cache-images", type=Path, metavar="DIR", help="keep resized images for later evaluations")
     group.add_argument(
-        "--memory", type=int, metavar="MIB", help="for images and networks together (half of what is free)"
+        "--memory", type=int, metavar="MIB", help="memory for images and networks together (half of what is free)"
     )
-    group.add_argument("--decoders", type=int, metavar="N", help="threads that decode images (one for each processor)")
+    group.add_argument(
+        "--decoders", type=int, metavar="N", help="number of threads that decode images (one for each processor)"
+    )
     group.add_argument(
         "--image-timeout",
         type=duration_s,
         default=AccuracyRequest.timeout_s,
         metavar="TIME",
-        help="for some 32 images in one network (5m)",
+        help="time limit of some 32 images in one network (5m)",
     )
 
 
@@ -56,7 +58,7 @@ def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | No
     """The record of parsed arguments; None without images.
 
     Raises:
-        AccuracyError: an option of images without images.
+        AccuracyError: an option for images is given without --images.
     """
     if arguments.images is None:
         given = {
@@ -69,7 +71,7 @@ def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | No
             "--decoders": arguments.decoders,
         }
         if wrong := [option for option, value in given.items() if value is not None]:
-            raise AccuracyError(f"{', '.join(wrong)}: of no use without --images DIR")
+            raise AccuracyError(f"{', '.join(wrong)}: only used with --images DIR")
         return None
     return AccuracyRequest(
         images=arguments.images,

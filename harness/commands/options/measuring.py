@@ -1,4 +1,4 @@
-"""How the series of a run are measured, and when it is enough."""
+"""How the series of a run are measured, and when to stop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class MeasuringOptions:
     """Name in `harness.runs.protocols`."""
     runtime: RuntimeOptions
     rounds: int
-    """Trials of each series at most."""
+    """Maximum number of trials of each series."""
     budget_s: float
     half_width_percent: float
-    """Half width of the interval with which a series is done."""
+    """Half width of its ratio's interval at which a series is done."""
     timing: TimingSettings
     trial_timeout_s: float
 
@@ -42,7 +42,7 @@ class MeasuringOptions:
             type=int,
             default=DEFAULT_ROUNDS,
             metavar="N",
-            help="trials of each series at most (%(default)s); usable after the first, better after each",
+            help="maximum number of trials of each series (%(default)s); usable after the first, better after each",
         )
         group.add_argument(
             "--budget",
@@ -56,10 +56,12 @@ class MeasuringOptions:
             type=percent,
             default=RunRequest.half_width_percent,
             metavar="PERCENT",
-            help="a series is done once its ratio's interval is +- this narrow (%(default)s)",
+            help="a series is done once its ratio's interval is as narrow as +- this (%(default)s)",
         )
         add_blocks(group, "trial")
-        group.add_argument("--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one trial (5m)")
+        group.add_argument(
+            "--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one trial (5m)"
+        )
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> MeasuringOptions:
@@ -90,5 +92,5 @@ def add_blocks(group: argparse._ArgumentGroup, unit: str) -> None:
 
 
 def read_timing(arguments: argparse.Namespace) -> TimingSettings:
-    """The settings of timing that `add_blocks` leaves to the user."""
+    """The timing settings that `add_blocks` leaves to the user."""
     return TimingSettings(block_ms=arguments.block_ms, groups=arguments.block_groups)

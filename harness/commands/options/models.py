@@ -1,4 +1,4 @@
-"""Which models: of the zoo, the user's own, and files."""
+"""Which models: those of the zoo, user networks, and files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 MODELS_HELP = """\
-MODELS are names, globs, sources or suites, separated by commas, whatever the case:
+MODELS are names, globs, sources or suites, separated by commas; case does not matter:
   regnet/RegNetY-200MF     one model
   'ofa/*note10*'           a glob on the whole name, or on its second half: '*b0'
   resnest                  a source
@@ -52,7 +52,7 @@ class FileOptions:
 
     onnx_files: tuple[Path, ...] = ()
     artifacts: Path | None = None
-    """A bundle, in which `--models` then selects."""
+    """A bundle, within which `--models` then selects."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ class FileOptions:
             default=[],
             type=Path,
             metavar="FILE",
-            help="an ONNX file of the user's, measured as it is; may be repeated",
+            help="an ONNX file, measured as it is; may be repeated",
         )
         parser.add_argument(
             "--artifacts",

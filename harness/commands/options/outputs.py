@@ -1,4 +1,4 @@
-"""What is written about a comparison."""
+"""The files that a comparison is written to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.comparison.outputs import Outputs
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Adds the group `what is written`, and returns it for options that not every command has."""
+    """Adds the group `what is written`, and returns it for options that only some commands have."""
     group = parser.add_argument_group("what is written")
     group.add_argument("--markdown", type=Path, metavar="FILE", help="a summary; GITHUB_STEP_SUMMARY gets one anyway")
     group.add_argument("--junit", type=Path, metavar="FILE", help="JUnit's XML, for a CI server")

@@ -16,8 +16,12 @@ from harness.comparison.gate_setup import PairSettings
 
 def add_pair_counts(parser: argparse._ActionsContainer, rules: GateRules) -> None:
     """Adds --pairs and --confirm-pairs, with the defaults of these rules."""
-    parser.add_argument("--pairs", type=count, default=rules.screen_pairs, help="to screen a series (%(default)s)")
-    parser.add_argument("--confirm-pairs", type=count, default=rules.confirm_pairs, help="for a suspect (%(default)s)")
+    parser.add_argument(
+        "--pairs", type=count, default=rules.screen_pairs, help="pairs to screen a series (%(default)s)"
+    )
+    parser.add_argument(
+        "--confirm-pairs", type=count, default=rules.confirm_pairs, help="fresh pairs for a suspect (%(default)s)"
+    )
 
 
 def add_pair_options(parser: argparse.ArgumentParser) -> None:
@@ -26,16 +30,18 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
     group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
     add_blocks(group, "pair")
-    group.add_argument("--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="for one pair (5m)")
+    group.add_argument(
+        "--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one pair (5m)"
+    )
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
     group.add_argument(
         "--builds",
         type=count,
         default=1,
         metavar="N",
-        help="builds of each engine, where the runtime builds any: a rebuild is a sample too (%(default)s)",
+        help="builds of each engine, if the runtime builds any: a rebuild is a sample too (%(default)s)",
     )
-    group.add_argument("--seed", type=int, help="of order, places and inputs (drawn at random)")
+    group.add_argument("--seed", type=int, help="seed of order, places and inputs (drawn at random)")
     GpuOptions.add(parser)
 
 

@@ -1,4 +1,4 @@
-"""What models compute in."""
+"""The precision that models compute in."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class PrecisionOptions:
     """The precision, and what int8 takes its ranges from."""
 
     precision: str | None = None
-    """None where the user left it open."""
+    """None if the user left it open."""
     int8_scheme: str = ""
-    """One of `INT8_SCHEMES`; empty where the user left it open."""
+    """One of `INT8_SCHEMES`; empty if the user left it open."""
     calibration_images: Path | None = None
-    """Folder of images; generated ones where None."""
+    """Folder of images; generated ones if None."""
     float16_io: bool = False
     """fp16: whether input and output are float16 too."""
 
@@ -28,11 +28,11 @@ class PrecisionOptions:
         """Adds the group `precision`.
 
         Args:
-            parser: of the command.
+            parser: the command's parser.
             float16_io: whether the user may choose float16 for input and output.
         """
         group = parser.add_argument_group(
-            "precision", "below fp32, an artifact is made from the fp32 one: docs/precision.md"
+            "precision", "fp16 and int8 artifacts are made from the fp32 one: docs/precision.md"
         )
         group.add_argument(
             "--precision",
@@ -42,7 +42,7 @@ class PrecisionOptions:
         group.add_argument(
             "--int8-scheme",
             choices=INT8_SCHEMES,
-            help="whose rules of quantising: by default those of the backend; a conversion alone, TensorRT's",
+            help="whose rules of quantisation (those of the backend; of `convert`, TensorRT's)",
         )
         group.add_argument(
             "--calibration-images",

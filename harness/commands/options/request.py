@@ -1,4 +1,4 @@
-"""What is asked for, put together from the option groups."""
+"""Requests, put together from the option groups."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def artifact_request(
     weights: WeightsOptions,
     conversion: ConversionOptions,
 ) -> ArtifactRequest:
-    """The artifacts that the groups ask for together; a record of its defaults stands for a group without options."""
+    """The artifacts that the groups request together; a record of defaults stands for a group that a command lacks."""
     return ArtifactRequest(
         models=models.models,
         own_models=models.own_models,
@@ -49,7 +49,7 @@ def artifact_request(
 
 @dataclasses.dataclass(frozen=True)
 class RequestOptions:
-    """The groups that every command subscribes to which measures series on a device."""
+    """The groups of every command that measures series on a device."""
 
     files: FileOptions
     runtime: RuntimeOptions
@@ -60,10 +60,10 @@ class RequestOptions:
 
     @staticmethod
     def add(parser: argparse.ArgumentParser, weights: str = WeightsOptions.weights) -> None:
-        """Adds the groups but the files and the runtime, which stand elsewhere in the help of each command.
+        """Adds the groups except files and runtime, which each command puts elsewhere in its help.
 
         Args:
-            parser: of the command.
+            parser: the command's parser.
             weights: default of --weights.
         """
         PrecisionOptions.add(parser)
@@ -73,7 +73,7 @@ class RequestOptions:
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> RequestOptions:
-        """The record of parsed arguments, the files and the runtime included."""
+        """The record of parsed arguments, including files and runtime."""
         return cls(
             FileOptions.read(arguments),
             RuntimeOptions.read(arguments),
@@ -84,11 +84,11 @@ class RequestOptions:
         )
 
     def request(self, models: ModelOptions, protocol: str | None = None) -> RunRequest:
-        """The request for these models, with the defaults of a run for how often they are measured.
+        """The request for these models, with the default rounds and budget of a run.
 
         Args:
-            models: which ones.
-            protocol: name in `harness.runs.protocols` of what decides in the user's place.
+            models: the selected models.
+            protocol: name in `harness.runs.protocols` of a protocol that decides in the user's place.
 
         Raises:
             HarnessError: an option contradicts the protocol.

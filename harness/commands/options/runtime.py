@@ -12,7 +12,7 @@ from harness.commands.options.types import count
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeOptions:
-    """The runtime and its threads; None where the user left the choice open."""
+    """The runtime and its threads; None if the user left the choice open."""
 
     backend: str | None
     threads: int | None

@@ -1,4 +1,4 @@
-"""What the options of several commands are read as."""
+"""Types of the options of several commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def duration_s(text: str) -> float:
     """Seconds of `90`, `90s`, `10m` or `1.5h`.
 
     Raises:
-        argparse.ArgumentTypeError: anything else.
+        argparse.ArgumentTypeError: the text is anything else.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if not match:
@@ -22,7 +22,7 @@ def count(text: str) -> int:
     """A positive integer.
 
     Raises:
-        argparse.ArgumentTypeError: anything else.
+        argparse.ArgumentTypeError: the text is anything else.
     """
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
@@ -30,10 +30,10 @@ def count(text: str) -> int:
 
 
 def milliseconds(text: str) -> float:
-    """A time of more than 0 ms, a number alone.
+    """A time of more than 0 ms, a number without a unit.
 
     Raises:
-        argparse.ArgumentTypeError: anything else.
+        argparse.ArgumentTypeError: the text is anything else.
     """
     try:
         value = float(text)
@@ -48,7 +48,7 @@ def percent(text: str) -> float:
     """A number of percent, 0 or more.
 
     Raises:
-        argparse.ArgumentTypeError: anything else.
+        argparse.ArgumentTypeError: the text is anything else.
     """
     value = _number(text)
     if value is None or not 0 <= value < float("inf"):
@@ -60,7 +60,7 @@ def rate(text: str) -> float:
     """A probability between 0 and 1, both excluded.
 
     Raises:
-        argparse.ArgumentTypeError: anything else.
+        argparse.ArgumentTypeError: the text is anything else.
     """
     value = _number(text)
     if value is None or not 0 < value < 1:

@@ -14,29 +14,29 @@ class WeightsOptions:
     """The weights, and where released ones come from."""
 
     weights: str = PROBE
-    """`probe`, `released`, `auto`, or the path of a checkpoint; empty where the user left it open and the command
+    """`probe`, `released`, `auto`, or the path of a checkpoint; empty if the user left it open and the command
     decides."""
     mirror: str = ""
-    """A folder or URL that released weights are fetched from; the releases' own servers where empty."""
+    """A folder or URL that released weights are fetched from; the releases' own servers if empty."""
     weights_lock: Path | None = None
-    """The lock file with the digests of released weights; the cache's own where None."""
+    """The lock file with the digests of released weights; the cache's own if None."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser, default: str = PROBE) -> None:
         """Adds --weights, --mirror and --weights-lock.
 
         Args:
-            parser: of the command.
-            default: of --weights; empty leaves the choice to the command.
+            parser: the command's parser.
+            default: default of --weights; empty leaves the choice to the command.
         """
         group = parser.add_argument_group("weights", "docs/weights.md")
         group.add_argument(
             "--weights",
             default=default,
             metavar="WHICH",
-            help=f"{PROBE} (by default): seeded ones, the same operations on numbers that know nothing; {RELEASED}: "
-            f"the release's, fetched where the cache does not hold them; {AUTO}: the release's where they are "
-            "available; or a checkpoint's path, for the one model selected",
+            help=f"{PROBE} (by default): seeded ones, the same operations on meaningless numbers; {RELEASED}: the "
+            f"release's, fetched if the cache does not hold them; {AUTO}: the release's if they are available; "
+            "or a checkpoint's path, for the one model selected",
         )
         group.add_argument(
             "--mirror", default="", metavar="DIR-or-URL", help="fetch from there instead of the releases' own servers"
@@ -45,7 +45,7 @@ class WeightsOptions:
             "--weights-lock",
             type=Path,
             metavar="FILE",
-            help="lock file with the digests of released weights, as fetch --lock has it (the cache's own)",
+            help="lock file with the digests of released weights, as for fetch --lock (the cache's own)",
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The fixtures of the rooms that the commands put together."""
+"""The fixtures of the packages that the commands put together."""
 
 from __future__ import annotations
 

@@ -203,10 +203,10 @@ def test_a_label_file_of_the_wrong_length(make_images, write_classifier, places,
 
 def test_options_of_images_without_images(write_classifier, places, capsys):
     assert main(["run", "--onnx", str(write_classifier()), "--limit", "5", "--memory", "9", *places]) == 2
-    assert "--limit, --memory: of no use without --images DIR" in capsys.readouterr().err
+    assert "--limit, --memory: only used with --images DIR" in capsys.readouterr().err
 
 
-def test_what_is_not_installed_is_told(make_images, write_classifier, places, monkeypatch, capsys):
+def test_what_is_not_installed_is_reported(make_images, write_classifier, places, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(accuracy(make_images(), "--onnx", str(write_classifier()), *places)) == 2
     assert "measuring accuracy needs packages that are not installed: pip install pyarrow\n" in capsys.readouterr().err

@@ -45,7 +45,7 @@ def test_two_runs_are_compared_image_by_image(evaluated):
     assert found.adjusted_p == found.difference.p_value
 
 
-def test_the_same_twice_differs_in_nothing(evaluated, capsys):
+def test_equal_runs_show_no_difference(evaluated, capsys):
     base, new = evaluated("base"), evaluated("new")
     assert main(["accuracy-compare", str(base), str(new)]) == 0
     printed = capsys.readouterr().out
@@ -69,8 +69,8 @@ def test_variants_in_one_run_directory(evaluated, tmp_path, capsys):
     assert "any false alarm among all pairs at most 5 %" in capsys.readouterr().out
 
 
-def test_what_is_worse_is_told_by_the_exit_code(evaluated, capsys):
-    """One that named every label, and one that guesses."""
+def test_a_worse_variant_sets_the_exit_code(evaluated, capsys):
+    """One that predicts every label, and one that guesses."""
     base = evaluated("base")
     (one,) = read_evaluated(base)
     path = one.predictions
@@ -102,11 +102,11 @@ def test_a_model_without_counterpart(evaluated, write_classifier, tmp_path, caps
     evaluated("base", batch=4)
     new = evaluated("new", batch=1)
     assert main(["accuracy-compare", str(base), str(new)]) == 3
-    assert "the base has 2 series that it might be compared with" in capsys.readouterr().out
+    assert "the base has 2 series that it could be compared with" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["gone"], ["empty"]])
-def test_what_is_no_evaluated_run(arguments, tmp_path, monkeypatch, capsys):
+def test_a_directory_without_an_evaluation_is_refused(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     assert main(["accuracy-compare", *arguments]) == 2
@@ -119,7 +119,7 @@ def test_one_variant_is_nothing_to_compare(evaluated, capsys):
     assert "has no model in two variants" in capsys.readouterr().err
 
 
-def test_predictions_that_are_gone(evaluated, capsys):
+def test_missing_predictions_are_reported(evaluated, capsys):
     base, new = evaluated("base"), evaluated("new")
     (one,) = read_evaluated(base)
     one.predictions.write_bytes(b"PAR1")

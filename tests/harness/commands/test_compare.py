@@ -35,7 +35,9 @@ def runs(write_run: WriteRun, make_row: MakeRow) -> list[str]:
     return [str(base), str(new)]
 
 
-def test_a_regression_is_told_and_decides_the_exit_code(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_regression_is_reported_and_decides_the_exit_code(
+    runs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["compare", *runs]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:2] == ["regressed", "ofa/b"]
@@ -88,26 +90,26 @@ def test_odd_names_and_a_crashs_last_words_break_no_file(
     assert [row.replace("\\|", "").count("|") for row in rows] == [8] * 4
 
 
-def test_a_machine_that_changed_is_told(
+def test_a_changed_machine_is_reported(
     write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = write_run("base", make_row("ofa/a", [1.0, 1.01, 0.99]))
     new = write_run("new", make_row("ofa/a", [1.05, 1.06, 1.04], reference_trials_ms="4.4 4.4 4.4"))
     markdown = tmp_path / "summary.md"
     assert main(["compare", str(base), str(new), "--markdown", str(markdown)]) == 3
-    told = "the reference network was 10.0 % slower in the second run. Equals then differ by +-4.9 %"
+    told = "the reference network was 10.0 % slower in the second run. Equal artifacts then differ by +-4.9 %"
     assert told in capsys.readouterr().out
     assert told in markdown.read_text()
 
 
 @pytest.mark.parametrize("option", [["--margin", "-1"], ["--error-rate", "0"], ["--threshold", "three"]])
-def test_a_rule_that_cannot_be_is_refused(runs: list[str], option: list[str]) -> None:
+def test_an_impossible_rule_is_refused(runs: list[str], option: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["compare", *runs, *option])
     assert ended.value.code == 2
 
 
-def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
+def test_a_fault_of_the_harness_is_not_a_regression(tmp_path: Path) -> None:
     """Python ends with 1 after a traceback, which in CI would read as a series that regressed."""
     (tmp_path / "sitecustomize.py").write_text(
         "import dataclasses\nfrom harness.commands import compare\n"
@@ -126,7 +128,7 @@ def test_a_fault_of_the_harness_is_no_regression(tmp_path: Path) -> None:
     assert "RuntimeError: a fault" in ended.stderr
 
 
-def test_a_summary_that_cannot_be_written_is_said(
+def test_a_summary_that_cannot_be_written_is_reported(
     runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))

@@ -9,7 +9,7 @@ from harness.commands import convert, run
 from harness.commands.parser import parse
 
 
-def test_float16_input_is_of_fp16_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_float16_input_is_for_fp16_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", "--models", "smoke", "--float16-io"]) == 2
     assert "--float16-io: add --precision fp16" in capsys.readouterr().err
 

@@ -67,7 +67,7 @@ def test_a_backend_that_cannot_run_has_its_remedy_below(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_a_jetson_s_facts_are_lines_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_facts_of_a_jetson_have_separate_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facts, "jetson_facts", lambda: JetsonFacts("36.4.7", "15W", None, None))
     report = EnvironmentReport.collect()
     assert "  l4t release: 36.4.7\n  power mode: 15W\n  gpu clock min mhz: unknown\n" in report.text()

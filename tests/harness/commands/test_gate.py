@@ -40,7 +40,7 @@ def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.
     assert "it takes 7 or more" in capsys.readouterr().err
 
 
-def test_a_gate_that_is_interrupted_says_so_and_goes_on(
+def test_an_interrupted_gate_says_so_and_resumes(
     network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
 ) -> None:
     output = tmp_path / "the pairs"
@@ -48,7 +48,7 @@ def test_a_gate_that_is_interrupted_says_so_and_goes_on(
     seeds = stop_at(4)
     assert main(command) == 130
     told = capsys.readouterr().err
-    assert f"interrupted after 3 of 6 pairs to screen; they are in {output}, and the same command goes on" in told
+    assert f"interrupted after 3 of 6 pairs to screen; they are in {output}, and the same command resumes" in told
     assert "onnx (fp32): screen +0." in told
     assert "(3 pairs)" in told
     stop_at(None)
@@ -61,7 +61,7 @@ def test_a_gate_that_is_interrupted_says_so_and_goes_on(
     assert main(command) == 0
     again = capsys.readouterr()
     assert again.out.endswith(whole.out)
-    assert "had all 6 pairs already and nothing was measured" in again.err
+    assert "already had all 6 pairs and nothing was measured" in again.err
     assert len(seeds) == 6
     assert main([*command, "--margin", "1"]) == 2
     assert "rules.margin_percent was 0.5, is 1.0" in capsys.readouterr().err
@@ -87,7 +87,7 @@ def test_a_gate_is_not_continued_with_another_network(
     [
         (["--error-rate", "4e-6", "--confirm-pairs", "17"], "it takes 18 or more"),
         # More pairs than are counted in full are resampled, whose smallest p-value is 1e-5.
-        (["--error-rate", "4e-6", "--confirm-pairs", "20"], "give 18, of which every pattern of signs"),
+        (["--error-rate", "4e-6", "--confirm-pairs", "20"], "give 18, for which every pattern of signs"),
         (["--error-rate", "1e-7", "--confirm-pairs", "500"], "no number of pairs can; give a larger --error-rate"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_gate_that_could_call_nothing_says_what_to_do(
 
 @pytest.mark.parametrize("option", ["--pairs", "--confirm-pairs", "--threads", "--block-groups", "--builds"])
 @pytest.mark.parametrize("command", ["gate", "selfcheck"])
-def test_a_count_of_none_is_refused(network: str, command: str, option: str) -> None:
+def test_a_count_that_is_not_positive_is_refused(network: str, command: str, option: str) -> None:
     words = [network] * (2 if command == "gate" else 1)
     for value in ("0", "-3", "some"):
         with pytest.raises(SystemExit) as ended:
@@ -130,7 +130,7 @@ def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
 
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, str(tmp_path)]) == 2
-    assert "no run directory" in capsys.readouterr().err
+    assert "not a run directory" in capsys.readouterr().err
 
 
 def test_a_gate_takes_the_options_of_a_gpu_as_a_run_does(network: str) -> None:

@@ -41,7 +41,7 @@ def test_on_a_bare_machine_everything_needed_is_explained(monkeypatch: pytest.Mo
     assert not any(one.found for one in missing.values())
 
 
-def test_tensorrt_is_asked_for_in_the_cuda_of_the_driver(
+def test_tensorrt_is_suggested_for_the_cuda_version_of_the_driver(
     install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_gpus(FakeGpu(), version=12040)
@@ -49,7 +49,9 @@ def test_tensorrt_is_asked_for_in_the_cuda_of_the_driver(
     assert "pip install tensorrt-cu12 " in found()["tensorrt"].what_to_do
 
 
-def test_on_a_complete_machine_nothing_is_to_do(install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_complete_machine_nothing_needs_to_be_done(
+    install_gpus: InstallGpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install_gpus(FakeGpu())
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
     install_packages(monkeypatch, {"tensorrt-cu12": "10.16.1", "nvidia-ml-py": "13.0", "cuda-bindings": "12.9"})
@@ -62,7 +64,7 @@ def test_on_a_complete_machine_nothing_is_to_do(install_gpus: InstallGpus, monke
     assert not any(one.what_to_do for one in found().values())
 
 
-def test_gpus_that_are_hidden_are_looked_for(install_gpus: InstallGpus) -> None:
+def test_hidden_gpus_are_explained(install_gpus: InstallGpus) -> None:
     install_gpus()
     assert visible_gpus() == ([], "CUDA sees no GPU. Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
 

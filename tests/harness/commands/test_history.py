@@ -42,9 +42,9 @@ def filled(history: History, make_run, make_recorded_row, capsys: pytest.Capture
     return history
 
 
-def test_adding_tells_what_became_of_the_run(history: History, make_run, make_recorded_row, capsys) -> None:
+def test_adding_reports_what_became_of_the_run(history: History, make_run, make_recorded_row, capsys) -> None:
     run = str(make_run(1, make_recorded_row("ofa/a", [1.0, 1.01])))
-    for told in ("added as run", "was there already; nothing changed"):
+    for told in ("added as run", "was already there; nothing changed"):
         assert history("add", run) == 0
         assert told in (line := capsys.readouterr().out)
         assert line.rstrip().endswith(": 1 run.")
@@ -59,20 +59,20 @@ def test_a_model_is_shown_with_its_change(filled: History, capsys) -> None:
     assert changed.endswith("; another artifact")
     assert "- ratio changed at 2026-03-11 03:00: +6." in told
     assert "ofa/b" not in told
-    assert "at most 1 % call any" in lines[-1]
+    assert "at most 1 % have one called" in lines[-1]
 
 
-def test_too_few_runs_are_told(history: History, make_run, make_recorded_row, capsys) -> None:
+def test_too_few_runs_are_reported(history: History, make_run, make_recorded_row, capsys) -> None:
     history("add", str(make_run(1, make_recorded_row("ofa/a", [1.0, 1.01]))))
     assert history("ofa/a") == 0
-    assert "- 1 run: changes are looked for from 8 on" in capsys.readouterr().out
+    assert "- 1 run: finding changes takes 8 or more" in capsys.readouterr().out
 
 
 def test_a_failed_run_has_a_line(filled: History, capsys) -> None:
     assert filled("ofa/b") == 0
     told = capsys.readouterr().out
     assert "timeout: 300 s | x" in told
-    assert "- no change of the ratio" in told
+    assert "- no change in the ratio" in told
 
 
 def test_the_markdown_goes_to_the_file_and_to_the_job(filled: History, tmp_path: Path, monkeypatch) -> None:
@@ -140,7 +140,7 @@ def test_a_bad_request_is_one_line_and_2(filled: History, capsys, words: list[st
     assert len(error.splitlines()) == 1
 
 
-def test_a_history_that_is_not_there_is_2(history: History, capsys) -> None:
+def test_a_missing_history_is_2(history: History, capsys) -> None:
     for words in (["all"], ["list"], ["export", "x.csv"]):
         assert history(*words) == 2
         assert "there is no history" in capsys.readouterr().err

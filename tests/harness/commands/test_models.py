@@ -9,7 +9,7 @@ import pytest
 from harness.__main__ import main
 
 
-def test_list_show_and_env_tell_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_show_and_env_print_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "regnet/*Y*"]) == 0
     assert "regnet/RegNetY-200MF" in capsys.readouterr().out
     assert main(["show", "RegNetY-200MF"]) == 0

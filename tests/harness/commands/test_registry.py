@@ -1,4 +1,4 @@
-"""What is imported when, and that no code asks which command it is in."""
+"""Which modules are imported when, and that no code asks which command it is in."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def trials(places):
     return Counter((entry["series"], entry["round"]) for entry in map(json.loads, lines))
 
 
-def test_a_file_of_ones_own_is_measured_and_reported(tiny_onnx, places, capsys):
+def test_a_user_file_is_measured_and_reported(tiny_onnx, places, capsys):
     assert main(run("--rounds", "2", onnx=[tiny_onnx()], **places)) == 0
     (row,) = rows(places).to_dict("records")
     assert (row["model"], row["status"], row["trials_count"]) == ("onnx/tiny", "ok", 2)
@@ -121,7 +121,7 @@ def test_a_folder_without_images_is_refused_before_anything_starts(places, tmp_p
     assert not places["cache"].exists()
 
 
-def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(places, tmp_path, monkeypatch, capsys):
+def test_a_user_model_is_measured_in_int8_with_a_warning_about_its_calibration(places, tmp_path, monkeypatch, capsys):
     source = "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
     (tmp_path / "int8_networks.py").write_text(source)
     monkeypatch.chdir(tmp_path)
@@ -134,7 +134,7 @@ def test_an_own_model_is_measured_in_int8_with_a_warning_of_its_calibration(plac
     assert "agrees with the fp32 artifact to" in told
 
 
-def test_a_damaged_reference_network_is_written_anew(tiny_onnx, places, tmp_path):
+def test_a_damaged_reference_network_is_written_again(tiny_onnx, places, tmp_path):
     command = run("--rounds", "1", onnx=[tiny_onnx()], **places)
     assert main(command) == 0
     (reference,) = (places["cache"] / "reference").iterdir()
@@ -172,7 +172,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(tiny_onnx, places, capsys
     assert not places["cache"].exists()
 
 
-def test_an_own_model_that_raises_is_a_row(places, tmp_path, monkeypatch, capsys):
+def test_a_user_model_that_raises_is_a_row(places, tmp_path, monkeypatch, capsys):
     (tmp_path / "cli_networks.py").write_text("def net():\n    raise RuntimeError('no weights')\n")
     monkeypatch.chdir(tmp_path)
     assert main(run("--model", "cli_networks:net", **places)) == 1
@@ -182,7 +182,7 @@ def test_an_own_model_that_raises_is_a_row(places, tmp_path, monkeypatch, capsys
     assert "artifacts: 1 failed, in" in capsys.readouterr().err
 
 
-def test_an_own_model_is_measured_beside_a_file(places, tmp_path, tiny_onnx, monkeypatch):
+def test_a_user_model_is_measured_beside_a_file(places, tmp_path, tiny_onnx, monkeypatch):
     (tmp_path / "cli_good.py").write_text(
         "import torch\ndef net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())\n"
     )
@@ -220,7 +220,7 @@ def wait_for_trials(places, count, seconds=120):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
-def test_a_run_stopped_at_any_moment_is_gone_on_with(how, tiny_onnx, places):
+def test_an_interrupted_run_resumes(how, tiny_onnx, places):
     files = [tiny_onnx(name=f"net{size}.onnx", shape=(1, 3, size, size)) for size in (4, 6, 8)]
     command = run("--rounds", "3", "--half-width", "0", onnx=files, **places)
     process = start(*command)
@@ -231,7 +231,7 @@ def test_a_run_stopped_at_any_moment_is_gone_on_with(how, tiny_onnx, places):
     assert 4 <= sum(stopped.values()) < 9
     if how != signal.SIGKILL:
         assert process.returncode == 130, output
-        assert "the same command goes on from there" in output
+        assert "the same command resumes there" in output
         assert (places["output"] / "results.md").is_file()
     assert len(rows(places)) == 3
     assert main(command) == 0
@@ -274,7 +274,7 @@ def test_the_report_is_written_again(tiny_onnx, places, capsys):
     assert "holds no results.csv" in capsys.readouterr().err
 
 
-def test_more_threads_than_processors_are_warned_of(tiny_onnx, places, capsys):
+def test_more_threads_than_processors_give_a_warning(tiny_onnx, places, capsys):
     command = run("--rounds", "1", "--threads", str(logical_cores() + 1), onnx=[tiny_onnx()], **places)
     assert main(command) == 0
     assert f"warning: {logical_cores() + 1} threads on" in capsys.readouterr().err
@@ -290,7 +290,7 @@ class OldTensorRt(OnnxRuntimeBackend):
 
 
 @pytest.mark.parametrize(("options", "opset"), [([], 17), (["--opset", "18"], 18), (["--artifacts", "somewhere"], 18)])
-def test_what_is_converted_for_an_old_runtime_it_can_read(
+def test_an_old_runtime_can_read_what_is_converted_for_it(
     monkeypatch: pytest.MonkeyPatch, options: list[str], opset: int
 ) -> None:
     monkeypatch.setattr("harness.backends.get", lambda name: OldTensorRt())

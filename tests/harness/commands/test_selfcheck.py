@@ -31,7 +31,7 @@ def test_the_command_writes_report_data_and_raw_pairs(
     assert data["found"]["total"] == 1
 
 
-def test_a_selfcheck_that_is_interrupted_says_so_and_goes_on(
+def test_an_interrupted_selfcheck_says_so_and_resumes(
     write_network: Callable[..., Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -42,7 +42,7 @@ def test_a_selfcheck_that_is_interrupted_says_so_and_goes_on(
     command = ["selfcheck", str(write_network(shape=[1, 3, 32, 32])), *amount, "--output", str(output)]
     seeds = stop_at(5)
     assert main(command) == 130
-    assert f"interrupted after 4 pairs; they are in {output}, and the same command goes on" in capsys.readouterr().err
+    assert f"interrupted after 4 pairs; they are in {output}, and the same command resumes" in capsys.readouterr().err
     assert len(pandas.read_csv(output / "selfcheck_pairs.csv")) == 4
     stop_at(None)
     assert main(command) == 0
@@ -63,5 +63,5 @@ def test_a_selfcheck_that_measured_nothing_is_not_clean(
     amount = ["--comparisons", "2", "--gates", "0", "--threads", "1", "--output", str(tmp_path / "check")]
     assert main(["selfcheck", str(broken), *amount]) == 3
     told = capsys.readouterr().out
-    assert "- Not measured, and in none of these rates: 2; the first: onnx: failed: " in told
+    assert "- Not measured, and not counted in these rates: 2; the first: onnx: failed: " in told
     assert "broken.onnx" in told

@@ -19,9 +19,9 @@ NAME = "regnet/RegNetX-200MF"
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--limit", "3"], "--ground-truth and --limit are of images: add --images DIR"),
-        (["--ground-truth", "labels.txt"], "--ground-truth and --limit are of images: add --images DIR"),
-        (["--weights", "released"], "what the releases compute is recorded for the probe's weights; add --images DIR"),
+        (["--limit", "3"], "--ground-truth and --limit need --images DIR"),
+        (["--ground-truth", "labels.txt"], "--ground-truth and --limit need --images DIR"),
+        (["--weights", "released"], "the results of the releases are recorded for probe weights; add --images DIR"),
         (["--images", "gone"], "gone"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Runs made up of numbers."""
+"""Made-up runs."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.comparison.gate import Gated, GateRules, gate, pairs_needed
+from harness.comparison.gate import GateResult, GateRules, gate, pairs_needed
 from harness.comparison.pair import Pairing, PairResult, Side
 
 SIDE = Side("model.onnx", "digest", "fp32")
@@ -49,7 +49,7 @@ class Machine:
         return PairResult("ok", log_ratio=float(log_ratio), base_median_ms=2.0, new_median_ms=2.0)
 
 
-def run(measure: Callable[[Pairing, int, bool], PairResult], names: list[str], **rules: float) -> dict[str, Gated]:
+def run(measure: Callable[[Pairing, int, bool], PairResult], names: list[str], **rules: float) -> dict[str, GateResult]:
     found = gate(
         [pairing(name) for name in names],
         measure,
@@ -75,7 +75,7 @@ def test_only_suspects_get_fresh_pairs_and_these_alone_decide() -> None:
     assert found["slower"].change_percent == pytest.approx(5.0, abs=0.4)
 
 
-def test_a_place_that_is_slower_says_nothing_of_a_side() -> None:
+def test_a_slower_place_says_nothing_about_a_side() -> None:
     """Half of each series' pairs have the sides exchanged, so an effect of the place has no direction."""
     machine = Machine({"a": 0.0}, sd=0.001, place_effect=0.03)
     assert run(machine, ["a"])["a"].verdict != "regressed"

@@ -55,7 +55,7 @@ def test_the_ratio_is_the_candidates_over_the_baselines_whatever_the_place() -> 
     assert straight.contaminated
 
 
-def test_what_failed_has_no_ratio() -> None:
+def test_a_failed_trial_has_no_ratio() -> None:
     found = pair_result(TrialResult("out_of_memory", "too large"), swapped=True)
     assert (found.status, found.reason, found.log_ratio) == ("out_of_memory", "too large", None)
 
@@ -102,7 +102,7 @@ def test_a_side_that_changed_is_refused_in_either_place(
     assert "not 0000000000000000 as planned" in found.reason
 
 
-def test_a_partner_that_dies_is_told_by_its_signal(
+def test_a_partner_that_dies_is_reported_with_its_signal(
     sizes: tuple[Side, Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = duet.ChildProcess.ask

@@ -1,4 +1,4 @@
-"""Pairs that are on disk as they come, and gates that go on from them."""
+"""Pairs that are on disk one by one, and gates that resume from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.comparison.gate import Gated, GateRules, gate
+from harness.comparison.gate import GateResult, GateRules, gate
 from harness.comparison.pair import Pairing, PairResult, Side
 from harness.comparison.pair_journal import CONDITIONS_NAME, PAIRS_NAME, PairJournal, series_facts
 from harness.errors import ComparisonError, RunLockedError, StorageError
@@ -42,7 +42,7 @@ class Silent:
 
 
 class Machine:
-    """Pairs that their seed decides: noise, disturbances, failures; interrupted after as many."""
+    """Pairs that their seed decides: noise, disturbances, failures; interrupted after a number of them."""
 
     def __init__(self, pairs: int | None = None) -> None:
         self.left = pairs
@@ -65,7 +65,7 @@ def begin(directory: Path, seed: int | None = None, **changes: Any) -> PairJourn
     return PairJournal.open(directory, {**CONDITIONS, **changes}, seed)
 
 
-def gated(journal: PairJournal, machine: Machine) -> Sequence[Gated]:
+def gated(journal: PairJournal, machine: Machine) -> Sequence[GateResult]:
     return gate(PAIRINGS, journal.recording(machine), RULES, seed=journal.seed, listener=Silent())
 
 
@@ -172,7 +172,7 @@ def swap_places(text: str) -> str:
         (CONDITIONS_NAME, lambda text: "[]", "is damaged"),
     ],
 )
-def test_what_was_edited_is_refused(tmp_path: Path, name: str, edit: Callable[[str], str], told: str) -> None:
+def test_edited_files_are_refused(tmp_path: Path, name: str, edit: Callable[[str], str], told: str) -> None:
     with begin(tmp_path) as journal, pytest.raises(KeyboardInterrupt):
         gated(journal, Machine(4))
     path = tmp_path / name

@@ -15,7 +15,7 @@ def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries
     return SideSeries(model, precision, 1, path, "digest")
 
 
-def test_a_run_directory_tells_its_artifacts(tmp_path: Path) -> None:
+def test_the_artifacts_of_a_run_directory_are_read(tmp_path: Path) -> None:
     facts = [
         Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d"),
         Series("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
@@ -59,7 +59,7 @@ def test_a_file_has_its_own_batch(write_network: Callable[..., Path], tmp_path: 
 def test_what_holds_no_artifact_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "series.json").write_text(content)
-    with pytest.raises(ComparisonError, match=r"no run directory|damaged|holds no artifact"):
+    with pytest.raises(ComparisonError, match=r"not a run directory|damaged|holds no artifact"):
         read_side(tmp_path)
 
 
@@ -87,7 +87,7 @@ def test_models_are_selected_as_everywhere() -> None:
         pairings(base, base, ["resnet"])
 
 
-def test_a_part_of_a_name_is_told_to_be_a_glob() -> None:
+def test_for_a_part_of_a_name_a_glob_is_suggested() -> None:
     base = [one("efficientnet/efficientnet_b0"), one("efficientnet/tf_efficientnet_b0"), one("ofa/b")]
     with pytest.raises(ComparisonError, match=r"'b0'.*nearest: .*efficientnet_b0.*; '\*b0\*' means every name with it"):
         pairings(base, base, ["b0"])
@@ -99,7 +99,7 @@ def lost(base: list[SideSeries], new: list[SideSeries], patterns: Sequence[str] 
     return {f"{one.pairing.model} {one.pairing.new.precision}": one.reason for one in found}
 
 
-def test_what_a_side_lacks_does_not_vanish() -> None:
+def test_a_series_that_a_side_lacks_does_not_vanish() -> None:
     failed = SideSeries("broken", "fp32", 1, failure="failed: why")
     base = [one("a"), one("gone"), one("broken")]
     new = [one("a"), failed, one("added")]

@@ -100,7 +100,7 @@ def test_no_series_in_common_is_refused() -> None:
         compare_runs(run(series("a", [1, 1])), run(series("b", [1, 1])), RunRules())
 
 
-def test_other_environments_are_refused_or_said_on_every_line() -> None:
+def test_other_environments_are_refused_or_stated_on_every_line() -> None:
     base, new = run(noisy("a", 1, 0)), run(noisy("a", 1, 1, environment_id="two", device="B"))
     with pytest.raises(ComparisonError, match=r"A processor \(one\) against B \(two\)"):
         compare_runs(base, new, RunRules())
@@ -184,7 +184,7 @@ def test_a_large_slow_down_is_seen_on_a_machine_that_changed() -> None:
     assert verdicts(compare_runs(base, new, RunRules())) == {"a": "regressed"}
 
 
-def test_another_environment_is_no_mood_of_the_machine() -> None:
+def test_another_environment_is_not_run_to_run_noise() -> None:
     new = run(noisy("a", 1, 1, environment_id="two", references_ms=[8.0] * 6))
     found = compare_runs(run(noisy("a", 1, 0)), new, RunRules(across_environments=True))
     assert (found.reference_shift_percent, found.run_effect_percent) == (0.0, 0.0)

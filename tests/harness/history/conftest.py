@@ -1,4 +1,4 @@
-"""Run directories made up of numbers."""
+"""Made-up run directories."""
 
 from __future__ import annotations
 

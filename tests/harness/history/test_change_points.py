@@ -51,7 +51,7 @@ def test_a_change_below_the_margin_is_not_called_however_certain() -> None:
     assert [one.position for one in change_points(values, ChangeRules(margin_percent=0.5))] == [30]
 
 
-def test_a_single_disturbed_run_is_no_change() -> None:
+def test_a_single_disturbed_run_is_not_a_change() -> None:
     values = noise(np.random.default_rng(4), 20)
     values[10] += 0.5
     assert change_points(values, RULES) == []
@@ -79,8 +79,8 @@ def test_a_step_without_noise_is_found() -> None:
 
 
 @pytest.mark.parametrize("values", [[0.0, math.nan], [[0.0], [1.0]]])
-def test_what_is_no_row_of_numbers_is_refused(values: object) -> None:
-    with pytest.raises(ValueError, match="one finite number a run"):
+def test_values_that_are_not_a_row_of_numbers_are_refused(values: object) -> None:
+    with pytest.raises(ValueError, match="one finite number per run"):
         change_points(np.asarray(values), RULES)
 
 

@@ -1,4 +1,4 @@
-"""What is added stays, once and whole; what is no history is refused."""
+"""What is added stays, once and complete; files that are not a history are refused."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_run_of_another_schema_version_is_refused(make_run, make_recorded_row)
 
 
 @pytest.mark.parametrize("column", ["trials_count", "trials_failed_count", "measured_at"])
-def test_a_count_or_a_time_that_is_none_is_refused(make_run, make_recorded_row, column: str) -> None:
+def test_an_invalid_count_or_time_is_refused(make_run, make_recorded_row, column: str) -> None:
     run = make_run(1, make_recorded_row("ofa/a", STEADY))
     lines = list(csv.DictReader((run / "results.csv").open()))
     lines[0][column] = "yesterday"
@@ -117,7 +117,7 @@ def test_a_count_or_a_time_that_is_none_is_refused(make_run, make_recorded_row, 
         read_record(run)
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="not a run directory"):
         read_record(tmp_path)
 
@@ -171,7 +171,7 @@ def cut_off(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("damage", [overwritten, cut_off])
-def test_a_damaged_history_is_told_before_anything_is_added(
+def test_a_damaged_history_is_reported_before_anything_is_added(
     make_run, make_recorded_row, store_path: Path, damage: Callable[[bytes], bytes], create: bool
 ) -> None:
     with HistoryStore.open(store_path, create=True) as store:
@@ -184,7 +184,7 @@ def test_a_damaged_history_is_told_before_anything_is_added(
     assert store_path.read_bytes() == damaged
 
 
-def test_a_row_that_is_no_json_is_told(make_run, make_recorded_row, store_path: Path) -> None:
+def test_a_row_that_is_not_json_is_reported(make_run, make_recorded_row, store_path: Path) -> None:
     with HistoryStore.open(store_path, create=True) as store:
         store.add(read_record(make_run(1, make_recorded_row("ofa/a", STEADY))))
     with contextlib.closing(sqlite3.connect(store_path)) as file, file:
@@ -196,7 +196,7 @@ def test_a_row_that_is_no_json_is_told(make_run, make_recorded_row, store_path: 
                 read()
 
 
-def test_a_history_in_use_is_told(make_run, make_recorded_row, store_path: Path) -> None:
+def test_a_history_in_use_is_reported(make_run, make_recorded_row, store_path: Path) -> None:
     HistoryStore.open(store_path, create=True).close()
     record = read_record(make_run(1, make_recorded_row("ofa/a", STEADY)))
     other = sqlite3.connect(store_path, isolation_level=None)
@@ -208,7 +208,7 @@ def test_a_history_in_use_is_told(make_run, make_recorded_row, store_path: Path)
         assert store.add(record) == "added"
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HistoryError, match="Give --store"):
         HistoryStore.open(tmp_path / "file" / "history.sqlite", create=True)

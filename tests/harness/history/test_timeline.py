@@ -52,7 +52,7 @@ def test_a_step_is_found_at_its_run(store: HistoryStore, add: Add) -> None:
     assert [level for _, level in era.levels()] == pytest.approx([1.0, 1.05], rel=0.01)
 
 
-def test_an_environment_is_a_break_and_no_change(store: HistoryStore, add: Add) -> None:
+def test_an_environment_is_a_break_and_not_a_change(store: HistoryStore, add: Add) -> None:
     add(0, [1.0] * 10)
     add(10, [1.3] * 10, **OTHER)
     [timeline] = timelines(store, ["ofa/a"], RULES)
@@ -135,16 +135,16 @@ def test_a_single_trial_has_no_interval(store: HistoryStore, make_run, make_reco
         (["ofa, regnet"], ["ofa/note8", "regnet/RegNetX-200MF"]),
     ],
 )
-def test_models_are_named_as_elsewhere(patterns: list[str], found: list[str]) -> None:
+def test_models_are_selected_as_elsewhere(patterns: list[str], found: list[str]) -> None:
     assert matching(MODELS, patterns) == found
 
 
 @pytest.mark.parametrize("pattern", ["fbnet_b", "fbnet/fbnett_a", "net_a"])
-def test_an_unknown_model_is_told_with_its_nearest(pattern: str) -> None:
+def test_an_unknown_model_is_reported_with_its_nearest(pattern: str) -> None:
     with pytest.raises(HistoryError, match=f"unknown model '{pattern}' in this history; nearest: fbnet/fbnet_a"):
         matching(MODELS, [pattern])
 
 
-def test_a_model_unlike_any_is_told() -> None:
+def test_a_model_unlike_any_is_reported() -> None:
     with pytest.raises(HistoryError, match="none is near it"):
         matching(MODELS, ["zzzzzz"])

@@ -1,4 +1,4 @@
-"""Values of options that are refused."""
+"""Invalid values of options are refused."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def test_a_number_that_measures_nothing_is_refused(
         ("--half-width", "nan"),
     ],
 )
-def test_an_option_of_a_run_alone_is_held_to_its_range(
-    option: str, value: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_option_of_run_is_checked_for_its_range(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["run", option, value])
     assert f"argument {option}: {value!r} is not a " in capsys.readouterr().err
