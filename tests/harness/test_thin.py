@@ -159,7 +159,7 @@ def test_a_file_of_ones_own_is_measured_beside_a_bundle(converted, write_bundle,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--artifacts", "nowhere"], "nowhere is no folder of artifacts"),
+        (["--artifacts", "nowhere"], "nowhere is not a folder of artifacts"),
         (["--artifacts", "bundle", "--models", "vgg"], "unknown model 'vgg' in bundle"),
         (["--artifacts", "bundle", "--batch", "8"], "It has --precision fp32 --batch 1"),
         (["--artifacts", "bundle", "--opset", "17"], "--opset: nothing is converted with --artifacts"),

@@ -77,5 +77,5 @@ def test_accuracies_on_different_images_do_not_compare(make_rows: MakeRows) -> N
 def test_the_table_says_so_where_no_latency_was_measured(make_rows: MakeRows, run_info: RunInfo) -> None:
     skipped = {"status": "skipped", "reason": "not measured yet", "measured_at": None, "latency_median_ms": None}
     rows = [_row("a/x", 77.2, **skipped), _row("a/y", 70.0, accuracy_images_digest="d2", **skipped)]
-    assert "2 different sets of images, which do not compare" in render(make_rows(rows), [run_info])
+    assert "2 different sets of images, which cannot be compared" in render(make_rows(rows), [run_info])
     assert "sets of images" not in render(make_rows(rows[:1]), [run_info])

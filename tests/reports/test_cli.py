@@ -49,7 +49,7 @@ def test_runs_of_one_environment_are_merged_and_said_so(make_run: MakeRun, capsy
     runs = [make_run(name, [{"model": f"a/{name}", "latency_median_ms": 5.0}]) for name in ("one", "two")]
     assert main(["markdown", *map(str, runs)]) == 0
     printed = capsys.readouterr()
-    assert "note: one, two are of one environment" in printed.err
+    assert "note: one, two are from one environment" in printed.err
     assert printed.out.count("## a processor") == 1
 
 

@@ -38,7 +38,7 @@ def test_of_a_series_in_two_runs_of_one_environment_the_newest_row_counts(make_r
         "a/y": 6.0,
     }
     (note,) = runs.notes
-    assert "newer, older are of one environment (e1)" in note
+    assert "newer, older are from one environment (e1)" in note
 
 
 def test_a_row_that_was_not_measured_yet_hides_none_that_was(make_run: MakeRun) -> None:
@@ -132,7 +132,7 @@ def test_an_ok_row_without_a_possible_latency_is_refused_with_its_line(make_run:
     run = make_run("one", [_row("a/w", 1.25), _row("a/x", 7.625)])
     table = run / "results.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("7.625", latency), encoding="utf-8")
-    with pytest.raises(ReportError, match=r"results\.csv:3: a/x is ok, and its latency_median_ms is"):
+    with pytest.raises(ReportError, match=r"results\.csv:3: a/x is ok, but its latency_median_ms is"):
         load_runs([run])
 
 

@@ -143,7 +143,7 @@ def test_a_damaged_index_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_another_schema_is_refused_with_both_versions(three: Path) -> None:
     change_index(three, schema_version=2, harness_version="9.9.9")
-    with pytest.raises(BundleError, match=r"schema version 2: baseline-zoo 9.9.9 wrote it, and this is \d.* Install"):
+    with pytest.raises(BundleError, match=r"schema version 2: baseline-zoo 9.9.9 wrote it, but this is \d.* Install"):
         read_bundle(three)
 
 

@@ -114,7 +114,7 @@ def test_a_bundle_that_is_cut_short_holds_what_was_finished_and_is_gone_on_with(
 
     with monkeypatch.context() as broken:
         broken.setattr(bundle_writer.shutil, "copyfile", full)
-        with pytest.raises(BundleError, match=r"regnet.*No space left on device.*Make room"):
+        with pytest.raises(BundleError, match=r"regnet.*No space left on device.*Free some space"):
             write_bundle(*series)
     directory = Path(series[0].artifact_path).parents[2] / "bundle"
     bundle = read_bundle(directory)

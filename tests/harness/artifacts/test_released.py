@@ -1,4 +1,4 @@
-"""Released weights of a run: fetched before anything is converted, and told once where they cannot be had."""
+"""Released weights of a run: fetched before anything is converted, with one warning if they are not available."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_released_weights_that_cannot_be_had_are_rows_with_reasons(mirror: Path,
     assert status == "failed"
     assert str(mirror) in reason
     (line,) = told
-    assert line.startswith("warning: 3 of 4 models have no weights: 1 were never published; 2 cannot be had, the first")
+    assert line.startswith(
+        "warning: 3 of 4 models have no weights: 1 were never published; 2 are not available, the first"
+    )
     row = facts_of_conversion(found.failed[0], "onnxruntime")
     assert (row.status in ("failed", "unsupported"), row.reason != "") == (True, True)
 
@@ -68,7 +70,7 @@ def test_all_that_is_at_hand_needs_no_warning(mirror: Path, tmp_path: Path) -> N
     told: list[str] = []
     request = ArtifactRequest(models=(PUBLISHED,), weights="auto", mirror=str(mirror))
     with_weights(request, tmp_path / "cache", told.append)
-    assert told == ["weights: the released ones of all 1 models are at hand"]
+    assert told == ["weights: the released ones of all 1 models are available"]
 
 
 def test_the_probe_and_own_models_fetch_nothing(tmp_path: Path) -> None:

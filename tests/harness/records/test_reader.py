@@ -57,7 +57,7 @@ def test_a_row_that_cannot_be_is_refused(
 
 def test_a_series_that_is_there_twice_names_both_lines(write_run: WriteRun, make_row: MakeRow) -> None:
     twice = make_row("ofa/a", [0.5, 0.5])
-    with pytest.raises(ComparisonError, match=r":3: ofa/a .* is there twice, first in line 2"):
+    with pytest.raises(ComparisonError, match=r":3: ofa/a .* appears twice, first in line 2"):
         read_run(write_run("run", twice, twice))
 
 
