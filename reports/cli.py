@@ -18,7 +18,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports",
         description="Reports of one or more run directories. Runs of one environment are merged: the newest row "
-        "of each series counts. Rows of different environments are shown side by side and never ranked against each other.",
+        "of each series counts. Rows of different environments are shown side by side and never ranked against each "
+        "other.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     html = _command(commands, "html", "one self-contained HTML file that opens offline")

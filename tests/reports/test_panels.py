@@ -1,4 +1,4 @@
-"""One panel an environment."""
+"""One panel per environment."""
 
 from __future__ import annotations
 

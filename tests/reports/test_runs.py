@@ -1,4 +1,4 @@
-"""Run directories read together, and what is said of those that cannot be."""
+"""Run directories read together, and the errors for those that cannot be."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_same_directory_twice_is_one_run(make_run: MakeRun) -> None:
     assert runs.notes == ()
 
 
-def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="is not a run directory"):
         load_runs([tmp_path])
 
@@ -117,12 +117,12 @@ def test_a_run_without_a_table_says_that_nothing_is_measured(make_run: MakeRun) 
         load_runs([run])
 
 
-def test_a_run_of_skipped_rows_alone_has_measured_nothing(make_run: MakeRun) -> None:
+def test_a_run_with_only_skipped_rows_has_measured_nothing(make_run: MakeRun) -> None:
     with pytest.raises(ReportError, match="Nothing is measured yet"):
         load_runs([make_run("one", [{"model": "a/x", "status": "skipped"}])])
 
 
-def test_a_run_of_failures_alone_can_be_reported(make_run: MakeRun) -> None:
+def test_a_run_with_only_failures_can_be_reported(make_run: MakeRun) -> None:
     runs = load_runs([make_run("one", [{"model": "a/x", "status": "failed", "reason": "no memory"}])])
     assert runs.rows["reason"].to_list() == ["no memory"]
 
