@@ -1,4 +1,4 @@
-"""From rows to what people read: tables and pictures.
+"""Reports for people from rows: tables and pictures.
 
 `python -m reports` writes them, and so does every run. None of it is public.
 """

@@ -1,4 +1,4 @@
-"""The accuracy measured with images, beside what was published, as markdown; and why there is none."""
+"""The accuracy measured with images, beside the published one, as markdown; and why there is none."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     import pandas
 
 _NAMED_MAX = 5
-"""Models that a reason names; their number tells the rest."""
+"""Models that are named for a reason; of the others only the number is given."""
 
 
 def accuracy_section(rows: pandas.DataFrame) -> list[str]:
-    """Parts of the report; none where nobody asked for accuracy.
+    """Parts of the report; empty if accuracy was not requested.
 
     Args:
-        rows: of one environment, whatever their status.
+        rows: rows of one environment, whatever their status.
     """
     return [*_measured(rows[rows["accuracy_measured_top1_percent"].notna()]), *_reasons(rows)]
 
 
 def different_images(rows: pandas.DataFrame) -> list[str]:
-    """A warning where the accuracy of some rows was measured on other images than that of the rest; else nothing."""
+    """A warning if the accuracy of the rows was measured on different sets of images; else nothing."""
     sets = set(rows["accuracy_images_digest"]) - {""}
     if len(sets) < 2:
         return []
     return [
-        f"The accuracy was measured on {len(sets)} different sets of images, which do not compare. Evaluate all "
-        "networks on one (`python -m harness accuracy`)."
+        f"The accuracy was measured on {len(sets)} different sets of images, which cannot be compared. Evaluate "
+        "all networks on one set (`python -m harness accuracy`)."
     ]
 
 
@@ -40,7 +40,7 @@ def _measured(rows: pandas.DataFrame) -> list[str]:
         return []
     header = (
         "model", "backend", "precision", "top-1 %", "95 % interval", "top-5 %", "published %", "difference",
-        "published lies", "images", "unreadable",
+        "published is", "images", "unreadable",
     )  # fmt: skip
     by_accuracy = rows.sort_values(["accuracy_measured_top1_percent", "model"], ascending=[False, True])
     lines = [

@@ -1,4 +1,4 @@
-"""The audit of the conversions: what each exporter made of a model, read from the artifacts' provenance."""
+"""The audit of the conversions: the graph each exporter made of a model, read from the artifacts' provenance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reports.pairs import Record, Varying, kind_of, pairs
 
-# Beside an artifact in the converters' cache, and in a bundle, where many lie in one folder. Spelled out here, since
+# The sidecar of an artifact in the converters' cache, and in a bundle, where one folder has many. Repeated here, since
 # a machine that only measures has no converters.
 _IN_CACHE = "provenance.json"
 _IN_BUNDLE = ".json"
@@ -33,12 +33,12 @@ class Conversion:
     error: float | None
     """Largest relative L2 error of the artifact's logits against the native model's."""
     operators: dict[str, int]
-    """How many nodes of each ONNX operator the graph has; empty without a sidecar."""
+    """Number of nodes of each ONNX operator in the graph; empty without a sidecar."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """What one version of a model's graph has more or less than another."""
+    """The operators of which one version of a model's graph has more or fewer than another."""
 
     model: str
     base: str
@@ -65,10 +65,10 @@ class OperatorTotal:
 
 
 def conversions(rows: Iterable[Record]) -> list[Conversion]:
-    """The artifacts behind `rows`, each once; a sidecar that is not there, or of another file, is left out.
+    """The artifacts behind `rows`, each once; a sidecar that is missing, or belongs to another file, is ignored.
 
     Args:
-        rows: of results.csv, None for every missing value.
+        rows: rows of results.csv, None for every missing value.
     """
     by_digest = {row["artifact_sha256"]: row for row in rows if row["artifact_sha256"] and row["exporter"]}
     return [_conversion(row) for row in by_digest.values()]
@@ -90,7 +90,7 @@ def _conversion(row: Record) -> Conversion:
 
 
 def _provenance(artifact_path: str, sha256: str) -> tuple[dict[str, int], dict[str, float]]:
-    """Operators and seconds from the sidecar of an artifact; nothing where there is none of it."""
+    """Operators and seconds from the sidecar of an artifact; empty if it has none."""
     if not artifact_path:
         return {}, {}
     artifact = Path(artifact_path)
@@ -99,7 +99,7 @@ def _provenance(artifact_path: str, sha256: str) -> tuple[dict[str, int], dict[s
 
 
 def _sidecar(path: Path, sha256: str) -> tuple[dict[str, int], dict[str, float]]:
-    """Operators and seconds of a sidecar; nothing where there is none of this artifact."""
+    """Operators and seconds of a sidecar; empty if it does not belong to this artifact."""
     try:
         provenance = json.loads(path.read_text(encoding="utf-8"))
         if provenance["sha256"] != sha256:
@@ -111,7 +111,7 @@ def _sidecar(path: Path, sha256: str) -> tuple[dict[str, int], dict[str, float]]
 
 
 def differences(found: Sequence[Conversion], varying: Varying) -> list[Difference]:
-    """Every model's graphs from two exporters, or in two precisions, beside each other."""
+    """The differences between each model's graphs from two exporters, or in two precisions."""
     return [_difference(base, other, varying) for base, other in _graph_pairs(found, varying)]
 
 
@@ -134,7 +134,7 @@ def _difference(base: Record, other: Record, varying: Varying) -> Difference:
 
 
 def operator_totals(found: Sequence[Conversion], varying: Varying) -> list[OperatorTotal]:
-    """The operators whose number differs somewhere between two versions, most nodes apart first."""
+    """The operators whose number differs between two versions of any model, largest difference first."""
     totals: dict[tuple[str, str, str], list[int]] = {}
     for base, other in _graph_pairs(found, varying):
         for name in base["operators"].keys() | other["operators"].keys():

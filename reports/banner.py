@@ -20,12 +20,12 @@ _GPU_CLOCK_FACTS = ("power_limit_w", "application_clock_sm_mhz", "application_cl
 
 
 def banner(rows: pandas.DataFrame, info: RunInfo | None) -> str:
-    """A table of the facts that all `rows`, which are of one environment, share.
+    """A table of the facts that all `rows`, from one environment, share.
 
     Args:
-        rows: of results.csv.
-        info: run.json of their run; without it the banner has only what the rows say. All its facts
-            follow folded up, below those a reader looks for.
+        rows: rows of results.csv.
+        info: run.json of their run; without it the banner has only what the rows contain. All its facts
+            follow in a folded block, below those a reader looks for.
     """
     shown = _facts_table(main_facts(rows, info))
     if not info:
@@ -35,7 +35,7 @@ def banner(rows: pandas.DataFrame, info: RunInfo | None) -> str:
 
 
 def main_facts(rows: pandas.DataFrame, info: RunInfo | None) -> dict[str, str]:
-    """The facts a reader looks for, those that are not known left out; arguments as of `banner`."""
+    """The facts a reader looks for, without unknown ones; arguments as for `banner`."""
     environment = flattened(info.environment) if info else {}
     settings = flattened(info.settings) if info else {}
     facts = {
@@ -81,7 +81,7 @@ def flattened(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _clock_policy(environment: Mapping[str, str]) -> str:
-    """What the system says of its clock; the GPU's where that was measured."""
+    """What the system reports about its clock; about the GPU's if a GPU was measured."""
     on_gpu = f"{_GPU}name" in environment
     facts = {name: f"{_GPU}{name}" for name in _GPU_CLOCK_FACTS} if on_gpu else {name: name for name in _CLOCK_FACTS}
     known = {name: environment.get(place, "") for name, place in facts.items()}

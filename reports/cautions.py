@@ -1,4 +1,4 @@
-"""What keeps the figures of a group from being trusted, each with what to do about it."""
+"""Reasons not to trust the figures of a group, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DISTURBED_MARK = "⚠"
 
-# On a machine with two speeds the reference took 2.9 or 4.0 ms, and within one speed 3 % more or less.
+# On a machine with two speeds the reference took 2.9 or 4.0 ms, and within one speed it varied by 3 %.
 _SLOW_MACHINE = 1.15
 
 
@@ -33,25 +33,25 @@ def cautions(group: Group) -> list[str]:
         said.append(
             f"{disturbed} of {len(group.rows)} rows ({DISTURBED_MARK}) were measured while other "
             "programs used the processor, or while the machine was slower than usual. Repeat the command with more "
-            "`--rounds`: the median over trials then sheds them."
+            "`--rounds`: the median over trials then discounts them."
         )
     return said + different_images(group.comparable)
 
 
 def accuracy_note(group: Group) -> str:
-    """Whose accuracy the frontier of a group rests on; empty where all of it is measured."""
+    """A note on the accuracy behind the frontier of a group; empty if all of it is measured."""
     if not group.accuracy_kinds:
-        known = "" if group.rows["accuracy_percent"].isna().all() else " on a known number of classes"
+        known = "" if group.rows["accuracy_percent"].isna().all() else " for a known number of classes"
         return f"No row has an accuracy{known}, so there is no frontier."
     if group.accuracy_kinds == {"published"}:
         return "The frontier rests on published accuracy only: none of its networks was measured with images."
     if group.accuracy_kinds == {"measured", "published"}:
-        return "The frontier takes published accuracy where none was measured."
+        return "The frontier uses published accuracy where none was measured."
     return ""
 
 
 def usual_reference_ms(rows: pandas.DataFrame) -> float | None:
-    """What the reference network usually took; the machine's speed, seen by one and the same work."""
+    """The usual latency of the reference network: the machine's speed, measured by the same work."""
     times_ms = rows["reference_median_ms"].dropna()
     return None if times_ms.empty else float(times_ms.median())
 
@@ -61,7 +61,7 @@ def is_disturbed(row: Mapping[str, Any], usual_reference_ms: float | None) -> bo
 
     Args:
         row: an ok row, None for every missing value.
-        usual_reference_ms: of the rows it was measured with, see there.
+        usual_reference_ms: result of `usual_reference_ms` for the rows it was measured with.
     """
     by_others = bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2
     reference_ms = row["reference_median_ms"]

@@ -17,8 +17,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m reports",
-        description="Reports of one or more run directories. Runs of one environment are merged, the newest row of a "
-        "series counting; rows of different environments are shown side by side and never ranked against each other.",
+        description="Reports of one or more run directories. Runs of one environment are merged: the newest row "
+        "of each series counts. Rows of different environments are shown side by side and never ranked against each "
+        "other.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     html = _command(commands, "html", "one self-contained HTML file that opens offline")
@@ -32,9 +33,14 @@ def build_parser() -> argparse.ArgumentParser:
     table.add_argument(
         "--timm", action="store_true", help="the columns of timm's results-*.csv and benchmark-infer-*.csv instead"
     )
-    plot = _command(commands, "plot", "the latency/accuracy frontier for papers, one panel an environment")
+    plot = _command(commands, "plot", "the latency/accuracy frontier for papers, one panel per environment")
     plot.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the picture: .svg, .png or .pdf by its name"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the picture: .svg, .png or .pdf, by its suffix",
     )
     return parser
 
@@ -81,7 +87,7 @@ _COMMANDS = {"csv": _csv, "html": _html, "markdown": _markdown, "plot": _plot}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, or 2 where the request cannot be carried out."""
+    """Runs one command and returns its exit code: 0, or 2 if the request cannot be carried out."""
     parsed = build_parser().parse_args(arguments)
     try:
         runs = load_runs(parsed.runs)

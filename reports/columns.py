@@ -12,7 +12,7 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "columns.md"
 _INTRODUCTION = f"""\
 # Columns of results.csv
 
-Schema version {SCHEMA_VERSION}. Made from `harness/records/schema.py` by `python -m reports.columns`; do not edit.
+Schema version {SCHEMA_VERSION}. Generated from `harness/records/schema.py` by `python -m reports.columns`; do not edit.
 
 One row is a series: one artifact on one backend in one precision at one batch size, in one environment.
 Text is UTF-8, an empty cell is an unknown or absent value, numbers have six significant digits. The
@@ -30,7 +30,7 @@ def render_columns() -> str:
 
 
 def column_line(column: Column) -> str:
-    """A column's line in a table of documentation."""
+    """A column's line in a table of the documentation."""
     return f"| `{column.name}` | {column.type} | {column.unit} | {column.description} | {column.empty_text} |"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The columns of results/results-imagenet.csv and results/benchmark-infer-*.csv of huggingface/pytorch-image-models,
 # by their names there: parameters in millions, gmacs in 1e9 multiply-adds, step time in ms. The last ones are ours:
-# a reader by name does not see them, and one of figures must.
+# readers that select columns by name ignore them, readers of the figures need them.
 TIMM_COLUMNS = (
     "model", "top1", "top1_err", "top5", "top5_err", "param_count", "img_size", "crop_pct", "interpolation",
     "infer_samples_per_sec", "infer_step_time", "infer_batch_size", "infer_img_size", "infer_gmacs",
@@ -30,7 +30,7 @@ _SAME_NAME = ("model", "accuracy_kind", "weights", "backend", "precision", "devi
 
 
 def results_csv(rows: pandas.DataFrame) -> str:
-    """The rows as a results.csv; those of a single run come out as they went in."""
+    """The rows as a results.csv; the rows of a single run are unchanged."""
     return format_header() + "".join(format_row(_as_text(row)) for row in records(rows))
 
 
@@ -41,7 +41,7 @@ def _as_text(row: Mapping[str, Any]) -> dict[str, Any]:
 def timm_csv(rows: pandas.DataFrame) -> str:
     """The ok rows with timm's columns, fastest first within each environment and batch size.
 
-    `accuracy_kind` says whether an accuracy was measured here or is the release's: timm's are measured.
+    `accuracy_kind` says whether an accuracy was measured here or stated by the release: timm's are measured.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -49,7 +49,7 @@ def timm_csv(rows: pandas.DataFrame) -> str:
     preprocessing = _preprocessing()
     for group in grouped(rows):
         for row in records(group.rows):
-            # A network of one's own has no card.
+            # A user network has no card.
             facts = _timm_row(row, preprocessing.get(row["model"]))
             writer.writerow([_cell(facts[name]) for name in TIMM_COLUMNS])
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What a precision or an exporter does: the same model twice in one environment, with one thing changed."""
+"""The effect of a precision or an exporter: the same model twice in one environment, with one thing changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAME = ("environment_id", "latency_kind", "backend", "batch", "model", "weights
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """One model in two versions; speed-ups above 1 say that `other` is faster than `base`."""
+    """One model in two versions; speed-ups above 1 mean that `other` is faster than `base`."""
 
     environment_id: str
     model: str
@@ -21,23 +21,23 @@ class Effect:
     backend: str
     batch: int
     fixed: str
-    """The exporter where the precision varies, the precision where the exporter does."""
+    """The exporter if the precision varies, the precision if the exporter does."""
     base: str
     other: str
     base_ms: float
     other_ms: float
     speedup: float
-    """Latency of `base` over that of `other`."""
+    """Latency of `base` divided by that of `other`."""
     speedup_by_ratio: float | None
-    """The same of the ratios to the reference network, which move less on a shared machine; None where the
+    """The same for the ratios to the reference network, which vary less on a shared machine; None if the
     two had different references."""
     told_apart: bool | None
-    """Whether the 95 % intervals of the two latencies lie apart; None where one has no interval."""
+    """Whether the 95 % intervals of the two latencies do not overlap; None if one has no interval."""
     base_error: float | None
     """Relative L2 error of the artifact's logits against the native model's, as is `other_error`."""
     other_error: float | None
     accuracy_change_percent: float | None
-    """Measured top-1 of `other` less that of `base`, in percentage points; None unless both were measured."""
+    """Measured top-1 of `other` minus that of `base`, in percentage points; None unless both were measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +58,11 @@ class EffectSummary:
 
 
 def effects(rows: Iterable[Record], varying: Varying) -> list[Effect]:
-    """Every model of `rows` that is there in two precisions, or from two exporters.
+    """The effect for every model of `rows` that has two precisions, or two exporters.
 
     Args:
         rows: ok rows of results.csv, None for every missing value.
-        varying: what is changed.
+        varying: what differs between the two.
     """
     return [_effect(base, other, varying) for base, other in pairs(rows, varying, _SAME)]
 

@@ -1,4 +1,4 @@
-"""What is wrong with a request for a report."""
+"""The error of a report that cannot be made."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def drawable(group: Group) -> bool:
 
 
 def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
-    """Draw one group of rows.
+    """Draws one group of rows.
 
     Args:
         group: rows of one environment, batch size and kind of latency; `drawable` must hold.
@@ -42,8 +42,8 @@ def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
         paths: files to write, see `reports.pictures.save`.
 
     Raises:
-        PictureError: if matplotlib is not installed, or no row can be drawn.
-        StorageError: if a file cannot be written.
+        PictureError: matplotlib is not installed, or no row can be drawn.
+        StorageError: a file cannot be written.
     """
     with drawing():
         if not drawable(group):
@@ -68,12 +68,12 @@ def sources_of(groups: Sequence[Group]) -> list[str]:
 
 
 def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -> None:
-    """Everything of a group's picture but its labels.
+    """Draws a group's picture except its labels.
 
     Args:
         axes: where to draw.
         group: `drawable` must hold.
-        caption: below the title.
+        caption: text below the title.
         sources: all sources of the figure, so that each has one colour in all its panels.
     """
     rows = group.comparable
@@ -97,7 +97,7 @@ def _legend(axes: Axes, **place: Any) -> Legend:
 
 
 def _uncover(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]]) -> None:
-    """Moves the legend beside the picture, where it would hide a point: a slow network of low accuracy."""
+    """Moves the legend beside the picture if it would hide a point: a slow network of low accuracy."""
     figure.draw_without_rendering()
     box = _legend(axes, loc="lower right").get_window_extent().padded(_MARKER_POINTS * figure.dpi / 72)
     if any(box.contains(*axes.transData.transform(point)) for point in points):
@@ -105,7 +105,7 @@ def _uncover(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]]) 
 
 
 def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
-    """Names of one's own networks and of those on the frontier, where there is room; it settles the figure's layout."""
+    """Names user networks and those on the frontier, if there is room; this fixes the figure's layout."""
     rows = group.comparable
     _uncover(figure, axes, _points(rows))
     labels = labels_of(group)
@@ -124,9 +124,9 @@ def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
 
 
 def labels_of(group: Group) -> dict[int, str]:
-    """Labels of the points of one's own networks and of the frontier, by the index of `group.rows`.
+    """Labels of the points of user networks and of the frontier, by the index of `group.rows`.
 
-    One's own come first: they are what the picture is made for.
+    User networks come first: the picture is made for them.
     """
     rows = group.comparable
     own = rows["model"].map(is_own).astype(bool)
@@ -143,7 +143,7 @@ def _label_names(rows: pandas.DataFrame) -> list[str]:
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The corners of the best accuracy to be had within a latency."""
+    """The corners of the best accuracy available within a latency."""
     corners = points[:1]
     for (_, accuracy_percent), point in itertools.pairwise(points):
         corners = [*corners, (point[0], accuracy_percent), point]
@@ -185,7 +185,7 @@ def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int)
 
 
 def _whiskers(centre: pandas.Series[float], low: pandas.Series[float], high: pandas.Series[float]) -> Any:
-    """Distances down and up, 2 x N; none where there is no interval."""
+    """Distances down and up, 2 x N; zero if there is no interval."""
     import numpy
 
     return numpy.nan_to_num(numpy.stack([centre - low, high - centre])).clip(min=0.0)
@@ -197,7 +197,7 @@ def _set_scales(axes: Axes, group: Group) -> None:
     axes.set_xscale("log")
     times_ms = group.comparable[["latency_median_ms", "latency_low_ms", "latency_high_ms"]]
     if times_ms["latency_median_ms"].nunique() == 1:
-        # Rounding can leave no room at all around a single latency, of which matplotlib warns the user.
+        # Rounding can leave no room at all around a single latency, about which matplotlib warns.
         axes.set_xlim(float(times_ms.min().min()) / 2, float(times_ms.max().max()) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -210,7 +210,7 @@ def _set_scales(axes: Axes, group: Group) -> None:
 
 
 def accuracy_axis(group: Group) -> str:
-    """Whose top-1 accuracy a picture of the group shows."""
+    """The label of the accuracy axis: which top-1 accuracy the group's picture shows."""
     if group.accuracy_kinds == {"published"}:
         return "Published top-1 accuracy"
     if group.accuracy_kinds == {"measured"}:
@@ -234,6 +234,6 @@ def _set_titles(axes: Axes, group: Group, count: int, caption: str) -> None:
         textcoords="offset points",
         fontsize=7.5,
         color=DARK_GREY,
-        # The title's distance keeps its room; the layout would take its width from the axes.
+        # The padding of the title reserves its room; the layout would take its width from the axes.
         in_layout=False,
     )

@@ -18,8 +18,8 @@ _PUBLISHED = "accuracy_published_top1_percent"
 class Group:
     """Rows of one environment, one kind of latency and one batch size.
 
-    `rows` are the ok rows, fastest first, with three columns more: `accuracy_percent` (top-1, measured
-    where there is one, else published, else NaN), `accuracy_kind` (`measured`, `published` or empty) and
+    `rows` are the ok rows, fastest first, with three additional columns: `accuracy_percent` (top-1,
+    measured if there is one, else published, else NaN), `accuracy_kind` (`measured`, `published` or empty) and
     `frontier` (bool).
     """
 
@@ -30,17 +30,17 @@ class Group:
 
     @property
     def classes(self) -> int | None:
-        """Number of classes of the rows the frontier is drawn among; None where no row has an accuracy."""
+        """Number of classes of the rows that define the frontier; None if no row has an accuracy."""
         return _usual_classes(self.rows)
 
     @property
     def comparable(self) -> pandas.DataFrame:
-        """The rows the frontier is drawn among: those with an accuracy on the usual number of classes."""
+        """The rows that define the frontier: those with an accuracy on the usual number of classes."""
         return _comparable(self.rows)
 
     @property
     def accuracy_kinds(self) -> set[str]:
-        """Kinds of accuracy that the frontier is drawn among."""
+        """Kinds of accuracy that the frontier uses."""
         return set(self.comparable["accuracy_kind"])
 
 
@@ -70,7 +70,7 @@ def ranked(rows: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _comparable(ranked: pandas.DataFrame) -> pandas.DataFrame:
-    # The accuracy on ten classes says nothing beside that on a thousand. No accuracy, no classes to match.
+    # An accuracy on ten classes is not comparable with one on a thousand. No accuracy, no classes to match.
     usual = ranked["classes"].eq(_usual_classes(ranked) or 0).fillna(False)
     return ranked[ranked["accuracy_percent"].notna() & usual]
 

@@ -20,7 +20,7 @@ PANELS_MAX = 20
 _WIDTH_INCHES = 7.6
 _PANEL_INCHES = 2.1
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# Student's interval of two trials is 13 standard deviations wide: drawn, it would hide everything else.
+# Student's interval of two trials is 13 standard deviations wide: if drawn, it would hide everything else.
 _LEAST_TRIALS = 3
 _AXIS = {"ratio": "latency / reference", "latency": "latency, ms"}
 
@@ -29,12 +29,12 @@ def draw_history(found: Sequence[Timeline], paths: Sequence[Path]) -> None:
     """Draws the series of a history, one above the other.
 
     Args:
-        found: from `harness.history.timeline.timelines`; at most `PANELS_MAX` with a figure.
+        found: result of `harness.history.timeline.timelines`; at most `PANELS_MAX` with a figure.
         paths: files to write, see `reports.pictures.save`.
 
     Raises:
-        PictureError: if matplotlib is not installed, nothing can be drawn, or there are too many series.
-        StorageError: if a file cannot be written.
+        PictureError: matplotlib is not installed, nothing can be drawn, or there are too many series.
+        StorageError: a file cannot be written.
     """
     drawable = [one for one in found if any(era.ok for era in one.eras)]
     if not drawable:
@@ -79,7 +79,7 @@ def _draw_era(axes: Axes, era: Era, position: int, *, numbered: bool) -> None:
     for points, level in era.levels():
         axes.hlines(level, _time(points[0]), _time(points[-1]), color=colour, linewidth=1.6, alpha=0.6, zorder=2)
     if position:
-        # Runs on either side of this line are of different environments, and never compared.
+        # Runs on either side of this line are from different environments, and never compared.
         axes.axvline(times[0], color=DARK_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
     for change in era.changes:
         axes.axvline(times[change.position], color="black", linewidth=1.0)
@@ -104,5 +104,5 @@ def _whiskers(era: Era) -> list[list[float]]:
 
 
 def _time(point: Point) -> float:
-    """Days since 1970, which is how matplotlib counts dates."""
+    """Days since 1970, as matplotlib counts dates."""
     return datetime.datetime.fromisoformat(point.measured_at).timestamp() / 86_400

@@ -1,4 +1,4 @@
-"""The layers of a profile by kind, and what a profile says in a sentence."""
+"""The layers of a profile by kind, and the sentences about a profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def kind_names(rows: pandas.DataFrame) -> pandas.Series[str]:
 
 
 def kinds(rows: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a kind, the longest first: `layers` (count), `time_ms` and `share_percent`, by name.
+    """One row per kind, the longest first: `layers` (count), `time_ms` and `share_percent`, by name.
 
     Args:
         rows: a profile, from `harness.records.profile_table.load_layers`.
@@ -44,9 +44,9 @@ def setting(rows: pandas.DataFrame) -> str:
 
 
 def balance(rows: pandas.DataFrame) -> str:
-    """What the layers add up to, beside an inference without the profiler.
+    """The sum of the layers, beside an inference without the profiler.
 
-    The difference is what the profiler costs, less what an inference spends between layers.
+    The difference is the cost of the profiler, minus the time an inference spends between layers.
     """
     first = rows.iloc[0]
     total_ms, latency_ms = first["layers_total_ms"], first["latency_median_ms"]
@@ -60,7 +60,7 @@ def balance(rows: pandas.DataFrame) -> str:
 
 
 def doubts(rows: pandas.DataFrame) -> str:
-    """What makes the times less trustworthy, with what to do; empty where nothing was seen."""
+    """What makes the times less trustworthy, and what to do; empty if nothing was seen."""
     first = rows.iloc[0]
     if not first["disturbances"]:
         return ""

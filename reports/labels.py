@@ -35,20 +35,20 @@ def place_labels(
     markers: Sequence[Point],
     line: Sequence[Point],
 ) -> list[str]:
-    """Write each name near its point, with a thin line to it where it is farther off.
+    """Writes each name near its point, with a thin line to it if it is farther away.
 
     A greedy search: for each point in turn the nearest free place in a fixed fan of directions.
 
     Args:
-        figure: its layout is settled by this call.
-        axes: where to write; all arguments below are in its data coordinates.
-        points: what to label.
+        figure: the figure; this call fixes its layout.
+        axes: the axes to write to; all arguments below are in its data coordinates.
+        points: points to label.
         names: one for each point.
         markers: points that no label may cover.
         line: a polyline that no label may cover.
 
     Returns:
-        The names for which there was no free place; they are not written.
+        The names that were not written, because there was no free place.
     """
     figure.draw_without_rendering()
     paper = _Paper(axes, figure.dpi / 72, markers, line)
@@ -56,7 +56,7 @@ def place_labels(
 
 
 class _Paper:
-    """What is taken of the axes, in pixels."""
+    """The occupied parts of the axes, in pixels."""
 
     def __init__(self, axes: Axes, pixels_per_point: float, markers: Sequence[Point], line: Sequence[Point]) -> None:
         from matplotlib.path import Path
@@ -72,7 +72,7 @@ class _Paper:
         self._lines = [Path(axes.transData.transform(line))]
 
     def take(self, text: Bbox, leader: Path | None) -> bool:
-        """Mark a label's text and its line as taken, if they are free; False if they are not."""
+        """Marks a label's text and its line as taken, if they are free; False if they are not."""
         box = text.padded(self._gap)
         free = (
             self._inside.count_contains(box.corners()) == 4
@@ -91,7 +91,7 @@ class _Paper:
 
 
 def _place(axes: Axes, paper: _Paper, point: Point, name: str) -> bool:
-    """Write `name` in the first free place; False where there is none."""
+    """Writes `name` in the first free place; False if there is none."""
     for distance in _DISTANCES_POINTS:
         for degrees in _DIRECTIONS_DEGREES:
             with_leader = distance > _DISTANCES_POINTS[0]
@@ -120,22 +120,22 @@ def _write(axes: Axes, point: Point, name: str, distance: float, degrees: float,
         arrowprops={**arrow, "relpos": (0 if dx > 0 else 1, 0.5)} if with_leader else None,
         zorder=5,
     )
-    # A label lies inside the axes, so it asks the layout for no room.
+    # A label is inside the axes, so it needs no room in the layout.
     label.set_in_layout(False)
     return label
 
 
 def _text_extent(label: Annotation) -> Bbox:
-    """The box of the text alone, in pixels; an annotation's own would take in its line."""
+    """The box of the text alone, in pixels; an annotation's own box would include its line."""
     from matplotlib.text import Text
 
-    # Asking for the whole moves the text to its place.
+    # This call also moves the text to its place.
     label.get_window_extent()
     return Text.get_window_extent(label)
 
 
 def _leader(axes: Axes, point: Point, text: Bbox) -> Path:
-    """The line from a label to its point, without the last part at the point."""
+    """The line from a label to its point, without the last tenth."""
     from matplotlib.path import Path
 
     end = np.asarray(axes.transData.transform(point))

@@ -16,7 +16,7 @@ _LONGEST_NAME = 48
 
 
 def render(rows: pandas.DataFrame) -> str:
-    """The profile in lines, without a newline at the end."""
+    """The profile as text, without a newline at the end."""
     parts = [
         f"{rows['model'].iloc[0]}: {setting(rows)}",
         " ".join(filter(None, (balance(rows), doubts(rows)))),
@@ -31,7 +31,7 @@ def render(rows: pandas.DataFrame) -> str:
 
 
 def shortened(name: str, longest: int) -> str:
-    """A name without its middle where it is longer: beginning and end tell layers apart."""
+    """A name without its middle if it is longer than `longest`: beginning and end distinguish layers."""
     if len(name) <= longest:
         return name
     head = (longest - 3) // 2

@@ -25,7 +25,7 @@ _OTHER = "other kinds"
 _LABEL_GREY = "#666666"
 _COLOURED_KINDS = 7
 _SEPARATED_LAYERS = 80
-# A thinner segment of a strip has no room for its percent.
+# A thinner segment of a strip has no room for its percentage.
 _LEAST_LABELLED_PERCENT = 4.5
 
 _WIDTH_INCHES = 7.6
@@ -40,13 +40,13 @@ def draw_layers(rows: pandas.DataFrame, paths: Sequence[Path], top: int = DEFAUL
     """Draws a profile.
 
     Args:
-        rows: from `harness.records.profile_table.load_layers`.
+        rows: result of `harness.records.profile_table.load_layers`.
         paths: files to write, see `reports.pictures.save`.
-        top: how many of the longest layers get a bar.
+        top: number of the longest layers that get a bar.
 
     Raises:
-        PictureError: if matplotlib is not installed.
-        StorageError: if a file cannot be written.
+        PictureError: matplotlib is not installed.
+        StorageError: a file cannot be written.
     """
     with drawing():
         save(make_figure(rows, top), paths)
@@ -74,7 +74,7 @@ def _colours(rows: pandas.DataFrame) -> Mapping[str, str]:
 
 
 def _draw_strips(axes: Axes, rows: pandas.DataFrame, colours: Mapping[str, str]) -> None:
-    """Two bars of the whole time: layers gathered by kind, and layers as they follow each other."""
+    """Draws two bars of the whole time: layers grouped by kind, and layers in order of execution."""
     found = kinds(rows)
     coloured = found[found.index.isin(list(colours))]
     start = 0.0
@@ -87,8 +87,8 @@ def _draw_strips(axes: Axes, rows: pandas.DataFrame, colours: Mapping[str, str])
         _segment(axes, 1, start, 100 - start, _OTHER_COLOUR, label)
     starts = rows["share_percent"].cumsum() - rows["share_percent"]
     fills = [colours.get(name, _OTHER_COLOUR) for name in kind_names(rows)]
-    # White lines between hundreds of layers would leave nothing of them; an edge of the own colour closes
-    # the seams that some viewers show.
+    # White lines between hundreds of layers would hide them; an edge of the same colour closes the seams
+    # that some viewers show.
     few = len(rows) <= _SEPARATED_LAYERS
     axes.barh(
         0, rows["share_percent"], left=starts, height=0.7, color=fills, edgecolor="white" if few else fills,
@@ -149,7 +149,7 @@ def _draw_bars(axes: Axes, rows: pandas.DataFrame, longest: pandas.DataFrame, co
 
 
 def _write_left(axes: Axes, y: float, rise: float, text: str, size: float, colour: str) -> None:
-    """A line of a bar's label, `rise` bars above its middle."""
+    """Writes a line of a bar's label, `rise` bars above its middle."""
     axes.annotate(
         text, (0, y - rise), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
         ha="right", va="center", fontsize=size, color=colour,
@@ -157,7 +157,7 @@ def _write_left(axes: Axes, y: float, rise: float, text: str, size: float, colou
 
 
 def _write_rest(axes: Axes, rows: pandas.DataFrame, longest: pandas.DataFrame) -> None:
-    """What is not drawn, or that all is."""
+    """Writes what is not drawn, or that all layers are."""
     rest = rows.drop(longest.index)
     longest_title = "The longest layer" if len(longest) == 1 else f"The {len(longest)} longest layers"
     title = longest_title if len(rest) else "All layers, the longest first"
@@ -174,7 +174,7 @@ def _set_titles(figure: Figure, rows: pandas.DataFrame) -> None:
     small = [*textwrap.wrap(setting(rows), _CAPTION_CHARACTERS), *textwrap.wrap(balance(rows), _CAPTION_CHARACTERS)]
     small += textwrap.wrap(doubts(rows), _CAPTION_CHARACTERS)
     top = figure.axes[0]
-    # An empty title keeps the room; the lines themselves begin at the edge of the paper.
+    # An empty title reserves the room; the lines themselves start at the edge of the figure.
     top.set_title(" ", fontsize=10, pad=7 + _LINE_POINTS * len(small))
     _write_head(top, title, 7 + _LINE_POINTS * len(small), 10, "black")
     for number, line in enumerate(reversed(small)):

@@ -1,4 +1,4 @@
-"""results.md: one table an environment, sorted by latency, with the frontier marked."""
+"""results.md: one table per environment, sorted by latency, with the frontier marked."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ _KINDS = {
 _NOTES = f"""\
 ## How to read it
 
-- **latency**: median over the trials of the trials' medians; a trial is a fresh process. The interval is taken
-  over the trials, 95 %: Student's up to seven, a bootstrap from eight. Two trials make it wide. Rows whose
-  intervals overlap are not told apart by this run.
-- **x reference**: latency over that of the reference network, measured in alternating blocks of the same
-  trial. It moves far less than the time on a shared machine: compare runs by it.
+- **latency**: median over the trials of the trials' medians; a trial is a fresh process. The 95 % interval
+  is taken over the trials: Student's t for up to seven, a bootstrap from eight. With two trials it is wide. This
+  run does not distinguish rows whose intervals overlap.
+- **x reference**: latency divided by that of the reference network, measured in alternating blocks of the same
+  trial. On a shared machine it varies far less than the time: use it to compare runs.
 - **top-1**: `m` is measured with images on this artifact; `p` is published by the release and was not
   checked here. A dagger (†) marks seeded weights in place of the released ones: the accuracy can only be
   the published one, and the latency is that of the architecture.
-- **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is as fast and as accurate,
-  and better in one of the two. A row without an accuracy, as of one's own model, is listed and never on it.
+- **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is at least as fast and as
+  accurate, and better in one of the two. A row without an accuracy, such as a user network, is listed but never
+  on it.
 - **{DISTURBED_MARK}**: other programs used the processor during more than half of the row's timed blocks, or the
   reference network took over 15 % longer than in the run's other rows, as in a slow phase of a shared machine.
-  Such a figure, its ratio too, may be far off: measure more rounds, on an idle machine.
+  Such a figure, and its ratio too, may be far off: measure more rounds, on an idle machine.
 - Everything else about a row is in `results.csv`, column by column as `docs/columns.md` explains.
 """
 
@@ -54,8 +55,8 @@ def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Seque
     kinds of latency.
 
     Args:
-        rows: of results.csv, as `harness.records.table.load_rows` reads them; of several runs if concatenated.
-        run_infos: run.json of each run; the banner of an environment takes the newest of its id.
+        rows: rows of results.csv, as `harness.records.table.load_rows` reads them; of several runs if concatenated.
+        run_infos: run.json of each run; the banner of an environment uses the newest with its id.
         pictures: paths of pictures to show, relative to the report.
     """
     infos = {info.environment_id: info for info in sorted(run_infos, key=lambda info: info.created_at)}
@@ -63,7 +64,7 @@ def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Seque
     if rows.empty:
         parts.append("Nothing is planned or measured yet.\n")
     if rows["environment_id"].nunique() > 1:
-        parts.append("Rows of different environments are not comparable: each has a table of its own.\n")
+        parts.append("Rows of different environments are not comparable: each environment has its own table.\n")
     parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
     for environment_id, members in rows.groupby("environment_id", sort=False):
         parts += _environment_section(members, infos.get(str(environment_id)))
@@ -90,7 +91,7 @@ def _warnings(group: Group) -> list[str]:
 def _ranking(group: Group) -> str:
     rows = group.rows
     usual_ms = usual_reference_ms(rows)
-    # A column that says the same in every row is noise; the banner has it.
+    # A column with the same value in every row is noise; the banner has it.
     varying = [name for name in ("backend", "precision") if rows[name].nunique() > 1]
     telling = {name: column_texts(rows, name) for name in telling_columns(rows)}
     header = (

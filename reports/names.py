@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 _OWN_SOURCES = ("own", "onnx")
 _LONGEST = 32
-# What some releases put into a name and the picture's axes already say.
+# Parts of a release's name that the axes of the picture already show.
 _SAID_BY_THE_AXES = re.compile(r"[-_](top1|finetune)[-@][0-9.]+")
 
 
 def short_names(models: Sequence[str]) -> list[str]:
     """A short name for each model, different for different models.
 
-    The source goes, the module of `module:function`, and the accuracy in the name; all stay where two models would
-    share a name. Of a very long name both ends are left.
+    The source, the module of `module:function`, and the accuracy in the name are dropped; all stay if two models would
+    share a name. A very long name keeps both ends.
     """
     short = [_SAID_BY_THE_AXES.sub("", _last(model)) for model in models]
     shared = {name for model, name in zip(models, short, strict=True) if _others(model, name, models, short)}
@@ -25,7 +25,7 @@ def short_names(models: Sequence[str]) -> list[str]:
 
 
 def is_own(model: str) -> bool:
-    """Whether a model is the user's own, of `--model` or `--onnx`."""
+    """Whether a model is a user network, from `--model` or `--onnx`."""
     return model.partition("/")[0] in _OWN_SOURCES
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 Record = Mapping[str, Any]
 Varying = Literal["precision", "exporter"]
 
-# From exact to coarse; what others are compared with is the first of them that a model has.
+# From exact to coarse; the first that a model has is the one others are compared with.
 _PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8")
 
 
@@ -27,10 +27,10 @@ def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list
     """Each other row of a model beside the one it is compared with.
 
     Args:
-        rows: with `precision`, `exporter` and the columns of `same`. Of several that agree in all of
+        rows: rows with `precision`, `exporter` and the columns of `same`. If several agree in all of
             these, the last counts.
-        varying: in what the two differ; they agree in the other.
-        same: columns that they agree in.
+        varying: the one of the two in which the rows differ; they agree in the other.
+        same: columns in which they agree.
     """
     fixed: Varying = "precision" if varying == "exporter" else "exporter"
     families: dict[tuple[Any, ...], dict[str, Record]] = {}

@@ -22,19 +22,21 @@ _MOST_COLUMNS = 2
 
 
 def draw_panels(runs: Runs, path: Path) -> None:
-    """Draw one panel for each environment, batch size and kind of latency that can be drawn.
+    """Draws one panel for each environment, batch size and kind of latency that can be drawn.
 
     Args:
-        runs: what to draw.
+        runs: the runs to draw.
         path: the file; its suffix is the format. The same rows give the same SVG and PDF to the byte.
 
     Raises:
-        ReportError: if the suffix is of no format.
-        PictureError: if matplotlib is not installed, or no row can be drawn.
-        StorageError: if the file cannot be written.
+        ReportError: the suffix is not a picture format.
+        PictureError: matplotlib is not installed, or no row can be drawn.
+        StorageError: the file cannot be written.
     """
     if path.suffix not in SUFFIXES:
-        raise ReportError(f"{path}: no picture format {path.suffix!r}. Give a file that ends in {', '.join(SUFFIXES)}.")
+        raise ReportError(
+            f"{path}: {path.suffix!r} is not a picture format. Give a file that ends in {', '.join(SUFFIXES)}."
+        )
     groups = [group for group in grouped(runs.rows) if drawable(group)]
     if not groups:
         raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
@@ -48,8 +50,8 @@ def make_panels(groups: Sequence[Group], captions: Sequence[str]) -> Figure:
     """The panels as a matplotlib figure.
 
     Args:
-        groups: of which `drawable` holds.
-        captions: one for each.
+        groups: groups for which `drawable` holds.
+        captions: one for each group.
     """
     from matplotlib.figure import Figure
 

@@ -9,10 +9,10 @@ def pareto_frontier(latency_ms: Sequence[float], accuracy_percent: Sequence[floa
     """Positions of the points on the frontier, fastest first.
 
     A point is on it unless another is at least as fast and at least as accurate, and better in one
-    of the two. Points equal in both stand or fall together.
+    of the two. Of points equal in both, either all are on it or none.
 
     Raises:
-        ValueError: if the two sequences differ in length.
+        ValueError: the two sequences differ in length.
     """
     points = list(zip(latency_ms, accuracy_percent, strict=True))
     order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i))

@@ -1,4 +1,4 @@
-"""What all pictures share: palette, style, and how they are written."""
+"""What all pictures share: palette, style, and writing to files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#882255", "#8C510A", "#5E3C99")
-"""Okabe and Ito's palette, told apart with every common colour blindness, and three more: black is left to the
-frontier, grey to what is dominated, and yellow out."""
+"""Okabe and Ito's palette, distinguishable with every common colour blindness, and three more colours: black is
+reserved for the frontier, grey for dominated points, and yellow is omitted."""
 
-# Matplotlib's letters. They differ too, for print in grey.
+# Matplotlib's letters. Markers differ too, for print in greyscale.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 DARK_GREY = "#444444"
@@ -31,9 +31,9 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "date.converter": "concise",
-    # Without these an SVG has new ids every time, and a report that did not change differs.
+    # Without a fixed salt an SVG has new ids every time, and an unchanged report differs.
     "svg.hashsalt": "baseline-zoo",
-    # TrueType: IEEE's and ACM's checks of papers refuse matplotlib's usual Type 3 fonts.
+    # TrueType: the paper checks of IEEE and ACM refuse matplotlib's default Type 3 fonts.
     "pdf.fonttype": 42,
 }
 _PNG_DPI = 200
@@ -52,10 +52,10 @@ def matplotlib_is_here() -> bool:
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """The style of every picture, for the making of a figure and for `save`.
+    """Applies the style of every picture, while a figure is made and saved.
 
     Raises:
-        PictureError: if matplotlib is not installed.
+        PictureError: matplotlib is not installed.
     """
     if not matplotlib_is_here():
         raise PictureError("The picture needs matplotlib, which is not installed: pip install 'baseline-zoo[report]'")
@@ -66,7 +66,7 @@ def drawing() -> Iterator[None]:
 
 
 def style(position: int) -> tuple[str, str]:
-    """Colour and marker of the source at a position, in every picture the same; pairs repeat only after 81."""
+    """Colour and marker of the source at a position, the same in every picture; pairs repeat only after 81."""
     return COLOURS[position % len(COLOURS)], _MARKERS[(position + position // len(COLOURS)) % len(_MARKERS)]
 
 
@@ -76,7 +76,7 @@ def save(figure: Figure, paths: Sequence[Path]) -> None:
     The same figure is the same SVG and PDF to the byte.
 
     Raises:
-        StorageError: if a file cannot be written.
+        StorageError: a file cannot be written.
     """
     for path in paths:
         with explained(path), replacing(path) as temporary:

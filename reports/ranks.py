@@ -19,7 +19,7 @@ _LEAST_MODELS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Configuration:
-    """What a set of comparable latencies was measured in."""
+    """The conditions in which a set of comparable latencies was measured."""
 
     environment_id: str
     latency_kind: str
@@ -49,10 +49,10 @@ class RankChange:
     first: Configuration
     second: Configuration
     kendall_tau: float | None
-    """Kendall's tau-b of the latencies: 1 where both have the same order, -1 where it is reversed; None
-    where all latencies of one are equal."""
+    """Kendall's tau-b of the latencies: 1 if both have the same order, -1 if it is reversed; None if all
+    latencies of one are equal."""
     ranks: list[Rank]
-    """By rank in the first."""
+    """Ranks in order of the first configuration."""
 
 
 def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
@@ -61,7 +61,7 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
     A model with several artifacts in one configuration counts by its fastest.
 
     Args:
-        rows: of results.csv, of one or more runs.
+        rows: rows of results.csv, of one or more runs.
     """
     ok = rows[rows["status"] == "ok"]
     configurations = []
@@ -80,7 +80,7 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
 
 
 def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
-    """The rows of `models` with the frontier drawn anew among them, by model."""
+    """The rows of `models`, with ranks and frontier among them only, by model."""
     members = ranked(rows[rows["model"].isin(models)])
     return members.assign(rank=members["latency_median_ms"].rank(method="min").astype(int)).set_index("model")
 
@@ -94,10 +94,10 @@ def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b:
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Kendall's tau-b of two rankings of the same things; None where all values of one are equal.
+    """Kendall's tau-b of two rankings of the same things; None if all values of one are equal.
 
-    Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945). Every pair is looked at, which is
-    quick enough for some hundred models; SciPy, which has the same, is more than a machine that only measures needs.
+    Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945). Every pair is compared, which is
+    quick enough for some hundred models; SciPy has the same, but a machine that only measures should not need it.
     """
     import numpy
 

@@ -18,7 +18,7 @@ from reports.records import records
 if TYPE_CHECKING:
     import pandas
 
-# What makes two rows the same series, as `harness.records.series` has it.
+# The columns that make two rows the same series, as in `harness.records.series`.
 _SERIES = ["environment_id", "model", "artifact_sha256", "backend", "precision", "batch"]
 _TOP1 = "accuracy_measured_top1_percent"
 _STATED = ("accuracy_published_top1_percent", "accuracy_published_top5_percent", "accuracy_published_source")
@@ -36,14 +36,14 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """What the directories hold together."""
+    """The merged content of the directories."""
 
     members: tuple[Run, ...]
     rows: pandas.DataFrame
-    """One row a series and environment, in order of the directories: the newest where several have it, with the
-    accuracy that another measured where it has none."""
+    """One row per series and environment, in order of the directories: the newest if several have it, with the
+    accuracy from another if it has none."""
     notes: tuple[str, ...]
-    """What was merged; for the reader of the report."""
+    """Which runs were merged, for the reader of the report."""
 
     @property
     def infos(self) -> list[RunInfo]:
@@ -52,19 +52,19 @@ class Runs:
 
 
 def load_runs(directories: Sequence[Path]) -> Runs:
-    """Read run directories.
+    """Reads run directories.
 
     Raises:
-        ReportError: if one is not a run directory, holds no figure yet, or a figure that cannot be.
-        StorageError: if a file cannot be read, is damaged or has another schema version.
+        ReportError: a directory is not a run directory, nothing is measured yet, or a figure is impossible.
+        StorageError: a file cannot be read, is damaged or has another schema version.
     """
     unique = list(dict.fromkeys(directory.resolve() for directory in directories))
     runs = merged([_load(directory) for directory in unique])
     rows = runs.rows
     if ((rows["status"] == "skipped") & rows[_TOP1].isna()).all():
         raise ReportError(
-            f"Nothing is measured yet in {', '.join(map(str, directories))}. Repeat the command of the run: it goes "
-            "on where it stopped."
+            f"Nothing is measured yet in {', '.join(map(str, directories))}. Repeat the command of the run: it "
+            "resumes where it stopped."
         )
     return runs
 
@@ -77,20 +77,20 @@ def _load(directory: Path) -> Run:
         )
     if not results.is_file():
         raise ReportError(f"{directory} holds no {RESULTS_NAME}: nothing is measured yet. Start its run again.")
-    # The table first: its complaint about another schema version says what to do with old figures.
+    # The table first: its error about another schema version says what to do with old figures.
     rows = load_rows(results)
     _check_figures(results, rows)
     return Run(directory, load_run_info(directory), rows)
 
 
 def _check_figures(path: Path, rows: pandas.DataFrame) -> None:
-    """Refuses an ok row whose latency is no positive number: it could be neither drawn nor ranked."""
+    """Refuses an ok row whose latency is not a positive number: it could be neither drawn nor ranked."""
     for line, row in enumerate(records(rows), start=2):
         latency_ms = row["latency_median_ms"]
         if row["status"] == "ok" and not (latency_ms is not None and 0 < latency_ms < math.inf):
             raise ReportError(
-                f"{path}:{line}: {row['model']} is ok, and its latency_median_ms is {latency_ms}, which is no time. "
-                "The file was edited; repeat the run's command to have it made anew from its trials."
+                f"{path}:{line}: {row['model']} is ok, but its latency_median_ms is {latency_ms}, which is not a "
+                "time. The file was edited; repeat the run's command to rebuild it from its trials."
             )
 
 
@@ -108,7 +108,7 @@ def merged(members: Sequence[Run]) -> Runs:
 
 
 def _with_measured_accuracy(kept: pandas.DataFrame, rows: pandas.DataFrame) -> pandas.DataFrame:
-    """The kept rows, with the accuracy that was measured of the same artifact in another run of `rows`."""
+    """The kept rows, with the accuracy measured for the same artifact in another run of `rows`."""
     import pandas
 
     measured = rows[rows[_TOP1].notna()].drop_duplicates(_SERIES, keep="last").set_index(_SERIES)
@@ -131,8 +131,8 @@ def _notes(members: Sequence[Run]) -> list[str]:
             continue
         names = ", ".join(run.directory.name for run in runs)
         note = (
-            f"{names} are of one environment ({environment_id}) and shown as one; of a series the newest row counts, "
-            "with the accuracy that another measured where it has none."
+            f"{names} are from one environment ({environment_id}) and shown as one; for each series the newest row "
+            "counts, with the accuracy from another run if it has none."
         )
         settings = [run.info.settings for run in runs]
         differing = [name for name in FIXED_SETTINGS if any(s.get(name) != settings[0].get(name) for s in settings)]

@@ -7,13 +7,13 @@ from typing import Any
 
 
 def code(value: Any) -> str:
-    """A name in code quotes, for names with underscores and asterisks."""
+    """A name as Markdown code, for names with underscores and asterisks."""
     text = " ".join(str(value).split()).replace("`", "'").replace("|", "\\|")
     return f"`{text}`" if text else ""
 
 
 def significant(value: float | None, digits: int = 4) -> str:
-    """A number with so many significant digits and no exponent; nothing for None and NaN."""
+    """A number with this many significant digits and no exponent; empty for None and NaN."""
     if value is None or math.isnan(value):
         return ""
     if value == 0:
@@ -23,6 +23,6 @@ def significant(value: float | None, digits: int = 4) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Both ends of an interval, or a dash where there is none."""
+    """Both ends of an interval, or a dash if there is none."""
     ends = (significant(low), significant(high))
     return f"{ends[0]} to {ends[1]}" if all(ends) else "-"

@@ -1,4 +1,4 @@
-"""What tells the rows of one model apart, where a table or a picture has several of it."""
+"""What distinguishes the rows of one model, if a table or a picture has several."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGEST_CHARACTERS = 8
 def telling_columns(rows: pandas.DataFrame) -> list[str]:
     """The columns in which rows of the same model, backend, precision and batch differ; usually none.
 
-    The artifact's digest is one of them only where nothing else tells two such rows apart.
+    The artifact's digest is one of them only if nothing else distinguishes two such rows.
     """
     differing = rows.groupby(_SAME, sort=False)[list(_CANDIDATES)].nunique(dropna=False).gt(1).any()
     columns = [name for name in _CANDIDATES if differing[name]]

@@ -24,21 +24,21 @@ PAGE_NAME = "report.html"
 
 @dataclasses.dataclass(frozen=True)
 class WrittenReports:
-    """What `write_reports` made."""
+    """The result of `write_reports`."""
 
     paths: list[Path]
     """The files, results.md first."""
     notes: list[str]
-    """What was left out, and why; for the user to read."""
+    """What was omitted and why, for the user."""
 
 
 def write_reports(run_directory: Path) -> WrittenReports:
-    """Write results.md, report.html, and the pictures where matplotlib is installed, into a run directory.
+    """Writes results.md, report.html and, if matplotlib is installed, the pictures into a run directory.
 
-    The run may still be going on: the report is of the rows that results.csv has now.
+    The run may still be in progress: the report shows the rows that results.csv has now.
 
     Raises:
-        StorageError: if it is not a run directory, or cannot be written.
+        StorageError: it is not a run directory, or cannot be written.
     """
     info = load_run_info(run_directory)
     rows = load_rows(run_directory / RESULTS_NAME)

@@ -1,4 +1,4 @@
-"""What there is: the released models as cards, and their networks as native models.
+"""The released models as cards, and their networks as native models.
 
 import zoo
 zoo.list_models("regnet/*Y*")
@@ -29,7 +29,7 @@ __all__ = ["ModelCard", "UnknownModelError", "ZooError", "card", "cards", "list_
 
 
 def cards(patterns: str | Iterable[str] = "all") -> list[ModelCard]:
-    """Cards selected by name, glob, source or suite, in catalogue order.
+    """The cards selected by name, glob, source or suite, in catalogue order.
 
     Raises:
         UnknownModelError: a pattern selects nothing.
@@ -46,12 +46,12 @@ def card(name: str) -> ModelCard:
     """The card of one model.
 
     Raises:
-        UnknownModelError: no such model, or several.
+        UnknownModelError: the name selects no model, or several.
     """
     found = cards(name)
     if len(found) > 1:
         raise UnknownModelError(
-            f"{name!r} selects {len(found)} models where one is wanted; `python -m harness list` shows all names"
+            f"{name!r} selects {len(found)} models, but one is needed; `python -m harness list` shows all names"
         )
     return found[0]
 
@@ -69,27 +69,27 @@ def load(
 
     Args:
         model: a card, or the name of one.
-        weights: `probe` for the seeded weights of `zoo.probe`, which need no network; `released` for those of the
-            release, fetched where the cache does not hold them; `auto` for the released ones where they can be had,
-            with a warning and the probe's where not; or the path of a checkpoint.
-        settings: how released weights are fetched.
+        weights: `probe` for the seeded weights of `zoo.probe`, which need no download; `released` for those of the
+            release, fetched if they are not in the cache; `auto` for the released ones if they are available,
+            otherwise the probe's, with a warning; or the path of a checkpoint.
+        settings: settings for fetching released weights.
         calibration_images: folder of training images, for AlphaNet: its released weights need them for their
             running statistics (`NativeModel.needs_recalibration`).
         implementation: `own` for the network as this project builds it; `release` for the original code itself, which
-            has to be in the cache, and wants a process of its own (`zoo.releases.build`).
+            must be in the cache and needs a process of its own (`zoo.releases.build`).
         cache_dir: the cache that holds the original code; the user's by default.
 
     Raises:
-        UnknownModelError: no such model.
+        UnknownModelError: there is no such model.
         MissingPackageError: the source's package is not installed.
-        FetchError: the released weights cannot be had.
+        FetchError: the released weights cannot be fetched.
         ReleaseError: the original code is not in the cache, or does not build this model.
         WeightsError: the checkpoint cannot be opened or does not fit.
     """
     from zoo.weights import apply_weights, at_hand
 
     facts = card(model) if isinstance(model, str) else model
-    # Before the original code is built, which closes the process to the network.
+    # Before the original code is built, which cuts the process off from the network.
     checkpoint = at_hand(facts, weights, settings)
     native = adapters.build(facts) if implementation == vocabulary.OWN else releases.build(facts, cache_dir)
     apply_weights(native, checkpoint, calibration_images)

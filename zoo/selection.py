@@ -33,7 +33,7 @@ SUITES: Mapping[str, tuple[str, Callable[[Sequence[ModelCard]], list[ModelCard]]
 
 
 def suites_of(name: str, cards: Mapping[str, ModelCard]) -> list[str]:
-    """Names of the suites that a model is in; none where it is not in the catalogue."""
+    """Names of the suites that contain a model; none if it is not in the catalogue."""
     return [suite for suite, members in _members(cards).items() if name in members]
 
 

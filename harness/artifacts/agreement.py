@@ -1,4 +1,4 @@
-"""Holds artifacts against the networks that they were made from, on given images: the classes they choose."""
+"""Compares artifacts with the networks that they were made from, on given images, by the classes they predict."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NATIVE_BATCH = 8
 
 @dataclasses.dataclass(frozen=True)
 class ImageAgreement:
-    """What was found of one model."""
+    """The result for one model."""
 
     model: str
     status: str
@@ -40,7 +40,7 @@ class ImageAgreement:
     reason: str = ""
     agreement: Agreement | None = None
     unreadable: tuple[str, ...] = ()
-    """Images that were left out, and why."""
+    """Images that were skipped, and why."""
 
     def line(self) -> str:
         """One line of the table."""
@@ -55,11 +55,11 @@ class ImageAgreement:
 
 
 def agree_on_images(conversion: Conversion, images: ImageSet, cache_dir: Path) -> ImageAgreement:
-    """Runs an artifact and its network, with the weights it was converted with, on images as the release takes them.
+    """Compares an artifact with its network and the weights it was converted with, on images as the release takes them.
 
     Args:
         conversion: how the artifact was made.
-        images: the labels are not looked at.
+        images: the labels are ignored.
         cache_dir: the project's cache directory.
     """
     name = conversion.request.model
@@ -87,7 +87,7 @@ def _native_logits(native: NativeModel, inputs: NDArray[np.float32]) -> NDArray[
 
 
 def _inputs(card: ModelCard, images: ImageSet, unreadable: list[str]) -> Iterator[NDArray[np.float32]]:
-    """The network's inputs, float32 (N, 3, R, R), some at a time; what cannot be read is told to `unreadable`."""
+    """The network's inputs, float32 (N, 3, R, R), in chunks; images that cannot be read are added to `unreadable`."""
     steps = pipeline(card.preprocessing, card.resolution)
     ready: list[NDArray[np.float32]] = []
     for index in range(len(images.items)):

@@ -1,10 +1,10 @@
 """A bundle: a folder of artifacts that one machine converted and another measures.
 
-bundle.json       what there is, with the digest of every file
+bundle.json       the index, with the digest of every file
 reference.onnx    the network beside which every model is measured
-models/           an ONNX file a model, and its provenance beside it
+models/           one ONNX file per model, and its provenance beside it
 
-Reading one needs neither the zoo nor the converters, so that it works where only a runtime is installed.
+Reading a bundle needs neither the zoo nor the converters, so that it works on a machine with only a runtime.
 `harness.artifacts.bundle_writer` writes one.
 """
 
@@ -36,7 +36,7 @@ MACHINE_FACTS = ("backend", "artifact_path")
 """Facts of a series that belong to the machine that measures, and are not in a bundle."""
 
 _NEAREST_MAX = 5
-"""Models that a message names in place of one that is not there."""
+"""Models that a message offers instead of one that is not there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class BundledFile:
     size_bytes: int
 
     def fault(self, directory: Path) -> str | None:
-        """What is wrong with the file below `directory`, as in `is missing`; None where it is intact."""
+        """What is wrong with the file below `directory`, as in `is missing`; None if it is intact."""
         path = directory / self.path
         try:
             size_bytes = path.stat().st_size
@@ -67,9 +67,9 @@ class BundledModel:
     """One model in one precision at one batch size; one whose conversion failed has no files."""
 
     facts: Mapping[str, Any]
-    """The fields of `Series` but for `MACHINE_FACTS`."""
+    """The fields of `Series` except `MACHINE_FACTS`."""
     suites: tuple[str, ...] = ()
-    """Names of the zoo's suites that the model is in."""
+    """Names of the zoo's suites that contain the model."""
     artifact: BundledFile | None = None
     provenance: BundledFile | None = None
 
@@ -79,14 +79,14 @@ class BundledModel:
         return self.facts["model"], self.facts["precision"], self.facts["batch"]
 
     def series(self, backend: str, directory: Path) -> Series:
-        """The series that this model is on `backend`, of a bundle in `directory`."""
+        """The series of this model on `backend`, for a bundle in `directory`."""
         path = str((directory / self.artifact.path).resolve()) if self.artifact else ""
         return Series(**self.facts, backend=backend, artifact_path=path)
 
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A bundle as its index describes it; `check_files` tells whether the files are as described."""
+    """A bundle as its index describes it; `check_files` verifies the files against it."""
 
     directory: Path
     reference: BundledFile
@@ -98,21 +98,21 @@ class Bundle:
         return (self.directory / self.reference.path).resolve()
 
     def files(self) -> list[BundledFile]:
-        """Every file but the index."""
+        """Every file except the index."""
         parts = [part for model in self.models for part in (model.artifact, model.provenance)]
         return [self.reference, *(part for part in parts if part is not None)]
 
     def select(self, patterns: Sequence[str], precision: str, batch: int) -> list[BundledModel]:
-        """The models that any pattern means, in one precision and batch, in the bundle's order.
+        """The models that any pattern selects, in one precision and batch, in the bundle's order.
 
         Args:
             patterns: names, globs, sources or suites, several in one string separated by commas; none
                 means every model.
-            precision: as in `fp32`.
+            precision: the precision, as in `fp32`.
             batch: images per inference.
 
         Raises:
-            BundleError: a pattern means nothing here, or nothing is in this precision and batch.
+            BundleError: a pattern selects nothing here, or nothing is in this precision and batch.
         """
         if not self.models:
             raise BundleError(f"{self.directory} holds no models yet. Repeat the export and copy the folder again.")
@@ -121,50 +121,50 @@ class Bundle:
         found = [model for model in chosen if model.identity[1:] == (precision, batch)]
         if not found:
             raise BundleError(
-                f"{self.directory} has nothing of that in {precision} at batch {batch}. It has "
+                f"{self.directory} has none of these models in {precision} at batch {batch}. It has "
                 f"{listed(_options(chosen))}: give one of these, or convert with --precision {precision} "
                 f"--batch {batch} --export on the machine that converts."
             )
         return found
 
     def _selected(self, patterns: Sequence[str]) -> set[str]:
-        """Names of the models that any pattern means; no pattern means all."""
+        """Names of the models that any pattern selects; no pattern means all."""
         models = [Selectable(model.identity[0], frozenset(model.suites)) for model in self.models]
-        advice = f"{BUNDLE_NAME} there names all, or export it too, on the machine that converts"
+        advice = f"{BUNDLE_NAME} there lists all; or export it too, on the machine that converts"
         try:
             return set(select(patterns or [ALL], models, place=f"in {self.directory}", advice=advice))
         except SelectionError as error:
             raise BundleError(str(error)) from error
 
     def check_files(self, models: Iterable[BundledModel]) -> None:
-        """Refuse to measure where the reference network or an artifact is not what was exported.
+        """Refuses to measure if the reference network or an artifact is not what was exported.
 
         Raises:
-            BundleError: naming the files.
+            BundleError: a file is missing or differs; the message names all such files.
         """
         files = [self.reference, *(model.artifact for model in models if model.artifact)]
         faults = {file.path: file.fault(self.directory) for file in files}
         wrong = [f"{path} {fault}" for path, fault in faults.items() if fault]
         if wrong:
             raise BundleError(
-                f"{self.directory} is not as it was exported: {listed(wrong)}. Copy the folder again, as with "
-                "rsync -a --checksum, or export it again."
+                f"{self.directory} is not as it was exported: {listed(wrong)}. Copy the folder again, for example "
+                "with rsync -a --checksum, or export it again."
             )
 
 
 def read_bundle(directory: Path) -> Bundle:
-    """Read the index of a bundle; its files are not touched.
+    """Reads the index of a bundle; its files are not touched.
 
     Raises:
-        BundleError: it is no bundle, damaged, or of another version.
+        BundleError: it is not a bundle, is damaged, or is from another version.
     """
     path = directory / BUNDLE_NAME
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
-            f"{directory} is no folder of artifacts: it has no {BUNDLE_NAME}. Make one where the frameworks are, with "
-            "python -m harness convert --models MODELS --export DIR, and copy all of it."
+            f"{directory} is not a folder of artifacts: it has no {BUNDLE_NAME}. Make one where the frameworks are, "
+            "with python -m harness convert --models MODELS --export DIR, and copy all of it."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} cannot be read ({error}). Copy the folder again.") from error
@@ -189,16 +189,16 @@ def read_bundle(directory: Path) -> Bundle:
 
 
 def check_opsets(series: Iterable[Series], backend: Backend) -> None:
-    """Refuse artifacts of a newer opset than the runtime reads.
+    """Refuses artifacts of a newer opset than the runtime reads.
 
     Raises:
-        BundleError: naming the models and the way to convert them.
+        BundleError: an artifact is too new; the message names the models and the way to convert them.
     """
     limit = backend.opset_limit()
     too_new = [one for one in series if limit is not None and one.opset is not None and one.opset > limit]
     if too_new:
         raise BundleError(
-            f"{backend.runtime()} reads ONNX opsets up to {limit}, and these artifacts are of a later one: "
+            f"{backend.runtime()} reads ONNX opsets up to {limit}, but these artifacts have a later one: "
             f"{listed(f'{one.model} ({one.opset})' for one in too_new)}. Convert them on the machine that "
             f"converts with --opset {limit} and another --export DIR."
         )
@@ -222,11 +222,11 @@ def _file(entry: dict[str, Any]) -> BundledFile:
 def _of_another_version(path: Path, what: str, written_by: str) -> str:
     here = importlib.metadata.version("baseline-zoo")
     return (
-        f"{path} has {what}: baseline-zoo {written_by} wrote it, and this is {here}. Install the same version on both "
+        f"{path} has {what}: baseline-zoo {written_by} wrote it, but this is {here}. Install the same version on both "
         "machines, then export again."
     )
 
 
 def _options(models: Iterable[BundledModel]) -> list[str]:
-    """The precisions and batches there are, as options."""
+    """The available precisions and batches, as options."""
     return [f"--precision {model.identity[1]} --batch {model.identity[2]}" for model in models]

@@ -38,17 +38,17 @@ _OURS = (REFERENCE_NAME, MODELS_FOLDER, LOCK_NAME)
 
 
 class BundleWriter:
-    """The single writer of a bundle, new or of an earlier export. Use it as a context manager.
+    """The single writer of a bundle, new or from an earlier export. Use it as a context manager.
 
-    A file appears whole or not at all, and the index after the files it names: whenever the writing stops, what
-    the index names is there, and the same export again goes on.
+    A file appears complete or not at all, and the index after the files it names: whenever writing stops, all that
+    the index names is there, and the same export resumes.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Open the bundle, or begin one.
+        """Opens the bundle, or starts one.
 
         Raises:
-            BundleError: another process writes to it, it holds something else, is of another version, or cannot
+            BundleError: another process writes to it, it holds something else, is from another version, or cannot
                 be written.
         """
         self._directory = directory
@@ -69,7 +69,7 @@ class BundleWriter:
             raise
 
     def _open(self) -> None:
-        """Read the index that is there, or write one without models."""
+        """Reads the existing index, or writes one without models."""
         if (self._directory / BUNDLE_NAME).exists():
             self.bundle = read_bundle(self._directory)
             if self.bundle.reference.fault(self._directory) is None:
@@ -83,10 +83,10 @@ class BundleWriter:
         self._write_index(Bundle(self._directory, reference, models))
 
     def check(self, series: Sequence[Series]) -> None:
-        """Refuse what would replace an artifact of the bundle by another of the same model, precision and batch.
+        """Refuses what would replace an artifact of the bundle by another of the same model, precision and batch.
 
         Raises:
-            BundleError: naming the first one, before anything is written.
+            BundleError: an artifact would be replaced; the message names the first. Nothing is written yet.
         """
         there = {model.identity: model for model in self.bundle.models}
         for one in series:
@@ -96,20 +96,20 @@ class BundleWriter:
             if found.artifact.sha256 != one.artifact_sha256:
                 raise BundleError(
                     f"{self._directory} holds another artifact of {one.model}: "
-                    f"{_making(found.series('', self._directory))}; the new one is of {_making(one)}. A folder has "
-                    "one artifact of a model in a precision and batch: give another --export DIR."
+                    f"{_making(found.series('', self._directory))}; the new one is from {_making(one)}. A folder has "
+                    "one artifact for each model, precision and batch: give another --export DIR."
                 )
 
     def add(self, series: Series, suites: Sequence[str] = ()) -> bool:
-        """Put a model into the bundle; one whose conversion failed is a row without files.
+        """Adds a model to the bundle; one whose conversion failed is a row without files.
 
         Args:
-            series: its artifact lies in the converters' cache, its provenance beside it.
-            suites: names of the zoo's suites that it is in.
+            series: a series whose artifact is in the converters' cache, with its provenance beside it.
+            suites: names of the zoo's suites that contain the model.
 
         Returns:
-            Whether anything was copied; not where the files were there already, and not where an earlier export
-            had the artifact and this conversion failed, whose row is then left as it was.
+            Whether anything was copied: False if the files were there already, and if this conversion failed but an
+            earlier export had the artifact, whose row is then unchanged.
 
         Raises:
             BundleError: a file cannot be written, or is not what the conversion made.
@@ -134,12 +134,12 @@ class BundleWriter:
         return copied
 
     def artifact_path(self, series: Series) -> Path | None:
-        """Where the bundle has the artifact of a series; None where it has none."""
+        """The path of a series' artifact in the bundle; None if it has none."""
         found = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
         return self._directory / found.artifact.path if found and found.artifact else None
 
     def _keep(self, source: Path, path: str, sha256: str) -> tuple[BundledFile, bool]:
-        """The file of the bundle with this content, copied where it is not there."""
+        """The file of the bundle with this content, copied if it is not there."""
         target = self._directory / path
         with _explained(target):
             file = BundledFile(path, sha256, source.stat().st_size)
@@ -162,7 +162,7 @@ class BundleWriter:
         self.bundle = bundle
 
     def close(self) -> None:
-        """Let others write to the folder; everything is on disk already. A second call does nothing."""
+        """Releases the folder; everything is on disk already. A second call does nothing."""
         self._lock.release()
 
     def __enter__(self) -> BundleWriter:
@@ -177,7 +177,7 @@ class BundleWriter:
 def file_stem(series: Series) -> str:
     """A readable name that no other series has, on file systems that ignore case too.
 
-    As in `gpunet-GPUNet-0-fp32-b1`; where characters of the model's name had to go, some digits of its digest
+    As in `gpunet-GPUNet-0-fp32-b1`; if characters of the model's name had to be replaced, some digits of its digest
     are added.
     """
     name = series.model.replace("/", "-", 1)
@@ -201,27 +201,29 @@ def _check_is_ours(directory: Path) -> None:
         raise BundleError(f"{directory} is a file. Give --export a directory.")
     if not directory.is_dir() or (directory / BUNDLE_NAME).exists():
         return
-    # An export that was killed in its first moment leaves ours.
+    # An export killed during its start leaves these.
     names = sorted(path.name for path in directory.iterdir())
     foreign = [name for name in names if name not in _OURS and not name.endswith(TEMPORARY_SUFFIX)]
     if foreign:
         raise BundleError(
-            f"{directory} is no folder of artifacts and not empty (it holds {', '.join(foreign[:3])}). Give --export "
-            "a new directory."
+            f"{directory} is not a folder of artifacts and not empty (it holds {', '.join(foreign[:3])}). Give "
+            "--export a new directory."
         )
 
 
 def _copy(source: Path, target: Path, sha256: str) -> None:
-    """Copy the file, whose copy must have the digest."""
+    """Copies the file and verifies the digest of the copy."""
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
         if file_sha256(temporary) != sha256:
-            raise BundleError(f"{source} is not what the conversion made: it changed since. Convert the model again.")
+            raise BundleError(
+                f"{source} is not what the conversion made: it was changed since. Convert the model again."
+            )
 
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn an `OSError` about `path` into a BundleError that says what to do."""
+    """Turns an `OSError` about `path` into a BundleError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -231,6 +233,6 @@ def _explained(path: Path) -> Iterator[None]:
 def _cannot_write(path: Path, error: BaseException | None) -> str:
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
     return (
-        f"Cannot use {path} ({why}). Make room or give another --export DIR, and repeat the command: it goes on where "
-        "it stopped."
+        f"Cannot use {path} ({why}). Free some space or give another --export DIR, and repeat the command: it resumes "
+        "where it stopped."
     )

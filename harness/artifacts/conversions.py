@@ -1,4 +1,4 @@
-"""Series out of models, bundles and ONNX files; what is missing is converted."""
+"""Series from models, bundles and ONNX files; missing artifacts are converted."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from converters.pool import Conversion
 
 Say = Callable[[str], None]
-"""Tells the user a line."""
+"""Prints a line for the user."""
 
 
 def converted(request: ArtifactRequest, cache_dir: Path, say: Say) -> Iterator[Conversion]:
-    """The conversion of every model of the request as it ends, those first whose weights are not available.
+    """The conversion of every model of the request as it ends, first those whose weights are not available.
 
     Args:
-        request: which models, and how they are converted.
+        request: the models, and how they are converted.
         cache_dir: where artifacts are kept.
-        say: tells the user a line, about warnings and, at the end, about all of them.
+        say: prints a line for the user: each warning and, at the end, a summary.
 
     Raises:
         HarnessError: a package that fetches weights is not installed.
@@ -59,7 +59,7 @@ def converted(request: ArtifactRequest, cache_dir: Path, say: Say) -> Iterator[C
 
 
 def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
-    """Every series of the request, what had to be converted converted; failures are rows too."""
+    """Every series of the request, missing artifacts converted; failures are rows too."""
     found = [
         facts.facts_of_conversion(conversion, request.backend) for conversion in converted(request, cache_dir, say)
     ]
@@ -69,10 +69,10 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
 
 
 def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -> list[Series]:
-    """Every series of the request out of a bundle, its files held against their digests.
+    """Every series of the request from a bundle, its files verified against their digests.
 
     Raises:
-        BundleError: nothing of that is there, a file is damaged, or the runtime is too old for it.
+        BundleError: the bundle has none of the series, a file is damaged, or the runtime is too old.
     """
     chosen = bundle.select(request.models, request.precision, request.batch)
     found = [model.series(request.backend, bundle.directory) for model in chosen]
@@ -82,7 +82,7 @@ def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -
 
 
 def _file_series(request: ArtifactRequest) -> list[Series]:
-    """The series of the ONNX files; a file that is given twice is one series."""
+    """The series of the ONNX files; a file given twice is one series."""
     found = [
         facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files
     ]

@@ -1,4 +1,4 @@
-"""The facts of a series, from a conversion or from an ONNX file of one's own."""
+"""The facts of a series, from a conversion or from the user's ONNX file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _card_facts(name: str) -> dict[str, Any]:
-    """What the card says, measured or not."""
+    """The facts from the card, known whether or not the model is measured."""
     import zoo
 
     card = zoo.card(name)
@@ -43,13 +43,13 @@ def _own_facts(reference: str) -> dict[str, Any]:
 
 
 def _exporter_text(exporter: Mapping[str, str]) -> str:
-    """The exporter and its version: a part of PyTorch, or a package of its own."""
+    """The exporter and its version: a part of PyTorch, or a separate package."""
     name = exporter["name"]
     return f"{name} {exporter[name]}" if name in exporter else f"torch.onnx.export {name} {exporter['torch']}"
 
 
 def _weights_facts(request: ConversionRequest, made: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the weights: an artifact that two checkpoints of the same bytes share was made from either."""
+    """Facts of the weights. Checkpoints with the same bytes share one artifact."""
     facts = {"weights": made["kind"] if request.is_own else request.weights_kind, "weights_sha256": made["sha256"]}
     if request.released:
         return {**facts, "checkpoint_sha256": request.released.sha256, "checkpoint_url": request.released.url}
@@ -57,13 +57,13 @@ def _weights_facts(request: ConversionRequest, made: Mapping[str, Any]) -> dict[
 
 
 def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
-    """What the artifact's provenance says."""
+    """The facts from the artifact's provenance."""
     if conversion.artifact is None:
         return {}
     made = conversion.artifact.provenance
     return {
         "resolution": made["resolution"],
-        # The card of one's own network cannot know; the graph does.
+        # A user network has no card that knows them; the graph does.
         "classes": made["classes"] or _classes(read_graph(conversion.artifact.path)),
         "parameters": made["parameters"],
         "macs": made["macs"],
@@ -81,7 +81,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
 
 
 def facts_of_conversion(conversion: Conversion, backend: str) -> Series:
-    """The series that a conversion gives, or the row that says why there is none."""
+    """The series of a conversion, or the row that says why there is none."""
     request = conversion.request
     facts = _own_facts(request.model) if request.is_own else _card_facts(request.model)
     return Series(
@@ -95,14 +95,14 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> Series:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """What a file's graph says of its input and classes; of the input nothing where its shape is not fixed.
+    """Input, opset and classes from the graph of a file; without the input if its shape is not fixed.
 
-    Empty where the file cannot be read.
+    Empty if the file cannot be read.
     """
     try:
         graph = read_graph(path)
     except ArtifactError:
-        # The measuring process opens the file with the runtime itself and says what is wrong with it.
+        # The measuring process opens the file with the runtime itself and reports what is wrong with it.
         return {}
     shape = graph.input_shape
     known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
@@ -110,7 +110,7 @@ def _onnx_description(path: Path) -> dict[str, Any]:
 
 
 def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Series:
-    """The series of an ONNX file of one's own; the file's fixed batch wins over the asked one."""
+    """The series of the user's ONNX file; its fixed batch overrides the requested one."""
     described = {"batch": batch, **_onnx_description(path)}
     return Series(
         model=f"onnx/{path.stem}",
@@ -127,9 +127,9 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
 
 
 def _classes(graph: OnnxGraph) -> int | None:
-    """The classes of a graph whose output is [N, classes]; None where it has another.
+    """The number of classes of a graph whose output is [N, classes]; None for any other output.
 
-    Networks are ranked by accuracy among those with as many classes, so one without them never is.
+    Networks are ranked by accuracy among those with the same number of classes; one without it never is.
     """
     shape = graph.output_shape
     return shape[1] or None if len(shape) == 2 else None

@@ -34,17 +34,17 @@ _CLASSES = 1000
 
 
 def write_reference(path: str | Path) -> None:
-    """Write the reference network as ONNX: input `input` (1, 3, 224, 224), output `logits` (1, 1000).
+    """Writes the reference network as ONNX: input `input` (1, 3, 224, 224), output `logits` (1, 1000).
 
     Raises:
-        HarnessError: if the installed onnx or numpy make other bytes of it, so that ratios would have
+        HarnessError: the installed onnx or numpy produce other bytes, so that ratios would have
             another unit.
     """
     content = reference_model().SerializeToString(deterministic=True)
     digest = hashlib.sha256(content).hexdigest()
     if digest != REFERENCE_SHA256:
         raise HarnessError(
-            f"The reference network comes out with SHA-256 {digest[:16]}, not {REFERENCE_SHA256[:16]}, so ratios "
+            f"The generated reference network has SHA-256 {digest[:16]}, not {REFERENCE_SHA256[:16]}, so ratios "
             "could not be compared with other runs. Install the onnx and numpy of the constraints file."
         )
     with replacing(Path(path)) as temporary:
@@ -71,7 +71,7 @@ def reference_model() -> onnx.ModelProto:
 
 
 class _Network:
-    """Nodes and weights in the order in which they are added."""
+    """Collects nodes and weights in the order in which they are added."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -117,7 +117,7 @@ class _Network:
         self._nodes.append(helper.make_node("Gemm", inputs, ["logits"], name="logits", transB=1))
 
     def model(self) -> onnx.ModelProto:
-        """The model, without anything that tells where it was made."""
+        """The model, without anything that depends on where it was made."""
         from onnx import TensorProto, helper
 
         shape = (1, 3, REFERENCE_RESOLUTION, REFERENCE_RESOLUTION)
@@ -135,7 +135,7 @@ class _Network:
         return model
 
     def _node(self, operator: str, inputs: list[str], **attributes: int | list[int]) -> str:
-        """Append a node and return the name of its output."""
+        """Appends a node and returns the name of its output."""
         from onnx import helper
 
         name = f"{operator.lower()}_{len(self._nodes)}"
@@ -164,7 +164,7 @@ class _Network:
 
 
 def reference_file(cache_dir: Path) -> Path:
-    """The reference network in the cache, under a name that changes with its content; a damaged one is written anew.
+    """The reference network in the cache, under a name that changes with its content; a damaged one is rewritten.
 
     Raises:
         HarnessError: the cache cannot be used.

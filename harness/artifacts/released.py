@@ -1,7 +1,7 @@
 """The released weights of a run's models, fetched before anything is converted.
 
 They are fetched in this process, one after another: conversions then start from files, and neither a slow server
-nor a lack of network is taken for a slow or a failed conversion.
+nor a missing network connection counts as a slow or failed conversion.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """The conversions of a run, each with its weights at hand."""
+    """The conversions of a run, each with its weights available."""
 
     conversions: list[ConversionRequest]
     failed: list[Conversion] = dataclasses.field(default_factory=list)
-    """Those whose released weights cannot be had, with status and reason."""
+    """Those whose released weights are not available, with status and reason."""
 
 
 def with_weights(
     request: ArtifactRequest, cache_dir: Path, say: Callable[[str], None], *, offline: bool = False
 ) -> Resolved:
-    """What has to be converted, released weights fetched where they are asked for.
+    """The conversions of a run, with released weights fetched if they are requested.
 
     Args:
         request: the run.
-        cache_dir: the project's cache directory, in which checkpoints lie too.
-        say: is told, in one line, how many models have no released weights.
-        offline: whether to look at what is in the cache alone.
+        cache_dir: the project's cache directory, which contains the checkpoints too.
+        say: prints one line on how many models have no released weights.
+        offline: whether to use only what is in the cache.
 
     Raises:
-        HarnessError: a package that fetches is not installed.
+        HarnessError: a package needed for fetching is not installed.
     """
     wanted = request.conversions()
     if request.weights not in (RELEASED, AUTO) or not request.models:
@@ -65,7 +65,7 @@ def with_weights(
 
 
 def _fetched(request: ArtifactRequest, cache_dir: Path, offline: bool) -> list[Outcome]:
-    """What became of each model's checkpoint, in the catalogue's order.
+    """The outcome for each model's checkpoint, in catalogue order.
 
     Raises:
         HarnessError: see `with_weights`.
@@ -96,18 +96,18 @@ def _failure(request: ConversionRequest, outcome: Outcome) -> Conversion:
 
     if outcome.published:
         return Conversion(request, "failed", outcome.problem)
-    reason = f"no checkpoint of {outcome.card.name} was ever published; --weights auto takes the probe's for it"
+    reason = f"no checkpoint of {outcome.card.name} was ever published; --weights auto uses the probe weights for it"
     return Conversion(request, "unsupported", reason)
 
 
 def _summary(outcomes: Sequence[Outcome], *, falls_back: bool) -> str:
-    """One line for however many models."""
+    """One line for any number of models."""
     missing = [outcome for outcome in outcomes if outcome.fetched is None]
     if not missing:
-        return f"weights: the released ones of all {len(outcomes)} models are at hand"
+        return f"weights: the released ones of all {len(outcomes)} models are available"
     problems = [outcome.problem for outcome in missing if outcome.published]
     parts = [f"{len(missing) - len(problems)} were never published"] if len(problems) < len(missing) else []
     if problems:
-        parts.append(f"{len(problems)} cannot be had, the first because: {problems[0]}")
+        parts.append(f"{len(problems)} are not available, the first because: {problems[0]}")
     what = "get the probe's seeded weights" if falls_back else "have no weights"
     return f"warning: {len(missing)} of {len(outcomes)} models {what}: {'; '.join(parts)}"

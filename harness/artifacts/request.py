@@ -1,4 +1,4 @@
-"""Which series are wanted: models, their weights, and how they are converted; checked before anything is started."""
+"""The requested series: models, their weights, and how they are converted; checked before anything starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ArtifactRequest:
-    """Models, user networks and files, and what is to be made of them."""
+    """Models, user networks and files, and how they are converted."""
 
     models: tuple[str, ...] = ()
     """Names, globs, sources or suites of the zoo."""
@@ -34,24 +34,24 @@ class ArtifactRequest:
     """`module:function` of user networks."""
     onnx_files: tuple[Path, ...] = ()
     artifacts: Path | None = None
-    """A bundle to measure instead of converting; `models` then selects within it, and none means all of it."""
+    """A bundle to measure instead of converting; `models` then selects within it, and no models means all of it."""
     backend: str = "onnxruntime"
     """The runtime that the artifacts are for."""
     precision: str = "fp32"
     float16_io: bool = False
-    """fp16: whether input and output are float16 too, which no backend here takes."""
+    """fp16: whether input and output are float16 too, which no backend here supports."""
     int8_scheme: str = ""
-    """int8: one of `INT8_SCHEMES`; the backend's where empty."""
+    """int8: one of `INT8_SCHEMES`; the backend's if empty."""
     calibration_images: Path | None = None
-    """Folder of images that int8 takes its ranges from, and on which released weights are recalibrated that need it;
-    generated ones where None."""
+    """Folder of images that int8 takes its ranges from, and on which released weights that need it are recalibrated;
+    None for generated images."""
     batch: int = 1
     weights: str = PROBE
     """`probe`, `released`, `auto`, or the path of a checkpoint."""
     mirror: str = ""
     """A folder or URL that released weights are fetched from, instead of the releases' own servers."""
     weights_lock: Path | None = None
-    """The lock file with the digests of released weights; the cache's own where None."""
+    """The lock file with the digests of released weights; the cache's own if None."""
     implementation: str = IMPLEMENTATIONS[0]
     """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
     exporter: str = DEFAULT_EXPORTER
@@ -60,10 +60,10 @@ class ArtifactRequest:
     """Input size in pixels of user networks."""
     conversion_timeout_s: float = 900.0
     workers: int = 0
-    """Conversions at a time; as many as physical cores where 0."""
+    """Conversions at a time; 0 for the number of physical cores."""
 
     def cards(self) -> list[ModelCard]:
-        """The zoo's cards that are asked for.
+        """The requested cards of the zoo.
 
         Raises:
             HarnessError: a pattern selects nothing; the message offers the nearest names.
@@ -79,10 +79,10 @@ class ArtifactRequest:
             raise HarnessError(str(error)) from error
 
     def check(self) -> None:
-        """Refuses what could only fail later.
+        """Refuses requests that could only fail later.
 
         Raises:
-            HarnessError: saying which option to change.
+            HarnessError: the request cannot be carried out; the message says which option to change.
         """
         if not (self.models or self.own_models or self.onnx_files or self.artifacts):
             raise HarnessError("nothing to measure: give --models, --onnx or --model")
@@ -121,17 +121,17 @@ class ArtifactRequest:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
 
     def with_readable_opset(self) -> ArtifactRequest:
-        """The request with the newest operator set up to its own that its backend reads."""
+        """The request with the newest opset that its backend reads, up to the requested one."""
         runtime = backends.get(self.backend)
         limit = runtime.opset_limit() if runtime.on_gpu and runtime.availability().usable else None
         return dataclasses.replace(self, opset=min(self.opset, limit or self.opset))
 
     def recalibrates(self, card: ModelCard) -> bool:
-        """Whether the card's weights are recalibrated on the images that are given."""
+        """Whether the card's weights are recalibrated on the given images."""
         return card.checkpoint.recalibration and self.weights != PROBE and self.calibration_images is not None
 
     def _check_implementation(self, cards: list[ModelCard]) -> None:
-        """Refuses original code of what has none; a checkout that is not there costs its models' rows alone."""
+        """Refuses models without original code; a missing checkout only fails the rows of its models."""
         if self.implementation == IMPLEMENTATIONS[0]:
             return
         from zoo.errors import ReleaseError
@@ -178,7 +178,7 @@ class ArtifactRequest:
             raise HarnessError(f"--calibration-images: {error}") from error
 
     def _check_conversion_options(self) -> None:
-        """Refuses what would have to be converted, where artifacts are measured as they are."""
+        """Refuses conversion options if artifacts are measured as they are."""
         given = {
             "--model": self.own_models != (),
             "--weights": self.weights != PROBE,
@@ -193,19 +193,19 @@ class ArtifactRequest:
         }
         if wrong := [option for option, is_given in given.items() if is_given]:
             raise HarnessError(
-                f"{', '.join(wrong)}: nothing is converted with --artifacts. Give it to convert --export on the "
-                "machine that converts."
+                f"{', '.join(wrong)}: nothing is converted with --artifacts. Give it to `convert --export` on "
+                "the machine that converts."
             )
 
     def conversions(self) -> list[ConversionRequest]:
-        """What has to be converted, costliest first so that the last one does not leave cores idle.
+        """The conversions, most expensive first so that the last one does not leave cores idle.
 
         Weights that have to be fetched are still `released` or `auto`; `harness.artifacts.released` turns them into
         files.
         """
         from converters.request import ConversionRequest, PrecisionOptions
 
-        # An int8 artifact follows the rules of what will run it.
+        # An int8 artifact follows the rules of the backend that will run it.
         backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
         common = ConversionRequest(
             "",

@@ -1,4 +1,4 @@
-"""Which suites of the zoo models are in, where nobody recorded it."""
+"""Which suites of the zoo models are in, if that was not recorded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from foundation.selection import Selectable, names_suite
 
 
 def with_suites(models: Sequence[Selectable], patterns: Iterable[str]) -> list[Selectable]:
-    """The models, with the suites of those whose suites are not known where the patterns ask for one.
+    """The models, with unknown suites looked up if the patterns name one.
 
-    A bundle records the suites of its models. Of others the zoo's catalogue says it; on a machine that only measures
-    there is none, and their suites stay unknown.
+    A bundle records the suites of its models. For others the zoo's catalogue has them; a machine that only measures
+    has no catalogue, and their suites stay unknown.
     """
     if not names_suite(patterns) or all(model.suites is not None for model in models):
         return list(models)

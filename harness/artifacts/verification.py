@@ -1,4 +1,4 @@
-"""Holds the zoo against the original releases: built networks and converted artifacts, one line a model."""
+"""Verifies the zoo against the original releases: built networks and converted artifacts, one line per model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.recorded import Comparison, compare, logits_error, reference
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """What was found of one model."""
+    """The result for one model."""
 
     model: str
     source: str
@@ -25,7 +25,7 @@ class Verification:
     network: Comparison | None = None
     artifact_error: float | None = None
     """Error of the artifact's logits in ONNX Runtime against the original code's; against the built network's
-    where the original's are not recorded."""
+    if the original's are not recorded."""
 
 
 def _artifact_error(name: str, artifact: Artifact) -> float:
@@ -37,7 +37,7 @@ def _artifact_error(name: str, artifact: Artifact) -> float:
 
 
 def verify_model(conversion: Conversion) -> Verification:
-    """Builds the model of a conversion again and holds it and the artifact against the original."""
+    """Builds the model of a conversion again and compares it and the artifact with the original."""
     name = conversion.request.model
     card = zoo.card(name)
     if conversion.artifact is None:
@@ -64,7 +64,7 @@ def line(found: Verification) -> str:
 
 
 def largest_errors(found: Iterable[Verification]) -> Iterator[str]:
-    """One line a source: models, how many hold, and the largest errors."""
+    """One line per source: models, how many are ok, and the largest errors."""
     by_source: dict[str, list[Verification]] = {}
     for one in found:
         by_source.setdefault(one.source, []).append(one)

@@ -1,4 +1,4 @@
-"""When a cell of a row may be empty: in words for the documentation, and as a rule where the row tells."""
+"""When a cell of a row may be empty: in words for the documentation, and as a rule if the row decides it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 @dataclasses.dataclass(frozen=True)
 class RowState:
-    """What decides which cells of a row may be empty."""
+    """The facts that decide which cells of a row may be empty."""
 
     trials_ok_count: int = 0
     trials_failed_count: int = 0
@@ -29,12 +29,12 @@ class RowState:
 
 @dataclasses.dataclass(frozen=True)
 class Absence:
-    """A reason for which a cell may be empty."""
+    """A reason why a cell may be empty."""
 
     text: str
-    """As in docs/columns.md, which says `empty when` before it."""
+    """As shown under `empty when` in docs/columns.md."""
     holds: Callable[[RowState], bool] | None = None
-    """Whether it holds in a row; None where only the data can tell, as what a release states."""
+    """Whether it holds for a row; None if only the data can say, such as what a release states."""
 
     def may_hold(self, state: RowState) -> bool:
         """Whether the cell may be empty for this reason."""

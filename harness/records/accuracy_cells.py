@@ -12,8 +12,8 @@ def accuracy_cells(result: AccuracyResult | None, published_top1_percent: float 
     """The cells by column.
 
     Args:
-        result: the newest of the series; None where nobody asked.
-        published_top1_percent: what the release states, if it does.
+        result: newest evaluation of the series; None if accuracy was not requested.
+        published_top1_percent: accuracy the release states, if any.
     """
     if result is None:
         return {}

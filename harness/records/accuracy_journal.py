@@ -1,4 +1,4 @@
-"""accuracy.jsonl of a run directory: a line an evaluation, of which the newest of a series counts."""
+"""accuracy.jsonl of a run directory: one line per evaluation; the newest of each series counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCURACY_NAME = "accuracy.jsonl"
 
 
 class AccuracyJournal:
-    """The file, for the one that writes to the run directory; it is made with the first evaluation."""
+    """The file, for the single writer of the run directory; created with the first evaluation."""
 
     def __init__(self, run_directory: Path) -> None:
         """Reads what is stored.
@@ -28,11 +28,11 @@ class AccuracyJournal:
         self._newest = _newest(self._journal.entries if self._journal else [], self._path)
 
     def newest(self, series_key: str) -> AccuracyResult | None:
-        """The newest evaluation of a series; None where there was none."""
+        """The newest evaluation of a series; None if there is none."""
         return self._newest.get(series_key)
 
     def record(self, series_key: str, result: AccuracyResult) -> bool:
-        """Stores an evaluation; whether it differs from the one that is stored.
+        """Stores an evaluation; returns whether it differs from the stored one.
 
         Raises:
             StorageError: it cannot be stored.
@@ -52,10 +52,10 @@ class AccuracyJournal:
 
 
 def read_results(run_directory: Path) -> dict[str, AccuracyResult]:
-    """The newest evaluation of each series of a run that others may be writing to, by the series' key.
+    """The newest evaluation of each series of a run that another process may be writing to, by series key.
 
     Raises:
-        StorageError: the file is not there, or damaged.
+        StorageError: the file is missing or damaged.
     """
     path = run_directory / ACCURACY_NAME
     with explained(path):
@@ -68,5 +68,5 @@ def _newest(entries: Iterable[Mapping[str, Any]], path: Path) -> dict[str, Accur
         return {entry["series"]: AccuracyResult.from_json(entry["result"]) for entry in entries}
     except (KeyError, TypeError) as error:
         raise StorageError(
-            f"{path} is damaged ({error!r}). Remove it and repeat the evaluation: what the networks named is kept."
+            f"{path} is damaged ({error!r}). Remove it and repeat the evaluation: the networks' predictions are kept."
         ) from error

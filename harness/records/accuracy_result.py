@@ -1,4 +1,4 @@
-"""What the evaluation of one series comes to."""
+"""The result of evaluating one series."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class AccuracyResult:
     images_digest: str
     """Digest of its names and labels."""
     reason: str = ""
-    """Why there is no accuracy, on one line; empty where there is one."""
+    """Why there is no accuracy, on one line; empty if there is one."""
     images_count: int | None = None
-    """Images behind the accuracy: those that could be read. None without an accuracy, as is all below."""
+    """Images behind the accuracy: those that could be read. None without an accuracy, as are all fields below."""
     unreadable_count: int | None = None
     top1_correct_count: int | None = None
     top5_correct_count: int | None = None
-    """None where five guesses are all that there are."""
+    """None if there are five classes or fewer."""
     predictions: str = ""
     """The file of every image's top-5, relative to the run directory."""
     evaluated_at: str = ""

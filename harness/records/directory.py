@@ -2,11 +2,11 @@
 
 run.json       environment, settings and seed (`harness.records.run_info`)
 series.json    the facts of every series, those that failed to convert included
-trials.jsonl   one line a finished trial, synced before the next one starts: the truth
+trials.jsonl   one line per finished trial, synced before the next one starts: the source of all figures
 samples/       raw times of each trial, one .npz each
-accuracy.jsonl a line an evaluated series, the newest counts; only where accuracy was asked for
-accuracy/      what each network named for each image (`harness.accuracy.records`)
-results.csv    a row a series, made anew from the trials after each of them (`harness.records.schema`)
+accuracy.jsonl one line per evaluation, the newest of a series counts; only if accuracy was requested
+accuracy/      the predictions of each network for each image (`harness.accuracy.records`)
+results.csv    one row per series, rebuilt from the trials after each of them (`harness.records.schema`)
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ _DISTRIBUTION = "baseline-zoo"
 
 
 class EnvironmentFacts(Protocol):
-    """What the store needs to know of an environment."""
+    """What the run directory needs to know about an environment."""
 
     @property
     def environment_id(self) -> str:
-        """Digest of the facts below."""
+        """Digest of the facts."""
 
     @property
     def device(self) -> str:
         """The processor or accelerator in words."""
 
     def to_json(self) -> dict[str, Any]:
-        """The facts; `threads` is one of them on a CPU."""
+        """The facts; on a CPU they include `threads`."""
 
 
 class RunDirectory:
     """The single writer of a run directory. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path, info: RunInfo, journal: Journal, lock: RunLock) -> None:
-        """Read what is stored; `open` is the way to make one."""
+        """Reads what is stored; use `open` to obtain one."""
         self.path = path
         self.info = info
         self._journal = journal
@@ -85,21 +85,21 @@ class RunDirectory:
         reference_sha256: str = "",
         resume: bool = False,
     ) -> RunDirectory:
-        """Start a run in `output`, or continue the one that is there.
+        """Starts a run in `output`, or continues the one that is there.
 
         Args:
-            output: directory; made if it does not exist.
-            environment: what the trials will be measured in.
-            settings: JSON object of what was asked for; of an earlier run's, `FIXED_SETTINGS` must
-                be the same.
-            seed: of the run; None takes that of the run continued, or a new one.
+            output: directory; created if it does not exist.
+            environment: the environment the trials will be measured in.
+            settings: requested settings, a JSON object; `FIXED_SETTINGS` must equal those of the run
+                continued.
+            seed: seed of the run; None takes that of the run continued, or a new one.
             reference_sha256: digest of the reference network.
             resume: whether there must be a run to continue.
 
         Raises:
-            RunLockedError: if another process writes to it.
-            DifferentRunError: if it holds a run that this one must not be mixed with.
-            StorageError: if it holds something else, or cannot be written.
+            RunLockedError: another process writes to it.
+            DifferentRunError: it holds a run that this one must not be mixed with.
+            StorageError: it holds something else, or cannot be written.
         """
         with explained(output):
             _check_is_ours(output, resume)
@@ -121,7 +121,7 @@ class RunDirectory:
         return run
 
     def close(self) -> None:
-        """Give the directory back; everything is on disk already. A second call does nothing."""
+        """Releases the directory; everything is on disk already. A second call does nothing."""
         self._journal.close()
         self._accuracy.close()
         self._lock.release()
@@ -155,14 +155,14 @@ class RunDirectory:
         return list(self._series.values())
 
     def set_series(self, planned: Iterable[Series]) -> None:
-        """Make `planned` the series of the run, in that order, followed by those measured earlier.
+        """Makes `planned` the series of the run, in that order, followed by those measured earlier.
 
-        An earlier series that was never measured, as one whose conversion failed, gives way to a
-        planned one of the same model, backend, precision and batch; otherwise it stays.
+        An earlier series that was never measured, such as one whose conversion failed, is replaced by
+        a planned one of the same model, backend, precision and batch; otherwise it stays.
 
         Raises:
-            ValueError: if two planned series have one key.
-            StorageError: if it cannot be written.
+            ValueError: two planned series have the same key.
+            StorageError: the files cannot be written.
         """
         series: dict[str, Series] = {}
         for one in planned:
@@ -182,18 +182,18 @@ class RunDirectory:
         self._write_results()
 
     def samples_path(self, series_key: str, round_: int) -> Path:
-        """Where the worker writes the raw samples of a trial."""
+        """The file into which the worker writes the raw samples of a trial."""
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", series_key.split("|")[0])
         digest = hashlib.sha256(series_key.encode()).hexdigest()[:8]
         return self.path / SAMPLES_NAME / f"{name}-{digest}-round{round_:03d}.npz"
 
     def append(self, series_key: str, round_: int, result: TrialResult) -> None:
-        """Store a finished trial. It is on disk when this returns, and results.csv shows it.
+        """Stores a finished trial. It is on disk when this returns, and results.csv shows it.
 
         Raises:
-            ValueError: if the series is not of the run, or has a trial of this round.
-            StorageError: if the disk is full or fails. Nothing stored before is touched; the trial
-                itself is stored if the journal took it and only results.csv could not be written.
+            ValueError: the series is not part of the run, or has a trial of this round.
+            StorageError: the disk is full or fails. Nothing stored before is touched; the trial
+                itself is stored if it reached the journal and only results.csv could not be written.
         """
         if series_key not in self._series:
             raise ValueError(f"no series {series_key} in this run; call set_series first")
@@ -207,15 +207,15 @@ class RunDirectory:
         self._write_results()
 
     def accuracy(self, series_key: str) -> AccuracyResult | None:
-        """The newest evaluation of a series; None where there was none."""
+        """The newest evaluation of a series; None if there is none."""
         return self._accuracy.newest(series_key)
 
     def record_accuracy(self, series_key: str, result: AccuracyResult) -> None:
-        """Store an evaluation, unless it is the one that is stored. results.csv then shows it.
+        """Stores an evaluation, unless it is already stored. results.csv then shows it.
 
         Raises:
-            ValueError: if the series is not of the run.
-            StorageError: if it cannot be stored.
+            ValueError: the series is not part of the run.
+            StorageError: it cannot be stored.
         """
         if series_key not in self._series:
             raise ValueError(f"no series {series_key} in this run; call set_series first")
@@ -241,7 +241,7 @@ class RunDirectory:
         return self._rows[key]
 
     def _write_results(self) -> None:
-        # Only the row of the new trial is made anew: an interval costs more than all the text.
+        # Only the row of the new trial is rebuilt: an interval costs more than all the text.
         for key in self._series:
             if key not in self._lines:
                 self._lines[key] = format_row(self._row(key))
@@ -250,7 +250,7 @@ class RunDirectory:
 
 
 def _identity(one: Series) -> tuple[str, str, str, int]:
-    """What a series is of, whatever artifact it came to."""
+    """The identity of a series regardless of its artifact."""
     return one.model, one.backend, one.precision, one.batch
 
 
@@ -260,11 +260,11 @@ def _check_is_ours(output: Path, resume: bool) -> None:
     if (output / RUN_INFO_NAME).is_file():
         return
     if resume:
-        raise StorageError(f"There is no run to resume in {output}. Leave --resume out to start one there.")
+        raise StorageError(f"There is no run to resume in {output}. Omit --resume to start one there.")
     if not output.is_dir():
         return
     names = sorted(path.name for path in output.iterdir())
-    # A run killed in its first moment leaves these.
+    # A run killed during its start leaves these.
     foreign = [
         name
         for name in names
@@ -284,7 +284,7 @@ def _agreed_info(
     seed: int | None,
     reference_sha256: str,
 ) -> RunInfo:
-    """What the run is measured with: as wanted now, with the seed and age of a run continued."""
+    """The facts of the run as requested now, with the seed and start time of a run continued."""
     stored = load_run_info(output) if (output / RUN_INFO_NAME).is_file() else None
     if seed is None:
         seed = stored.seed if stored else secrets.randbits(31)
@@ -292,7 +292,7 @@ def _agreed_info(
     wanted = RunInfo(
         environment_id=environment.environment_id,
         device=environment.device,
-        # What cannot be written as JSON should fail here, and compare as it will be read back.
+        # Facts that JSON cannot represent should fail here, and facts compare as they will be read back.
         environment=json.loads(json.dumps(environment.to_json())),
         settings=json.loads(json.dumps(settings)),
         seed=seed,

@@ -1,4 +1,4 @@
-"""From the figures of a GPU's trials to the cells of a row."""
+"""The cells of a row that the GPU figures of its trials fill."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEDIANS = {
 
 
 def gpu_cells(figures: Sequence[GpuFigures]) -> dict[str, Any]:
-    """The cells of a series whose trials ran on a GPU; none where none did."""
+    """The cells of a series whose trials ran on a GPU; empty if none did."""
     if not figures:
         return {}
     newest = figures[-1]
@@ -53,7 +53,7 @@ def _median(figures: Sequence[GpuFigures], field: str) -> float | None:
 
 
 def _throttle_reasons(figures: Sequence[GpuFigures]) -> str | None:
-    """Every reason that any trial saw; `none` where the device tells and told of none."""
+    """Every reason that any trial saw; `none` if the device reports reasons and reported none."""
     told = [one.throttle_reasons for one in figures if one.throttle_reasons is not None]
     seen = sorted({reason for text in told for reason in text.split("+") if reason})
     if seen:

@@ -1,4 +1,4 @@
-"""Reads from results.csv what a comparison needs, and says in which line it went wrong."""
+"""Reads from results.csv what a comparison needs; errors name the line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NEEDED = (*_TEXTS, *_TRIALS, "schema_version")
 
 @dataclasses.dataclass(frozen=True)
 class SeriesKey:
-    """What makes two rows of two runs the same series; artifact and weights may differ, that is the question."""
+    """What makes rows of two runs the same series; artifact and weights may differ, as that is what is compared."""
 
     model: str
     backend: str
@@ -34,7 +34,7 @@ class SeriesKey:
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredSeries:
-    """One row of a run; its trials are tuples of equal length, empty where the status is not `ok`."""
+    """One row of a run; its trials are tuples of equal length, empty if the status is not `ok`."""
 
     key: SeriesKey
     status: str
@@ -44,7 +44,7 @@ class MeasuredSeries:
     latency_kind: str
     latencies_ms: tuple[float, ...]
     ratios: tuple[float, ...]
-    """Each trial's latency over that of the reference network in the same trial."""
+    """Latency of each trial divided by that of the reference network in the same trial."""
     references_ms: tuple[float, ...]
 
 
@@ -55,7 +55,7 @@ def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
         path: a run directory, or its results.csv.
 
     Raises:
-        ComparisonError: with file and line, whatever is wrong with the file.
+        ComparisonError: the file cannot be used; the message names file and line.
     """
     file = path / RESULTS_NAME if path.is_dir() else path
     try:
@@ -72,8 +72,8 @@ def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
         series = _series(file, line, columns, cells)
         if series.key in found:
             raise ComparisonError(
-                f"{file}:{line}: {series.key} is there twice, first in line {lines[series.key]}. Its artifact "
-                "changed during the run; measure each version in a directory of its own."
+                f"{file}:{line}: {series.key} appears twice, first in line {lines[series.key]}. Its artifact "
+                "changed during the run; measure each version in its own directory."
             )
         found[series.key], lines[series.key] = series, line
     if not found:
@@ -82,10 +82,10 @@ def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
 
 
 def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each row with its last line.
+    """The cells of each row with the number of its last line.
 
     Raises:
-        ComparisonError: a loss of power left zeros, or a cell has no end.
+        ComparisonError: the file contains NUL bytes, as after a power failure, or a cell is not terminated.
     """
     rows = csv.reader(io.StringIO(text))
     try:
@@ -95,7 +95,7 @@ def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             yield rows.line_num, cells
     except csv.Error as error:
         raise ComparisonError(
-            f"{file}:{rows.line_num}: {error}. The file is damaged; repeat the run's command: it makes the file anew "
+            f"{file}:{rows.line_num}: {error}. The file is damaged; repeat the run's command: it rebuilds the file "
             "from trials.jsonl."
         ) from error
 
@@ -114,12 +114,12 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
 
 def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) -> MeasuredSeries:
     if len(cells) <= max(columns.values()):
-        raise ComparisonError(f"{file}:{line}: {len(cells)} cells, fewer than the header has. The file is cut off.")
+        raise ComparisonError(f"{file}:{line}: {len(cells)} cells, fewer than in the header. The file is truncated.")
     row = {name: cells[position] for name, position in columns.items()}
     if row["schema_version"] != str(SCHEMA_VERSION):
         raise ComparisonError(
-            f"{file}:{line}: schema version {row['schema_version']!r}, and this version of the harness reads "
-            f"{SCHEMA_VERSION}. Measure again with the version that compares."
+            f"{file}:{line}: schema version {row['schema_version']!r}, but this version of the harness reads "
+            f"{SCHEMA_VERSION}. Measure again with this version."
         )
     trials = {name: _numbers(file, line, name, row[name]) for name in _TRIALS}
     if len({len(values) for values in trials.values()}) > 1:
@@ -148,6 +148,6 @@ def _numbers(file: Path, line: int, name: str, text: str) -> tuple[float, ...]:
         except ValueError:
             value = math.nan
         if not (math.isfinite(value) and value > 0):
-            raise ComparisonError(f"{file}:{line}: {word!r} in {name} is no positive number. The file was edited.")
+            raise ComparisonError(f"{file}:{line}: {word!r} in {name} is not a positive number. The file was edited.")
         values.append(value)
     return tuple(values)

@@ -1,4 +1,4 @@
-"""Rows of results.csv: what a series and its trials come to."""
+"""Rows of results.csv, built from a series and its trials."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Row = dict[str, Any]
 
 
 class RowError(Exception):
-    """The cells of a row do not fit the schema: a fault of this program, not of what was measured."""
+    """The cells of a row do not fit the schema: a fault of this program, not of the measurement."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFacts:
-    """What all rows of a run have in common."""
+    """The facts that all rows of a run share."""
 
     environment_id: str
     device: str
@@ -41,11 +41,11 @@ def build_row(
     """The row of one series.
 
     Args:
-        series: what was known of the series before its first trial.
-        trials: its finished trials, oldest first; none where the conversion failed or nothing has
+        series: what was known about the series before its first trial.
+        trials: its finished trials, oldest first; none if the conversion failed or nothing has
             been measured yet.
-        run: what the row shares with all others of the run.
-        accuracy: its newest evaluation; None where there was none.
+        run: what the row shares with all other rows of the run.
+        accuracy: its newest evaluation; None if there is none.
 
     Raises:
         RowError: the cells do not fit the schema, which is a fault of this program.
@@ -76,11 +76,11 @@ def build_row(
 
 
 def checked_row(values: Mapping[str, Any], state: RowState) -> Row:
-    """The cells in the schema's order, refused where they do not fit it.
+    """The cells in the order of the schema, which they must fit.
 
     Args:
-        values: the cells by column; one that is absent is empty.
-        state: what decides which of them may be.
+        values: the cells by column; an absent cell is empty.
+        state: what decides which cells may be empty.
 
     Raises:
         RowError: a cell has no column, or is empty although its column says that it is not.
@@ -99,7 +99,7 @@ def checked_row(values: Mapping[str, Any], state: RowState) -> Row:
 
 
 def _with_warnings(cells: Row, of_the_artifact: str) -> Row:
-    """The cells with what there is to say of the artifact before what there is to say of the trials."""
+    """The cells with the warnings about the artifact before those of the trials."""
     return {**cells, "warnings": " ".join(filter(None, (of_the_artifact, cells.get("warnings")))) or None}
 
 
@@ -117,7 +117,7 @@ def _outcome(series: Series, ok: Sequence[TrialResult], failed: Sequence[TrialRe
 
 
 def _counted(failed: Sequence[TrialResult]) -> str:
-    """Say how the trials ended, as in `2 timeout, 1 failed`."""
+    """How the trials ended, as in `2 timeout, 1 failed`."""
     statuses = [trial.status for trial in failed]
     return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
 
@@ -170,7 +170,7 @@ def _provenance(trials: Sequence[TrialResult], run: RunFacts) -> Row:
             "input_digest",
             "reference_sha256",
         ):
-            # A trial that failed early knows less than its predecessors; it takes nothing away.
+            # A trial that failed early knows less than its predecessors; it erases nothing.
             row[name] = getattr(trial, name) or row.get(name)
     return row
 
@@ -186,7 +186,7 @@ def _median(trials: Sequence[TrialResult], name: str) -> float | None:
 
 
 def _listed(trials: Sequence[TrialResult], name: str) -> str:
-    """One number a trial, with the digits that a cell has."""
+    """One number per trial, with the digits of a cell."""
     return " ".join(number_text(value) for value in _numbers(trials, name))
 
 

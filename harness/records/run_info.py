@@ -1,4 +1,4 @@
-"""run.json: what one run directory was measured with, and whether a later run may continue it."""
+"""run.json: what a run directory was measured with, and whether a later run may continue it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.records.schema import SCHEMA_VERSION
 RUN_INFO_NAME = "run.json"
 
 FIXED_SETTINGS = ("timing", "gpu")
-"""Settings that shape every figure: a run is continued only with the same. Others, such as the models
-or the number of rounds, may change from one session to the next."""
+"""Settings that affect every figure: a run is continued only with the same values. Others, such as the
+models or the number of rounds, may change from one session to the next."""
 
 _ANOTHER_OUTPUT = "Give this run another --output."
 
 
 class DifferentRunError(HarnessError):
-    """The directory holds a run that this one cannot continue."""
+    """The directory holds a run that cannot be continued as requested."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RunInfo:
     """The processor or accelerator in words."""
     environment: dict[str, Any]
     settings: dict[str, Any]
-    """What the newest session was asked for."""
+    """Settings of the newest session."""
     seed: int
     reference_sha256: str
     """Digest of the reference network; empty if the run has none."""
@@ -50,11 +50,11 @@ class RunInfo:
 
 
 def load_run_info(directory: Path) -> RunInfo:
-    """Read run.json of a run directory.
+    """Reads run.json of a run directory.
 
     Raises:
-        StorageError: if there is none, or it cannot be read.
-        DifferentRunError: if it was written with another schema version.
+        StorageError: there is none, or it cannot be read.
+        DifferentRunError: it was written with another schema version.
     """
     path = directory / RUN_INFO_NAME
     if not path.is_file():
@@ -70,25 +70,25 @@ def load_run_info(directory: Path) -> RunInfo:
             return RunInfo(**data)
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
-            f"{path} is damaged ({error}), so nobody knows what its trials were measured with. {_ANOTHER_OUTPUT}"
+            f"{path} is damaged ({error}), so it is unknown what its trials were measured with. {_ANOTHER_OUTPUT}"
         ) from error
     raise DifferentRunError(
-        f"{directory} was written with schema version {version}, and this version of the harness writes "
+        f"{directory} was written with schema version {version}, but this version of the harness writes "
         f"{SCHEMA_VERSION}. {_ANOTHER_OUTPUT} Or continue it with harness {data.get('harness_version', '?')}."
     )
 
 
 def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
-    """Refuse to add trials of `wanted` to those of `stored` where they would not be comparable.
+    """Refuses to add trials of `wanted` to those of `stored` if they would not be comparable.
 
     Raises:
-        DifferentRunError: naming every fact that differs, with both values.
+        DifferentRunError: they are not comparable; the message names every fact that differs, with both values.
     """
     if stored.environment_id != wanted.environment_id:
         differences = differing_facts(stored.environment, wanted.environment)
         raise DifferentRunError(
             f"{directory} was measured in another environment "
-            f"({stored.environment_id}, and this is {wanted.environment_id}): {_listed(differences)}. "
+            f"({stored.environment_id}; this one is {wanted.environment_id}): {_listed(differences)}. "
             f"Rows of different environments are never mixed. {_ANOTHER_OUTPUT} Or restore the environment."
         )
     differences = [
@@ -102,13 +102,13 @@ def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
         differences.append(("seed", stored.seed, wanted.seed))
     if differences:
         raise DifferentRunError(
-            f"{directory} was measured in another way: {_listed(differences)}. {_ANOTHER_OUTPUT} Or repeat "
+            f"{directory} was measured differently: {_listed(differences)}. {_ANOTHER_OUTPUT} Or repeat "
             "the options of its first session."
         )
 
 
 Difference = tuple[str, Any, Any]
-"""A fact's dotted name, its stored value and the value now; None where there is none."""
+"""Dotted name of a fact, its stored value and its value now; None for an absent value."""
 
 
 def differing_facts(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
@@ -133,5 +133,5 @@ def _flattened(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
 
 def _listed(differences: list[Difference]) -> str:
     if not differences:
-        return "no recorded fact differs, so the rule of the id did"
+        return "no recorded fact differs, so the rule that computes the id does"
     return "; ".join(f"{name} was {stored!r}, is {now!r}" for name, stored, now in differences)

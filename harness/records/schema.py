@@ -1,7 +1,7 @@
 """The one schema of results.csv: every column in order, with unit, meaning and when it is empty.
 
-Writers, readers and `docs/columns.md` all follow this table. Whatever changes the name, type, order
-or meaning of a column raises `SCHEMA_VERSION`: rows of two versions are never mixed in one file.
+Writers, readers and `docs/columns.md` all follow this table. Any change of the name, type, order or
+meaning of a column increases `SCHEMA_VERSION`: rows of two versions are never mixed in one file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Column:
     """Unit of the value, empty for text and pure numbers."""
     description: str
     empty_when: tuple[Absence, ...] = ()
-    """Reasons for which the cell may be empty; where there are none it never is."""
+    """Reasons why the cell may be empty; without any it never is."""
 
     @property
     def empty_text(self) -> str:
@@ -34,7 +34,7 @@ class Column:
         return ", or ".join(absence.text for absence in self.empty_when) or "never"
 
     def may_be_empty(self, state: RowState) -> bool:
-        """Whether the cell may be empty in such a row."""
+        """Whether the cell may be empty in a row of this state."""
         return any(absence.may_hold(state) for absence in self.empty_when)
 
 
@@ -44,7 +44,7 @@ _NO_TRIAL = (Absence("no trial has finished", lambda row: not row.trials_ok_coun
 _FEW_TRIALS = (Absence("fewer than two trials are ok, so there is no interval", lambda row: row.trials_ok_count < 2),)
 _FEW_SAMPLES = (Absence("no trial has 662 samples"),)
 _ONE_GROUP = (*_NOT_OK, Absence("no trial has two groups of blocks"))
-_NO_PEAK = (*_NOT_OK, Absence("the system does not tell"))
+_NO_PEAK = (*_NOT_OK, Absence("the system does not report it"))
 _NO_ARTIFACT = (Absence("no artifact was made", lambda row: not row.has_artifact),)
 _NOT_CONVERTED = (Absence("nothing was converted"),)
 _NOT_READ = (*_NO_ARTIFACT, Absence("the file cannot be read"))
@@ -53,17 +53,17 @@ _FEW_CLASSES = (*_NOT_EVALUATED, Absence("there are five classes or fewer", lamb
 _NO_DIFFERENCE = (*_NOT_EVALUATED, Absence("the release states none", lambda row: not row.top1_published))
 _NO_REASON = (
     Absence("it was measured", lambda row: row.accuracy_measured),
-    Absence("nobody asked", lambda row: not row.accuracy_asked),
+    Absence("accuracy was not requested", lambda row: not row.accuracy_asked),
 )
 _OFF_GPU = Absence("it did not run on a GPU", lambda row: not row.on_gpu)
 _NO_GPU = (_OFF_GPU, *_NOT_OK)
-_NOT_TOLD = (_OFF_GPU, Absence("the device does not tell"))
-_NOT_SAID = (_OFF_GPU, Absence("the runtime does not say"))
-_NO_ENGINE = (Absence("the runtime built none"),)
-_NOTHING = (Absence("there is nothing"),)
+_NOT_TOLD = (_OFF_GPU, Absence("the device does not report it"))
+_NOT_SAID = (_OFF_GPU, Absence("the runtime does not report it"))
+_NO_ENGINE = (Absence("the runtime built no engine"),)
+_NOTHING = (Absence("there are none"),)
 _NOT_SQUARE = (Absence("the input is not square"),)
-_NO_CLASSES = (Absence("not known, as where the output is not [N, classes]"),)
-_UNKNOWN = (Absence("not known, as of a user's model"),)
+_NO_CLASSES = (Absence("not known, for example because the output is not [N, classes]"),)
+_UNKNOWN = (Absence("not known, as for a user's model"),)
 _NOT_STATED = (Absence("the release states none"),)
 _NO_CPU = (Absence("the device is not a CPU"),)
 _NO_FILE = (Absence("the weights come from no file"),)
@@ -74,20 +74,20 @@ _IDENTITY = (
     Column("source", "text", "", "Where the model was released, as in `list`."),
     Column("variant", "text", "", "The release's own name of the model."),
     Column("backend", "text", "", "Runtime that executed the artifact."),
-    Column("precision", "text", "", "Precision that was asked for."),
+    Column("precision", "text", "", "Requested precision."),
     Column("batch", "integer", "images", "Images in one inference."),
     Column(
         "status",
         "text",
         "",
         "`ok`, `failed`, `timeout`, `out_of_memory`, `unsupported` or `skipped`. `ok` means that at least "
-        "one trial is; otherwise the status is the newest trial's, or the conversion's.",
+        "one trial is ok; otherwise the status is that of the newest trial, or of the conversion.",
     ),
     Column(
         "reason",
         "text",
         "",
-        "Why the status is what it is, on one line. On an ok row: what its failed trials said.",
+        "Reason for the status, on one line. On an ok row: how its failed trials failed.",
         _NO_FAILURE,
     ),
 )
@@ -120,7 +120,7 @@ _ACCURACY = (
         "accuracy_measured_reason",
         "text",
         "",
-        "Why there is no measured accuracy, where one was asked for.",
+        "Why the requested accuracy was not measured.",
         _NO_REASON,
     ),
     Column("accuracy_images_count", "integer", "images", "Images behind the measured accuracy.", _NOT_EVALUATED),
@@ -128,7 +128,7 @@ _ACCURACY = (
         "accuracy_unreadable_count",
         "integer",
         "images",
-        "Images that gave no input and are not among them; `accuracy/*/unreadable.csv` lists them.",
+        "Images that could not be read and are not in the count; `accuracy/*/unreadable.csv` lists them.",
         _NOT_EVALUATED,
     ),
     Column("accuracy_images_digest", "text", "", "Digest of the images' names and labels.", _NOT_EVALUATED),
@@ -136,7 +136,7 @@ _ACCURACY = (
         "accuracy_difference_percent",
         "number",
         "%",
-        "Measured less published top-1, in percentage points.",
+        "Measured minus published top-1, in percentage points.",
         _NO_DIFFERENCE,
     ),
     Column(
@@ -184,8 +184,8 @@ _LATENCY = (
         "ratio_to_reference",
         "number",
         "",
-        "Latency over that of the reference network measured in alternating blocks of the same trial; median "
-        "over the trials. Use it to compare runs: it moves far less than the time on a shared machine.",
+        "Latency divided by that of the reference network, measured in alternating blocks of the same trial; "
+        "median over the trials. Use it to compare runs: on a shared machine it varies far less than the time.",
         _NOT_OK,
     ),
     Column("ratio_low", "number", "", "Lower end of its 95 % interval over trials.", _FEW_TRIALS),
@@ -194,7 +194,7 @@ _LATENCY = (
         "throughput_images_per_s",
         "number",
         "images/s",
-        "Batch over `latency_median_ms`; on a GPU, images over wall time with inferences enqueued back to back.",
+        "Batch divided by `latency_median_ms`; on a GPU, images per wall time with inferences enqueued back to back.",
         _NOT_OK,
     ),
     Column("latency_mean_ms", "number", "ms", "Median over the trials of the trials' means.", _NOT_OK),
@@ -203,7 +203,7 @@ _LATENCY = (
         "latency_p99_ms",
         "number",
         "ms",
-        "Median over the trials of the 99th percentiles of those trials that have 662 samples or more.",
+        "Median over the trials of the 99th percentiles of the trials with 662 samples or more.",
         _FEW_SAMPLES,
     ),
     Column("latency_min_ms", "number", "ms", "Fastest inference of all trials.", _NOT_OK),
@@ -231,23 +231,23 @@ _COUNTS = (
         "latency_trials_ms",
         "text",
         "ms",
-        "The ok trials' medians, oldest first, separated by blanks: what two runs are compared by.",
+        "Medians of the ok trials, oldest first, separated by spaces; two runs are compared by them.",
         _NOT_OK,
     ),
-    Column("ratio_trials", "text", "", "Their ratios to the reference network.", _NOT_OK),
-    Column("reference_trials_ms", "text", "ms", "The reference network's medians in them.", _NOT_OK),
+    Column("ratio_trials", "text", "", "Ratios of these trials to the reference network.", _NOT_OK),
+    Column("reference_trials_ms", "text", "ms", "Medians of the reference network in these trials.", _NOT_OK),
     Column(
         "samples_count",
         "integer",
         "inferences",
-        "Inferences of the ok trials together behind the latencies.",
+        "Inferences behind the latencies, all ok trials together.",
         _NOT_OK,
     ),
     Column(
         "blocks_count",
         "integer",
         "blocks",
-        "Blocks of the ok trials together, of both networks, contaminated ones included.",
+        "Blocks of all ok trials, of both networks, contaminated ones included.",
         _NOT_OK,
     ),
     Column(
@@ -277,33 +277,41 @@ _GPU = (
         "number",
         "ms",
         "Input copied to the GPU, inference, outputs copied back, one at a time. Median over the trials, as are "
-        "all numbers of this group but the counts.",
+        "all numbers of this group except the counts.",
         _NO_GPU,
     ),
     Column("input_copy_median_ms", "number", "ms", "Copy of the input to the GPU.", _NO_GPU),
     Column("output_copy_median_ms", "number", "ms", "Copy of the outputs from the GPU.", _NO_GPU),
     Column("enqueue_median_ms", "number", "ms", "Host time to enqueue one inference.", _NO_GPU),
-    Column("cuda_graph", "text", "", "`on` where an inference was replayed as one CUDA graph, else `off`.", _NO_GPU),
-    Column("queue_depth", "integer", "inferences", "Enqueued before the host waited for the oldest.", _NO_GPU),
+    Column("cuda_graph", "text", "", "`on` if an inference was replayed as one CUDA graph, else `off`.", _NO_GPU),
+    Column(
+        "queue_depth", "integer", "inferences", "Inferences enqueued before the host waited for the oldest.", _NO_GPU
+    ),
     Column("wait", "text", "", "How the host waited for the GPU: `block` or `spin`.", _NO_GPU),
     Column("gpu_sm_clock_mhz", "number", "MHz", "Clock of the multiprocessors between groups of blocks.", _NOT_TOLD),
     Column("gpu_memory_clock_mhz", "number", "MHz", "Clock of the memory.", _NOT_TOLD),
     Column("gpu_power_w", "number", "W", "Power of the board.", _NOT_TOLD),
     Column("gpu_temperature_c", "number", "°C", "Temperature of the chip.", _NOT_TOLD),
-    Column("gpu_energy_mj", "number", "mJ", "Energy of one inference, the whole board's.", _NOT_TOLD),
-    Column("gpu_throttle_reasons", "text", "", "Why the clock was held back in any trial; `none`.", _NOT_TOLD),
-    Column("gpu_foreign_processes_count", "integer", "processes", "Most others that computed on it.", _NOT_TOLD),
+    Column("gpu_energy_mj", "number", "mJ", "Energy of one inference, of the whole board.", _NOT_TOLD),
+    Column("gpu_throttle_reasons", "text", "", "Why the clock was throttled in any trial, or `none`.", _NOT_TOLD),
+    Column(
+        "gpu_foreign_processes_count",
+        "integer",
+        "processes",
+        "Largest number of other processes that computed on the GPU.",
+        _NOT_TOLD,
+    ),
     Column("gpu_memory_mib", "number", "MiB", "Device memory of the engine and its context.", _NOT_SAID),
     Column("engine_mib", "number", "MiB", "Size of the engine built for this device.", _NO_ENGINE),
     Column(
         "engine_build_s",
         "number",
         "s",
-        "Time the engine took to build when it was built; a cached one keeps its figure.",
+        "Time it took to build the engine; a cached one keeps its figure.",
         _NO_ENGINE,
     ),
     Column("engine_sha256", "text", "", "Digest of the engine of the newest trial.", _NO_ENGINE),
-    Column("warnings", "text", "", "What a reader should know of the figures, in sentences.", _NOTHING),
+    Column("warnings", "text", "", "What a reader should know about the figures, in sentences.", _NOTHING),
 )
 
 _NETWORK = (
@@ -318,7 +326,7 @@ _ARTIFACT = (
         "artifact_mib",
         "number",
         "MiB",
-        "Size of the artifact's file and of those beside it that hold weights.",
+        "Size of the artifact's file and of the files beside it that hold weights.",
         _NO_ARTIFACT,
     ),
     Column("exporter", "text", "", "Exporter and its version.", _NOT_CONVERTED),
@@ -327,7 +335,7 @@ _ARTIFACT = (
         "conversion_s",
         "number",
         "s",
-        "Time the conversion took when it was made; a cached artifact keeps its figure.",
+        "Time the conversion took; a cached artifact keeps its figure.",
         _NOT_CONVERTED,
     ),
     Column(
@@ -340,11 +348,11 @@ _ARTIFACT = (
 )
 
 _PROVENANCE = (
-    Column("precision_effective", "text", "", "Precision the engine really ran, read back from it.", _NOT_OK),
+    Column("precision_effective", "text", "", "Precision the engine actually ran in, read back from it.", _NOT_OK),
     Column("device", "text", "", "The processor or accelerator measured."),
     Column("runtime", "text", "", "Runtime and version.", _NOT_OK),
     Column("provider", "text", "", "Execution provider that ran the graph.", _NOT_OK),
-    Column("threads", "integer", "", "Threads one inference may use.", _NO_CPU),
+    Column("threads", "integer", "", "Threads an inference may use.", _NO_CPU),
     Column(
         "environment_id",
         "text",
@@ -360,13 +368,13 @@ _PROVENANCE = (
         "Digest of the artifact and of the files beside it that hold weights.",
         _NO_ARTIFACT,
     ),
-    Column("artifact_path", "text", "", "Path of the artifact where it was measured.", _NO_ARTIFACT),
+    Column("artifact_path", "text", "", "Path of the artifact on the machine that measured it.", _NO_ARTIFACT),
     Column("weights_sha256", "text", "", "Digest of the weights.", _UNKNOWN),
     Column(
         "checkpoint_sha256",
         "text",
         "",
-        "SHA-256 of the file that the weights come from: of a released archive, the checkpoint in it.",
+        "SHA-256 of the file that the weights come from; for a released archive, of the checkpoint in it.",
         _NO_FILE,
     ),
     Column("checkpoint_url", "text", "", "Where the release keeps that file.", _NOT_RELEASED),

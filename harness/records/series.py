@@ -12,10 +12,10 @@ from harness.processes.target import Target
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """Everything about a series that is known before its first trial.
+    """Everything known about a series before its first trial.
 
     A series is one artifact on one backend in one precision at one batch size. `artifact_sha256`
-    and `artifact_path` are empty where the conversion failed; `status` and `reason` then say why,
+    and `artifact_path` are empty if the conversion failed; `status` and `reason` then say why,
     and the row is kept.
     """
 
@@ -40,9 +40,9 @@ class Series:
     """`released`, `file` or `probe`."""
     weights_sha256: str = ""
     checkpoint_sha256: str = ""
-    """Of the checkpoint that the weights come from."""
+    """SHA-256 of the checkpoint that the weights come from."""
     checkpoint_url: str = ""
-    """Where a released checkpoint was fetched."""
+    """URL from which a released checkpoint was fetched."""
     implementation: str = ""
     """Whose code the network is: `package`, `own` or `release`."""
     artifact_path: str = ""
@@ -56,7 +56,7 @@ class Series:
     verification_relative_l2: float | None = None
     """Largest relative L2 error of the artifact's logits against the native model's."""
     warnings: str = ""
-    """What a reader should know of the artifact, in sentences."""
+    """What a reader should know about the artifact, in sentences."""
     status: str = "ok"
     reason: str = ""
 
@@ -66,11 +66,11 @@ class Series:
         return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}"
 
     def target(self, threads: int, gpu: GpuSettings, cache_dir: Path) -> Target:
-        """The series as it is measured.
+        """What a trial measures for this series.
 
         Args:
-            threads: of an inference.
-            gpu: which GPU and how.
+            threads: threads of an inference.
+            gpu: which GPU is used, and how.
             cache_dir: where built engines are kept.
         """
         return Target(

@@ -30,7 +30,7 @@ def format_row(row: Row) -> str:
 
 
 def format_cells(values: Iterable[Any]) -> str:
-    """One line of a CSV; a None is an empty cell."""
+    """One line of a CSV; None is an empty cell."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow([_cell(value) for value in values])
     return buffer.getvalue()
@@ -45,13 +45,13 @@ def _cell(value: Any) -> str:
 
 
 def load_rows(path: Path) -> pandas.DataFrame:
-    """Read results.csv with a type for each column.
+    """Reads results.csv with a type for each column.
 
-    Text cells are strings, empty where there is nothing; integers are `Int64` and numbers `float64`
+    Text cells are strings, empty if there is no value; integers are `Int64` and numbers `float64`
     with NA and NaN; times are timestamps in UTC.
 
     Raises:
-        StorageError: if the file is not there, is not a results.csv or has another schema version.
+        StorageError: the file is missing, is not a results.csv or has another schema version.
     """
     try:
         with explained(path):
@@ -64,14 +64,14 @@ def load_rows(path: Path) -> pandas.DataFrame:
         _check_version(path, frame)
     except (ValueError, TypeError) as error:
         raise StorageError(
-            f"{path}{_damaged_line(text)} is damaged ({error}). Repeat the run's command: it makes the file anew from "
+            f"{path}{_damaged_line(text)} is damaged ({error}). Repeat the run's command: it rebuilds the file from "
             "trials.jsonl."
         ) from error
     return frame
 
 
 def _damaged_line(text: str) -> str:
-    """`:7` for the first line with a wrong number of cells, or with text where a number belongs; empty if neither."""
+    """`:7` for the first line with a wrong number of cells or with text instead of a number; empty if there is none."""
     lines = csv.reader(io.StringIO(text))
     next(lines)
     for cells in lines:
@@ -91,13 +91,13 @@ def _is_of_its_type(column: Column, cell: str) -> bool:
 
 
 def typed_frame(text: str, columns: Sequence[Column]) -> pandas.DataFrame:
-    """The content of a CSV that has exactly these columns, with types as `load_rows` says."""
+    """The content of a CSV with exactly these columns, typed as `load_rows` describes."""
     import pandas
 
     frame = pandas.read_csv(
         io.StringIO(text),
         dtype={column.name: _DTYPES[column.type] for column in columns},
-        # A model may be called "None" or "NA": in text only nothing is nothing.
+        # A model may be called "None" or "NA": in text columns only an empty cell is a missing value.
         keep_default_na=False,
         na_values={column.name: [""] for column in columns if column.type not in ("text", "time")},
     )

@@ -1,4 +1,4 @@
-"""The page: template, style, script and data in one file that asks nothing of any other."""
+"""The page: template, style, script and data in one file that needs no other."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
 def write_page(runs: Runs, path: Path) -> None:
-    """Write the page of one or more runs.
+    """Writes the page of one or more runs.
 
     Raises:
-        StorageError: if the file cannot be written.
+        StorageError: the file cannot be written.
     """
     devices = dict.fromkeys(run.info.device for run in runs.members)
     replace_text(path, page(payload(runs), f"Latency against accuracy: {', '.join(devices)}"))
@@ -38,8 +38,8 @@ def page(facts: dict[str, Any], title: str) -> str:
     the data or from outside, is ever run or loaded.
 
     Args:
-        facts: of `reports.html.payload.payload`.
-        title: of the document, as plain text.
+        facts: the result of `reports.html.payload.payload`.
+        title: title of the document, as plain text.
     """
     style = "".join(_asset(name) for name in _STYLES)
     script = f'"use strict";\n(() => {{\n{"".join(_asset(name) for name in _SCRIPTS)}}})();\n'
@@ -55,7 +55,7 @@ def page(facts: dict[str, Any], title: str) -> str:
 
 
 def script_safe_json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in, whatever texts it holds."""
+    """JSON that cannot end the script element that contains it, whatever texts it holds."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -1,4 +1,4 @@
-"""Everything the page shows, as one JSON object: the page's script draws, and works nothing out."""
+"""Everything the page shows, as one JSON object: the page's script only draws, and computes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def payload(runs: Runs) -> dict[str, Any]:
     """The facts of the page, ready for `json.dumps`.
 
     Args:
-        runs: their merged rows are shown, with the banner of each run.
+        runs: the runs whose merged rows are shown, with the banner of each.
     """
     groups = grouped(runs.rows)
     rows = [row for position, group in enumerate(groups) for row in _ranked_rows(group, position)]
@@ -127,7 +127,7 @@ def _group_facts(group: Group) -> dict[str, Any]:
 
 
 def _sources(groups: Sequence[Group]) -> list[dict[str, str]]:
-    # Those with points first, and so in the colours that a picture of them alone gives them.
+    # Those with points first, so that they have the same colours as in a picture of them alone.
     drawn = sources_of(groups)
     names = drawn + sorted({str(name) for group in groups for name in group.rows["source"].unique()} - set(drawn))
     styles = [style(position) for position in range(len(names))]
@@ -153,7 +153,7 @@ def _dicts(members: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def clean(value: Any) -> Any:
-    """The same for JSON: times as text, and None for what is no finite number."""
+    """The value for JSON: times as text, and None instead of NaN and infinities."""
     if isinstance(value, Mapping):
         return {str(name): clean(member) for name, member in value.items()}
     if isinstance(value, list | tuple):

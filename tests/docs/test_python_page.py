@@ -1,4 +1,4 @@
-"""docs/python.md: its code runs as it stands there, and it names all that is public."""
+"""docs/python.md: its code runs as written, and it names everything public."""
 
 from __future__ import annotations
 

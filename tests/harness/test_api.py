@@ -91,7 +91,7 @@ def test_a_failure_is_a_row(measure: Callable[..., Any], tmp_path: Path) -> None
         ({"onnx": "gone.onnx"}, r"gone\.onnx: no such file"),
         ({"models": "smoke", "batch": 0}, "give a number of at least 1"),
         ({"models": "smoke", "backend": "abacus"}, "abacus"),
-        ({"artifacts": "nowhere"}, "nowhere is no folder of artifacts"),
+        ({"artifacts": "nowhere"}, "nowhere is not a folder of artifacts"),
         ({"models": "smoke", "images": "nowhere"}, "nowhere"),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_user_file_is_measured_beside_a_bundle(converted, write_bundle, thin, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--artifacts", "nowhere"], "nowhere is no folder of artifacts"),
+        (["--artifacts", "nowhere"], "nowhere is not a folder of artifacts"),
         (["--artifacts", "bundle", "--models", "vgg"], "unknown model 'vgg' in bundle"),
         (["--artifacts", "bundle", "--batch", "8"], "It has --precision fp32 --batch 1"),
         (["--artifacts", "bundle", "--opset", "17"], "--opset: nothing is converted with --artifacts"),

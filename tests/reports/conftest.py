@@ -46,7 +46,7 @@ _DEFAULTS: dict[str, Any] = {
 
 @pytest.fixture
 def make_rows(tmp_path: Path) -> MakeRows:
-    """Rows as they are read from a results.csv; each dict says only what is of interest."""
+    """Rows as read from a results.csv; each dict has only the cells of interest."""
 
     def made(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
         path = tmp_path / "made.csv"
@@ -66,7 +66,7 @@ def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 @pytest.fixture
 def make_run(tmp_path: Path, run_info: RunInfo) -> MakeRun:
-    """Writes a run directory; each row says only what is of interest, keywords change run.json."""
+    """Writes a run directory; each row has only the cells of interest, keywords change run.json."""
 
     def made(name: str, rows: Sequence[dict[str, Any]], **facts: Any) -> Path:
         directory = tmp_path / name

@@ -49,7 +49,7 @@ def test_accuracy_without_latency_is_shown(make_rows: MakeRows, run_info: RunInf
     assert len(_lines(report, "Accuracy measured with images")) == 1
 
 
-def test_reasons_are_told_once_with_their_models(make_rows: MakeRows, run_info: RunInfo) -> None:
+def test_reasons_are_given_once_with_their_models(make_rows: MakeRows, run_info: RunInfo) -> None:
     rows = [_row(f"a/{index}", accuracy_measured_reason="probe weights | know nothing") for index in range(7)]
     rows.append(_row("a/other", accuracy_measured_reason="10 classes"))
     report = render(make_rows(rows), [run_info])
@@ -59,7 +59,7 @@ def test_reasons_are_told_once_with_their_models(make_rows: MakeRows, run_info: 
     ]
 
 
-def test_nobody_asked_nothing_said(make_rows: MakeRows, run_info: RunInfo) -> None:
+def test_accuracy_that_was_not_requested_is_not_mentioned(make_rows: MakeRows, run_info: RunInfo) -> None:
     report = render(make_rows([_row("a/x", published=77.0)]), [run_info])
     assert "### Accuracy" not in report
     assert "### No accuracy" not in report
@@ -74,8 +74,8 @@ def test_accuracies_on_different_images_do_not_compare(make_rows: MakeRows) -> N
     assert "2 different sets of images" in text
 
 
-def test_the_table_says_so_where_no_latency_was_measured(make_rows: MakeRows, run_info: RunInfo) -> None:
+def test_the_table_says_so_if_no_latency_was_measured(make_rows: MakeRows, run_info: RunInfo) -> None:
     skipped = {"status": "skipped", "reason": "not measured yet", "measured_at": None, "latency_median_ms": None}
     rows = [_row("a/x", 77.2, **skipped), _row("a/y", 70.0, accuracy_images_digest="d2", **skipped)]
-    assert "2 different sets of images, which do not compare" in render(make_rows(rows), [run_info])
+    assert "2 different sets of images, which cannot be compared" in render(make_rows(rows), [run_info])
     assert "sets of images" not in render(make_rows(rows[:1]), [run_info])

@@ -45,11 +45,11 @@ def test_markdown_goes_to_standard_output_unless_a_file_is_given(
     assert "## a GPU" in printed
 
 
-def test_runs_of_one_environment_are_merged_and_said_so(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_of_one_environment_are_merged_with_a_note(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [make_run(name, [{"model": f"a/{name}", "latency_median_ms": 5.0}]) for name in ("one", "two")]
     assert main(["markdown", *map(str, runs)]) == 0
     printed = capsys.readouterr()
-    assert "note: one, two are of one environment" in printed.err
+    assert "note: one, two are from one environment" in printed.err
     assert printed.out.count("## a processor") == 1
 
 

@@ -51,7 +51,7 @@ def test_timms_columns(make_rows: MakeRows) -> None:
     assert line["accuracy_kind"] == "published"
 
 
-def test_a_measured_accuracy_goes_before_the_published_one(make_rows: MakeRows) -> None:
+def test_a_measured_accuracy_takes_precedence_over_the_published_one(make_rows: MakeRows) -> None:
     row = {
         "model": "a/x",
         "latency_median_ms": 5.0,
@@ -63,7 +63,7 @@ def test_a_measured_accuracy_goes_before_the_published_one(make_rows: MakeRows) 
     assert (line["top1"], line["top5"], line["accuracy_kind"]) == ("79.5", "94.5", "measured")
 
 
-def test_a_network_of_ones_own_has_empty_cells_and_a_failed_row_no_line(make_rows: MakeRows) -> None:
+def test_a_user_network_has_empty_cells_and_a_failed_row_no_line(make_rows: MakeRows) -> None:
     own = {"model": "onnx/mine", "latency_median_ms": 5.0, "parameters": None, "macs": None}
     (line,) = _timm(make_rows, own, {"model": "a/x", "status": "failed"})
     assert line["model"] == "onnx/mine"

@@ -50,7 +50,7 @@ def test_the_speed_up_the_error_and_the_accuracy_of_a_precision() -> None:
     assert effect.accuracy_change_percent == pytest.approx(-0.2)
 
 
-def test_overlapping_intervals_are_not_told_apart_and_missing_ones_say_nothing() -> None:
+def test_overlapping_intervals_are_not_distinguished_and_missing_ones_say_nothing() -> None:
     overlapping = _row("fp16", latency_low_ms=4.05, latency_high_ms=4.5)
     assert effects([_row(), overlapping], "precision")[0].told_apart is False
     assert effects([_row(), {**overlapping, "latency_low_ms": None}], "precision")[0].told_apart is None

@@ -135,18 +135,18 @@ def test_the_axis_says_which_accuracy_it_is(make_rows: MakeRows, measured: list[
     assert make_figure(grouped(rows)[0], "").axes[0].get_ylabel() == label
 
 
-def test_one_model_in_two_precisions_is_told_apart(make_rows: MakeRows) -> None:
+def test_one_model_in_two_precisions_is_distinguished(make_rows: MakeRows) -> None:
     rows = [_row("a/x", 4.0, 75.0), _row("a/x", 2.0, accuracy_measured_top1_percent=74.5, precision="fp16")]
     assert {"x fp32", "x fp16"} <= set(_texts(grouped(make_rows(rows))[0]))
 
 
-def test_two_artifacts_of_one_model_are_told_apart(make_rows: MakeRows) -> None:
+def test_two_artifacts_of_one_model_are_distinguished(make_rows: MakeRows) -> None:
     exporters = ("torch.onnx.export dynamo 2.14.1", "torch.onnx.export torchscript 2.14.1")
     rows = [_row("a/x", 4.0 - i, 75.0 - i, exporter=name, artifact_sha256=name) for i, name in enumerate(exporters)]
     assert {"x dynamo 2.14.1", "x torchscript 2.14.1"} <= set(_texts(grouped(make_rows(rows))[0]))
 
 
-def test_ones_own_network_is_named_though_others_dominate_it(make_rows: MakeRows) -> None:
+def test_a_user_network_is_named_though_others_dominate_it(make_rows: MakeRows) -> None:
     rows = [_row("a/good", 2.0, 80.0), _row("a/beaten", 3.0, 70.0)]
     own = [_row("own/pkg.nets:build", 4.0, accuracy_measured_top1_percent=75.0, weights="own")]
     texts = _texts(grouped(make_rows([*rows, *own]))[0])
@@ -171,7 +171,7 @@ def test_the_legend_hides_no_point(make_rows: MakeRows) -> None:
     assert not any(box.contains(*point) for point in points)
 
 
-def test_what_has_no_room_is_told_within_the_picture(make_rows: MakeRows) -> None:
+def test_what_has_no_room_is_listed_in_the_picture(make_rows: MakeRows) -> None:
     names = [f"a/{'x' * 60}{i}{'y' * 60}" for i in range(40)]
     rows = [_row(name, 2.0 + 0.001 * i, 70.0 + 0.001 * i) for i, name in enumerate(names)]
     figure = make_figure(grouped(make_rows(rows))[0], "")

@@ -46,7 +46,7 @@ def test_rows_are_sorted_by_latency_and_only_ok_ones_are_ranked(make_rows: MakeR
     assert grouped(rows)[0].rows["model"].to_list() == ["a/fast", "a/slow"]
 
 
-def test_measured_accuracy_goes_before_published(make_rows: MakeRows) -> None:
+def test_measured_accuracy_takes_precedence_over_published(make_rows: MakeRows) -> None:
     rows = make_rows(
         [
             _row("a/1", 1.0, 70.0, accuracy_measured_top1_percent=69.0),
@@ -72,7 +72,7 @@ def test_a_row_without_accuracy_is_listed_and_never_on_the_frontier(make_rows: M
     assert group.rows["frontier"].to_list() == [False, True]
 
 
-def test_an_accuracy_that_is_not_ranked_is_no_kind_of_the_frontier(make_rows: MakeRows) -> None:
+def test_an_accuracy_that_is_not_ranked_is_not_a_kind_of_the_frontier(make_rows: MakeRows) -> None:
     ten = _row("lanet/x", 1.0, accuracy_measured_top1_percent=98.0, classes=10)
     group = grouped(make_rows([_row("a/x", 5.0, 75.0), _row("a/y", 6.0, 76.0), ten]))[0]
     assert group.accuracy_kinds == {"published"}

@@ -61,7 +61,7 @@ def test_an_interval_of_two_trials_is_not_drawn() -> None:
     assert heights == pytest.approx([0.0, 0.03])
 
 
-def test_a_latency_is_drawn_where_there_is_no_ratio() -> None:
+def test_a_latency_is_drawn_if_there_is_no_ratio() -> None:
     bare = Point(START.isoformat(), "", "ok", "", "", "", 3, 5.0)
     [axes] = make_figure([timeline(Era("aa", "", (), (bare,), "latency", ()))]).axes
     assert axes.get_ylabel() == "latency, ms"
@@ -74,7 +74,7 @@ def test_every_series_has_a_panel_and_failed_ones_none(tmp_path: Path) -> None:
     assert text.count('<g id="axes_') == 2
 
 
-def test_nothing_to_draw_and_too_much_are_told(tmp_path: Path) -> None:
+def test_nothing_to_draw_and_too_much_are_reported(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="nothing to draw"):
         draw_history([timeline(era(0, [None]))], [tmp_path / "a.svg"])
     with pytest.raises(PictureError, match=f"{PANELS_MAX + 1} series are too many"):

@@ -59,7 +59,7 @@ def test_a_lone_label_is_up_to_the_left_without_a_line() -> None:
     assert box.y0 > y
 
 
-def test_what_has_no_place_is_left_out_and_said() -> None:
+def test_what_has_no_place_is_omitted_and_reported() -> None:
     points = [(5.0, 5.0)] * 3
     figure = _figure(points)
     too_long = "x" * 200

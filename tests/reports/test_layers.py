@@ -75,11 +75,11 @@ def test_the_sum_stands_beside_the_latency_without_the_profiler(
     assert expected in balance(profile(tmp_path, **facts))
 
 
-def test_one_layer_is_no_sum(tmp_path: Path) -> None:
+def test_one_layer_is_not_a_sum(tmp_path: Path) -> None:
     assert balance(profile(tmp_path, LAYERS[:1])).startswith("1 layer takes 1.00 ms.")
 
 
-def test_disturbances_are_told_with_what_to_do(tmp_path: Path) -> None:
+def test_disturbances_are_reported_with_what_to_do(tmp_path: Path) -> None:
     assert doubts(profile(tmp_path)) == ""
     told = doubts(profile(tmp_path, disturbances="thermal throttling", foreign_cores=0.52))
     assert "thermal throttling; others used 0.5 cores" in told
@@ -105,7 +105,7 @@ def test_long_names_keep_their_beginning_and_end() -> None:
     assert "..." in name
 
 
-def test_the_setting_names_what_a_stranger_must_know(tmp_path: Path) -> None:
+def test_the_setting_has_what_a_reader_must_know(tmp_path: Path) -> None:
     words = setting(profile(tmp_path, batch=8, precision_effective="fp16+fp32"))
     assert all(word in words for word in ("onnxruntime 1.30.0", "fp16+fp32", "batch 8", "2 threads", "2026-01-31"))
 
@@ -169,7 +169,7 @@ class TestPicture:
         executed = [one.get_width() for one in rectangles if one.get_y() < 0]
         assert executed == pytest.approx([10, 20, 50, 20])
 
-    def test_precision_is_told_where_it_differs(self, tmp_path: Path) -> None:
+    def test_precision_is_shown_if_it_differs(self, tmp_path: Path) -> None:
         mixed = (LayerTime(0, "a", "Conv", "fp16", 1.0), LayerTime(1, "b", "Softmax", "fp32", 1.0))
         assert {"Conv  fp16", "Softmax  fp32"} <= set(self.texts(profile(tmp_path, mixed)))
         assert "Conv 3x3  3x8x8 \u2192 32x4x4" in self.texts(profile(tmp_path))

@@ -81,7 +81,7 @@ def test_each_batch_size_has_a_table(make_rows: MakeRows, run_info: RunInfo) -> 
     assert "### Batch 8: host time" in report
 
 
-def test_two_artifacts_of_one_model_are_told_apart(make_rows: MakeRows, run_info: RunInfo) -> None:
+def test_two_artifacts_of_one_model_are_distinguished(make_rows: MakeRows, run_info: RunInfo) -> None:
     exporters = ("torch.onnx.export dynamo 2.14.1", "torch.onnx.export torchscript 2.14.1")
     report = render(
         make_rows([_row("a/x", 5.0, exporter=name, artifact_sha256=name) for name in exporters]), [run_info]
@@ -97,13 +97,13 @@ def test_precision_is_a_column_only_where_it_varies(make_rows: MakeRows, run_inf
     assert "| `a/x` | fp16 |" in report
 
 
-def test_it_says_so_where_no_row_has_an_accuracy(make_rows: MakeRows, run_info: RunInfo) -> None:
+def test_it_says_so_if_no_row_has_an_accuracy(make_rows: MakeRows, run_info: RunInfo) -> None:
     report = render(make_rows([_row("onnx/mine", 5.0)]), [run_info])
     assert "there is no frontier" in report
     assert FRONTIER_MARK not in _line(report, "onnx/mine")
 
 
-def test_it_says_so_where_all_accuracy_is_published(make_rows: MakeRows, run_info: RunInfo) -> None:
+def test_it_says_so_if_all_accuracy_is_published(make_rows: MakeRows, run_info: RunInfo) -> None:
     only, where_none = "rests on published accuracy only", "published accuracy where none was measured"
     published = _row("a/x", 5.0, 75.0)
     measured = _row("a/y", 6.0, 75.0, accuracy_measured_top1_percent=74.0)

@@ -36,5 +36,5 @@ def test_long_names_that_would_be_cut_to_one_stay_whole() -> None:
     assert short_names(models) == [model.removeprefix("onnx/") for model in models]
 
 
-def test_one_function_of_two_modules_is_told_apart() -> None:
+def test_one_function_of_two_modules_is_distinguished() -> None:
     assert short_names(["own/a:net", "own/b:net"]) == ["own/a:net", "own/b:net"]

@@ -1,4 +1,4 @@
-"""One panel an environment."""
+"""One panel per environment."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_each_environment_has_a_panel_and_each_source_one_colour(make_run: MakeR
 
 
 def test_another_suffix_is_refused(two_runs: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"no picture format '\.gif'"):
+    with pytest.raises(ReportError, match=r"'\.gif' is not a picture format"):
         draw_panels(load_runs(two_runs), tmp_path / "figure.gif")
 
 

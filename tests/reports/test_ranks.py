@@ -53,7 +53,7 @@ def test_kendalls_tau(make_rows: MakeRows) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=30))
-def test_kendalls_tau_is_scipys(pairs: list[tuple[int, int]]) -> None:
+def test_kendalls_tau_equals_scipys(pairs: list[tuple[int, int]]) -> None:
     first, second = zip(*pairs, strict=True)
     expected = float(kendalltau(first, second).statistic)
     found = kendall_tau(first, second)
@@ -72,7 +72,7 @@ def test_a_model_with_two_artifacts_counts_by_its_fastest(make_rows: MakeRows) -
     assert [rank.first_ms for rank in change.ranks if rank.model == "s/a"] == [0.7]
 
 
-def test_another_batch_size_the_same_environment_or_two_models_are_no_comparison(make_rows: MakeRows) -> None:
+def test_another_batch_size_the_same_environment_or_two_models_are_not_compared(make_rows: MakeRows) -> None:
     here = _rows(FIRST, ACCURACIES)
     for others in (
         _rows(SECOND, ACCURACIES, batch=8, **THERE),

@@ -1,4 +1,4 @@
-"""Run directories read together, and what is said of those that cannot be."""
+"""Run directories read together, and the errors for those that cannot be."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_of_a_series_in_two_runs_of_one_environment_the_newest_row_counts(make_r
         "a/y": 6.0,
     }
     (note,) = runs.notes
-    assert "newer, older are of one environment (e1)" in note
+    assert "newer, older are from one environment (e1)" in note
 
 
 def test_a_row_that_was_not_measured_yet_hides_none_that_was(make_run: MakeRun) -> None:
@@ -103,7 +103,7 @@ def test_the_same_directory_twice_is_one_run(make_run: MakeRun) -> None:
     assert runs.notes == ()
 
 
-def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="is not a run directory"):
         load_runs([tmp_path])
 
@@ -117,12 +117,12 @@ def test_a_run_without_a_table_says_that_nothing_is_measured(make_run: MakeRun) 
         load_runs([run])
 
 
-def test_a_run_of_skipped_rows_alone_has_measured_nothing(make_run: MakeRun) -> None:
+def test_a_run_with_only_skipped_rows_has_measured_nothing(make_run: MakeRun) -> None:
     with pytest.raises(ReportError, match="Nothing is measured yet"):
         load_runs([make_run("one", [{"model": "a/x", "status": "skipped"}])])
 
 
-def test_a_run_of_failures_alone_can_be_reported(make_run: MakeRun) -> None:
+def test_a_run_with_only_failures_can_be_reported(make_run: MakeRun) -> None:
     runs = load_runs([make_run("one", [{"model": "a/x", "status": "failed", "reason": "no memory"}])])
     assert runs.rows["reason"].to_list() == ["no memory"]
 
@@ -132,7 +132,7 @@ def test_an_ok_row_without_a_possible_latency_is_refused_with_its_line(make_run:
     run = make_run("one", [_row("a/w", 1.25), _row("a/x", 7.625)])
     table = run / "results.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("7.625", latency), encoding="utf-8")
-    with pytest.raises(ReportError, match=r"results\.csv:3: a/x is ok, and its latency_median_ms is"):
+    with pytest.raises(ReportError, match=r"results\.csv:3: a/x is ok, but its latency_median_ms is"):
         load_runs([run])
 
 

@@ -1,4 +1,4 @@
-"""What tells several rows of one model apart."""
+"""What distinguishes several rows of one model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROW = {"model": "a/x", "latency_median_ms": 5.0, "exporter": "torch.onnx.export
         ("artifact_sha256", ["0123456789" * 2, "abcdef0123" * 2], ["01234567", "abcdef01"]),
     ],
 )
-def test_rows_of_one_model_are_told_apart_by_what_differs(
+def test_rows_of_one_model_are_distinguished_by_what_differs(
     make_rows: MakeRows, column: str, values: list[Any], texts: list[str]
 ) -> None:
     rows = make_rows([{**_ROW, column: value} for value in values])
@@ -37,7 +37,7 @@ def test_rows_of_one_model_are_told_apart_by_what_differs(
     assert column_texts(rows, column) == texts
 
 
-def test_different_models_and_precisions_need_no_telling(make_rows: MakeRows) -> None:
+def test_different_models_and_precisions_need_no_distinction(make_rows: MakeRows) -> None:
     other = {**_ROW, "exporter": "tf2onnx 1.17.0"}
     rows = make_rows([_ROW, {**other, "model": "a/y"}, {**other, "precision": "fp16"}, {**other, "batch": 8}])
     assert telling_columns(rows) == []

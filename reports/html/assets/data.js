@@ -20,7 +20,7 @@ const environmentName = (id) => {
 };
 const badge = (id) => el("span", { class: "badge", title: environmentName(id) }, ENVIRONMENTS.get(id).letter);
 const short = (model) => DATA.short[model] ?? model;
-// Which columns say something that differs between rows.
+// Whether a column differs between rows.
 const varies = (name, rows = ROWS) => distinct(rows.map((row) => row[name])).length > 1;
 
 function accuracyText(row) {

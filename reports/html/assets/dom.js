@@ -18,7 +18,7 @@ const svg = (tag, attributes, ...children) => build(document.createElementNS(SVG
 
 const missing = (value) => value === null || value === undefined || value === "";
 
-// So many significant digits and no exponent.
+// A number with this many significant digits and no exponent.
 function significant(value, digits = 4) {
   if (missing(value)) return "";
   if (value === 0) return "0";

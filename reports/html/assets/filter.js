@@ -8,7 +8,7 @@ const FILTERED = [
   ["exporter_name", "exporter"],
   ["status", "status", (status) => status.replaceAll("_", " ")],
 ];
-// These are left out where there is nothing to choose.
+// Omitted if there is nothing to choose.
 const OPTIONAL = new Set(["environment_id", "exporter_name"]);
 
 const watchers = [];
@@ -55,7 +55,7 @@ function filterForm() {
     FILTERED.map(([column, label, text]) => select(column, label, text)),
     el("label", { class: "check" }, frontierOnly, "frontier only"),
     el("button", { type: "reset" }, "Reset"));
-  // The fields have their first values only after the event.
+  // The fields have their initial values only after the event.
   form.addEventListener("reset", () => setTimeout(applyFilters));
   return [form, count];
 }

@@ -1,4 +1,4 @@
-// Latency against accuracy, a picture for each environment and batch size, and the table of all rows.
+// Latency against accuracy, one picture for each environment and batch size, and the table of all rows.
 
 const LEAST_TRIALS = 3; // Student's interval of two trials would hide everything else.
 const OWN_SOURCES = new Set(["own", "onnx"]);
@@ -14,7 +14,7 @@ function frontierPoint(row) {
   };
 }
 
-// The best accuracy to be had within a latency.
+// The best accuracy available within a latency.
 function steps(points) {
   const best = points.filter((p) => p.strong).sort((a, b) => a.x - b.x || a.y - b.y);
   return best.flatMap((p, i) => (i === 0 ? [[p.x, p.y]] : [[p.x, best[i - 1].y], [p.x, p.y]]));
@@ -73,7 +73,7 @@ function legend() {
   const sample = { colour: "#777777", marker: "o" };
   const weak = key(sample);
   weak.firstChild.setAttribute("class", "mark weak");
-  return el("ul", { class: "legend", "aria-label": "Sources; press one to see it alone" }, buttons,
+  return el("ul", { class: "legend", "aria-label": "Sources; press one to see only that one" }, buttons,
     el("li", null, el("span", { class: "muted" }, key(sample), "on the frontier")),
     el("li", null, el("span", { class: "muted" }, weak, "dominated")));
 }
@@ -81,7 +81,7 @@ function legend() {
 const trialsText = (row) =>
   `${row.trials_count}${row.trials_failed_count ? ` (${row.trials_failed_count} failed)` : ""}${row.disturbed ? " ⚠" : ""}`;
 
-// What alone tells several rows of one model apart.
+// A column that distinguishes several rows of one model.
 const tellingColumn = (name) => {
   const label = name.replace("_sha256", "");
   return { label, numeric: name === "opset", value: (row) => row[name], cell: (row) => `${row[name] ?? ""}`.slice(0, label === name ? undefined : 8) };

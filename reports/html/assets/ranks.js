@@ -16,7 +16,7 @@ function chosenSlopes(ranks) {
   return distinct([...most, ...onFrontier]).slice(0, MOST_SLOPES);
 }
 
-// The chosen models at even distances, in the order of their ranks on each side: their own ranks stand beside them.
+// The chosen models at even distances, in the order of their ranks on each side; their ranks are written beside them.
 function slopeChart(entry) {
   const chosen = chosenSlopes(entry.ranks);
   const most = new Set([...entry.ranks].sort(byChange).slice(0, MOST_CHANGED));
@@ -24,7 +24,7 @@ function slopeChart(entry) {
   const [first, second] = [place("first"), place("second")];
   const height = chosen.length * SLOPE_ROW_PX + 44;
   const y = (position) => 40 + position * SLOPE_ROW_PX;
-  const root = svg("svg", { role: "img", "aria-label": `Ranks of ${chosen.length} models on both; the table below holds the figures.` });
+  const root = svg("svg", { role: "img", "aria-label": `Ranks of ${chosen.length} models on both; the table below has the figures.` });
   atWidth(root, (width) => {
     const narrow = width < 560;
     const side = narrow ? 165 : Math.min(240, width * 0.32);
@@ -48,7 +48,7 @@ function slopeChart(entry) {
     );
   });
   return el("figure", null, root, el("figcaption", { class: "muted" },
-    `Rank 1 is the fastest of ${entry.ranks.length} common models. Shown, at even distances: the ${Math.min(MOST_CHANGED, entry.ranks.length)} largest changes (thick) and models on either frontier, filled where they are on it.`));
+    `Rank 1 is the fastest of ${entry.ranks.length} common models. Shown at even distances: the ${Math.min(MOST_CHANGED, entry.ranks.length)} largest changes (thick) and models on either frontier, filled where they are on it.`));
 }
 
 function fitted(text, width) {
@@ -89,7 +89,7 @@ function comparison(entry) {
   const tau = missing(entry.kendall_tau) ? "not defined: all latencies of one are equal" : entry.kendall_tau.toFixed(3);
   return [
     facts([["from", configurationName(entry.first)], ["to", configurationName(entry.second)], ["common models", `${entry.ranks.length}`], ["Kendall’s τ", tau]]),
-    el("p", { class: "muted" }, "τ is 1 where both environments put the models in the same order and −1 where the order is reversed. Ranks and frontiers here are those of the common models; ranks of models whose intervals overlap may be chance."),
+    el("p", { class: "muted" }, "τ is 1 if both environments put the models in the same order and −1 if the order is reversed. Ranks and frontiers here are those of the common models; the order of models whose intervals overlap may be chance."),
     slopeChart(entry), frontierLists(entry), rankTable(entry),
   ];
 }

@@ -1,4 +1,4 @@
-// Points on two axes: intervals, a line, labels where there is room, hover, touch and arrow keys.
+// Points on two axes: intervals, a line, labels if there is room, hover, touch and arrow keys.
 
 const FONT_PX = 11;
 const measuring = document.createElement("canvas").getContext("2d");
@@ -34,7 +34,7 @@ const DISTANCES = [7, 12, 18, 26, 36, 50, 68];
 function placeLabels(labels, taken, segments, [left, top, right, bottom]) {
   const boxes = taken.map(([x, y, r]) => [x - r, y - r, x + r, y + r]);
   const overlaps = (a, b) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
-  // The frontier's steps are upright or level, so a segment is a thin box.
+  // The frontier's steps are vertical or horizontal, so a segment is a thin box.
   const lines = segments.map(([[x1, y1], [x2, y2]]) => [Math.min(x1, x2) - 1, Math.min(y1, y2) - 1, Math.max(x1, x2) + 1, Math.max(y1, y2) + 1]);
   const [placed, texts, leaders] = [[], [], []];
   for (const { text, x: px, y: py } of labels) {
@@ -49,7 +49,7 @@ function placeLabels(labels, taken, segments, [left, top, right, bottom]) {
         if (boxes.some((other) => overlaps(box, other)) || lines.some((line) => overlaps(box, line))) continue;
         const near = x >= px ? start - 1 : start + width + 1;
         const far = distance > DISTANCES[0];
-        // A thin line leads from a label farther off to its point; it may cross no other label.
+        // A thin line leads from a more distant label to its point; it must not cross other labels.
         const leader = far ? [0, 0.15, 0.3, 0.45, 0.6, 0.75].map((share) => [near + share * (px - near), y + share * (py - y)]) : [];
         const inside = ([a, b], other) => a > other[0] && a < other[2] && b > other[1] && b < other[3];
         if (leader.some((spot) => texts.some((other) => inside(spot, other))) || leaders.some((spot) => inside(spot, box))) continue;
@@ -66,16 +66,16 @@ function placeLabels(labels, taken, segments, [left, top, right, bottom]) {
 
 const charts = [];
 
-// Rings around a model in every chart, so that one is found again on another device.
+// Rings around a model in every chart, to find it on another device.
 function ringModel(model) {
   for (const chart of charts) chart.ring(model);
 }
 
 // points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, label, first (its label before others'), row}; line: corners in data units; yAlso: values that the
-// upright axis must reach, as where pictures side by side share it.
+// vertical axis must reach, as for pictures side by side that share it.
 function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
   const root = svg("svg", { id, role: "group", tabindex: "0", "aria-label":
-    `${name}. ${plural(points.length, "point")}. Left and right arrow keys go through them, Enter shows all facts; the table holds the same figures.` });
+    `${name}. ${plural(points.length, "point")}. Left and right arrow keys move through them, Enter shows all facts; the table has the same figures.` });
   const byX = [...points].sort((a, b) => a.x - b.x);
   let kept = null;
   let at = null;
@@ -181,7 +181,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
   root.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") leave(); });
   root.addEventListener("click", (event) => {
     const point = nearest(event);
-    // A finger has no hover: the first touch shows the small box, the second all facts.
+    // A touch screen has no hover: the first touch shows the small box, the second all facts.
     const again = event.pointerType !== "touch" || (point !== null && point === touched);
     touched = point;
     if (point !== null && again) showFacts(point.row);
@@ -196,7 +196,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
       const from = among.indexOf(at);
       look(among[from < 0 ? 0 : (from + steps[event.key] + among.length) % among.length]);
     } else if (event.key === "Enter" && at) {
-      // Or the same key would press the dialog's button at once.
+      // Otherwise the same key would press the dialog's button at once.
       event.preventDefault();
       showFacts(at.row);
     }

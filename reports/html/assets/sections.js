@@ -10,16 +10,16 @@ function accuracySection() {
   const measured = ROWS.filter((row) => !missing(row.accuracy_measured_top1_percent));
   const reasons = reasonsTable();
   if (!measured.length) {
-    const why = OK_ROWS.some((row) => row.weights === "probe") ? " Seeded weights, which some networks have, could not be." : "";
-    return [el("p", null, `No accuracy was measured with images in these runs, so there is nothing to hold against the published figures.${why}`), reasons];
+    const why = OK_ROWS.some((row) => row.weights === "probe") ? " It cannot be measured for seeded weights, which some networks have." : "";
+    return [el("p", null, `No accuracy was measured with images in these runs, so there is nothing to compare with the published figures.${why}`), reasons];
   }
   const rows = measured.filter((row) => !missing(row.accuracy_published_top1_percent));
   const difference = (row) => (missing(row.accuracy_published_top1_percent) ? null : row.accuracy_measured_top1_percent - row.accuracy_published_top1_percent);
   const inside = (row) => row.accuracy_published_top1_percent >= row.accuracy_measured_top1_low_percent && row.accuracy_published_top1_percent <= row.accuracy_measured_top1_high_percent;
   const drawn = rows.filter((row) => row.comparable);
   const chart = scatter({
-    id: "accuracy-chart", name: "Measured less published top-1 accuracy", zeroLine: true, xLog: false,
-    xLabel: "Published top-1 accuracy, %", yLabel: "Measured less published, points",
+    id: "accuracy-chart", name: "Measured minus published top-1 accuracy", zeroLine: true, xLog: false,
+    xLabel: "Published top-1 accuracy, %", yLabel: "Measured minus published, points",
     tips: (row) => [["published", `${fixed(row.accuracy_published_top1_percent, 2)} %`], ["measured", `${fixed(row.accuracy_measured_top1_percent, 2)} %`],
       ["difference", `${signed(difference(row))} points`], ["precision", row.precision], ["environment", environmentName(row.environment_id)]],
     points: drawn.map((row) => ({
@@ -39,18 +39,18 @@ function accuracySection() {
       { label: "95 % interval", unit: "%", numeric: true, value: (row) => row.accuracy_measured_top1_low_percent,
         cell: (row) => `${fixed(row.accuracy_measured_top1_low_percent, 2)} to ${fixed(row.accuracy_measured_top1_high_percent, 2)}` },
       number("difference", "points", difference, (value) => (value === null ? "" : signed(value))),
-      text("published figure", (row) => (difference(row) === null ? "" : inside(row) ? "inside" : "outside"), { title: "whether it lies within the interval of the measured one" }),
+      text("published figure", (row) => (difference(row) === null ? "" : inside(row) ? "inside" : "outside"), { title: "whether it is within the interval of the measured one" }),
       number("top-5", "%", (row) => row.accuracy_measured_top5_percent, percent),
       number("images", "", (row) => row.accuracy_images_count),
       number("unreadable", "", (row) => row.accuracy_unreadable_count),
     ],
   });
-  const told = rows.length ? `${rows.filter(inside).length} of ${plural(rows.length, "published figure")} lie within the 95 % interval of the measured one; the others are filled.`
+  const told = rows.length ? `${rows.filter(inside).length} of ${plural(rows.length, "published figure")} are within the 95 % interval of the measured one; the others are filled.`
     : "None of the networks that were measured with images has a published accuracy.";
   return [el("p", null, told), drawn.length ? el("figure", { class: "narrow" }, chart.element) : null, table.element, reasons];
 }
 
-// Why accuracy that was asked for was not measured.
+// Why requested accuracy was not measured.
 function reasonsTable() {
   const reasons = new Map();
   for (const row of ROWS.filter((candidate) => candidate.accuracy_measured_reason)) {
@@ -76,7 +76,7 @@ function effectsSection(varying, none) {
   const apart = (entry) => (entry.told_apart === null ? "no interval" : entry.told_apart ? "yes" : "no");
   const withAccuracy = found.some((effect) => effect.accuracy_change_percent !== null);
   return [
-    el("p", { class: "muted" }, "Speed-up is latency before the arrow over latency after it: above 1 the second is faster. By the ratio to the reference network where both have one, which moves less on a shared machine. The error is the relative L2 error of the artifact’s logits against the native model’s."),
+    el("p", { class: "muted" }, "Speed-up is the latency before the arrow divided by the latency after it: above 1 the second is faster. It uses the ratio to the reference network if both have one, which varies less on a shared machine. The error is the relative L2 error of the artifact’s logits against the native model’s."),
     dataTable({
       id: `${varying}-summary`, caption: "By source", rows: summaries, columns: [
         text("source", (s) => s.source, { heading: true }), ...environmentColumns(), text(varying, versions), number("models", "", (s) => s.count),
@@ -91,7 +91,7 @@ function effectsSection(varying, none) {
         number("before", "ms", (e) => e.base_ms, significant), number("after", "ms", (e) => e.other_ms, significant),
         number("speed-up", "×", (e) => e.speedup, (v) => significant(v, 3), { descending: true }),
         number("by ratio", "×", (e) => e.speedup_by_ratio, (v) => significant(v, 3), { descending: true, title: "by the ratio to the reference network" }),
-        text("told apart", apart, { title: "whether the 95 % intervals of the two latencies lie apart" }),
+        text("intervals apart", apart, { title: "whether the 95 % intervals of the two latencies do not overlap" }),
         number("error before", "", (e) => e.base_error, small), number("error after", "", (e) => e.other_error, small),
         ...(withAccuracy ? [number("top-1 change", "points", (e) => e.accuracy_change_percent, signed)] : []),
       ],
@@ -132,7 +132,7 @@ function operatorTables(varying) {
   }).element);
   const found = DATA.differences[varying];
   if (!found.length) return [];
-  return [el("h3", null, varying === "exporter" ? "What one exporter adds, drops or merges against the other" : "What a precision adds, drops or merges"), all,
+  return [el("h3", null, varying === "exporter" ? "What one exporter adds, drops or merges compared with the other" : "What a precision adds, drops or merges"), all,
     folded(`Model by model (${found.length})`, dataTable({
       caption: "Graphs of the same model", rows: found, columns: [
         MODEL_COLUMN, text(varying, (d) => `${exporterLabel(d.base)} → ${exporterLabel(d.other)}`),
@@ -151,11 +151,11 @@ function auditSection() {
   const known = found.filter((conversion) => nodes(conversion)).length;
   return [
     el("p", null, known ? `The provenance beside the artifacts lists the operators of ${known} of ${plural(found.length, "artifact")}.`
-      : "No provenance lies beside the artifacts on the machine that made this report, so the operators are not known. Times and errors come from results.csv."),
+      : "There is no provenance beside the artifacts on the machine that made this report, so the operators are not known. Times and errors come from results.csv."),
     dataTable({
       id: "exporters", caption: "By exporter", rows: exporterSummaries(), columns: [
         text("exporter", (s) => s.exporter, { heading: true, class: "text" }), text("precision", (s) => s.precision), number("artifacts", "", (s) => s.count), number("nodes", "median", (s) => s.nodes, (v) => (v === null ? "" : `${Math.round(v)}`)),
-        number("conversion", "s, median", (s) => s.median_s, (v) => significant(v, 3)), number("together", "s", (s) => s.total_s, (v) => significant(v, 3)),
+        number("conversion", "s, median", (s) => s.median_s, (v) => significant(v, 3)), number("total", "s", (s) => s.total_s, (v) => significant(v, 3)),
         number("largest error", "", (s) => s.error, small, { title: "largest relative L2 error of the logits against the native model's" }),
       ],
     }).element,

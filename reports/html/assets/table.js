@@ -3,7 +3,7 @@
 let tables = 0;
 
 // columns: {label, unit, numeric, value(row) to sort by, cell(row) to show, descending: first direction}.
-// together: rows whose value differs stay apart, in their order, however the rest is sorted.
+// together: rows with different values stay apart, in order of the value, however the rows are sorted.
 function dataTable({ id = `table-${(tables += 1)}`, caption, columns, rows, sorted = null, together = () => 0, rowClass = () => null }) {
   let order = sorted === null ? null : { column: columns.find((column) => column.label === sorted), descending: false };
   let shown = rows;

@@ -44,7 +44,7 @@ def folder(tmp_path):
     return root
 
 
-def test_an_artifact_agrees_with_its_network_and_unreadable_images_are_told(conversion, folder, cache_dir):
+def test_an_artifact_agrees_with_its_network_and_unreadable_images_are_reported(conversion, folder, cache_dir):
     found = agree_on_images(conversion, open_images(folder), cache_dir)
     assert found.status == "ok"
     assert (found.agreement.count, found.agreement.top1_agreement) == (5, 1.0)
@@ -55,7 +55,7 @@ def test_an_artifact_agrees_with_its_network_and_unreadable_images_are_told(conv
     assert "1 unreadable, the first: " in found.line()
 
 
-def test_images_that_are_pixels_are_taken_as_they_are(conversion, cache_dir):
+def test_images_that_are_pixels_are_used_as_they_are(conversion, cache_dir):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     images = label("pixels", 1, PixelStore("here", pixels), [0, 0, 0])
     found = agree_on_images(conversion, images, cache_dir)
@@ -74,7 +74,7 @@ def test_an_artifact_that_computes_something_else_differs(conversion, folder, ca
     assert "disagrees with the network on given images: relative L2" in found.line()
 
 
-def test_a_conversion_that_failed_is_told(folder, cache_dir):
+def test_a_conversion_that_failed_is_reported(folder, cache_dir):
     found = agree_on_images(Conversion(ConversionRequest(NAME), "timeout", "too slow"), open_images(folder), cache_dir)
     assert found.line() == f"{NAME}  timeout: too slow"
 

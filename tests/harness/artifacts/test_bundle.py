@@ -33,7 +33,7 @@ def selected(directory: Path, *patterns: str, precision: str = "fp32", batch: in
 @pytest.mark.parametrize(
     "pattern", ["gpunet", "GPUNET/gpunet-0", "gpunet-0", "*net-0", "gpunet/*", "regnetx*,gpunet-0", "smoke", "all"]
 )
-def test_patterns_mean_what_they_mean_in_the_zoo(three: Path, pattern: str) -> None:
+def test_patterns_select_as_in_the_zoo(three: Path, pattern: str) -> None:
     assert "gpunet/GPUNet-0" in selected(three, pattern)
     assert ("regnet/RegNetX-200MF" in selected(three, pattern)) == (pattern in ("regnetx*,gpunet-0", "smoke", "all"))
 
@@ -75,7 +75,7 @@ def test_the_series_are_those_of_the_conversion_with_paths_of_this_machine(three
         ([], "fp32", 4, "--precision fp32 --batch 4 --export on the machine that converts"),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(
+def test_a_missing_selection_is_reported_with_what_is_available(
     three: Path, patterns: list[str], precision: str, batch: int, message: str
 ) -> None:
     with pytest.raises(BundleError, match=message):
@@ -105,13 +105,13 @@ def test_every_damaged_file_is_named(three: Path) -> None:
     assert f"models/{third.name} has other content" in str(raised.value)
 
 
-def test_a_damaged_file_that_is_not_asked_for_is_in_nobodys_way(three: Path) -> None:
+def test_a_damaged_file_that_is_not_requested_is_ignored(three: Path) -> None:
     bundle = read_bundle(three)
     (three / "models" / "gpunet-GPUNet-0-fp32-b1.onnx").unlink()
     bundle.check_files(bundle.select(["regnet"], "fp32", 1))
 
 
-def test_a_damaged_reference_network_is_refused_whatever_is_asked_for(three: Path) -> None:
+def test_a_damaged_reference_network_is_refused_whatever_is_requested(three: Path) -> None:
     (three / "reference.onnx").write_bytes(b"")
     with pytest.raises(BundleError, match=r"reference.onnx has 0 bytes"):
         read_bundle(three).check_files([])
@@ -127,7 +127,7 @@ def test_a_file_that_may_not_be_read_is_named(three: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("place", ["nowhere", "file", "empty"])
-def test_a_folder_that_is_no_bundle_is_refused_with_the_way_to_make_one(tmp_path: Path, place: str) -> None:
+def test_a_folder_that_is_not_a_bundle_is_refused_with_the_way_to_make_one(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     with pytest.raises(BundleError, match=r"no bundle.json. Make one .* convert --models MODELS --export DIR"):
@@ -143,7 +143,7 @@ def test_a_damaged_index_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_another_schema_is_refused_with_both_versions(three: Path) -> None:
     change_index(three, schema_version=2, harness_version="9.9.9")
-    with pytest.raises(BundleError, match=r"schema version 2: baseline-zoo 9.9.9 wrote it, and this is \d.* Install"):
+    with pytest.raises(BundleError, match=r"schema version 2: baseline-zoo 9.9.9 wrote it, but this is \d.* Install"):
         read_bundle(three)
 
 

@@ -19,7 +19,7 @@ from harness.records.series import Series
 
 
 def files(directory: Path) -> dict[str, tuple[int, int]]:
-    """Inode and time of every file: a file that was written again has others."""
+    """Inode and time of every file: a rewritten file has others."""
     return {
         str(path.relative_to(directory)): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in directory.rglob("*")
@@ -101,7 +101,7 @@ def test_a_failed_conversion_is_a_row_until_it_succeeds(converted, write_bundle)
     assert model.facts["status"] == "ok", "an artifact is not given up for a conversion that failed"
 
 
-def test_a_bundle_that_is_cut_short_holds_what_was_finished_and_is_gone_on_with(
+def test_an_interrupted_bundle_holds_what_was_finished_and_resumes(
     converted, write_bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     series = [converted(), converted("regnet/RegNetX-200MF", weight=2.0)]
@@ -114,7 +114,7 @@ def test_a_bundle_that_is_cut_short_holds_what_was_finished_and_is_gone_on_with(
 
     with monkeypatch.context() as broken:
         broken.setattr(bundle_writer.shutil, "copyfile", full)
-        with pytest.raises(BundleError, match=r"regnet.*No space left on device.*Make room"):
+        with pytest.raises(BundleError, match=r"regnet.*No space left on device.*Free some space"):
             write_bundle(*series)
     directory = Path(series[0].artifact_path).parents[2] / "bundle"
     bundle = read_bundle(directory)
@@ -182,7 +182,7 @@ def test_a_full_disk_at_the_index_says_what_to_do(converted, write_bundle, monke
         write_bundle(converted())
 
 
-def test_names_of_files_are_told_apart_whatever_the_file_system() -> None:
+def test_names_of_files_are_distinct_on_any_file_system() -> None:
     def stem(model: str) -> str:
         source, variant = model.split("/", 1)
         return file_stem(Series(model, source, variant, "", "fp16", 8))

@@ -37,7 +37,7 @@ def test_a_converted_model_has_the_facts_of_card_and_artifact():
     assert facts.status == "ok"
 
 
-def test_an_exporter_that_is_a_package_is_told_by_its_own_version():
+def test_an_exporter_that_is_a_package_has_its_own_version():
     made = {**PROVENANCE, "opset": 17, "exporter": {"name": "tf2onnx", "tf2onnx": "1.17.0", "tensorflow": "2.21.0"}}
     request = ConversionRequest("efficientnet_x/efficientnet-x-b0", opset=18)
     facts = facts_of_conversion(Conversion(request, "ok", artifact=Artifact(Path("m.onnx"), made)), "onnxruntime")
@@ -63,7 +63,7 @@ def test_an_own_model_has_the_classes_of_its_graph(tiny_onnx):
     assert facts.classes == 7
 
 
-def test_a_file_brings_its_own_classes_where_they_are_fixed(tiny_onnx):
+def test_a_file_brings_its_own_classes_if_they_are_fixed(tiny_onnx):
     assert facts_of_file(tiny_onnx((1, 7)), "onnxruntime", "fp32", batch=1).classes == 7
     assert facts_of_file(tiny_onnx((1, "classes")), "onnxruntime", "fp32", batch=1).classes is None
 

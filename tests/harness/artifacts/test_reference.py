@@ -40,7 +40,7 @@ def test_old_runtimes_can_read_it(reference_path: Path) -> None:
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
 
 
-def test_nothing_tells_where_it_was_made(reference_path: Path) -> None:
+def test_nothing_reveals_where_it_was_made(reference_path: Path) -> None:
     model = onnx.load(reference_path)
     assert {field.name for field, _ in model.ListFields()} == {"ir_version", "opset_import", "graph"}
     assert not any(node.doc_string for node in model.graph.node)

@@ -1,4 +1,4 @@
-"""Released weights of a run: fetched before anything is converted, and told once where they cannot be had."""
+"""Released weights of a run: fetched before anything is converted, with one warning if they are not available."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def asked(weights: str, mirror: Path) -> ArtifactRequest:
     return ArtifactRequest(models=MODELS, weights=weights, mirror=str(mirror))
 
 
-def test_released_weights_that_cannot_be_had_are_rows_with_reasons(mirror: Path, tmp_path: Path) -> None:
+def test_unavailable_released_weights_are_rows_with_reasons(mirror: Path, tmp_path: Path) -> None:
     told: list[str] = []
     found = with_weights(asked("released", mirror), tmp_path / "cache", told.append)
     (conversion,) = found.conversions
@@ -49,7 +49,9 @@ def test_released_weights_that_cannot_be_had_are_rows_with_reasons(mirror: Path,
     assert status == "failed"
     assert str(mirror) in reason
     (line,) = told
-    assert line.startswith("warning: 3 of 4 models have no weights: 1 were never published; 2 cannot be had, the first")
+    assert line.startswith(
+        "warning: 3 of 4 models have no weights: 1 were never published; 2 are not available, the first"
+    )
     row = facts_of_conversion(found.failed[0], "onnxruntime")
     assert (row.status in ("failed", "unsupported"), row.reason != "") == (True, True)
 
@@ -64,11 +66,11 @@ def test_auto_falls_back_to_the_probe_and_says_so_once(mirror: Path, tmp_path: P
     assert line.startswith("warning: 3 of 4 models get the probe's seeded weights: ")
 
 
-def test_all_that_is_at_hand_needs_no_warning(mirror: Path, tmp_path: Path) -> None:
+def test_available_weights_need_no_warning(mirror: Path, tmp_path: Path) -> None:
     told: list[str] = []
     request = ArtifactRequest(models=(PUBLISHED,), weights="auto", mirror=str(mirror))
     with_weights(request, tmp_path / "cache", told.append)
-    assert told == ["weights: the released ones of all 1 models are at hand"]
+    assert told == ["weights: the released ones of all 1 models are available"]
 
 
 def test_the_probe_and_own_models_fetch_nothing(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_the_probe_and_own_models_fetch_nothing(tmp_path: Path) -> None:
     assert (told, list(tmp_path.iterdir())) == ([], [])
 
 
-def test_a_look_at_what_is_there_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BASELINE_ZOO_MIRROR", raising=False)
     found = with_weights(
         ArtifactRequest(models=(PUBLISHED,), weights="released"), tmp_path, lambda _: None, offline=True
@@ -99,7 +101,7 @@ def test_a_missing_package_is_named(mirror: Path, tmp_path: Path, monkeypatch: p
         with_weights(asked("auto", mirror), tmp_path / "cache", lambda _: None)
 
 
-def test_a_conversion_goes_on_with_the_models_that_can_be_had(
+def test_a_conversion_continues_with_the_models_that_are_available(
     mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from harness.__main__ import main

@@ -69,14 +69,14 @@ def test_settings_can_be_written_as_json() -> None:
     assert {"models", "rounds", "timing", "gpu"} <= set(asked.settings())
 
 
-def test_original_code_is_asked_of_every_model() -> None:
+def test_original_code_is_requested_for_every_model() -> None:
     wanted = request.ArtifactRequest(models=("gpunet",), implementation="release")
     wanted.check()
     assert {one.implementation for one in wanted.conversions()} == {"release"}
     assert {one.implementation for one in request.ArtifactRequest(models=("gpunet",)).conversions()} == {"own"}
 
 
-def test_original_code_of_what_has_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_without_original_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HarnessError, match="--implementation release: mine:build has no release"):
         request.ArtifactRequest(own_models=("mine:build",), implementation="release").check()
     monkeypatch.setattr(releases.pins, "all_sources", dict)

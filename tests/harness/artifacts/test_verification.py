@@ -44,7 +44,7 @@ def test_an_artifact_that_computes_something_else_differs(conversion, tmp_path):
     assert verify_model(changed).status == "differs"
 
 
-def test_a_conversion_that_failed_is_told():
+def test_a_conversion_that_failed_is_reported():
     found = verify_model(Conversion(ConversionRequest(NAME), "timeout", "too slow"))
     assert line(found) == f"{NAME}  timeout: too slow"
 

@@ -1,4 +1,4 @@
-"""The fixtures of a comparison's runs, for what reads their files."""
+"""The fixtures of the comparison's runs, for the tests that read their files."""
 
 from __future__ import annotations
 

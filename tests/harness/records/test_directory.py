@@ -66,7 +66,7 @@ Open = Callable[..., RunDirectory]
 
 @pytest.fixture
 def open_run(tmp_path: Path) -> Open:
-    """Opens the one directory of a test, with defaults for what it does not say."""
+    """Opens the one directory of a test, with defaults for omitted options."""
 
     def opened(**options: Any) -> RunDirectory:
         defaults = {"environment": Environment(), "settings": {"timing": {"block_ms": 80.0}}, "seed": 7}
@@ -98,7 +98,7 @@ def test_each_trial_is_in_the_table_at_once(open_run: Open) -> None:
         assert [row["latency_median_ms"] for row in run.rows()] == [10.5, 12.0]
 
 
-def test_a_later_session_goes_on_where_the_first_stopped(open_run: Open) -> None:
+def test_a_later_session_resumes_where_the_first_stopped(open_run: Open) -> None:
     with open_run() as run:
         run.set_series([X, Y])
         run.append(X.key, 0, ok())
@@ -119,7 +119,7 @@ def test_a_run_without_a_seed_draws_one_and_keeps_it(open_run: Open) -> None:
         assert run.seed == seed
 
 
-def test_a_lost_table_is_made_anew_from_the_trials(open_run: Open) -> None:
+def test_a_lost_table_is_rebuilt_from_the_trials(open_run: Open) -> None:
     with open_run() as run:
         run.set_series([X])
         run.append(X.key, 0, ok(12.0))
@@ -183,7 +183,7 @@ def test_a_killed_run_loses_no_finished_trial_and_does_not_block(open_run: Open,
     with open_run(resume=True) as run:
         done = run.trials_done()[X.key]
         assert set(reported) <= done
-        # One more may have reached the disk than the run lived to report.
+        # One more may have reached the disk than the run could report.
         assert len(done) <= len(reported) + 1
         assert table(run)[0]["trials_count"] == str(len(done))
         assert not list(run.path.glob(".*.tmp"))
@@ -200,7 +200,7 @@ def test_series_measured_earlier_stay_after_those_of_the_new_plan(open_run: Open
         assert [row["model"] for row in table(run)] == ["a/y", "a/x", "a/u"]
 
 
-def test_a_failed_conversion_gives_way_to_one_that_succeeds(open_run: Open) -> None:
+def test_a_failed_conversion_is_replaced_by_one_that_succeeds(open_run: Open) -> None:
     failed = series("x", artifact_sha256="", status="failed", reason="the exporter raised")
     with open_run() as run:
         run.set_series([failed, Y])
@@ -307,7 +307,7 @@ def test_an_output_that_may_not_be_written_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_killed_in_its_first_moment_is_started_again(open_run: Open, tmp_path: Path) -> None:
+def test_a_run_killed_during_its_start_is_started_again(open_run: Open, tmp_path: Path) -> None:
     (tmp_path / "run" / "samples").mkdir(parents=True)
     for name in (".lock", ".lock-holder.json", ".run.json.99.tmp"):
         (tmp_path / "run" / name).touch()
@@ -321,7 +321,7 @@ def test_a_failed_opening_does_not_keep_the_lock(open_run: Open) -> None:
     open_run().close()
 
 
-def test_a_full_disk_keeps_the_trials_and_the_run_goes_on_later(
+def test_a_full_disk_keeps_the_trials_and_the_run_resumes_later(
     open_run: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_run() as run:
@@ -338,7 +338,7 @@ def test_a_full_disk_keeps_the_trials_and_the_run_goes_on_later(
 
 
 def _full_after(writes: int) -> Callable[[int, bytes], int]:
-    """A disk that takes ten bytes a write and is full after so many writes."""
+    """A disk that accepts ten bytes per write and is full after this many writes."""
     real_write = os.write
     left = iter(range(writes))
 
@@ -368,7 +368,7 @@ def test_a_trial_that_was_stored_before_the_table_failed_is_kept(
 
 
 @pytest.mark.parametrize("line", ['{"series": "k"}', '{"series": "k", "round": 0, "result": {"speed": 1}}', "[]"])
-def test_a_line_that_is_no_trial_is_an_error_that_names_it(open_run: Open, line: str) -> None:
+def test_a_line_that_is_not_a_trial_is_an_error_that_names_it(open_run: Open, line: str) -> None:
     with open_run() as run:
         pass
     (run.path / TRIALS_NAME).write_text(line + "\n")
@@ -376,7 +376,7 @@ def test_a_line_that_is_no_trial_is_an_error_that_names_it(open_run: Open, line:
         open_run()
 
 
-def test_damaged_series_are_an_error_that_says_how_to_mend_it(open_run: Open) -> None:
+def test_damaged_series_are_an_error_that_says_how_to_fix_it(open_run: Open) -> None:
     with open_run() as run:
         run.set_series([X])
         run.append(X.key, 0, ok())
@@ -428,7 +428,7 @@ def test_an_evaluated_series_is_not_replaced(open_run: Open) -> None:
         assert [one.key for one in run.series()] == [other.key, series("y", artifact_sha256="o" * 64).key, X.key]
 
 
-def test_an_evaluation_of_a_strange_series_is_a_mistake(open_run: Open) -> None:
+def test_an_evaluation_of_an_unknown_series_is_a_mistake(open_run: Open) -> None:
     with open_run() as run, pytest.raises(ValueError, match="call set_series first"):
         run.record_accuracy(X.key, MEASURED)
 

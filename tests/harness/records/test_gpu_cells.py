@@ -21,19 +21,19 @@ def test_numbers_are_medians_of_the_trials_that_have_them() -> None:
     assert cells["gpu_energy_mj"] is None
 
 
-def test_throughput_stays_the_hosts_where_the_gpu_told_none() -> None:
+def test_throughput_is_the_hosts_if_the_gpu_reported_none() -> None:
     assert "throughput_images_per_s" not in gpu_cells([GpuFigures()])
     assert gpu_cells([GpuFigures(throughput_images_per_s=900.0)])["throughput_images_per_s"] == 900.0
 
 
-def test_reasons_of_all_trials_are_told() -> None:
+def test_reasons_of_all_trials_are_reported() -> None:
     figures = [GpuFigures(throttle_reasons="sw_power_cap"), GpuFigures(throttle_reasons="")]
     assert gpu_cells(figures)["gpu_throttle_reasons"] == "sw_power_cap"
     assert gpu_cells([GpuFigures(throttle_reasons="")])["gpu_throttle_reasons"] == "none"
     assert gpu_cells([GpuFigures()])["gpu_throttle_reasons"] is None
 
 
-def test_a_warning_is_told_once() -> None:
+def test_a_warning_is_reported_once() -> None:
     figures = [GpuFigures(warnings=("Bound by enqueueing.",)), GpuFigures(warnings=("Bound by enqueueing.", "Hot."))]
     assert gpu_cells(figures)["warnings"] == "Bound by enqueueing. Hot."
 

@@ -55,7 +55,7 @@ def test_every_column_of_every_layer_is_read_back(written: Path) -> None:
 def test_shares_sum_to_100_and_accumulate_by_rank(written: Path) -> None:
     rows = load_layers(written)
     assert rows["share_percent"].to_list() == pytest.approx([20, 60, 20])
-    # Of two equal layers the one that runs first is the first.
+    # Of two equal layers the one that runs first ranks first.
     assert rows["rank"].to_list() == [2, 1, 3]
     assert rows["cumulative_percent"].to_list() == pytest.approx([80, 60, 100])
 
@@ -68,7 +68,7 @@ def test_hundreds_of_layers_still_sum_to_100(tmp_path: Path) -> None:
     assert rows["cumulative_percent"].max() == 100
 
 
-def test_what_is_no_profile_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_profile_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text("model,backend\n")
     with pytest.raises(StorageError, match=r"does not have the columns of a profile.*layers_total_ms"):

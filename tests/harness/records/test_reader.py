@@ -30,7 +30,7 @@ def test_a_row_without_trials_is_kept_with_its_reason(write_run: WriteRun, make_
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "0", "-1.5", "fast"])
-def test_a_time_that_is_none_is_named_with_file_and_line(write_run: WriteRun, make_row: MakeRow, word: str) -> None:
+def test_an_invalid_time_is_named_with_file_and_line(write_run: WriteRun, make_row: MakeRow, word: str) -> None:
     bad = make_row("ofa/b", [0.5, 0.5], latency_trials_ms=f"2.0 {word}")
     directory = write_run("run", make_row("ofa/a", [0.5, 0.5]), bad)
     with pytest.raises(ComparisonError, match=rf"results\.csv:3: '{word}' in latency_trials_ms"):
@@ -48,16 +48,16 @@ def test_a_time_that_is_none_is_named_with_file_and_line(write_run: WriteRun, ma
         ),
     ],
 )
-def test_a_row_that_cannot_be_is_refused(
+def test_an_impossible_row_is_refused(
     write_run: WriteRun, make_row: MakeRow, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ComparisonError, match=message):
         read_run(write_run("run", make_row("ofa/a", [0.5, 0.5], **changes)))
 
 
-def test_a_series_that_is_there_twice_names_both_lines(write_run: WriteRun, make_row: MakeRow) -> None:
+def test_a_duplicate_series_names_both_lines(write_run: WriteRun, make_row: MakeRow) -> None:
     twice = make_row("ofa/a", [0.5, 0.5])
-    with pytest.raises(ComparisonError, match=r":3: ofa/a .* is there twice, first in line 2"):
+    with pytest.raises(ComparisonError, match=r":3: ofa/a .* appears twice, first in line 2"):
         read_run(write_run("run", twice, twice))
 
 
@@ -69,14 +69,14 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<html>not found</html>\n", "a;b;c\n1;2;3\n"])
-def test_what_is_no_results_csv_is_said(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_results_csv_is_reported(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results.csv"
     path.write_text(text)
     with pytest.raises(ComparisonError, match=r":1: not a results\.csv"):
         read_run(path)
 
 
-def test_a_binary_file_and_a_missing_one_are_said(tmp_path: Path) -> None:
+def test_a_binary_file_and_a_missing_one_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_bytes(b"\x89PNG\r\n\xff\xfe")
     with pytest.raises(ComparisonError, match="not a text file"):
@@ -85,7 +85,7 @@ def test_a_binary_file_and_a_missing_one_are_said(tmp_path: Path) -> None:
         read_run(tmp_path / "nowhere")
 
 
-def test_a_file_that_is_cut_off_is_said(write_run: WriteRun, make_row: MakeRow) -> None:
+def test_a_truncated_file_is_reported(write_run: WriteRun, make_row: MakeRow) -> None:
     directory = write_run("run", make_row("ofa/a", [0.5, 0.5]), make_row("ofa/b", [0.5, 0.5]))
     path = directory / "results.csv"
     path.write_text(path.read_text()[:-400])
@@ -94,8 +94,8 @@ def test_a_file_that_is_cut_off_is_said(write_run: WriteRun, make_row: MakeRow) 
 
 
 @pytest.mark.parametrize("damage", ["\0" * 512, '"' + "x" * 200_000])
-def test_zeros_and_a_cell_without_end_are_said(write_run: WriteRun, make_row: MakeRow, damage: str) -> None:
-    """What Python's reader refuses with an error of its own, from 3.11 on the second alone."""
+def test_zeros_and_an_unterminated_cell_are_reported(write_run: WriteRun, make_row: MakeRow, damage: str) -> None:
+    """Python's reader refuses these with its own error, from 3.11 on only the second."""
     directory = write_run("run", make_row("ofa/a", [0.5, 0.5]))
     with (directory / "results.csv").open("a") as file:
         file.write(damage)
@@ -103,6 +103,6 @@ def test_zeros_and_a_cell_without_end_are_said(write_run: WriteRun, make_row: Ma
         read_run(directory)
 
 
-def test_a_file_of_a_header_alone_is_said(write_run: WriteRun) -> None:
+def test_a_file_with_only_a_header_is_reported(write_run: WriteRun) -> None:
     with pytest.raises(ComparisonError, match="no rows"):
         read_run(write_run("run"))

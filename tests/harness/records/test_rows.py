@@ -1,4 +1,4 @@
-"""What a series and its trials come to in a row."""
+"""Rows built from a series and its trials."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ NOTHING_TOLD: dict[str, Any] = {
     for name, value in dataclasses.asdict(GPU).items()
     if name.endswith("median_ms") or name in ("cuda_graph", "queue_depth", "wait")
 }
-"""The figures of a GPU that only its timer measures: neither the device nor the runtime tells any other."""
+"""The figures of a GPU that only its timer measures: neither the device nor the runtime reports any other."""
 WITH_ALL = RowState(2, 1, True, True, True, True, True, True)
-"""Of a row in which nothing is unknown."""
+"""State of a row in which nothing is unknown."""
 
 
 def _with(**values: float | str) -> TrialResult:
@@ -68,7 +68,7 @@ FULL = Series(
     verification_relative_l2=1e-6,
     warnings="Calibrated on generated images.",
 )
-"""Nothing unknown."""
+"""A series with nothing unknown."""
 ACCURACY = AccuracyResult(
     "ImageNet", "7" * 64, images_count=1000, unreadable_count=0, top1_correct_count=750, top5_correct_count=920
 )
@@ -84,7 +84,7 @@ def test_a_row_has_every_column_in_order() -> None:
     assert tuple(build_row(FACTS, [], RUN)) == COLUMN_NAMES
 
 
-def test_a_row_of_which_everything_is_known_has_every_cell() -> None:
+def test_a_row_with_nothing_unknown_has_every_cell() -> None:
     row = build_row(FULL, [GPU_TRIAL, TIMEOUT, GPU_TRIAL], RUN, ACCURACY)
     assert empty_cells(row) == {"accuracy_measured_reason"}
 
@@ -129,7 +129,7 @@ def test_a_series_that_has_no_artifact_is_accepted_with_any_status(status: Statu
 
 
 def _misspelt(source: Callable[..., Row], name: str) -> Callable[..., Row]:
-    """The source of cells with one of them under a name that no column has."""
+    """The source of cells, with one cell under a name that no column has."""
 
     def cells(*arguments: Any) -> Row:
         found = source(*arguments)
@@ -167,8 +167,8 @@ def test_a_cell_that_is_missing_is_refused(name: str, nothing: str | None) -> No
         checked_row({key: value for key, value in row.items() if key != name}, WITH_ALL)
 
 
-def test_what_only_the_data_can_tell_may_be_unknown() -> None:
-    """A cell that joins them is checked no more: look twice."""
+def test_what_only_the_data_decide_may_be_unknown() -> None:
+    """A cell added here is no longer checked: look twice."""
     found = {column.name for column in COLUMNS if column.may_be_empty(WITH_ALL)}
     assert found == {
         "accuracy_published_top1_percent",
@@ -229,7 +229,7 @@ def test_one_trial_has_no_interval() -> None:
     assert [row[name] for name in ("latency_low_ms", "latency_high_ms", "ratio_low", "ratio_high")] == [None] * 4
 
 
-def test_the_p99_is_of_those_trials_that_have_one() -> None:
+def test_the_p99_is_over_the_trials_that_have_one() -> None:
     assert build_row(FACTS, [TRIAL, TRIAL], RUN)["latency_p99_ms"] is None
     assert build_row(FACTS, [TRIAL, _with(latency_p99_ms=15.0)], RUN)["latency_p99_ms"] == 15.0
 

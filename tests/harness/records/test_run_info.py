@@ -82,6 +82,6 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> 
         load_run_info(tmp_path)
 
 
-def test_a_directory_without_one_is_no_run_directory(tmp_path: Path) -> None:
+def test_a_directory_without_one_is_not_a_run_directory(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is not a run directory"):
         load_run_info(tmp_path)

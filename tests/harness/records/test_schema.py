@@ -1,4 +1,4 @@
-"""The schema is consistent with itself and with what it is fed from."""
+"""The schema is consistent with itself and with its inputs."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from harness.records.schema import COLUMNS, SCHEMA_VERSION, Column
 from harness.records.table import format_header, format_row, load_rows
 
 _TIME = "2026-01-31T12:00:00+00:00"
-# What a person may call a model; pandas would take some of these for nothing.
+# Names that a user may give a model; pandas would read some of them as missing.
 _TEXT = st.one_of(
     st.sampled_from(["", "NA", "None", "nan", "1e5", 'a "quoted", name', "µ|*_<", "\nline", "-inf"]),
     st.text(st.characters(exclude_categories=["Cs", "Cc"])),
@@ -63,7 +63,7 @@ def _row(**values: Any) -> dict[str, Any]:
     return {**empty, "schema_version": SCHEMA_VERSION, **values}
 
 
-def test_columns_have_their_types_even_where_all_is_empty(tmp_path: Path) -> None:
+def test_columns_have_their_types_even_if_all_cells_are_empty(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text(format_header() + format_row(_row()))
     frame = load_rows(path)
@@ -104,7 +104,7 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
         load_rows(tmp_path / "results.csv")
 
 
-def test_a_file_of_an_earlier_version_is_told_by_its_version(tmp_path: Path) -> None:
+def test_a_file_of_an_earlier_version_is_refused_with_its_version(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text("model,weights,schema_version\nregnet/RegNetX-200MF,probe,2\n", encoding="utf-8")
     with pytest.raises(

@@ -17,7 +17,7 @@ from reports.runs import load_runs
 
 
 class Document(HTMLParser):
-    """The texts of the elements that matter, as a browser would cut them out."""
+    """The texts of the elements that matter, as a browser would extract them."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

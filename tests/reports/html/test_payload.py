@@ -1,4 +1,4 @@
-"""What the page is given to show."""
+"""The data that the page shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_it_is_json_and_has_every_row(facts: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
-def test_ranks_frontier_and_disturbance_are_worked_out_by_group(facts: dict[str, Any]) -> None:
+def test_ranks_frontier_and_disturbance_are_computed_by_group(facts: dict[str, Any]) -> None:
     rows = _rows(facts)
     assert [group["environment_id"] for group in facts["groups"]] == ["e1", "e2"]
     for position, count in ((0, 34), (1, 66)):
@@ -80,7 +80,7 @@ def test_columns_without_a_value_are_left_out(facts: dict[str, Any]) -> None:
     assert "latency_median_ms" in facts["rows"]["names"]
 
 
-def test_what_json_cannot_say_is_none() -> None:
+def test_what_json_cannot_represent_is_none() -> None:
     assert clean({"a": (float("nan"), float("inf"), 1.5), 2: [None, True]}) == {
         "a": [None, None, 1.5],
         "2": [None, True],

@@ -1,4 +1,4 @@
-"""What a person does with the page, and what they see of it."""
+"""What a user does with the page, and what they see."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_page(chromium: webdriver.Chrome, path: Path, size: tuple[int, int]) -> 
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     chromium.get(path.as_uri())
-    # The pictures are drawn once the browser has told their width.
+    # The pictures are drawn once the browser has reported their width.
     WebDriverWait(chromium, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, "#frontier-1 .mark"))
 
 
@@ -55,7 +55,7 @@ def mark_of(page: webdriver.Chrome, model: str, chart: int = 0) -> WebElement:
 
 
 def scroll_to(page: webdriver.Chrome, element: WebElement) -> None:
-    """Scrolls, and waits until the page has been told: scrolling hides the tooltip."""
+    """Scrolls, and waits until the page has noticed: scrolling hides the tooltip."""
     page.execute_async_script(
         """
         arguments[0].scrollIntoView({block: "center"});

@@ -1,4 +1,4 @@
-"""The pictures: drawn, hovered, tapped and gone through by keys."""
+"""The pictures: drawn, hovered, tapped and traversed by keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 MakeRun = Callable[..., Path]
 
 
-def test_ones_own_network_is_named_though_others_dominate_it(
+def test_a_user_network_is_named_though_others_dominate_it(
     page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
 ) -> None:
     own = {"model": "own/a.long.package:build", "accuracy_measured_top1_percent": 70.0, "latency_median_ms": 9.0}
@@ -47,7 +47,7 @@ def test_pictures_as_large_as_the_whole_zoo_are_drawn(
     WebDriverWait(page, 10).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "#frontier-0 .mark")) == 600)
 
 
-def test_a_source_pressed_in_the_legend_is_shown_alone(page: webdriver.Chrome) -> None:
+def test_a_source_pressed_in_the_legend_is_the_only_one_shown(page: webdriver.Chrome) -> None:
     button = page.find_element(By.CSS_SELECTOR, "button[data-source=beta]")
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
@@ -57,7 +57,7 @@ def test_a_source_pressed_in_the_legend_is_shown_alone(page: webdriver.Chrome) -
     assert page.find_elements(By.CSS_SELECTOR, "#frontier-0 g.out") == []
 
 
-def test_hovering_a_point_tells_its_facts_and_rings_it_elsewhere(page: webdriver.Chrome) -> None:
+def test_hovering_a_point_shows_its_facts_and_rings_it_elsewhere(page: webdriver.Chrome) -> None:
     facts = hover(page, mark_of(page, "beta/net-13"))
     latency_ms = 1.5 * 1.13**13
     assert facts[""] == "beta/net-13"
@@ -72,7 +72,7 @@ def test_hovering_a_point_tells_its_facts_and_rings_it_elsewhere(page: webdriver
     assert not page.find_element(By.ID, "tooltip").is_displayed()
 
 
-def test_arrow_keys_go_through_the_points_and_enter_shows_every_column(page: webdriver.Chrome) -> None:
+def test_arrow_keys_move_through_the_points_and_enter_shows_every_column(page: webdriver.Chrome) -> None:
     chart = page.find_element(By.ID, "frontier-0")
     page.execute_script("arguments[0].focus()", chart)
     keys = ActionChains(page).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)

@@ -1,4 +1,4 @@
-"""The sections below the table, and what a small run says instead of them."""
+"""The sections below the table, and what a small run shows instead."""
 
 from __future__ import annotations
 

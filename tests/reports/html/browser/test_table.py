@@ -1,4 +1,4 @@
-"""The table of all rows: sorted, filtered, told apart."""
+"""The table of all rows: sorted, filtered, distinguished."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_press_sorts_and_another_reverses(page: webdriver.Chrome) -> None:
     for expected, reverse in (("ascending", False), ("descending", True)):
         environments, latencies = column_texts(page, "env."), column_texts(page, "latency")
         assert len(latencies) == ROWS
-        # Environments are never mixed, rows without a figure stand last.
+        # Environments are never mixed, rows without a figure come last.
         assert environments == ["A"] * 34 + ["B"] * 66 + ["A", "B"]
         assert latencies[100:] == ["", ""]
         for part in (latencies[:34], latencies[34:100]):
@@ -106,7 +106,9 @@ def test_a_table_of_failures_says_that_they_are(page: webdriver.Chrome, make_run
     assert column_texts(page, "status") == ["out of memory"] * 2
 
 
-def test_two_artifacts_of_one_model_are_told_apart(page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path) -> None:
+def test_two_artifacts_of_one_model_are_distinguished(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
     rows = [
         {
             "model": "a/x",
