@@ -52,7 +52,7 @@ class GpuReading:
     sm_clock_mhz: int | None = None
     memory_clock_mhz: int | None = None
     power_w: float | None = None
-    """Of the whole board: averaged over a second on most GPUs since Ampere, instantaneous before and on GA100."""
+    """Power of the whole board: averaged over a second on most GPUs since Ampere, instantaneous before and on GA100."""
     energy_mj: int | None = None
     """Counter of the whole board since the driver was loaded."""
     temperature_c: int | None = None

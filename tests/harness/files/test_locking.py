@@ -39,7 +39,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def test_a_second_process_is_told_who_holds_it_and_what_to_do(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_second_process_learns_who_holds_it_and_what_to_do(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     with pytest.raises(RunLockedError, match=rf"process {holder.pid} on .*, since 20.*another --output"):
         RunLock(tmp_path)
 

@@ -195,7 +195,7 @@ def test_an_engine_that_cannot_be_built_is_the_reason(
     assert "onnx/tiny: unsupported: no kernel for Foo" in capsys.readouterr().err
 
 
-def test_the_process_is_told_which_gpu(
+def test_the_process_gets_the_gpu_asked_for(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs: list[ProfileJob] = []
