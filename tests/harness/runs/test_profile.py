@@ -82,7 +82,7 @@ def test_without_matplotlib_the_csv_is_written_and_the_user_is_warned(
         (["resnest50", "--inferences", "1"], "--inferences 1: give a number of at least 2"),
         (["resnest50", "--top", "0"], "--top 0: give a number of at least 1"),
         (["--from", "nowhere.csv"], "Cannot use nowhere.csv"),
-        (["resnest50", "--from", "nowhere.csv"], "give it alone, or a model alone"),
+        (["resnest50", "--from", "nowhere.csv"], "give either it or a model to profile"),
     ],
 )
 def test_a_bad_request_says_what_to_do(
