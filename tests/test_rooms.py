@@ -6,6 +6,7 @@ Every import counts, those inside functions and under TYPE_CHECKING too.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +172,17 @@ def test_an_upward_arrow_is_reported_with_file_and_line() -> None:
 def test_a_circle_is_found() -> None:
     graph = {"a": {"b": 1}, "b": {"c": 1}, "c": {"b": 1}}
     assert circles(graph) == [["b", "c"]]
+
+
+def test_the_page_of_the_architecture_names_what_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    paths = set(re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`", page))
+    missing = [path for path in paths if not any((ROOT / place / path).exists() for place in (".", "harness"))]
+    assert len(paths) > 20
+    assert missing == []
+
+
+def test_the_page_of_the_architecture_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = {room.removeprefix("harness.") for floor in FLOORS for room in floor} - {"harness"}
+    assert [room for room in rooms if not re.search(rf"\b{room}\b", page)] == []
