@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -17,8 +18,9 @@ def runtime(question: dict[str, Any]) -> dict[str, Any]:
         ImportError: a package is missing.
     """
     from harness import backends
-    from harness.processes import duet_worker  # noqa: F401 - what it imports must be importable.
 
+    # What a side imports must be importable here.
+    importlib.import_module("harness.processes.duet_worker")
     return {"runtime": backends.usable(question["backend"]).runtime()}
 
 
