@@ -97,8 +97,8 @@ def test_the_command_compares_on_images(conversion, cache_dir: Path, folder: Pat
     ("options", "fault"),
     [
         (["--weights", __file__], "add --images DIR to verify artifacts with other weights against their networks"),
-        (["--limit", "5"], "add --images DIR"),
-        (["--ground-truth", "val.txt"], "add --images DIR"),
+        (["--limit", "5"], "need --images DIR"),
+        (["--ground-truth", "val.txt"], "need --images DIR"),
         (["--images", "nowhere"], "nowhere does not exist"),
         (["--images", ".", "--limit", "0"], "a limit of 0 images leaves nothing"),
     ],
