@@ -162,6 +162,22 @@ def test_only_rooms_that_convert_know_models(package: str) -> None:
     assert importers <= set(_KNOW_MODELS)
 
 
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function's body, its docstring aside."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    long = [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {node.name} has {body_lines(node)} lines"
+        for file in _modules().values()
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and body_lines(node) > 40
+    ]
+    assert long == []
+
+
 def test_an_upward_arrow_is_reported_with_file_and_line() -> None:
     graph = {"harness.stats.trials": {"harness.commands.run": 7}, "harness.commands.run": {}}
     assert upward_arrows(graph) == [
