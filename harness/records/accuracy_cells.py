@@ -26,6 +26,8 @@ def accuracy_cells(result: AccuracyResult | None, published_top1_percent: float 
         "accuracy_images_count": result.images_count,
         "accuracy_unreadable_count": result.unreadable_count,
         "accuracy_images_digest": result.images_digest,
+        "accuracy_preprocessing": result.preprocessing,
+        "accuracy_pixels_by": result.pixels_by,
     }
     if published_top1_percent is not None:
         measured, low, high = top1.values()

@@ -24,6 +24,10 @@ class AccuracyResult:
     """None if there are five classes or fewer."""
     predictions: str = ""
     """The file of every image's top-5, relative to the run directory."""
+    preprocessing: str = ""
+    """From an image to the network's input, in words; empty if an older version measured it."""
+    pixels_by: str = ""
+    """Libraries that decoded and resized, with versions; empty if an older version measured it."""
     evaluated_at: str = ""
     """UTC, ISO 8601."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.errors import ComparisonError
 from harness.records.directory import RESULTS_NAME
-from harness.records.schema import SCHEMA_VERSION
+from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
 
 _TEXTS = ("model", "backend", "precision", "batch", "status", "reason", "environment_id", "device", "latency_kind")
 _TRIALS = ("latency_trials_ms", "ratio_trials", "reference_trials_ms")
@@ -116,10 +116,10 @@ def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) ->
     if len(cells) <= max(columns.values()):
         raise ComparisonError(f"{file}:{line}: {len(cells)} cells, fewer than in the header. The file is truncated.")
     row = {name: cells[position] for name, position in columns.items()}
-    if row["schema_version"] != str(SCHEMA_VERSION):
+    if row["schema_version"] not in map(str, range(OLDEST_READABLE_VERSION, SCHEMA_VERSION + 1)):
         raise ComparisonError(
             f"{file}:{line}: schema version {row['schema_version']!r}, but this version of the harness reads "
-            f"{SCHEMA_VERSION}. Measure again with this version."
+            f"{OLDEST_READABLE_VERSION} to {SCHEMA_VERSION}. Measure again with this version."
         )
     trials = {name: _numbers(file, line, name, row[name]) for name in _TRIALS}
     if len({len(values) for values in trials.values()}) > 1:

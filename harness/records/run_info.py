@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import HarnessError, StorageError
 from harness.files.storage import explained
-from harness.records.schema import SCHEMA_VERSION
+from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
 
 RUN_INFO_NAME = "run.json"
 
@@ -54,7 +54,7 @@ def load_run_info(directory: Path) -> RunInfo:
 
     Raises:
         StorageError: there is none, or it cannot be read.
-        DifferentRunError: it was written with another schema version.
+        DifferentRunError: it was written with a schema version that cannot be continued.
     """
     path = directory / RUN_INFO_NAME
     if not path.is_file():
@@ -66,7 +66,7 @@ def load_run_info(directory: Path) -> RunInfo:
     try:
         data = json.loads(text)
         version = data["schema_version"]
-        if version == SCHEMA_VERSION:
+        if OLDEST_READABLE_VERSION <= version <= SCHEMA_VERSION:
             return RunInfo(**data)
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(

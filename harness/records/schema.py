@@ -1,7 +1,8 @@
 """The one schema of results.csv: every column in order, with unit, meaning and when it is empty.
 
 Writers, readers and `docs/columns.md` all follow this table. Any change of the name, type, order or
-meaning of a column increases `SCHEMA_VERSION`: rows of two versions are never mixed in one file.
+meaning of a column increases `SCHEMA_VERSION`: rows of two versions are never mixed in one file. A version that only
+adds columns leaves the one before readable: the added cells are empty.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import Literal
 
 from harness.records.absence import Absence, RowState
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+
+OLDEST_READABLE_VERSION = 3
+"""The versions from this one on differ by added columns alone."""
 
 ColumnType = Literal["text", "integer", "number", "time"]
 
@@ -27,6 +31,8 @@ class Column:
     description: str
     empty_when: tuple[Absence, ...] = ()
     """Reasons why the cell may be empty; without any it never is."""
+    since: int = OLDEST_READABLE_VERSION
+    """Schema version that added the column; files of older ones lack it."""
 
     @property
     def empty_text(self) -> str:
@@ -97,6 +103,24 @@ _ACCURACY = (
     Column("accuracy_published_top5_percent", "number", "%", "Top-5 accuracy the release states.", _NOT_STATED),
     Column("accuracy_published_source", "text", "", "Where the release states its accuracy.", _NOT_STATED),
     Column(
+        "accuracy_published_training_data",
+        "text",
+        "",
+        "Data that the released weights learned from, directly or through a teacher: `ImageNet-1k`, or with what came "
+        "in addition after a plus sign, as in `ImageNet-1k + JFT-300M (unlabelled)`. Accuracies are comparable where "
+        "it is equal.",
+        _UNKNOWN,
+        since=4,
+    ),
+    Column(
+        "accuracy_published_teacher",
+        "text",
+        "",
+        "The network that the released weights were distilled from.",
+        (Absence("there was none"), *_UNKNOWN),
+        since=4,
+    ),
+    Column(
         "accuracy_measured_top1_percent",
         "number",
         "%",
@@ -132,6 +156,22 @@ _ACCURACY = (
         _NOT_EVALUATED,
     ),
     Column("accuracy_images_digest", "text", "", "Digest of the images' names and labels.", _NOT_EVALUATED),
+    Column(
+        "accuracy_preprocessing",
+        "text",
+        "",
+        "From an image to the network's input, in words: how it was resized, cropped and normalised.",
+        (*_NOT_EVALUATED, Absence("an older version measured it")),
+        since=4,
+    ),
+    Column(
+        "accuracy_pixels_by",
+        "text",
+        "",
+        "Libraries that decoded and resized the images, with their versions: they decide the pixels.",
+        (*_NOT_EVALUATED, Absence("an older version measured it")),
+        since=4,
+    ),
     Column(
         "accuracy_difference_percent",
         "number",
@@ -330,6 +370,14 @@ _ARTIFACT = (
         _NO_ARTIFACT,
     ),
     Column("exporter", "text", "", "Exporter and its version.", _NOT_CONVERTED),
+    Column(
+        "calibration",
+        "text",
+        "",
+        "Images that an INT8 artifact's ranges come from, as in `128 images of photos` or `16 generated images`.",
+        (*_NOT_CONVERTED, Absence("the precision is not int8")),
+        since=4,
+    ),
     Column("opset", "integer", "", "ONNX operator set of the artifact.", _NOT_READ),
     Column(
         "conversion_s",
@@ -388,6 +436,14 @@ _PROVENANCE = (
     ),
     Column("input_digest", "text", "", "Digest of the input tensor that was timed.", _NOT_OK),
     Column("reference_sha256", "text", "", "Digest of the reference network.", _NOT_OK),
+    Column(
+        "measured_as",
+        "text",
+        "",
+        "Model whose trials this row shows: both have the same artifact, which is measured once a run.",
+        (Absence("the trials are its own"), *_NO_TRIAL),
+        since=4,
+    ),
     Column("run_seed", "integer", "", "Seed of the run: order of the trials and their inputs."),
     Column("schema_version", "integer", "", "Version of this table of columns."),
 )
@@ -405,3 +461,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+
+def columns_of(version: int) -> tuple[Column, ...]:
+    """The columns of a file of a readable schema version, in order."""
+    return tuple(column for column in COLUMNS if column.since <= version)

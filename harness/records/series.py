@@ -36,6 +36,10 @@ class Series:
     accuracy_published_top5_percent: float | None = None
     accuracy_published_source: str = ""
     """Where the release states its accuracy."""
+    accuracy_published_training_data: str = ""
+    """Data that the released weights learned from, as in the column of that name; empty if not known."""
+    accuracy_published_teacher: str = ""
+    """The network that the released weights were distilled from; empty if there was none."""
     weights: str = ""
     """`released`, `file` or `probe`."""
     weights_sha256: str = ""
@@ -51,6 +55,8 @@ class Series:
     exporter: str = ""
     """Exporter and version, as in `torch.onnx.export dynamo 2.14.1`."""
     opset: int | None = None
+    calibration: str = ""
+    """Images that an INT8 artifact's ranges come from, in words."""
     conversion_s: float | None = None
     """Seconds the conversion took when it was made; a cached artifact keeps its figure."""
     verification_relative_l2: float | None = None

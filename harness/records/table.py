@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import StorageError
 from harness.files.storage import explained
 from harness.records.rows import Row
-from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION, Column
+from harness.records.schema import (
+    COLUMN_NAMES,
+    COLUMNS,
+    OLDEST_READABLE_VERSION,
+    SCHEMA_VERSION,
+    Column,
+    columns_of,
+)
 from harness.text.wording import number_text
 
 if TYPE_CHECKING:
@@ -48,7 +55,7 @@ def load_rows(path: Path) -> pandas.DataFrame:
     """Reads results.csv with a type for each column.
 
     Text cells are strings, empty if there is no value; integers are `Int64` and numbers `float64`
-    with NA and NaN; times are timestamps in UTC.
+    with NA and NaN; times are timestamps in UTC. A column that a file of an older version lacks is empty.
 
     Raises:
         StorageError: the file is missing, is not a results.csv or has another schema version.
@@ -58,24 +65,24 @@ def load_rows(path: Path) -> pandas.DataFrame:
             text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise StorageError(f"{path} is not a text file. Give the results.csv of a run.") from error
-    _check_header(path, text)
+    columns = _columns_of_file(path, text)
     try:
-        frame = typed_frame(text, COLUMNS)
-        _check_version(path, frame)
+        frame = typed_frame(text, columns)
+        _check_version(path, frame, columns)
     except (ValueError, TypeError) as error:
         raise StorageError(
-            f"{path}{_damaged_line(text)} is damaged ({error}). Repeat the run's command: it rebuilds the file from "
-            "trials.jsonl."
+            f"{path}{_damaged_line(text, columns)} is damaged ({error}). Repeat the run's command: it rebuilds the "
+            "file from trials.jsonl."
         ) from error
-    return frame
+    return _with_added_columns(frame)
 
 
-def _damaged_line(text: str) -> str:
+def _damaged_line(text: str, columns: Sequence[Column]) -> str:
     """`:7` for the first line with a wrong number of cells or with text instead of a number; empty if there is none."""
     lines = csv.reader(io.StringIO(text))
     next(lines)
     for cells in lines:
-        if len(cells) != len(COLUMNS) or not all(map(_is_of_its_type, COLUMNS, cells)):
+        if len(cells) != len(columns) or not all(map(_is_of_its_type, columns, cells)):
             return f":{lines.line_num}"
     return ""
 
@@ -110,11 +117,14 @@ def typed_frame(text: str, columns: Sequence[Column]) -> pandas.DataFrame:
 _DTYPES: dict[str, Any] = {"text": str, "time": str, "integer": "Int64", "number": "float64"}
 
 
-def _check_header(path: Path, text: str) -> None:
+def _columns_of_file(path: Path, text: str) -> tuple[Column, ...]:
+    """The columns of the newest readable schema version that has exactly those of the file."""
     lines = csv.reader(io.StringIO(text))
     header, first = next(lines, []), next(lines, [])
-    if tuple(header) == COLUMN_NAMES:
-        return
+    for version in range(SCHEMA_VERSION, OLDEST_READABLE_VERSION - 1, -1):
+        columns = columns_of(version)
+        if header == [column.name for column in columns]:
+            return columns
     missing = [name for name in COLUMN_NAMES if name not in header]
     unknown = [name for name in header if name not in COLUMN_NAMES]
     written = dict(zip(header, first, strict=False)).get("schema_version", "")
@@ -126,10 +136,25 @@ def _check_header(path: Path, text: str) -> None:
     )
 
 
-def _check_version(path: Path, frame: pandas.DataFrame) -> None:
+def _check_version(path: Path, frame: pandas.DataFrame, columns: tuple[Column, ...]) -> None:
     versions = sorted(int(version) for version in frame["schema_version"].unique())
-    if any(version != SCHEMA_VERSION for version in versions):
+    if any(
+        not OLDEST_READABLE_VERSION <= version <= SCHEMA_VERSION or columns_of(version) != columns
+        for version in versions
+    ):
         raise StorageError(
             f"{path} has rows of schema version {', '.join(map(str, versions))}; this version reads "
-            f"{SCHEMA_VERSION}. Read it with the version that wrote it, or measure again."
+            f"{OLDEST_READABLE_VERSION} to {SCHEMA_VERSION}. Read it with the version that wrote it, or measure again."
         )
+
+
+def _with_added_columns(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows with every column; those that their version lacked are empty."""
+    import pandas
+
+    lacking = {column.name: column.type for column in COLUMNS if column.name not in frame}
+    empty = {
+        name: pandas.Series("" if type_ == "text" else None, index=frame.index, dtype=_DTYPES[type_])
+        for name, type_ in lacking.items()
+    }
+    return frame.assign(**empty)[list(COLUMN_NAMES)]

@@ -54,6 +54,8 @@ FULL = Series(
     accuracy_published_top1_percent=75.0,
     accuracy_published_top5_percent=92.0,
     accuracy_published_source="README.md",
+    accuracy_published_training_data="ImageNet-1k",
+    accuracy_published_teacher="a/teacher",
     weights="released",
     weights_sha256="4" * 64,
     checkpoint_sha256="5" * 64,
@@ -64,13 +66,21 @@ FULL = Series(
     artifact_mib=20.0,
     exporter="torch.onnx.export dynamo 2.14.1",
     opset=18,
+    calibration="128 images of photos",
     conversion_s=3.0,
     verification_relative_l2=1e-6,
     warnings="Calibrated on generated images.",
 )
 """A series with nothing unknown."""
 ACCURACY = AccuracyResult(
-    "ImageNet", "7" * 64, images_count=1000, unreadable_count=0, top1_correct_count=750, top5_correct_count=920
+    "ImageNet",
+    "7" * 64,
+    images_count=1000,
+    unreadable_count=0,
+    top1_correct_count=750,
+    top5_correct_count=920,
+    preprocessing="squash to 224 (pil bilinear)",
+    pixels_by="Pillow 13.0.0",
 )
 GPU_TRIAL = ok_trial(latency_kind="gpu_compute", latency_p99_ms=13.0, gpu=GPU)
 
@@ -86,7 +96,7 @@ def test_a_row_has_every_column_in_order() -> None:
 
 def test_a_row_with_nothing_unknown_has_every_cell() -> None:
     row = build_row(FULL, [GPU_TRIAL, TIMEOUT, GPU_TRIAL], RUN, ACCURACY)
-    assert empty_cells(row) == {"accuracy_measured_reason"}
+    assert empty_cells(row) == {"accuracy_measured_reason", "measured_as"}
 
 
 NOT_EVALUATED = AccuracyResult("ImageNet", "7" * 64, reason="The weights are the probe's.")
@@ -174,7 +184,11 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
         "accuracy_published_top1_percent",
         "accuracy_published_top5_percent",
         "accuracy_published_source",
+        "accuracy_published_training_data",
+        "accuracy_published_teacher",
         "accuracy_measured_reason",
+        "accuracy_preprocessing",
+        "accuracy_pixels_by",
         "weights",
         "latency_p99_ms",
         "ratio_spread_percent",
@@ -190,6 +204,7 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
         "macs",
         "exporter",
         "opset",
+        "calibration",
         "conversion_s",
         "verification_relative_l2",
         "threads",
@@ -197,6 +212,7 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
         "checkpoint_sha256",
         "checkpoint_url",
         "implementation",
+        "measured_as",
     }
 
 

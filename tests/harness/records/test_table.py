@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import StorageError
-from harness.records.schema import COLUMNS, SCHEMA_VERSION, Column
-from harness.records.table import format_header, format_row, load_rows
+from harness.records.schema import COLUMNS, OLDEST_READABLE_VERSION, SCHEMA_VERSION, Column, columns_of
+from harness.records.table import format_cells, format_header, format_row, load_rows
 
 _TIME = "2026-01-31T12:00:00+00:00"
 # Names that a user may give a model; pandas would read some of them as missing.
@@ -111,4 +111,22 @@ def test_a_file_of_an_earlier_version_is_refused_with_its_version(tmp_path: Path
         StorageError,
         match=rf"columns of schema version {SCHEMA_VERSION} \(it has those of 2\): missing .*checkpoint_sha256",
     ):
+        load_rows(path)
+
+
+def test_rows_of_the_version_before_are_read_with_empty_added_cells(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    row = _row(schema_version=OLDEST_READABLE_VERSION)
+    columns = columns_of(OLDEST_READABLE_VERSION)
+    path.write_text(format_cells([c.name for c in columns]) + format_cells([row[c.name] for c in columns]))
+    frame = load_rows(path)
+    assert list(frame.columns) == [column.name for column in COLUMNS]
+    assert frame["measured_as"].to_list() == [""]
+    assert frame["schema_version"].to_list() == [OLDEST_READABLE_VERSION]
+
+
+def test_a_version_does_not_have_the_columns_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text(format_header() + format_row(_row(schema_version=OLDEST_READABLE_VERSION)))
+    with pytest.raises(StorageError, match=f"has rows of schema version {OLDEST_READABLE_VERSION}"):
         load_rows(path)
