@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.records.run_info import RunInfo
 
 FRONTIER_MARK = "★"
+SHARED_MARK = "≡"
 
 _KINDS = {
     "host": "host time of one inference",
@@ -48,6 +49,12 @@ _NOTES = f"""\
 """
 
 
+_SHARED_NOTE = f"""\
+- **{SHARED_MARK}**: the row shows the trials of another model with the same artifact, which is measured once a run.
+  `measured_as` in `results.csv` names that model.
+"""
+
+
 def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Sequence[str] = ()) -> str:
     """The report as markdown.
 
@@ -68,7 +75,7 @@ def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Seque
     parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
     for environment_id, members in rows.groupby("environment_id", sort=False):
         parts += _environment_section(members, infos.get(str(environment_id)))
-    parts.append(_NOTES)
+    parts.append(_NOTES + (_SHARED_NOTE if (rows["measured_as"] != "").any() else ""))
     return "\n".join(parts)
 
 
@@ -137,7 +144,10 @@ def _scaled(count: int | None, unit: float) -> str:
 def _trials(row: dict[str, Any], usual_reference_ms: float | None) -> str:
     failed = row["trials_failed_count"]
     text = f"{row['trials_count']} ({failed} failed)" if failed else str(row["trials_count"])
-    return f"{text} {DISTURBED_MARK}" if is_disturbed(row, usual_reference_ms) else text
+    marks = [SHARED_MARK] if row["measured_as"] else []
+    if is_disturbed(row, usual_reference_ms):
+        marks.append(DISTURBED_MARK)
+    return " ".join([text, *marks])
 
 
 def _failures(rows: pandas.DataFrame) -> list[str]:

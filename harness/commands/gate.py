@@ -19,6 +19,7 @@ from harness.comparison.lines import line_of_gated
 from harness.comparison.pair import Pairing
 from harness.comparison.pair_progress import PairProgress
 from harness.comparison.report import Report, rule_text
+from harness.comparison.shared_pairings import measured_as, with_shared
 from harness.comparison.sides import pairings, read_side, unpaired
 from harness.comparison.verdict import exit_code
 
@@ -32,8 +33,9 @@ folder twice, and the Python interpreter of the environment that has the old ver
 
   python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
 
-Every series is screened with a few pairs; fresh pairs confirm or clear the suspects. A finished pair is on disk at
-once: interrupt a gate whenever you like, and the same command resumes it, with the same test.
+Every series is screened with a few pairs; fresh pairs confirm or clear the suspects. Models that have the same
+artifacts on both sides are measured and counted once. A finished pair is on disk at once: interrupt a gate whenever you
+like, and the same command resumes it, with the same test.
 """
 
 DEFAULT_OUTPUT = Path("gate")
@@ -71,8 +73,11 @@ def _gate(arguments: argparse.Namespace) -> int:
     )
     sides = read_side(arguments.base), read_side(arguments.new)
     paired = pairings(*sides, arguments.models)
-    check_rules(rules, len(paired))
-    found, seed = _measured(arguments, rules, paired)
+    shared = measured_as(paired)
+    distinct = list(dict.fromkeys(shared.values()))
+    check_rules(rules, len(distinct))
+    measured, seed = _measured(arguments, rules, distinct)
+    found = with_shared(measured, shared)
     found += [GateResult(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, paired)]
     title = f"Latency: {arguments.new} against {arguments.base}"
     report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of_gated(one) for one in found])

@@ -70,6 +70,8 @@ class GateResult:
     screen_log_ratios: tuple[float, ...] = ()
     base_median_ms: float | None = None
     new_median_ms: float | None = None
+    measured_as: str = ""
+    """Model whose result this repeats, since both have the same artifacts; empty if it was measured itself."""
 
 
 def gate(

@@ -16,7 +16,7 @@ def line_of_series(one: SeriesComparison) -> Line:
     if one.suspect and one.verdict != "regressed":
         remark = f"suspected slow-down; {remark}" if remark else "suspected slow-down"
     if one.change is None:
-        return Line(one.verdict, str(one.key), remark=remark)
+        return Line(one.verdict, str(one.key), remark=remark, measured_as=one.measured_as)
     return Line(
         one.verdict,
         str(one.key),
@@ -27,6 +27,7 @@ def line_of_series(one: SeriesComparison) -> Line:
         one.new_latency_ms,
         one.smallest_detectable_percent,
         remark,
+        one.measured_as,
     )
 
 
@@ -61,4 +62,5 @@ def line_of_gated(one: GateResult) -> Line:
         one.new_median_ms,
         None,
         remark,
+        one.measured_as,
     )

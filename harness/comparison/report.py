@@ -26,6 +26,8 @@ class Line:
     new_ms: float | None = None
     smallest_detectable_percent: float | None = None
     remark: str = ""
+    measured_as: str = ""
+    """Model whose verdict this repeats, since both have the same artifacts, which are measured and counted once."""
 
     def cells(self) -> tuple[str, ...]:
         """The cells of its line, as text."""
@@ -36,7 +38,7 @@ class Line:
             self._interval(),
             self._latencies(),
             "" if self.smallest_detectable_percent is None else f"{self.smallest_detectable_percent:.1f} %",
-            one_line(self.remark),
+            one_line("; ".join(filter(None, (self.measured_as and f"measured as {self.measured_as}", self.remark)))),
         )
 
     def _interval(self) -> str:
@@ -62,10 +64,13 @@ class Report:
     """A caution that applies to all lines."""
 
     def summary(self) -> str:
-        """One sentence: the number of series with each verdict, and the rule."""
-        counts = {verdict: sum(line.verdict == verdict for line in self.lines) for verdict in VERDICTS}
+        """One sentence: the number of series with each verdict, and the rule; what is measured once counts once."""
+        judged = [line for line in self.lines if not line.measured_as]
+        counts = {verdict: sum(line.verdict == verdict for line in judged) for verdict in VERDICTS}
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-        return f"{told} of {len(self.lines)} series ({self.rule})"
+        shared = len(self.lines) - len(judged)
+        more = f"; {shared} more measured as one of these" if shared else ""
+        return f"{told} of {len(judged)} series{more} ({self.rule})"
 
     def by_urgency(self) -> list[Line]:
         """The most urgent verdicts first; within a verdict, the largest slow-down first."""

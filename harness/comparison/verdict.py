@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import ComparisonError
@@ -88,6 +88,9 @@ class SeriesComparison:
     smallest_detectable_percent: float | None = None
     suspect: bool = False
     """Whether it is on the advisory list of slow-downs, of which at most one in a hundred is a false alarm."""
+    measured_as: str = ""
+    """Model whose comparison this repeats, since both runs show the same trials for the two: one measurement, judged
+    and counted once. Empty if it is judged itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +127,7 @@ class RunsComparison:
                     "latency_change_percent": one.latency_change_percent,
                     "smallest_detectable_percent": one.smallest_detectable_percent,
                     "suspect": one.suspect,
+                    "measured_as": one.measured_as,
                 }
             )
         frame = pandas.DataFrame(rows)
@@ -134,7 +138,7 @@ class RunsComparison:
 def compare_runs(
     base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], rules: RunRules
 ) -> RunsComparison:
-    """Compares all series that two runs have in common.
+    """Compares all series that two runs have in common. Series that share their trials in both runs are judged once.
 
     Raises:
         ComparisonError: the runs have no series in common, or were measured in different environments.
@@ -146,7 +150,8 @@ def compare_runs(
             "Measure the same models on the same backend, precision and batch."
         )
     caution = _environments(base, new, common, rules)
-    samples = _samples(base, new, common)
+    judged_as = _judged_as(base, new, common)
+    samples = _samples(base, new, [key for key in common if judged_as[key] == key])
     # Another environment is another speed: its effect is not run-to-run noise, and every line says so.
     shifts = {key: 0.0 if caution else shift for key, (_, shift) in samples.items()}
     compared = {
@@ -160,9 +165,26 @@ def compare_runs(
         for key, found in _judged({key: one for key, (one, _) in samples.items()}, shifts, rules).items()
     }
     keys = [*new, *(key for key in base if key not in new)]
-    series = [compared.get(key) or _unmeasured(key, base.get(key), new.get(key)) for key in keys]
+    series = []
+    for key in keys:
+        judged = judged_as.get(key, key)
+        found = compared.get(judged) or _unmeasured(key, base.get(key), new.get(key))
+        series.append(dataclasses.replace(found, key=key, measured_as="" if judged == key else judged.model))
     shift = median(list(shifts.values())) if shifts else 0.0
     return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(run_effect_sd(shift)))
+
+
+def _judged_as(
+    base: Mapping[SeriesKey, MeasuredSeries], new: Mapping[SeriesKey, MeasuredSeries], common: Sequence[SeriesKey]
+) -> dict[SeriesKey, SeriesKey]:
+    """By series, the one whose verdict it has: one of those with the same trials in both runs.
+
+    The runs may have measured the artifact as different models: what counts are the trials that both show.
+    """
+    # First those with trials of their own in the candidate, then those in the baseline.
+    ordered = sorted(common, key=lambda key: (bool(new[key].measured_as), bool(base[key].measured_as)))
+    judged: dict[tuple[SeriesKey, SeriesKey], SeriesKey] = {}
+    return {key: judged.setdefault((base[key].measured_key, new[key].measured_key), key) for key in ordered}
 
 
 def _judged(
@@ -230,7 +252,8 @@ def _samples(
 
 def _fast_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
     """The speed to which the machine returns, from the run's faster half."""
-    times = [time for series in run.values() for time in series.references_ms]
+    measured = {series.measured_key: series for series in run.values()}
+    times = [time for series in measured.values() for time in series.references_ms]
     return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
 
 

@@ -96,6 +96,8 @@ def _line(point: Point, change: ChangePoint | None, before: Point | None) -> lis
         remarks.append(f"{point.status}: {point.reason}")
     elif before and before.artifact_sha256 and before.artifact_sha256 != point.artifact_sha256:
         remarks.append("another artifact")
+    if point.measured_as:
+        remarks.append(f"measured as {point.measured_as}")
     has_interval = point.ratio_low is not None and point.ratio_high is not None
     return [
         _date(point),

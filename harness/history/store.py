@@ -93,6 +93,8 @@ class StoredSeries:
     ratios: tuple[float, ...]
     runtime: str
     artifact_sha256: str
+    measured_as: str
+    """Model whose trials these are; empty if they are its own."""
 
 
 class HistoryStore:
@@ -210,7 +212,7 @@ class HistoryStore:
         with _explained(self._path):
             found = self._connection.execute(
                 "SELECT run_id, model, backend, precision, batch, status, reason, measured_at, "
-                "latencies_ms, ratios, runtime, artifact_sha256 FROM series WHERE model = ? "
+                "latencies_ms, ratios, runtime, artifact_sha256, cells FROM series WHERE model = ? "
                 "ORDER BY backend, precision, batch, measured_at, run_id",
                 (model,),
             ).fetchall()
@@ -218,10 +220,18 @@ class HistoryStore:
                 (
                     run_id,
                     StoredSeries(
-                        SeriesKey(*key), status, reason, at, _numbers(times), _numbers(ratios), runtime, sha256
+                        SeriesKey(*key),
+                        status,
+                        reason,
+                        at,
+                        _numbers(times),
+                        _numbers(ratios),
+                        runtime,
+                        sha256,
+                        json.loads(cells).get("measured_as", ""),
                     ),
                 )
-                for run_id, *key, status, reason, at, times, ratios, runtime, sha256 in found
+                for run_id, *key, status, reason, at, times, ratios, runtime, sha256, cells in found
             ]
 
     def cells(self) -> Iterator[tuple[str, dict[str, str]]]:

@@ -39,6 +39,8 @@ class Point:
     ratio_low: float | None = None
     """Ends of the 95 % interval; None for a single trial."""
     ratio_high: float | None = None
+    measured_as: str = ""
+    """Model whose trials these are; empty if they are its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,4 +174,5 @@ def _point(run: StoredRun, series: StoredSeries) -> Point:
         ratio=median(series.ratios) if series.ratios else None,
         ratio_low=low,
         ratio_high=high,
+        measured_as=series.measured_as,
     )

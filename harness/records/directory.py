@@ -2,7 +2,8 @@
 
 run.json       environment, settings and seed (`harness.records.run_info`)
 series.json    the facts of every series, those that failed to convert included
-trials.jsonl   one line per finished trial, synced before the next one starts: the source of all figures
+trials.jsonl   one line per finished trial, synced before the next one starts: the source of all figures; series with
+               the same artifact share them (`harness.records.sharing`)
 samples/       raw times of each trial, one .npz each
 accuracy.jsonl one line per evaluation, the newest of a series counts; only if accuracy was requested
 accuracy/      the predictions of each network for each image (`harness.accuracy.records`)
@@ -34,6 +35,7 @@ from harness.records.accuracy_result import AccuracyResult
 from harness.records.rows import Row, RunFacts, build_row
 from harness.records.run_info import RUN_INFO_NAME, RunInfo, check_continues, load_run_info
 from harness.records.series import Series
+from harness.records.sharing import measured_as
 from harness.records.table import format_header, format_row
 
 SERIES_NAME = "series.json"
@@ -70,6 +72,7 @@ class RunDirectory:
         self._lock = lock
         self._series = _load_series(path / SERIES_NAME)
         self._trials = _trials_by_series(self._journal.entries, path / TRIALS_NAME)
+        self._measured_as = measured_as(self._series.values(), self._trials)
         self._accuracy = AccuracyJournal(path)
         self._rows: dict[str, Row] = {}
         self._lines: dict[str, str] = {}
@@ -147,8 +150,12 @@ class RunDirectory:
         return {key: {round_ for round_, _ in trials} for key, trials in self._trials.items()}
 
     def trials(self, series_key: str) -> list[TrialResult]:
-        """The finished trials of a series, oldest first."""
+        """The finished trials of a series itself, oldest first."""
         return [result for _, result in self._trials.get(series_key, [])]
+
+    def measured_as(self) -> dict[str, Series]:
+        """By the key of each series, the series whose trials its row shows: itself, or one with the same artifact."""
+        return dict(self._measured_as)
 
     def series(self) -> list[Series]:
         """Every series of the run, in the order of the rows."""
@@ -157,7 +164,7 @@ class RunDirectory:
     def set_series(self, planned: Iterable[Series]) -> None:
         """Makes `planned` the series of the run, in that order, followed by those measured earlier.
 
-        An earlier series that was never measured, such as one whose conversion failed, is replaced by
+        An earlier series whose row shows no trial, such as one whose conversion failed, is replaced by
         a planned one of the same model, backend, precision and batch; otherwise it stays.
 
         Raises:
@@ -172,11 +179,13 @@ class RunDirectory:
         replaced = {_identity(one) for one in series.values()}
         for key, one in self._series.items():
             evaluated = self._accuracy.newest(key)
-            measured = key in self._trials or (evaluated is not None and evaluated.measured)
+            shown = self._measured_as[key].key in self._trials
+            measured = shown or (evaluated is not None and evaluated.measured)
             if key not in series and (measured or _identity(one) not in replaced):
                 series[key] = one
         replace_json(self.path / SERIES_NAME, [one.to_json() for one in series.values()])
         self._series = series
+        self._measured_as = measured_as(series.values(), self._trials)
         self._rows.clear()
         self._lines.clear()
         self._write_results()
@@ -188,7 +197,7 @@ class RunDirectory:
         return self.path / SAMPLES_NAME / f"{name}-{digest}-round{round_:03d}.npz"
 
     def append(self, series_key: str, round_: int, result: TrialResult) -> None:
-        """Stores a finished trial. It is on disk when this returns, and results.csv shows it.
+        """Stores a finished trial. It is on disk when this returns, and in every row of results.csv that shares it.
 
         Raises:
             ValueError: the series is not part of the run, or has a trial of this round.
@@ -202,8 +211,10 @@ class RunDirectory:
             raise ValueError(f"series {series_key} already has a trial of round {round_}")
         self._journal.append({"series": series_key, "round": round_, "result": result.to_json()})
         self._trials[series_key] = [*trials, (round_, result)]
-        self._rows.pop(series_key, None)
-        self._lines.pop(series_key, None)
+        self._measured_as = measured_as(self._series.values(), self._trials)
+        for key, shown in self._measured_as.items():
+            if shown.key == series_key:
+                self._forget_row(key)
         self._write_results()
 
     def accuracy(self, series_key: str) -> AccuracyResult | None:
@@ -221,8 +232,7 @@ class RunDirectory:
             raise ValueError(f"no series {series_key} in this run; call set_series first")
         if not self._accuracy.record(series_key, result):
             return
-        self._rows.pop(series_key, None)
-        self._lines.pop(series_key, None)
+        self._forget_row(series_key)
         self._write_results()
 
     def rows(self) -> list[Row]:
@@ -237,11 +247,23 @@ class RunDirectory:
                 threads=None if self.info.environment.get("accelerator") else self.info.environment.get("threads"),
                 seed=self.info.seed,
             )
-            self._rows[key] = build_row(self._series[key], self.trials(key), run, self._accuracy.newest(key))
+            shown = self._measured_as[key]
+            self._rows[key] = build_row(
+                self._series[key],
+                self.trials(shown.key),
+                run,
+                self._accuracy.newest(key),
+                measured_as="" if shown.key == key else shown.model,
+            )
         return self._rows[key]
 
+    def _forget_row(self, key: str) -> None:
+        """Has the row of a series built from the present trials when it is needed next."""
+        self._rows.pop(key, None)
+        self._lines.pop(key, None)
+
     def _write_results(self) -> None:
-        # Only the row of the new trial is rebuilt: an interval costs more than all the text.
+        # Only the rows that show the new trial are rebuilt: an interval costs more than all the text.
         for key in self._series:
             if key not in self._lines:
                 self._lines[key] = format_row(self._row(key))

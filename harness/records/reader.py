@@ -16,6 +16,8 @@ from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
 _TEXTS = ("model", "backend", "precision", "batch", "status", "reason", "environment_id", "device", "latency_kind")
 _TRIALS = ("latency_trials_ms", "ratio_trials", "reference_trials_ms")
 _NEEDED = (*_TEXTS, *_TRIALS, "schema_version")
+_LATER = ("measured_as",)
+"""Columns that files of an older readable schema version lack."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,13 @@ class MeasuredSeries:
     ratios: tuple[float, ...]
     """Latency of each trial divided by that of the reference network in the same trial."""
     references_ms: tuple[float, ...]
+    measured_as: str = ""
+    """Model whose trials these are; empty if they are its own."""
+
+    @property
+    def measured_key(self) -> SeriesKey:
+        """The series of the run whose trials these are."""
+        return dataclasses.replace(self.key, model=self.measured_as or self.key.model)
 
 
 def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
@@ -109,7 +118,7 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
             f"{file}:1: no column {', '.join(missing)}. Another version of the harness wrote it, or it was edited; "
             f"this version reads schema version {SCHEMA_VERSION}. Measure again."
         )
-    return {name: header.index(name) for name in _NEEDED}
+    return {name: header.index(name) for name in (*_NEEDED, *_LATER) if name in header}
 
 
 def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) -> MeasuredSeries:
@@ -137,6 +146,7 @@ def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) ->
         trials["latency_trials_ms"],
         trials["ratio_trials"],
         trials["reference_trials_ms"],
+        row.get("measured_as", ""),
     )
 
 

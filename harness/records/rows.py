@@ -36,16 +36,22 @@ class RunFacts:
 
 
 def build_row(
-    series: Series, trials: Sequence[TrialResult], run: RunFacts, accuracy: AccuracyResult | None = None
+    series: Series,
+    trials: Sequence[TrialResult],
+    run: RunFacts,
+    accuracy: AccuracyResult | None = None,
+    *,
+    measured_as: str = "",
 ) -> Row:
     """The row of one series.
 
     Args:
         series: what was known about the series before its first trial.
-        trials: its finished trials, oldest first; none if the conversion failed or nothing has
+        trials: the finished trials that it shows, oldest first; none if the conversion failed or nothing has
             been measured yet.
         run: what the row shares with all other rows of the run.
         accuracy: its newest evaluation; None if there is none.
+        measured_as: model whose trials these are; empty if they are its own.
 
     Raises:
         RowError: the cells do not fit the schema, which is a fault of this program.
@@ -61,6 +67,7 @@ def build_row(
         **accuracy_cells(accuracy, series.accuracy_published_top1_percent),
         "trials_count": len(ok),
         "trials_failed_count": len(failed),
+        "measured_as": measured_as if trials else None,
     }
     state = RowState(
         trials_ok_count=len(ok),

@@ -9,6 +9,9 @@ from typing import Any
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.target import Target
 
+Measurement = tuple[str, str, str, int]
+"""What the trials of a series depend on within a run: artifact, backend, precision and batch."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Series:
@@ -70,6 +73,11 @@ class Series:
     def key(self) -> str:
         """Identity of the series within a run; a different artifact is a different series."""
         return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}"
+
+    @property
+    def measurement(self) -> Measurement:
+        """What is measured for it; series that have it in common share their trials. Its own without an artifact."""
+        return self.artifact_sha256 or self.model, self.backend, self.precision, self.batch
 
     def target(self, threads: int, gpu: GpuSettings, cache_dir: Path) -> Target:
         """What a trial measures for this series.

@@ -27,6 +27,24 @@ def measurable(series: Sequence[Series]) -> list[Series]:
     return [facts for facts in series if facts.status == "ok"]
 
 
+def measured_once(series: Sequence[Series], measured_as: Mapping[str, Series]) -> list[Series]:
+    """The series whose trials the rows of a request show, each once.
+
+    Args:
+        series: the series of the request that have an artifact.
+        measured_as: from the run directory; it may name a series of an earlier session.
+
+    Returns:
+        Series with a file of the request: that of an earlier session may be gone, and this one has the same content.
+    """
+    found: dict[str, Series] = {}
+    for one in series:
+        owner = measured_as[one.key]
+        if owner.key not in found or owner.key == one.key:
+            found[owner.key] = dataclasses.replace(owner, artifact_path=one.artifact_path)
+    return list(found.values())
+
+
 def round_order(series: Sequence[Series], seed: int, round_: int) -> list[Series]:
     """The series in the random order of one round: the same again after an interruption."""
     ordered = sorted(series, key=lambda facts: facts.key)

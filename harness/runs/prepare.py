@@ -19,7 +19,7 @@ from harness.processes.build import BuildResult, built
 from harness.processes.target import Target
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
-from harness.records.series import Series
+from harness.records.series import Measurement, Series
 from harness.runs.plan import measurable
 from harness.runs.request import RunRequest
 from harness.text.progress import Progress, minutes_text
@@ -76,25 +76,36 @@ def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
     """
     if not ready.device.backend.builds_engines:
         return ready
-    wanted = measurable(ready.series)
-    targets = [ready.reference_target(), *map(ready.target, wanted)]
+    # An artifact that several models have is built once: the cache holds no failed build, which would be repeated.
+    wanted: dict[Measurement, Series] = {}
+    for one in measurable(ready.series):
+        wanted.setdefault(one.measurement, one)
+    targets = [ready.reference_target(), *map(ready.target, wanted.values())]
     counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
     started = time.monotonic()
-    failed: dict[str, Series] = {}
+    failed: dict[Measurement, BuildResult] = {}
     with Progress("build", len(targets)) as progress:
         results = built(targets, timeout_s)
         reference_result = next(results)
         if reference_result.status != "ok":
             raise HarnessError(f"the reference network's engine: {reference_result.status}: {reference_result.reason}")
         progress.step("the reference network")
-        for one, result in zip(wanted, results, strict=True):
+        for one, result in zip(wanted.values(), results, strict=True):
             progress.step(_build_line(one.model, result), problem=result.status != "ok")
             counts["failed" if result.status != "ok" else "from the cache" if result.cached else "built"] += 1
             if result.status != "ok":
-                failed[one.key] = dataclasses.replace(one, status=result.status, reason=result.reason)
+                failed[one.measurement] = result
     told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
     say(f"engines: {told or 'none'}, in {minutes_text(time.monotonic() - started)}")
-    return dataclasses.replace(ready, series=[failed.get(one.key, one) for one in ready.series])
+    return dataclasses.replace(ready, series=[_with_build(one, failed) for one in ready.series])
+
+
+def _with_build(series: Series, failed: Mapping[Measurement, BuildResult]) -> Series:
+    """The series, with the failure of its engine if that could not be built."""
+    result = failed.get(series.measurement)
+    if result is None or series.status != "ok":
+        return series
+    return dataclasses.replace(series, status=result.status, reason=result.reason)
 
 
 def _build_line(model: str, built: BuildResult) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import statistics as standard_statistics
 import time
 
+from foundation.wording import counted
 from harness.files.storage import explained
 from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
 from harness.records.series import Series
-from harness.runs.plan import PlannedTrial, settled, trials_of_round
+from harness.runs.plan import PlannedTrial, measured_once, settled, trials_of_round
 from harness.runs.prepare import PreparedRun
 from harness.runs.request import RunRequest
+from harness.text.console import say
 from harness.text.progress import Progress
 
 
@@ -28,16 +30,23 @@ class Rounds:
         """Measures in rounds until every series is settled, all rounds are done, or the budget is spent.
 
         Args:
-            series: what to measure.
+            series: what to measure; series with the same artifact share their trials.
             started: `time.monotonic()` when the budget began.
 
         Returns:
             Whether the budget ended the measurement.
         """
+        measured_as = self._directory.measured_as()
+        measured = measured_once(series, measured_as)
+        if any(measured_as[one.key].key != one.key for one in series):
+            say(
+                f"{counted(len(measured), 'trial')} a round for {counted(len(series), 'row')}: models with the same "
+                "artifact are measured once (column measured_as)"
+            )
         for round_ in range(self._request.rounds):
             pending = [
                 trial
-                for trial in trials_of_round(series, self._directory.trials_done(), self._directory.seed, round_)
+                for trial in trials_of_round(measured, self._directory.trials_done(), self._directory.seed, round_)
                 if round_ == 0 or not self._settled(trial.series)
             ]
             if not pending:

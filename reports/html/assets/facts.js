@@ -21,6 +21,7 @@ function tooltipFacts(row) {
     ["energy", missing(row.gpu_energy_mj) ? "" : `${significant(row.gpu_energy_mj, 3)} mJ per inference`],
     ["memory", missing(row.memory_peak_mib) ? "" : `${significant(row.memory_peak_mib, 3)} MiB at most`],
     ["trials", `${row.trials_count}${row.trials_failed_count ? `, ${row.trials_failed_count} failed` : ""}`],
+    ["measured as", row.measured_as],
     ["frontier", row.frontier ? "★ on it" : row.comparable ? "dominated" : "not ranked"],
     ["⚠", row.disturbed ? "disturbed by other programs or a slow machine" : ""],
   ].filter(([, value]) => !missing(value));

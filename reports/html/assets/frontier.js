@@ -79,7 +79,7 @@ function legend() {
 }
 
 const trialsText = (row) =>
-  `${row.trials_count}${row.trials_failed_count ? ` (${row.trials_failed_count} failed)` : ""}${row.disturbed ? " ⚠" : ""}`;
+  `${row.trials_count}${row.trials_failed_count ? ` (${row.trials_failed_count} failed)` : ""}${row.measured_as ? " ≡" : ""}${row.disturbed ? " ⚠" : ""}`;
 
 // A column that distinguishes several rows of one model.
 const tellingColumn = (name) => {
@@ -108,7 +108,7 @@ function mainTable() {
     number("params", "M", "parameters", (value) => scaled(value, 1e6)),
     number("MACs", "G", "macs", (value) => scaled(value, 1e9)),
     ...energy,
-    { label: "trials", numeric: true, value: (row) => row.trials_count, cell: (row) => (row.status === "ok" ? trialsText(row) : "") },
+    { label: "trials", title: "≡: those of another model with the same artifact, which measured_as names", numeric: true, value: (row) => row.trials_count, cell: (row) => (row.status === "ok" ? trialsText(row) : "") },
     ...varying([["backend", "backend"], [DATA.telling.includes("exporter") ? "exporter" : "exporter_name", "exporter"]]),
     ...DATA.telling.filter((name) => name !== "exporter").map(tellingColumn),
     ...(OK_ROWS.length < ROWS.length ? [{ label: "status", value: (row) => row.status, cell: (row) => row.status.replaceAll("_", " ") }] : []),
