@@ -78,6 +78,17 @@ def test_a_bundle_is_measured_and_reported_with_numpy_pandas_and_the_runtime_alo
     assert "[round 1 1/1] gpunet/GPUNet-0" in ended.stderr
 
 
+def test_models_of_a_bundle_that_share_an_artifact_are_measured_once(converted, write_bundle, thin, tmp_path) -> None:
+    write_bundle(converted(), converted("regnet/RegNetX-200MF"))
+    ended = thin("run", "--artifacts", "bundle", *QUICK)
+    assert ended.returncode == 0, ended.stderr
+    assert "1 trial a round for 2 rows" in ended.stderr
+    assert len((tmp_path / "results" / "trials.jsonl").read_text().splitlines()) == 1
+    found = rows(tmp_path / "results")
+    assert found.measured_as.to_dict() == {"gpunet/GPUNet-0": "", "regnet/RegNetX-200MF": "gpunet/GPUNet-0"}
+    assert found.latency_median_ms.nunique() == 1
+
+
 def test_the_absent_packages_are_absent_in_the_measuring_process_too(thin, tmp_path) -> None:
     ended = thin("env", "--json")
     assert ended.returncode == 0, ended.stderr

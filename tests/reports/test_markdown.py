@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from harness.records.run_info import RunInfo
-from reports.markdown import DISTURBED_MARK, FRONTIER_MARK, render
+from reports.markdown import DISTURBED_MARK, FRONTIER_MARK, SHARED_MARK, render
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -124,6 +124,14 @@ def test_a_report_can_do_without_run_json(make_rows: MakeRows) -> None:
     report = render(make_rows([_row("a/x", 5.0)]), [])
     assert "| device | a processor |" in report
     assert "| threads | 2 |" in report
+
+
+def test_rows_that_show_the_trials_of_another_are_marked(make_rows: MakeRows, run_info: RunInfo) -> None:
+    rows = [_row("ofa/a", 10.0, 75.0), _row("ofa/b", 10.0, 76.0, measured_as="ofa/a")]
+    report = render(make_rows(rows), [run_info])
+    assert [SHARED_MARK in _line(report, model) for model in ("`ofa/a`", "`ofa/b`")] == [False, True]
+    assert f"- **{SHARED_MARK}**: the row shows the trials of another model" in report
+    assert SHARED_MARK not in render(make_rows(rows[:1]), [run_info])
 
 
 def test_rows_that_others_disturbed_are_marked(make_rows: MakeRows, run_info: RunInfo) -> None:

@@ -90,6 +90,51 @@ def test_odd_names_and_a_crashs_last_words_break_no_file(
     assert [row.replace("\\|", "").count("|") for row in rows] == [8] * 4
 
 
+def test_rows_that_share_trials_repeat_one_verdict(
+    write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = [
+        write_run(
+            name,
+            make_row("ofa/a", ratios),
+            make_row("ofa/b", ratios, measured_as="ofa/a"),
+            make_row("ofa/c", STEADY),
+            make_row("ofa/d", STEADY, measured_as="ofa/c"),
+        )
+        for name, ratios in (("base", STEADY), ("new", [1.1 * ratio for ratio in STEADY]))
+    ]
+    files = {kind: tmp_path / kind for kind in ("markdown", "junit", "json")}
+    command = ["compare", *map(str, sides), *(f"--{kind}={path}" for kind, path in files.items())]
+    assert main(command) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[1:5]] == [
+        ["regressed", "ofa/a"],
+        ["regressed", "ofa/b"],
+        ["same", "ofa/c"],
+        ["same", "ofa/d"],
+    ]
+    assert [line.endswith("measured as ofa/a") for line in lines[1:3]] == [False, True]
+    assert lines[-1].startswith("1 regressed, 1 same of 2 series; 2 more measured as one of these (slower by")
+    folded = files["markdown"].read_text().split("<details>")[1]
+    assert "2 series without a slow-down" in folded
+    assert "measured as ofa/c" in folded
+    cases = ElementTree.fromstring(files["junit"].read_text()).findall("testcase")
+    failures = [case.find("failure") for case in cases]
+    assert [
+        failure.get("message", "").endswith("measured as ofa/a") for failure in failures if failure is not None
+    ] == [
+        False,
+        True,
+    ]
+    found = json.loads(files["json"].read_text())["series"]
+    assert [(one["verdict"], one["measured_as"]) for one in found] == [
+        ("regressed", ""),
+        ("regressed", "ofa/a"),
+        ("same", ""),
+        ("same", "ofa/c"),
+    ]
+
+
 def test_a_changed_machine_is_reported(
     write_run: WriteRun, make_row: MakeRow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

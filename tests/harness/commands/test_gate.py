@@ -128,6 +128,33 @@ def test_a_network_that_could_not_be_converted_leaves_a_gate_open(
     assert ElementTree.fromstring(junit.read_text()).get("skipped") == "1"
 
 
+def test_artifacts_that_several_models_have_are_measured_and_counted_once(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], stop_at: Callable[[int | None], list[int]]
+) -> None:
+    seeds = stop_at(None)
+    for side in ("base", "new"):
+        (tmp_path / side).mkdir()
+        first = Series("ofa/a", "ofa", "a", "onnxruntime", "fp32", 1, artifact_path=network, artifact_sha256="d")
+        # The third has the artifact of the others on one side only.
+        third = dataclasses.replace(first, model="ofa/c", artifact_sha256="d" if side == "base" else "e")
+        facts = [first.to_json(), dataclasses.replace(first, model="ofa/b").to_json(), third.to_json()]
+        (tmp_path / side / "series.json").write_text(json.dumps(facts))
+    data = tmp_path / "gate.json"
+    sides = [str(tmp_path / side) for side in ("base", "new")]
+    rest = ["--threads", "1", "--output", str(tmp_path / "pairs"), "--json", str(data)]
+    # At this rate eight pairs can call something among two series, and nothing among three.
+    assert main(["gate", *sides, *rest, "--error-rate", "0.008", "--confirm-pairs", "8"]) == 0
+    assert len(seeds) == 12
+    assert "2 same of 2 series; 1 more measured as one of these" in capsys.readouterr().out
+    found = json.loads(data.read_text())["series"]
+    assert [(one["pairing"]["model"], one["verdict"], one["measured_as"]) for one in found] == [
+        ("ofa/a", "same", ""),
+        ("ofa/b", "same", "ofa/a"),
+        ("ofa/c", "same", ""),
+    ]
+    assert found[1]["log_ratios"] == found[0]["log_ratios"]
+
+
 def test_a_gate_of_nothing_is_refused(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, str(tmp_path)]) == 2
     assert "not a run directory" in capsys.readouterr().err

@@ -62,6 +62,19 @@ def test_a_model_is_shown_with_its_change(filled: History, capsys) -> None:
     assert "at most 1 % have one called" in lines[-1]
 
 
+def test_trials_of_another_model_are_remarked(history: History, make_run, make_recorded_row, capsys) -> None:
+    ratios = [1.0, 1.01]
+    rows = make_recorded_row("ofa/a", ratios), make_recorded_row("ofa/b", ratios, measured_as="ofa/a")
+    history("add", str(make_run(1, *rows)))
+    history("add", str(make_run(2, rows[0], {**rows[1], "measured_as": "", "artifact_sha256": "bb"})))
+    capsys.readouterr()
+    assert history("ofa/b") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("2026-")]
+    assert [line.split("onnxruntime 1.30.0")[1].strip() for line in lines] == ["measured as ofa/a", "another artifact"]
+    assert history("ofa/a") == 0
+    assert "measured as" not in capsys.readouterr().out
+
+
 def test_too_few_runs_are_reported(history: History, make_run, make_recorded_row, capsys) -> None:
     history("add", str(make_run(1, make_recorded_row("ofa/a", [1.0, 1.01]))))
     assert history("ofa/a") == 0

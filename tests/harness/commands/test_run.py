@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -240,6 +242,83 @@ def test_an_interrupted_run_resumes(how, tiny_onnx, places):
     assert set(finished.values()) == {1}
     assert stopped.items() <= finished.items()
     assert rows(places).trials_count.tolist() == [3, 3, 3]
+
+
+def copies(path, *names):
+    """A network's file, and copies of it under other names."""
+    return [path, *(Path(shutil.copy(path, path.with_name(f"{name}.onnx"))) for name in names)]
+
+
+def figures(places):
+    return [tuple(row) for row in rows(places)[["model", "trials_count", "measured_as"]].to_numpy()]
+
+
+def test_a_network_under_two_names_is_measured_once_for_both_rows(tiny_onnx, places, capsys):
+    files = [*copies(tiny_onnx(), "twin"), tiny_onnx(name="other.onnx", shape=(1, 3, 4, 4))]
+    assert main(run("--rounds", "3", "--half-width", "0", onnx=files, **places)) == 0
+    told = capsys.readouterr().err
+    note = "2 trials a round for 3 rows: models with the same artifact are measured once (column measured_as)"
+    assert told.count(note) == 1
+    assert "[round 3 2/2]" in told
+    assert "3 rows ok" in told
+    assert Counter(series.split("|")[0] for series, _ in trials(places)) == {"onnx/tiny": 3, "onnx/other": 3}
+    assert figures(places) == [("onnx/tiny", 3, ""), ("onnx/twin", 3, "onnx/tiny"), ("onnx/other", 3, "")]
+    tiny, twin, _ = rows(places).to_dict("records")
+    assert {name for name in tiny if tiny[name] != twin[name]} == {"model", "variant", "artifact_path", "measured_as"}
+
+
+def test_sessions_of_other_names_continue_the_same_trials(tiny_onnx, places, capsys):
+    first, second, third = copies(tiny_onnx(), "second", "third")
+    rest = ["--half-width", "0"]
+    assert main(run("--rounds", "1", *rest, onnx=[second], **places)) == 0
+    # The network is there already: another name costs no trial.
+    assert main(run("--rounds", "1", *rest, onnx=[first], **places)) == 0
+    assert sum(trials(places).values()) == 1
+    assert figures(places) == [("onnx/tiny", 1, "onnx/second"), ("onnx/second", 1, "")]
+    # Further rounds go to the series that began, although its file is gone.
+    second.unlink()
+    capsys.readouterr()
+    assert main(run("--rounds", "2", *rest, onnx=[third, first], **places)) == 0
+    assert "1 trial a round for 2 rows: models with the same artifact" in capsys.readouterr().err
+    assert {series.split("|")[0] for series, _ in trials(places)} == {"onnx/second"}
+    assert figures(places) == [
+        ("onnx/third", 2, "onnx/second"),
+        ("onnx/tiny", 2, "onnx/second"),
+        ("onnx/second", 2, ""),
+    ]
+
+
+def test_a_network_that_fails_is_a_failure_of_every_name(tiny_onnx, places):
+    files = copies(tiny_onnx(inputs=2), "twin")
+    assert main(run("--rounds", "2", onnx=files, **places)) == 1
+    assert sum(trials(places).values()) == 1
+    found = rows(places).set_index("variant")
+    assert found.status.to_dict() == {"tiny": "failed", "twin": "failed"}
+    assert found.measured_as.to_dict() == {"tiny": "", "twin": "onnx/tiny"}
+    assert "2 inputs" in found.reason["tiny"]
+    assert found.reason["twin"] == found.reason["tiny"]
+
+
+def test_a_run_of_shared_networks_that_is_killed_resumes(tiny_onnx, places):
+    files = [*copies(tiny_onnx(), "twin"), *copies(tiny_onnx(name="net6.onnx", shape=(1, 3, 6, 6)), "twin6")]
+    command = run("--rounds", "3", "--half-width", "0", onnx=files, **places)
+    process = start(*command)
+    wait_for_trials(places, 3)
+    process.kill()
+    process.communicate(timeout=60)
+    stopped = trials(places)
+    assert 3 <= sum(stopped.values()) < 6
+    # In the other order: who was measured remains who is measured.
+    assert main(run("--rounds", "3", "--half-width", "0", onnx=files[::-1], **places)) == 0
+    finished = trials(places)
+    assert stopped.items() <= finished.items()
+    assert sorted(finished.values()) == [1] * 6
+    assert sorted(figures(places)) == [
+        ("onnx/net6", 3, ""),
+        ("onnx/tiny", 3, ""),
+        ("onnx/twin", 3, "onnx/tiny"),
+        ("onnx/twin6", 3, "onnx/net6"),
+    ]
 
 
 def test_a_second_run_on_one_directory_is_refused(tiny_onnx, places):

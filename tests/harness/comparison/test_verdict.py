@@ -161,6 +161,67 @@ def test_holm_counts_all_series() -> None:
     assert among.smallest_detectable_percent > alone.smallest_detectable_percent
 
 
+def twins(count: int, one: MeasuredSeries, measured_as: str = "") -> list[MeasuredSeries]:
+    """Rows that show the trials of a series."""
+    source = measured_as or one.key.model
+    return [dataclasses.replace(one, key=key(f"{source} twin {index}"), measured_as=source) for index in range(count)]
+
+
+def test_rows_that_share_their_trials_are_one_test() -> None:
+    """With forty rows of its trials beside it, a series is judged as it is alone; they repeat its verdict."""
+    base, new = noisy("a", 1.0, 0, 4), noisy("a", 1.035, 1000, 4)
+    (alone,) = compare_runs(run(base), run(new), RunRules()).series
+    assert alone.verdict == "regressed"
+    found = compare_runs(run(base, *twins(40, base)), run(*twins(40, new), new), RunRules())
+    *others, among = found.series
+    assert among == alone
+    assert {(one.verdict, one.measured_as) for one in others} == {("regressed", "a")}
+    assert others[0] == dataclasses.replace(alone, key=key("a twin 0"), measured_as="a")
+    assert list(found.table()["measured_as"]) == ["a"] * 40 + [""]
+    # The same rows as measurements of their own would have hidden it.
+    counted = [[dataclasses.replace(one, measured_as="") for one in twins(40, side)] for side in (base, new)]
+    each = compare_runs(run(base, *counted[0]), run(new, *counted[1]), RunRules()).series
+    assert {one.verdict for one in each} == {"inconclusive"}
+
+
+def test_trials_count_once_in_what_the_series_have_in_common() -> None:
+    """Neither the typical spread, nor the machine's usual speed, nor its change is weighed by rows."""
+    slow = [4.0] * 3 + [5.0] * 11
+    base = run(noisy("a", 1.0, 0, 14, 0.05, references_ms=slow), noisy("b", 1.0, 1, 14, 0.002))
+    new = run(noisy("a", 1.0, 2, 14, 0.05, references_ms=slow), noisy("b", 1.0, 3, 14, 0.002, references_ms=[4.2] * 14))
+    shared = [run(*side.values(), *twins(30, side[key("a")])) for side in (base, new)]
+    plain, found = compare_runs(base, new, RunRules()), compare_runs(*shared, RunRules())
+    assert found.series[:2] == plain.series
+    assert found.reference_shift_percent == plain.reference_shift_percent
+
+
+def test_runs_may_have_measured_an_artifact_as_different_models() -> None:
+    old, new = noisy("a", 1.0, 0), noisy("b", 1.0, 1)
+    base = run(old, dataclasses.replace(old, key=key("b"), measured_as="a"))
+    candidate = run(dataclasses.replace(new, key=key("a"), measured_as="b"), new)
+    found = compare_runs(base, candidate, RunRules())
+    # What the candidate measured itself is judged.
+    assert {one.key.model: one.measured_as for one in found.series} == {"a": "b", "b": ""}
+    assert len({one.change for one in found.series}) == 1
+
+
+def test_trials_that_one_run_alone_shares_are_compared_with_each_of_the_other() -> None:
+    """As when the baseline is of a version that measured every row."""
+    new = noisy("a", 1.0, 2)
+    base = run(noisy("a", 1.0, 0), noisy("b", 0.9, 1))
+    found = compare_runs(base, run(new, dataclasses.replace(new, key=key("b"), measured_as="a")), RunRules())
+    assert [one.measured_as for one in found.series] == ["", ""]
+    assert len({one.change for one in found.series}) == 2
+
+
+def test_a_failure_that_is_shared_is_told_of_every_row() -> None:
+    failed = series("a", [], status="timeout", reason="300 s")
+    base = run(noisy("a", 1.0, 0), *twins(1, noisy("a", 1.0, 0)))
+    found = compare_runs(base, run(failed, *twins(1, failed)), RunRules())
+    assert [(one.verdict, one.reason) for one in found.series] == [("not measured", "candidate: timeout: 300 s")] * 2
+    assert [one.measured_as for one in found.series] == ["", "a"]
+
+
 def test_a_machine_that_changed_makes_no_regression() -> None:
     """What was seen of equals: one 4 % slower, others 3.5 % faster, while the reference network was 6 % slower."""
     models = {"a0": 1.038, "lanet": 0.964, "resnest": 0.968, "x-b0": 0.99}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -183,6 +184,14 @@ def test_a_failed_build_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = BuildResult("unsupported", "TensorRT has no Foo")
     found, _, _ = build_all({"a": broken}, [series("a"), series("b")], monkeypatch)
     assert [(one.status, one.reason) for one in found] == [("unsupported", "TensorRT has no Foo"), ("ok", "")]
+
+
+def test_an_artifact_that_several_models_have_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [series("a"), series("b"), dataclasses.replace(series("a"), model="gpunet/twin")]
+    found, targets, told = build_all({"a": BuildResult("timeout", "1800 s")}, members, monkeypatch)
+    assert [one.artifact for one in targets] == ["reference.onnx", "a.onnx", "b.onnx"]
+    assert [(one.status, one.reason) for one in found] == [("timeout", "1800 s"), ("ok", ""), ("timeout", "1800 s")]
+    assert told[0].startswith("engines: 1 built, 1 failed")
 
 
 def test_without_a_reference_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

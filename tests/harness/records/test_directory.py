@@ -389,6 +389,82 @@ def test_damaged_series_are_an_error_that_says_how_to_fix_it(open_run: Open) -> 
         assert [row["status"] for row in table(run)] == ["ok"]
 
 
+TWIN = series("t", artifact_sha256=X.artifact_sha256)
+"""Another model with the artifact of X."""
+
+
+def figures(run: RunDirectory) -> list[tuple[str, str, str]]:
+    return [(row["model"], row["latency_trials_ms"], row["measured_as"]) for row in table(run)]
+
+
+def test_a_trial_is_in_every_row_that_shares_it(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, TWIN, Y])
+        assert figures(run) == [("a/x", "", ""), ("a/t", "", ""), ("a/y", "", "")]
+        run.append(X.key, 0, ok(12.0))
+        run.append(X.key, 1, ok(13.0))
+        assert figures(run) == [("a/x", "12 13", ""), ("a/t", "12 13", "a/x"), ("a/y", "", "")]
+        assert [(row["status"], row["trials_count"]) for row in table(run)][1] == ("ok", "2")
+        assert len((run.path / TRIALS_NAME).read_text().splitlines()) == 2
+        assert run.trials(TWIN.key) == []
+        assert run.measured_as() == {X.key: X, TWIN.key: X, Y.key: Y}
+    with open_run() as run:
+        assert figures(run)[1] == ("a/t", "12 13", "a/x")
+
+
+def test_a_failed_trial_is_the_failure_of_every_row_that_shares_it(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, TWIN])
+        run.append(X.key, 0, DIED)
+        assert [(row["status"], row["reason"], row["measured_as"]) for row in table(run)] == [
+            ("failed", "died", ""),
+            ("failed", "died", "a/x"),
+        ]
+
+
+def test_a_model_added_later_shows_the_trials_that_are_there(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        run.append(X.key, 0, ok(12.0))
+    with open_run() as run:
+        run.set_series([TWIN])
+        assert figures(run) == [("a/t", "12", "a/x"), ("a/x", "12", "")]
+
+
+def test_rows_that_were_measured_each_by_itself_stay_as_they_are(open_run: Open) -> None:
+    """As in directories of versions that shared no trials."""
+    third = series("z", artifact_sha256=X.artifact_sha256)
+    with open_run() as run:
+        run.set_series([X, TWIN])
+        run.append(TWIN.key, 0, ok(12.0))
+        run.append(X.key, 0, ok(10.0))
+        before = figures(run)
+        assert before == [("a/x", "10", ""), ("a/t", "12", "")]
+    with open_run() as run:
+        run.set_series([third, TWIN, X])
+        assert figures(run) == [("a/z", "12", "a/t"), ("a/t", "12", ""), ("a/x", "10", "")]
+        run.append(X.key, 1, ok(11.0))
+        assert figures(run) == [("a/z", "12", "a/t"), ("a/t", "12", ""), ("a/x", "10 11", "")]
+
+
+def test_a_row_that_shares_trials_is_not_replaced_by_another_artifact(open_run: Open) -> None:
+    converted_again = series("t", artifact_sha256="o" * 64)
+    with open_run() as run:
+        run.set_series([X, TWIN])
+        run.append(X.key, 0, ok(12.0))
+        run.set_series([converted_again])
+        assert figures(run) == [("a/t", "", ""), ("a/x", "12", ""), ("a/t", "12", "a/x")]
+
+
+def test_an_evaluation_is_of_its_own_row_alone(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X, TWIN])
+        run.append(X.key, 0, ok(12.0))
+        run.record_accuracy(TWIN.key, MEASURED)
+        assert [row["accuracy_measured_top1_percent"] for row in table(run)] == ["", "75"]
+        assert figures(run)[1] == ("a/t", "12", "a/x")
+
+
 MEASURED = AccuracyResult(
     "i", "d", images_count=200, unreadable_count=0, top1_correct_count=150, top5_correct_count=190
 )

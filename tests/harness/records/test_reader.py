@@ -8,6 +8,8 @@ import pytest
 
 from harness.errors import ComparisonError
 from harness.records.reader import SeriesKey, read_run
+from harness.records.schema import columns_of
+from tests.harness.comparison.conftest import write_rows
 
 MakeRow = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
@@ -27,6 +29,19 @@ def test_a_run_is_its_directory_or_its_file(write_run: WriteRun, make_row: MakeR
 def test_a_row_without_trials_is_kept_with_its_reason(write_run: WriteRun, make_row: MakeRow) -> None:
     series = read_run(write_run("run", make_row("ofa/a", [], status="failed", reason="it broke")))[KEY]
     assert (series.status, series.reason, series.ratios) == ("failed", "it broke", ())
+
+
+def test_a_row_names_the_series_whose_trials_it_has(write_run: WriteRun, make_row: MakeRow) -> None:
+    rows = make_row("ofa/a", [0.5, 0.51]), make_row("ofa/b", [0.5, 0.51], measured_as="ofa/a")
+    found = read_run(write_run("run", *rows))
+    assert [one.measured_key for one in found.values()] == [KEY, KEY]
+    assert [one.measured_as for one in found.values()] == ["", "ofa/a"]
+
+
+def test_a_run_of_an_older_version_shares_no_trials(tmp_path: Path, make_row: MakeRow) -> None:
+    older = [column.name for column in columns_of(3)]
+    path = write_rows(tmp_path / "results.csv", [make_row("ofa/a", [0.5, 0.51], schema_version=3)], older)
+    assert read_run(path)[KEY].measured_key == KEY
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "0", "-1.5", "fast"])

@@ -216,6 +216,13 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
     }
 
 
+def test_a_row_names_the_model_whose_trials_it_shows() -> None:
+    assert build_row(FACTS, [TRIAL], RUN)["measured_as"] == ""
+    assert build_row(FACTS, [TRIAL], RUN, measured_as="a/c")["measured_as"] == "a/c"
+    assert build_row(FACTS, [TIMEOUT], RUN, measured_as="a/c")["measured_as"] == "a/c"
+    assert build_row(FACTS, [], RUN, measured_as="a/c")["measured_as"] is None
+
+
 def test_figures_are_medians_over_trials() -> None:
     trials = [
         _with(latency_median_ms=10.0, ratio=2.0, load_s=0.1),
