@@ -214,7 +214,7 @@ def test_trials_that_one_run_alone_shares_are_compared_with_each_of_the_other() 
     assert len({one.change for one in found.series}) == 2
 
 
-def test_a_failure_that_is_shared_is_told_of_every_row() -> None:
+def test_a_failure_that_is_shared_is_stated_for_every_row() -> None:
     failed = series("a", [], status="timeout", reason="300 s")
     base = run(noisy("a", 1.0, 0), *twins(1, noisy("a", 1.0, 0)))
     found = compare_runs(base, run(failed, *twins(1, failed)), RunRules())

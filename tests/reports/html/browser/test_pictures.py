@@ -35,6 +35,19 @@ def test_a_user_network_is_named_though_others_dominate_it(
     assert {label.text for label in labels} == {"build", "good"}
 
 
+def test_a_model_that_shares_trials_has_a_point_of_its_own_and_says_so(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    first = {"model": "a/first", "accuracy_published_top1_percent": 80.0, "latency_median_ms": 5.0}
+    twin = {**first, "model": "a/twin", "accuracy_published_top1_percent": 70.0, "measured_as": "a/first"}
+    open_run(page, make_run("shared", [first, twin]), tmp_path / "shared.html")
+    WebDriverWait(page, 10).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "#frontier-0 .mark")) == 2)
+    assert hover(page, mark_of(page, "a/twin"))["measured as"] == "a/first"
+    assert "measured as" not in hover(page, mark_of(page, "a/first"))
+    cells = page.find_elements(By.CSS_SELECTOR, "#results tbody td")
+    assert [cell.text for cell in cells if cell.text.startswith("3")] == ["3", "3 ≡"]
+
+
 def test_pictures_as_large_as_the_whole_zoo_are_drawn(
     page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
 ) -> None:
