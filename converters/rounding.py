@@ -1,8 +1,8 @@
-"""A float16 graph whose rounding ONNX Runtime's CPU provider really carries out.
+"""A float16 graph whose rounding ONNX Runtime's CPU provider really carries out, on any processor.
 
-That provider has no float16 kernels: it computes a float16 graph in float32 from end to end, and removes the
-casts that it had inserted between operators. Nothing but the weights is rounded or overflows, so a graph that
-yields infinity on a GPU would pass. It keeps casts that are in the file.
+Where that provider has no float16 kernels, as on x86-64, it computes a float16 graph in float32 from end to end, and
+removes the casts that it had inserted between operators. Nothing but the weights is rounded or overflows, so a graph
+that yields infinity on a GPU would pass. It keeps casts that are in the file.
 """
 
 from __future__ import annotations

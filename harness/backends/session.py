@@ -64,12 +64,7 @@ class Session(abc.ABC):
         self.infer()
         first_ms = (time.perf_counter_ns() - begin_ns) / NANOSECONDS_PER_MILLISECOND
         self.check_placement_impl()
-        effective = self.precision_effective()
-        if self.precision not in effective.split("+"):
-            raise FallbackError(
-                f"{self.precision} was requested, but the runtime computed in {effective}. "
-                f"Measure this artifact as {effective}, or on a backend that has {self.precision} kernels."
-            )
+        self.check_precision_impl()
         return first_ms
 
     def run(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
@@ -109,6 +104,19 @@ class Session(abc.ABC):
         Raises:
             FallbackError: a node ran on another provider.
         """
+
+    def check_precision_impl(self) -> None:
+        """Checks that the first inference computed in the requested precision.
+
+        Raises:
+            FallbackError: it did not.
+        """
+        effective = self.precision_effective()
+        if self.precision not in effective.split("+"):
+            raise FallbackError(
+                f"{self.precision} was requested, but the runtime computed in {effective}. "
+                f"Request {effective}, or a backend that has {self.precision} kernels."
+            )
 
     @abc.abstractmethod
     def precision_effective(self) -> str:

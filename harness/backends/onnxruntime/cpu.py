@@ -106,6 +106,28 @@ class OnnxRuntimeSession(Session):
                 f"{shown}. Measure the model on a provider that supports all its operators."
             )
 
+    def check_precision_impl(self) -> None:
+        """Checks that most convolutions and matrix products ran in the requested precision.
+
+        A runtime may have kernels of a precision for a few operators only: version 1.29 multiplied matrices in
+        float16 on x86-64 and convolved in float32, so that of a whole network only the classifier was in float16.
+
+        Raises:
+            FallbackError: most of them ran in another precision, or none in the requested one.
+        """
+        effective = self.precision_effective()
+        arithmetic = nodes.arithmetic_of(self._executed or [])
+        others = [node for node in arithmetic if nodes.precision_of([node]) != self.precision]
+        if 2 * len(others) <= len(arithmetic):
+            super().check_precision_impl()
+            return
+        operators = ", ".join(sorted({node.operator for node in others}))
+        raise FallbackError(
+            f"{self.precision} was requested, but the runtime computed in {effective}: {len(others)} of "
+            f"{len(arithmetic)} convolutions and matrix products ran in {nodes.precision_of(others)} ({operators}). "
+            f"Request {nodes.precision_of(others)}, or a backend that has {self.precision} kernels for these."
+        )
+
     def precision_effective(self) -> str:
         """Returns the precisions of convolutions and matrix products, or of all nodes if there are none.
 

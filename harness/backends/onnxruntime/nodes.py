@@ -121,11 +121,15 @@ def is_arithmetic(operator: str) -> bool:
     return any(word in operator for word in _ARITHMETIC)
 
 
+def arithmetic_of(executed: list[ExecutedNode]) -> list[ExecutedNode]:
+    """The nodes that convolve or multiply matrices."""
+    return [node for node in executed if is_arithmetic(node.operator)]
+
+
 def precision_of(executed: list[ExecutedNode]) -> str:
     """The precisions of convolutions and matrix products, or of all nodes if there are none.
 
     Several are joined, as in `fp16+fp32`.
     """
-    arithmetic = [node for node in executed if is_arithmetic(node.operator)]
-    kinds = [kind for node in arithmetic or executed for kind in node.input_types[:1]]
+    kinds = [kind for node in arithmetic_of(executed) or executed for kind in node.input_types[:1]]
     return "+".join(sorted({_PRECISIONS[kind] for kind in kinds if kind in _PRECISIONS}))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from harness.backends.onnxruntime import nodes
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.backends.session import Session
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 
 WriteNetwork = Callable[..., Path]
+PROFILES = Path(__file__).parents[3] / "data" / "onnxruntime_float16_profiles.json"
 IMAGES = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
 
 
@@ -77,13 +80,48 @@ def test_float16_convolutions_are_not_reported_as_anything_else(write_network: W
     path = write_network(weight_type=TensorProto.FLOAT16)
     found = {precision: computed_in(path, precision) for precision in ("fp32", "fp16")}
     assert found in (
-        {"fp32": "fp32", "fp16": "fp16 was requested, but the runtime computed in fp32"},
-        {"fp32": "fp32 was requested, but the runtime computed in fp16", "fp16": "fp16"},
+        {
+            "fp32": "fp32",
+            "fp16": "fp16 was requested, but the runtime computed in fp32: 1 of 1 convolutions and matrix products "
+            "ran in fp32 (Conv)",
+        },
+        {
+            "fp32": "fp32 was requested, but the runtime computed in fp16: 1 of 1 convolutions and matrix products "
+            "ran in fp16 (Conv)",
+            "fp16": "fp16",
+        },
     )
 
 
+def started_with_profile(path: Path, machine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A started float16 session whose profile is that of another machine."""
+    profiles = json.loads(PROFILES.read_text())
+    report = tmp_path / "profile.json"
+    report.write_text(json.dumps(profiles[machine]["events"]))
+    monkeypatch.setattr(nodes, "profiled_nodes", lambda *_: nodes.read_profile(report))
+    session = prepare(path, precision="fp16")
+    session.start(IMAGES)
+    return session
+
+
+def test_float16_convolutions_on_the_processor_count_as_float16(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_network(weight_type=TensorProto.FLOAT16)
+    with started_with_profile(path, "arm64", tmp_path, monkeypatch) as session:
+        assert session.precision_effective() == "fp16+fp32"
+
+
+def test_a_float16_classifier_does_not_make_a_network_float16(
+    write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_network(weight_type=TensorProto.FLOAT16)
+    with pytest.raises(FallbackError, match=r"in fp16\+fp32: 2 of 3 .* ran in fp32 \(Conv\). Request fp32, or"):
+        started_with_profile(path, "x86-64, 1.29.0", tmp_path, monkeypatch)
+
+
 def test_integer_convolutions_are_read_back_from_the_executed_graph(tmp_path: Path) -> None:
-    nodes = [
+    steps = [
         helper.make_node("QuantizeLinear", ["input", "scale", "zero"], ["quantised"]),
         helper.make_node("ConvInteger", ["quantised", "weights"], ["summed"]),
         helper.make_node("Cast", ["summed"], ["logits"], to=TensorProto.FLOAT),
@@ -94,7 +132,7 @@ def test_integer_convolutions_are_read_back_from_the_executed_graph(tmp_path: Pa
         "weights": np.ones((4, 3, 3, 3), dtype=np.int8),
     }
     graph = helper.make_graph(
-        nodes,
+        steps,
         "integer",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 8, 8])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
