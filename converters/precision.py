@@ -151,11 +151,11 @@ def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: 
     """The part of the provenance that is known before verification; it is written into the file too.
 
     Raises:
-        ConversionError: no convolution or matrix product of the graph has the precision.
+        ConversionError: a convolution or matrix product of the graph has another precision.
     """
     inherited = {name: value for name, value in source.provenance.items() if name not in _NOT_INHERITED}
     computes_in = graph_precision(model)
-    if precision not in computes_in.split("+"):
+    if computes_in != precision:
         raise ConversionError(f"the graph came out in {computes_in or 'no precision'} instead of {precision}")
     graph_input = model.graph.input[0].type.tensor_type
     return {

@@ -16,6 +16,9 @@ _DIGEST_CHARACTERS = 16
 ALL_FACTS = "All facts of the environment and the run"
 _CLOCK_FACTS = ("governor", "boost", "frequency_min_mhz", "frequency_max_mhz")
 _GPU = "accelerator.gpu."
+# Settings that say nothing about a run without models of the zoo, or without any conversion.
+_OF_THE_ZOO = ("weights", "mirror", "weights_lock", "implementation")
+_OF_CONVERSIONS = (*_OF_THE_ZOO, "exporter", "opset", "resolution", "conversion_timeout_s", "workers", "float16_io")
 _GPU_CLOCK_FACTS = ("power_limit_w", "application_clock_sm_mhz", "application_clock_memory_mhz", "clock_max_sm_mhz")
 
 
@@ -54,13 +57,22 @@ def main_facts(rows: pandas.DataFrame, info: RunInfo | None) -> dict[str, str]:
 
 
 def all_facts(info: RunInfo) -> dict[str, str]:
-    """Every fact of run.json."""
+    """Every fact of run.json that says something about the run."""
     return {
         **{f"environment: {name}": text for name, text in flattened(info.environment).items()},
-        **{f"setting: {name}": text for name, text in flattened(info.settings).items()},
+        **{f"setting: {name}": text for name, text in flattened(_effective(info.settings)).items()},
         "seed": str(info.seed),
         "harness": info.harness_version,
     }
+
+
+def _effective(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without defaults that had no effect: the weights of a user's file are not the probe's."""
+    if settings.get("artifacts") or not (settings.get("models") or settings.get("own_models")):
+        idle = _OF_CONVERSIONS
+    else:
+        idle = () if settings.get("models") else _OF_THE_ZOO
+    return {name: value for name, value in settings.items() if name not in idle}
 
 
 def _facts_table(facts: Mapping[str, str]) -> str:

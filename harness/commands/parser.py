@@ -14,7 +14,7 @@ Honest latency and accuracy baselines of efficient CNNs, measured on this machin
 
 Start here:
   python -m harness list                       the available models
-  python -m harness run --models smoke         one small model of each source, a few minutes
+  python -m harness run --models smoke         one small model of each source
   python -m harness run --models all           the whole zoo
   python -m harness accuracy --images DIR --models all      its accuracy on labelled images
   python -m harness report results             the table and the picture again

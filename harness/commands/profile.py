@@ -30,7 +30,11 @@ files.
 def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument(
-        "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="where the files go (%(default)s)"
+        "--output",
+        type=Path,
+        default=DEFAULT_OUTPUT,
+        metavar="DIR",
+        help="where the files go (%(default)s); pictures of --from go beside its CSV",
     )
     parser.add_argument(
         "--top",

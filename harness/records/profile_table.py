@@ -41,7 +41,7 @@ COLUMNS = (
         "text",
         "",
         "Precision the layer computed in.",
-        (_NOT_SAID, Absence("it computed in integers")),
+        (_NOT_SAID, Absence("it computed in integers of more than 8 bits")),
     ),
     Column("time_ms", "number", "ms", "Median over the profiled inferences."),
     Column("share_percent", "number", "%", "Time divided by the sum of all layers' times. The column sums to 100."),

@@ -14,6 +14,7 @@ import converters
 import zoo
 from converters.artifact import METADATA_PREFIX, ArtifactStore
 from converters.errors import ConversionError, VerificationError
+from converters.float16 import to_float16
 from converters.graph_precision import graph_precision
 from converters.precision import derive, derived_key, find, judge
 from converters.request import ConversionRequest, PrecisionOptions
@@ -144,6 +145,28 @@ def test_an_unknown_precision_is_refused(small_artifact, store):
 def test_a_graph_that_came_out_in_another_precision_is_refused(small_artifact, store, monkeypatch):
     monkeypatch.setattr("converters.precision.float16.to_float16", lambda model, keep_io: model)
     with pytest.raises(ConversionError, match="came out in fp32 instead of fp16"):
+        derive(small_artifact(), "fp16", OPTIONS, store)
+
+
+def test_a_graph_with_a_float32_island_is_refused(small_artifact, store, monkeypatch):
+    def with_island(model, keep_io):
+        half = to_float16(model, keep_io=keep_io)
+        product = next(node for node in half.graph.node if node.op_type in ("Gemm", "MatMul"))
+        before = [
+            onnx.helper.make_node("Cast", [name], [f"{name}_wide"], to=onnx.TensorProto.FLOAT) for name in product.input
+        ]
+        after = onnx.helper.make_node("Cast", ["narrow"], [product.output[0]], to=onnx.TensorProto.FLOAT16)
+        product.input[:] = [f"{name}_wide" for name in product.input]
+        product.output[:] = ["narrow"]
+        position = list(half.graph.node).index(product)
+        nodes = [*half.graph.node[:position], *before, product, after, *half.graph.node[position + 1 :]]
+        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del half.graph.node[:]
+        half.graph.node.extend(kept)
+        return half
+
+    monkeypatch.setattr("converters.precision.float16.to_float16", with_island)
+    with pytest.raises(ConversionError, match=r"came out in fp16\+fp32 instead of fp16"):
         derive(small_artifact(), "fp16", OPTIONS, store)
 
 

@@ -34,10 +34,12 @@ class PrecisionOptions:
         group = parser.add_argument_group(
             "precision", "fp16 and int8 artifacts are made from the fp32 one: docs/precision.md"
         )
+        # The command with float16 inputs, `convert`, takes no files.
+        of_files = "" if float16_io else ", and what an --onnx file computes in"
         group.add_argument(
             "--precision",
             choices=PRECISIONS,
-            help=f"what models are converted to, and what an --onnx file computes in ({ArtifactRequest.precision})",
+            help=f"what models are converted to{of_files} ({ArtifactRequest.precision})",
         )
         group.add_argument(
             "--int8-scheme",

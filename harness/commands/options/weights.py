@@ -30,12 +30,13 @@ class WeightsOptions:
             default: default of --weights; empty leaves the choice to the command.
         """
         group = parser.add_argument_group("weights", "docs/weights.md")
+        of_probe, of_released = (" (by default)", "") if default else ("", " (by default, for models of the zoo)")
         group.add_argument(
             "--weights",
             default=default,
             metavar="WHICH",
-            help=f"{PROBE} (by default): seeded ones, the same operations on meaningless numbers; {RELEASED}: the "
-            f"release's, fetched if the cache does not hold them; {AUTO}: the release's if they are available; "
+            help=f"{PROBE}{of_probe}: seeded ones, the same operations on meaningless numbers; {RELEASED}{of_released}: "
+            f"the release's, fetched if the cache does not hold them; {AUTO}: the release's if they are available; "
             "or a checkpoint's path, for the one model selected",
         )
         group.add_argument(
