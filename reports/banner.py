@@ -18,7 +18,7 @@ _CLOCK_FACTS = ("governor", "boost", "frequency_min_mhz", "frequency_max_mhz")
 _GPU = "accelerator.gpu."
 # Settings that say nothing about a run without models of the zoo, or without any conversion.
 _OF_THE_ZOO = ("weights", "mirror", "weights_lock", "implementation")
-_OF_CONVERSIONS = (*_OF_THE_ZOO, "exporter", "opset", "resolution", "conversion_timeout_s", "workers", "float16_io")
+_OF_CONVERSIONS = ("exporter", "opset", "resolution", "conversion_timeout_s", "workers", "float16_io")
 _GPU_CLOCK_FACTS = ("power_limit_w", "application_clock_sm_mhz", "application_clock_memory_mhz", "clock_max_sm_mhz")
 
 
@@ -67,11 +67,13 @@ def all_facts(info: RunInfo) -> dict[str, str]:
 
 
 def _effective(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without defaults that had no effect: the weights of a user's file are not the probe's."""
-    if settings.get("artifacts") or not (settings.get("models") or settings.get("own_models")):
-        idle = _OF_CONVERSIONS
-    else:
-        idle = () if settings.get("models") else _OF_THE_ZOO
+    """The settings without those that had no effect: the weights of a user's file, for example, are not the probe's."""
+    models, own_models = settings.get("models"), settings.get("own_models")
+    idle: set[str] = set()
+    if settings.get("artifacts") or not models:
+        idle |= {*_OF_THE_ZOO}
+    if settings.get("artifacts") or not (models or own_models):
+        idle |= {*_OF_CONVERSIONS}
     return {name: value for name, value in settings.items() if name not in idle}
 
 

@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=says, description=says.capitalize() + ".")
+    parser = commands.add_parser(name, help=says, description=f"{says[0].upper()}{says[1:]}.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run directory: the --output of a run")
     return parser
 

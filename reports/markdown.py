@@ -40,7 +40,7 @@ _NOTES = f"""\
   checked here. A dagger (†) marks seeded weights in place of the released ones: the accuracy can only be
   the published one, and the latency is that of the architecture.
 - **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is at least as fast and as
-  accurate, and better in one of the two. A row without an accuracy, such as a user network, is listed but never
+  accurate, and better in one of the two. A row without an accuracy, as of a user network without images, is never
   on it.
 - **{DISTURBED_MARK}**: other programs used the processor during more than half of the row's timed blocks, or the
   reference network took over 15 % longer than in the run's other rows, as in a slow phase of a shared machine.

@@ -35,9 +35,9 @@ class WeightsOptions:
             "--weights",
             default=default,
             metavar="WHICH",
-            help=f"{PROBE}{of_probe}: seeded ones, the same operations on meaningless numbers; {RELEASED}{of_released}: "
-            f"the release's, fetched if the cache does not hold them; {AUTO}: the release's if they are available; "
-            "or a checkpoint's path, for the one model selected",
+            help=f"{PROBE}{of_probe}: seeded ones, the same operations on meaningless numbers; "
+            f"{RELEASED}{of_released}: the release's, fetched if the cache does not hold them; {AUTO}: the release's "
+            "if they are available; or a checkpoint's path, for the one model selected",
         )
         group.add_argument(
             "--mirror", default="", metavar="DIR-or-URL", help="fetch from there instead of the releases' own servers"

@@ -49,3 +49,26 @@ def test_the_help_of_the_program_has_a_line_for_every_command(capsys: pytest.Cap
 def test_a_parsed_command_knows_its_name() -> None:
     asked = parse(["report", "there"])
     assert (asked.name, asked.options.output) == ("report", Path("there"))
+
+
+def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        parse([command, "--help"])
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [("accuracy", "released (by default, for models of the zoo)"), ("run", "probe (by default)")],
+)
+def test_help_names_the_weights_that_a_command_takes_by_default(
+    command: str, default: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = help_of(command, capsys)
+    assert default in text
+    assert text.count("by default") == text.count("by default generated") + 1
+
+
+def test_help_speaks_of_files_only_where_a_command_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "what an --onnx file computes in" in help_of("run", capsys)
+    assert "--onnx" not in help_of("convert", capsys)
