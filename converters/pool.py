@@ -22,6 +22,7 @@ from converters.precision import derive, find
 from converters.request import ConversionRequest, stored_under
 from foundation.child import die_first, memory_peak_mib
 from foundation.endings import Remedies, ended, over_memory, over_time, says_out_of_memory
+from foundation.privacy import leave_no_settings
 from foundation.replacing import replace_json
 from foundation.units import BYTES_PER_MIB
 from foundation.vocabulary import RELEASE, Status
@@ -123,6 +124,8 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
     os.dup2(log, 1)
     os.dup2(log, 2)
     threading.Thread(target=_exit_with, args=(parent_pid,), daemon=True).start()
+    # A server without a framework, and a platform without servers, have not imported Keras yet.
+    leave_no_settings()
     result: dict[str, Any]
     try:
         artifact = _made(request, ArtifactStore(Path(cache_dir)))

@@ -9,11 +9,13 @@ import contextlib
 import importlib
 
 from converters import quiet
+from foundation import privacy
 from zoo.tensorflow_model import load_triton_first
 
 
 def warm_up() -> None:
     """Imports what a conversion uses."""
+    privacy.leave_no_settings()
     load_triton_first()
     for module in ("tensorflow", "keras", "tf2onnx", "onnxruntime"):
         # Each conversion reports a missing or broken package itself.

@@ -13,10 +13,14 @@ from __future__ import annotations
 import importlib
 import typing
 
+from foundation import privacy
+
 if typing.TYPE_CHECKING:
     from harness.api import compare, evaluate, results, run
     from harness.comparison.verdict import RunsComparison
     from harness.errors import HarnessError
+
+privacy.switch_off()
 
 __all__ = ["HarnessError", "RunsComparison", "compare", "evaluate", "results", "run"]
 

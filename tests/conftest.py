@@ -12,6 +12,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from foundation import privacy
+
+# Tests import runtimes before any package of this project.
+privacy.switch_off()
+
 
 @pytest.fixture
 def tiny_onnx(tmp_path: Path) -> Callable[..., Path]:

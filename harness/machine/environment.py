@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from foundation import privacy
 from foundation.packages import package_version
 from foundation.wording import counted
 from harness.machine.gpu.facts import Accelerator
@@ -19,7 +20,8 @@ from harness.machine.linux_facts import LinuxFacts
 from harness.machine.processor import allowed_physical_cores, logical_cores, memory_mib, physical_cores
 
 # Facts that may change a latency. The machine's name, its free memory, its Python and the version of this
-# harness do not; the total memory only decides whether something runs at all.
+# harness do not; the total memory only decides whether something runs at all. A runtime's telemetry is a thread that
+# sleeps, and not here, so that the ids of records from before it was switched off remain.
 _IDENTITY = (
     "cpu_model",
     "cpu_revision",
@@ -79,6 +81,9 @@ class Environment:
     """Power mode of a Jetson, as in `MAXN`: its limits on cores, clocks and power."""
     accelerator: Accelerator | None = None
     """The measured GPU and the runtime on it; None if the processor is measured."""
+    telemetry: str | None = None
+    """Whether reports of dependencies are `off`; otherwise the variables by which the user left them on, as in
+    `ORT_DISABLE_TELEMETRY=0`. None on Windows, and in records of earlier versions."""
 
     @property
     def environment_id(self) -> str:
@@ -144,6 +149,7 @@ def collect(threads: int | None = None, accelerator: Accelerator | None = None) 
         cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
         power_mode=jetson.power_mode if jetson else None,
         accelerator=accelerator,
+        telemetry=privacy.telemetry(),
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.endings import says_out_of_memory
+from foundation.privacy import leave_no_settings
 from foundation.replacing import replace_json
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _end_with_input() -> None:
 def main(arguments: list[str]) -> int:
     """Runs the job of a folder."""
     threading.Thread(target=_end_with_input, daemon=True).start()
+    leave_no_settings()
     folder = Path(arguments[0])
     data: Mapping[str, Any] = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
     result = answer(Job(**data))

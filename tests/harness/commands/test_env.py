@@ -33,6 +33,7 @@ def test_without_a_gpu_it_says_what_is_missing_and_how_to_get_it(monkeypatch: py
     report = EnvironmentReport.collect()
     lines = report.text().splitlines()
     assert "GPU: none" in lines
+    assert "  telemetry: off" in lines
     at = lines.index("  NVIDIA driver and GPU: MISSING")
     assert lines[at + 1] == "      The driver library was not found. Install the NVIDIA driver."
     assert any(line.startswith("  onnxruntime: can run. onnxruntime ") for line in lines)

@@ -103,7 +103,14 @@ def test_what_may_change_latency_changes_the_id(here: Environment, change: dict[
 
 
 @pytest.mark.parametrize(
-    "change", [{"memory_mib": 1}, {"python_version": "3.99"}, {"numpy_version": "9"}, {"system_release": "99"}]
+    "change",
+    [
+        {"memory_mib": 1},
+        {"python_version": "3.99"},
+        {"numpy_version": "9"},
+        {"system_release": "99"},
+        {"telemetry": "ORT_DISABLE_TELEMETRY=0"},
+    ],
 )
 def test_what_may_not_change_latency_does_not_change_the_id(here: Environment, change: dict[str, Any]) -> None:
     assert dataclasses.replace(here, **change).environment_id == here.environment_id
@@ -121,7 +128,7 @@ def on_gpu(**change: Any) -> Environment:
 def test_an_accelerator_survives_json_and_is_optional_in_it() -> None:
     assert Environment.from_json(json.loads(json.dumps(on_gpu().to_json()))) == on_gpu()
     older = PROCESSOR.to_json()
-    del older["accelerator"]
+    del older["accelerator"], older["telemetry"]
     assert Environment.from_json(older) == PROCESSOR
 
 
