@@ -68,8 +68,9 @@ def test_labels_stay_inside_a_panel_if_another_has_its_legend_beside_it(make_run
     def row(model: str, latency_ms: float, percent: float) -> dict[str, object]:
         return {"model": model, "latency_median_ms": latency_ms, "accuracy_published_top1_percent": percent}
 
-    first = [row(f"a/a_rather_long_name_{i}", 1.0 + i, 70.0 + i) for i in range(6)]
-    hidden = [row("b/good", 1.0, 80.0), *(row(f"b/slow_and_poor_{i}", 90.0 + i, 60.0) for i in range(9))]
+    # Close enough that some labels end just inside the left edge.
+    first = [row(f"a/a_rather_long_name_{i}", 1.05**i, 70.0 + i) for i in range(30)]
+    hidden = [row("b/good", 1.0, 80.0), row("a_source_whose_name_needs_a_wide_legend/slow_and_poor", 99.0, 60.0)]
     runs = [make_run("one", first), make_run("two", hidden, environment_id="e2", device="another")]
     figure = make_panels(grouped(load_runs(runs).rows), ["first", "second"])
     figure.draw_without_rendering()
