@@ -38,18 +38,6 @@ def cautions(group: Group) -> list[str]:
     return said + different_images(group.comparable)
 
 
-def accuracy_note(group: Group) -> str:
-    """A note on the accuracy behind the frontier of a group; empty if all of it is measured."""
-    if not group.accuracy_kinds:
-        known = "" if group.rows["accuracy_percent"].isna().all() else " for a known number of classes"
-        return f"No row has an accuracy{known}, so there is no frontier."
-    if group.accuracy_kinds == {"published"}:
-        return "The frontier rests on published accuracy only: none of its networks was measured with images."
-    if group.accuracy_kinds == {"measured", "published"}:
-        return "The frontier uses published accuracy where none was measured."
-    return ""
-
-
 def usual_reference_ms(rows: pandas.DataFrame) -> float | None:
     """The usual latency of the reference network: the machine's speed, measured by the same work."""
     times_ms = rows["reference_median_ms"].dropna()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, HarnessError
+from reports.options import add_training
 from reports.runs import Runs, load_runs
 
 _DEFAULT_HTML = Path("report.html")
@@ -42,6 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the picture: .svg, .png or .pdf, by its suffix",
     )
+    for command in (html, markdown, plot):
+        add_training(command)
     return parser
 
 
@@ -56,14 +59,14 @@ def _command(
 def _html(runs: Runs, arguments: argparse.Namespace) -> None:
     from reports.html.page import write_page
 
-    write_page(runs, arguments.output)
+    write_page(runs, arguments.output, arguments.training)
 
 
 def _markdown(runs: Runs, arguments: argparse.Namespace) -> None:
     from harness.files.storage import replace_text
     from reports.markdown import render
 
-    text = render(runs.rows, runs.infos)
+    text = render(runs.rows, runs.infos, training=arguments.training)
     if arguments.output:
         replace_text(arguments.output, text)
     else:
@@ -80,7 +83,7 @@ def _csv(runs: Runs, arguments: argparse.Namespace) -> None:
 def _plot(runs: Runs, arguments: argparse.Namespace) -> None:
     from reports.panels import draw_panels
 
-    draw_panels(runs, arguments.output)
+    draw_panels(runs, arguments.output, arguments.training)
 
 
 _COMMANDS = {"csv": _csv, "html": _html, "markdown": _markdown, "plot": _plot}

@@ -6,31 +6,31 @@ import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reports.groups import Group
 from reports.labels import place_labels
-from reports.names import is_own, short_names
+from reports.legends import add_entries, frontier_entry, place_legend, uncover
+from reports.marks import draw_points, points_of
+from reports.names import is_own
 from reports.pictures import DARK_GREY, PictureError, drawing, save, style
-from reports.variants import column_texts, telling_columns
+from reports.ticks import draw_ticks, tick_points
+from reports.variants import names_of
 
 if TYPE_CHECKING:
-    import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.legend import Legend
 
 SIZE_INCHES = (7.6, 5.0)
 _CAPTION_CHARACTERS = 115
 _LEFT_OUT_CHARACTERS = 110
-_MARKER_POINTS = 3.0
 
 LATENCY_AXIS = {"host": "Latency (host time of one inference), ms", "gpu_compute": "GPU compute time, ms"}
 
 
 def drawable(group: Group) -> bool:
     """Whether a row of the group has both a latency and an accuracy that can be ranked."""
-    return bool(group.rows["frontier"].any())
+    return not group.comparable.empty
 
 
 def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
@@ -58,13 +58,21 @@ def make_figure(group: Group, caption: str) -> Figure:
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.add_subplot()
     draw_group(axes, group, caption, sources_of([group]))
+    uncover_points(figure, axes, group)
     label_frontier(figure, axes, group)
     return figure
 
 
 def sources_of(groups: Sequence[Group]) -> list[str]:
-    """The sources that have a point in any of the groups, in the order of their colours."""
-    return sorted({str(source) for group in groups for source in group.comparable["source"].unique()})
+    """The sources that are drawn in any of the groups, in the order of their colours.
+
+    Those with points come first, so that sources that have only ticks take no colour from them.
+    """
+    drawn, ticks = (
+        {str(source) for rows in members for source in rows["source"].unique()}
+        for members in ([g.comparable for g in groups], [g.without_accuracy for g in groups])
+    )
+    return [*sorted(drawn), *sorted(ticks - drawn)]
 
 
 def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -> None:
@@ -77,45 +85,40 @@ def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -
         sources: all sources of the figure, so that each has one colour in all its panels.
     """
     rows = group.comparable
-    frontier = rows[rows["frontier"]]
     _set_scales(axes, group)
-    axes.plot(
-        *zip(*_steps(_points(frontier)), strict=True),
-        color=DARK_GREY,
-        linewidth=0.9,
-        zorder=1,
-        label="frontier",
-    )
+    line = _frontier_line(group)
+    if line:
+        axes.plot(*zip(*line, strict=True), color=DARK_GREY, linewidth=0.9, zorder=1, label=frontier_entry(group))
     for source, members in rows.groupby("source"):
-        _draw_source(axes, members, str(source), sources.index(str(source)))
+        draw_points(axes, members, *style(sources.index(str(source))))
+    draw_ticks(axes, group, sources)
+    add_entries(axes, group, sources)
     _set_titles(axes, group, rows["model"].nunique(), caption)
-    _legend(axes, loc="lower right")
+    place_legend(axes, group)
 
 
-def _legend(axes: Axes, **place: Any) -> Legend:
-    return axes.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8, **place)
+def uncover_points(figure: Figure, axes: Axes, group: Group) -> None:
+    """Moves the legend if it hides a point or a tick; for all axes of a figure before labels are placed in any."""
+    uncover(figure, axes, group, list(_places(axes, group).values()))
 
 
-def _uncover(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]]) -> None:
-    """Moves the legend beside the picture if it would hide a point: a slow network of low accuracy."""
-    figure.draw_without_rendering()
-    box = _legend(axes, loc="lower right").get_window_extent().padded(_MARKER_POINTS * figure.dpi / 72)
-    if any(box.contains(*axes.transData.transform(point)) for point in points):
-        _legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
+def _places(axes: Axes, group: Group) -> dict[int, tuple[float, float]]:
+    """Where each row is drawn, in data coordinates, by the index of `group.rows`."""
+    rows, ticks = group.comparable, group.without_accuracy
+    return dict(zip([*rows.index, *ticks.index], [*points_of(rows), *tick_points(axes, ticks)], strict=True))
 
 
 def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
     """Names user networks and those on the frontier, if there is room; this fixes the figure's layout."""
-    rows = group.comparable
-    _uncover(figure, axes, _points(rows))
+    places = _places(axes, group)
     labels = labels_of(group)
     left_out = place_labels(
         figure,
         axes,
-        _points(rows.loc[list(labels)]),
+        [places[index] for index in labels],
         list(labels.values()),
-        markers=_points(rows),
-        line=_steps(_points(rows[rows["frontier"]])),
+        markers=list(places.values()),
+        line=_frontier_line(group),
     )
     if left_out:
         text = textwrap.shorten(f"no room to label: {', '.join(left_out)}", _LEFT_OUT_CHARACTERS, placeholder=" ...")
@@ -124,78 +127,30 @@ def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
 
 
 def labels_of(group: Group) -> dict[int, str]:
-    """Labels of the points of user networks and of the frontier, by the index of `group.rows`.
+    """Labels of user networks and of the frontier, by the index of `group.rows`.
 
-    User networks come first: the picture is made for them.
+    User networks come first: the picture is made for them. Without an accuracy they are ticks.
     """
-    rows = group.comparable
-    own = rows["model"].map(is_own).astype(bool)
-    named = rows[own | rows["frontier"]].assign(own=own).sort_values("own", ascending=False, kind="stable")
-    return dict(zip(named.index.to_list(), _label_names(named), strict=True))
+    drawn = group.drawn
+    drawn = drawn.assign(own=drawn["model"].map(is_own).astype(bool))
+    named = drawn[drawn["own"] | drawn["frontier"]].sort_values("own", ascending=False, kind="stable")
+    return dict(zip(named.index.to_list(), names_of(named), strict=True))
 
 
-def _label_names(rows: pandas.DataFrame) -> list[str]:
-    names = short_names(rows["model"].to_list())
-    telling = ["precision"] if rows["precision"].nunique() > 1 else []
-    for column in [*telling, *telling_columns(rows)]:
-        names = [f"{name} {text}" for name, text in zip(names, column_texts(rows, column), strict=True)]
-    return names
-
-
-def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The corners of the best accuracy available within a latency."""
+def _frontier_line(group: Group) -> list[tuple[float, float]]:
+    """The corners of the best accuracy available within a latency; none if no row is on the frontier."""
+    points = points_of(group.rows[group.rows["frontier"]])
     corners = points[:1]
     for (_, accuracy_percent), point in itertools.pairwise(points):
         corners = [*corners, (point[0], accuracy_percent), point]
     return list(corners)
 
 
-def _points(rows: pandas.DataFrame) -> list[tuple[float, float]]:
-    return list(zip(rows["latency_median_ms"], rows["accuracy_percent"], strict=True))
-
-
-# Student's interval of two trials is 13 standard deviations wide: drawn, it would hide everything else.
-_LEAST_TRIALS = 3
-
-
-def _draw_source(axes: Axes, rows: pandas.DataFrame, source: str, position: int) -> None:
-    colour, marker = style(position)
-    latency_ms, accuracy_percent = rows["latency_median_ms"], rows["accuracy_percent"]
-    telling = rows["trials_count"] >= _LEAST_TRIALS
-    axes.errorbar(
-        latency_ms,
-        accuracy_percent,
-        xerr=_whiskers(latency_ms, rows["latency_low_ms"].where(telling), rows["latency_high_ms"].where(telling)),
-        yerr=_whiskers(
-            accuracy_percent,
-            rows["accuracy_measured_top1_low_percent"],
-            rows["accuracy_measured_top1_high_percent"],
-        ),
-        fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.6, zorder=2,
-    )  # fmt: skip
-    for on_frontier, alpha, size in ((False, 0.55, 16.0), (True, 1.0, 30.0)):
-        members = rows["frontier"] == on_frontier
-        axes.scatter(
-            latency_ms[members], accuracy_percent[members], s=size, marker=marker, color=colour,
-            alpha=alpha, linewidths=0.6, edgecolors="black" if on_frontier else "none",
-            zorder=4 if on_frontier else 3,
-        )  # fmt: skip
-    # An empty series, so that the legend shows the marker whole.
-    axes.scatter([], [], s=24, marker=marker, color=colour, label=source)
-
-
-def _whiskers(centre: pandas.Series[float], low: pandas.Series[float], high: pandas.Series[float]) -> Any:
-    """Distances down and up, 2 x N; zero if there is no interval."""
-    import numpy
-
-    return numpy.nan_to_num(numpy.stack([centre - low, high - centre])).clip(min=0.0)
-
-
 def _set_scales(axes: Axes, group: Group) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
-    times_ms = group.comparable[["latency_median_ms", "latency_low_ms", "latency_high_ms"]]
+    times_ms = group.drawn[["latency_median_ms", "latency_low_ms", "latency_high_ms"]]
     if times_ms["latency_median_ms"].nunique() == 1:
         # Rounding can leave no room at all around a single latency, about which matplotlib warns.
         axes.set_xlim(float(times_ms.min().min()) / 2, float(times_ms.max().max()) * 2)
@@ -211,9 +166,10 @@ def _set_scales(axes: Axes, group: Group) -> None:
 
 def accuracy_axis(group: Group) -> str:
     """The label of the accuracy axis: which top-1 accuracy the group's picture shows."""
-    if group.accuracy_kinds == {"published"}:
+    kinds = set(group.comparable["accuracy_kind"])
+    if kinds == {"published"}:
         return "Published top-1 accuracy"
-    if group.accuracy_kinds == {"measured"}:
+    if kinds == {"measured"}:
         return "Measured top-1 accuracy"
     return "Top-1 accuracy (measured, else published)"
 

@@ -21,6 +21,8 @@ Point = tuple[float, float]
 _FONT_SIZE_POINTS = 6.5
 _MARKER_RADIUS_POINTS = 3.0
 _GAP_POINTS = 0.8
+# Its long lines are up to so much wider at another resolution than the one at which labels are placed.
+_LEGEND_GAP_POINTS = 5.0
 # Up and to the left first: above a frontier that rises to the right is empty paper.
 _DIRECTIONS_DEGREES = (135, 150, 120, 165, 105, 178, 92, 75, -45, -30, -60, 45, 15, -10, -85, 200, 225)
 _DISTANCES_POINTS = (5, 9, 14, 20, 28, 38, 50, 64)
@@ -45,7 +47,7 @@ def place_labels(
         points: points to label.
         names: one for each point.
         markers: points that no label may cover.
-        line: a polyline that no label may cover.
+        line: a polyline that no label may cover; may be empty.
 
     Returns:
         The names that were not written, because there was no free place.
@@ -67,9 +69,11 @@ class _Paper:
         self._boxes = [_square(axes.transData.transform(marker), radius) for marker in markers]
         legend = axes.get_legend()
         if legend:
-            self._boxes.append(legend.get_window_extent())
+            self._boxes.append(legend.get_window_extent().padded(_LEGEND_GAP_POINTS * pixels_per_point))
         self._texts: list[Bbox] = []
-        self._lines = [Path(axes.transData.transform(line))]
+        self._lines = [Path(axes.transData.transform(line))] if line else []
+        # A leader may cross the polyline: its own end, at the point, is on it.
+        self._leaders: list[Path] = []
 
     def take(self, text: Bbox, leader: Path | None) -> bool:
         """Marks a label's text and its line as taken, if they are free; False if they are not."""
@@ -81,12 +85,12 @@ class _Paper:
         )
         if free and leader:
             free = not any(leader.intersects_bbox(other, filled=False) for other in self._texts)
-            # Its own end, at the point, is on the polyline.
-            free = free and not any(leader.intersects_path(line, filled=False) for line in self._lines[1:])
+            free = free and not any(leader.intersects_path(line, filled=False) for line in self._leaders)
         if free:
             self._texts.append(box)
             if leader:
                 self._lines.append(leader)
+                self._leaders.append(leader)
         return free
 
 

@@ -9,10 +9,12 @@ from foundation.vocabulary import PROBE
 from harness.text.tables import cell, table
 from reports.accuracy import accuracy_section
 from reports.banner import banner
-from reports.cautions import DISTURBED_MARK, accuracy_note, cautions, is_disturbed, usual_reference_ms
+from reports.cautions import DISTURBED_MARK, cautions, is_disturbed, usual_reference_ms
 from reports.groups import Group, grouped
+from reports.notes import frontier_notes
 from reports.records import records
 from reports.text import code, interval, significant
+from reports.training import ALONE, Training
 from reports.variants import column_texts, column_title, telling_columns
 
 if TYPE_CHECKING:
@@ -40,8 +42,9 @@ _NOTES = f"""\
   checked here. A dagger (†) marks seeded weights in place of the released ones: the accuracy can only be
   the published one, and the latency is that of the architecture.
 - **{FRONTIER_MARK}**: on the latency/accuracy frontier: no other row of the table is at least as fast and as
-  accurate, and better in one of the two. A row without an accuracy, as of a user network without images, is never
-  on it.
+  accurate, and better in one of the two. A row without an accuracy, as of a user network without images, is
+  never on it. Nor is a network that learned from more than the usual data set, directly or through its teacher (its row
+  says from what), unless `python -m harness report DIR --training any` puts the frontier among all networks.
 - **{DISTURBED_MARK}**: other programs used the processor during more than half of the row's timed blocks, or the
   reference network took over 15 % longer than in the run's other rows, as in a slow phase of a shared machine.
   Such a figure, and its ratio too, may be far off: measure more rounds, on an idle machine.
@@ -55,7 +58,9 @@ _SHARED_NOTE = f"""\
 """
 
 
-def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Sequence[str] = ()) -> str:
+def render(
+    rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Sequence[str] = (), training: Training = ALONE
+) -> str:
     """The report as markdown.
 
     Rows of different environments are never in one table, nor are rows of different batch sizes or
@@ -65,6 +70,7 @@ def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Seque
         rows: rows of results.csv, as `harness.records.table.load_rows` reads them; of several runs if concatenated.
         run_infos: run.json of each run; the banner of an environment uses the newest with its id.
         pictures: paths of pictures to show, relative to the report.
+        training: the networks that the frontier is among.
     """
     infos = {info.environment_id: info for info in sorted(run_infos, key=lambda info: info.created_at)}
     parts = ["# Latency against accuracy\n"]
@@ -74,14 +80,14 @@ def render(rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Seque
         parts.append("Rows of different environments are not comparable: each environment has its own table.\n")
     parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
     for environment_id, members in rows.groupby("environment_id", sort=False):
-        parts += _environment_section(members, infos.get(str(environment_id)))
+        parts += _environment_section(members, infos.get(str(environment_id)), training)
     parts.append(_NOTES + (_SHARED_NOTE if (rows["measured_as"] != "").any() else ""))
     return "\n".join(parts)
 
 
-def _environment_section(rows: pandas.DataFrame, info: RunInfo | None) -> list[str]:
+def _environment_section(rows: pandas.DataFrame, info: RunInfo | None, training: Training) -> list[str]:
     parts = [f"## {cell(rows['device'].iloc[0]) or 'Unknown device'}\n", banner(rows, info)]
-    for group in grouped(rows):
+    for group in grouped(rows, training):
         parts += [
             f"### Batch {group.batch}: {_KINDS[group.latency_kind]}\n",
             *_warnings(group),
@@ -91,8 +97,8 @@ def _environment_section(rows: pandas.DataFrame, info: RunInfo | None) -> list[s
 
 
 def _warnings(group: Group) -> list[str]:
-    note = accuracy_note(group)
-    return [f"> **Warning**: {caution}\n" for caution in cautions(group)] + ([f"> {note}\n"] if note else [])
+    warnings = [f"> **Warning**: {caution}\n" for caution in cautions(group)]
+    return warnings + [f"> {note}\n" for note in frontier_notes(group)]
 
 
 def _ranking(group: Group) -> str:
@@ -101,9 +107,10 @@ def _ranking(group: Group) -> str:
     # A column with the same value in every row is noise; the banner has it.
     varying = [name for name in ("backend", "precision") if rows[name].nunique() > 1]
     telling = {name: column_texts(rows, name) for name in telling_columns(rows)}
+    trained = [f"trained on, if not {group.usual_data} alone"] if rows["other_data"].any() else []
     header = (
         "#", "", "model", *varying, *map(column_title, telling), "latency ms", "95 % interval", "x reference",
-        "95 % interval", "top-1 %", "params M", "MACs G", "trials",
+        "95 % interval", "top-1 %", *trained, "params M", "MACs G", "trials",
     )  # fmt: skip
     lines = [
         (
@@ -117,13 +124,15 @@ def _ranking(group: Group) -> str:
             significant(row["ratio_to_reference"]),
             interval(row["ratio_low"], row["ratio_high"]),
             _accuracy(row, group.classes),
+            *(cell(row["training_data"] if row["other_data"] else "") for _ in trained),
             _scaled(row["parameters"], 1e6),
             _scaled(row["macs"], 1e9),
             _trials(row, usual_ms),
         )
         for rank, row in enumerate(records(rows), start=1)
     ]
-    return table(header, lines, align="rll" + "l" * (len(varying) + len(telling)) + "rrrrrrrr")
+    align = ("rll", "l" * (len(varying) + len(telling)), "rrrrr", "l" * len(trained), "rrr")
+    return table(header, lines, align="".join(align))
 
 
 def _accuracy(row: dict[str, Any], usual_classes: int | None) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.errors import ReportError
-from reports.frontier import SIZE_INCHES, draw_group, drawable, label_frontier, sources_of
+from reports.frontier import SIZE_INCHES, draw_group, drawable, label_frontier, sources_of, uncover_points
 from reports.groups import Group, grouped
 from reports.pictures import PictureError, drawing, save
 from reports.runs import Runs
+from reports.training import ALONE, Training
 from reports.write import caption
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ SUFFIXES = (".svg", ".png", ".pdf")
 _MOST_COLUMNS = 2
 
 
-def draw_panels(runs: Runs, path: Path) -> None:
+def draw_panels(runs: Runs, path: Path, training: Training = ALONE) -> None:
     """Draws one panel for each environment, batch size and kind of latency that can be drawn.
 
     Args:
         runs: the runs to draw.
         path: the file; its suffix is the format. The same rows give the same SVG and PDF to the byte.
+        training: the networks that each frontier is among.
 
     Raises:
         ReportError: the suffix is not a picture format.
@@ -37,7 +39,7 @@ def draw_panels(runs: Runs, path: Path) -> None:
         raise ReportError(
             f"{path}: {path.suffix!r} is not a picture format. Give a file that ends in {', '.join(SUFFIXES)}."
         )
-    groups = [group for group in grouped(runs.rows) if drawable(group)]
+    groups = [group for group in grouped(runs.rows, training) if drawable(group)]
     if not groups:
         raise PictureError("No row has both a latency and an accuracy, so there is nothing to draw.")
     infos = {info.environment_id: info for info in runs.infos}
@@ -62,6 +64,8 @@ def make_panels(groups: Sequence[Group], captions: Sequence[str]) -> Figure:
     panels = [figure.add_subplot(rows, columns, position) for position in range(1, len(groups) + 1)]
     for axes, group, text in zip(panels, groups, captions, strict=True):
         draw_group(axes, group, text, sources)
+    for axes, group in zip(panels, groups, strict=True):
+        uncover_points(figure, axes, group)
     for axes, group in zip(panels, groups, strict=True):
         label_frontier(figure, axes, group)
     return figure

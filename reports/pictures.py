@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.errors import HarnessError
 from harness.files.storage import explained
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#882255", "#8C510A", "#5E3C99")
@@ -70,10 +72,23 @@ def style(position: int) -> tuple[str, str]:
     return COLOURS[position % len(COLOURS)], _MARKERS[(position + position // len(COLOURS)) % len(_MARKERS)]
 
 
+def set_hover_text(artist: Artist, identifier: str, text: str) -> None:
+    """Gives a part of a figure the text that browsers show on hover in the SVG that `save` writes.
+
+    Args:
+        artist: what is drawn as one group of the SVG, as lines are.
+        identifier: the `id` of that group, different from all others of the figure.
+        text: plain text.
+    """
+    artist.set_gid(identifier)
+    # Legends skip labels that begin with an underscore.
+    artist.set_label(f"_{text}")
+
+
 def save(figure: Figure, paths: Sequence[Path]) -> None:
     """Writes the figure; the suffix, `.svg`, `.png` or `.pdf`, is the format.
 
-    The same figure is the same SVG and PDF to the byte.
+    The same figure is the same SVG and PDF to the byte. An SVG has the texts of `set_hover_text`.
 
     Raises:
         StorageError: a file cannot be written.
@@ -81,3 +96,15 @@ def save(figure: Figure, paths: Sequence[Path]) -> None:
     for path in paths:
         with explained(path), replacing(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], dpi=_PNG_DPI, metadata=_NO_DATE.get(path.suffix))
+            if path.suffix == ".svg":
+                _insert_titles(temporary, figure)
+
+
+def _insert_titles(svg: Path, figure: Figure) -> None:
+    """Writes the texts of `set_hover_text` as title elements, which matplotlib has no means for."""
+    text = svg.read_text(encoding="utf-8")
+    for artist in figure.findobj(lambda artist: artist.get_gid() is not None):
+        group = f'<g id="{artist.get_gid()}">'
+        title = html.escape(str(artist.get_label()).removeprefix("_"), quote=False)
+        text = text.replace(group, f"{group}\n<title>{title}</title>", 1)
+    svg.write_text(text, encoding="utf-8")

@@ -8,7 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.groups import ranked
+from reports.groups import frontiers, ranked
+from reports.training import Training
 
 if TYPE_CHECKING:
     import pandas
@@ -37,9 +38,9 @@ class Rank:
     second: int
     first_ms: float
     second_ms: float
-    on_first_frontier: bool
-    """Whether it is on the frontier of the common models, as is `on_second_frontier`."""
-    on_second_frontier: bool
+    first_frontiers: tuple[Training, ...]
+    """On which frontiers of the common models it is, as are `second_frontiers`."""
+    second_frontiers: tuple[Training, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,15 +81,18 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
 
 
 def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
-    """The rows of `models`, with ranks and frontier among them only, by model."""
+    """The rows of `models`, with ranks and frontiers among them only, by model."""
+    import pandas
+
     members = ranked(rows[rows["model"].isin(models)])
-    return members.assign(rank=members["latency_median_ms"].rank(method="min").astype(int)).set_index("model")
+    rank = members["latency_median_ms"].rank(method="min").astype(int)
+    return members.assign(rank=rank, frontiers=pandas.Series(frontiers(members))).set_index("model")
 
 
 def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b: pandas.DataFrame) -> RankChange:
     b = b.loc[a.index]
     tau = kendall_tau(a["latency_median_ms"].to_list(), b["latency_median_ms"].to_list())
-    facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontier") for side in (a, b)]
+    facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontiers") for side in (a, b)]
     ranks = [Rank(str(model), *values) for model, *values in zip(a.index, *facts, strict=True)]
     return RankChange(first, second, tau, ranks)
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # The columns that make two rows the same series, as in `harness.records.series`.
 _SERIES = ["environment_id", "model", "artifact_sha256", "backend", "precision", "batch"]
 _TOP1 = "accuracy_measured_top1_percent"
-_STATED = ("accuracy_published_top1_percent", "accuracy_published_top5_percent", "accuracy_published_source")
+_STATED = (
+    "accuracy_published_top1_percent", "accuracy_published_top5_percent", "accuracy_published_source",
+    "accuracy_published_training_data", "accuracy_published_teacher",
+)  # fmt: skip
 _MEASURED = [name for name in COLUMN_NAMES if name.startswith("accuracy_") and name not in _STATED]
 
 

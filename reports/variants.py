@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reports.names import short_names
+
 if TYPE_CHECKING:
     import pandas
 
@@ -32,3 +34,12 @@ def column_texts(rows: pandas.DataFrame, column: str) -> list[str]:
 def column_title(column: str) -> str:
     """The heading of one of these columns."""
     return "artifact" if column == _ARTIFACT else column
+
+
+def names_of(rows: pandas.DataFrame) -> list[str]:
+    """A short name for each row: the model's, with what distinguishes it from other rows of the model."""
+    names = short_names(rows["model"].to_list())
+    telling = ["precision"] if rows["precision"].nunique() > 1 else []
+    for column in [*telling, *telling_columns(rows)]:
+        names = [f"{name} {text}" for name, text in zip(names, column_texts(rows, column), strict=True)]
+    return names

@@ -15,8 +15,10 @@ from reports.frontier import draw, drawable
 from reports.groups import Group, grouped
 from reports.html.page import write_page
 from reports.markdown import render
+from reports.notes import unknown_data
 from reports.pictures import matplotlib_is_here
 from reports.runs import Run, merged
+from reports.training import ALONE, Training
 
 REPORT_NAME = "results.md"
 PAGE_NAME = "report.html"
@@ -32,22 +34,26 @@ class WrittenReports:
     """What was omitted and why, for the user."""
 
 
-def write_reports(run_directory: Path) -> WrittenReports:
+def write_reports(run_directory: Path, training: Training = ALONE) -> WrittenReports:
     """Writes results.md, report.html and, if matplotlib is installed, the pictures into a run directory.
 
     The run may still be in progress: the report shows the rows that results.csv has now.
+
+    Args:
+        run_directory: the output of a run.
+        training: the networks that the frontier is among; in the page it can be changed.
 
     Raises:
         StorageError: it is not a run directory, or cannot be written.
     """
     info = load_run_info(run_directory)
     rows = load_rows(run_directory / RESULTS_NAME)
-    pictures, notes = _write_pictures(run_directory, grouped(rows), info)
+    pictures, notes = _write_pictures(run_directory, grouped(rows, training), info)
     report = run_directory / REPORT_NAME
     shown = [picture.name for picture in pictures if picture.suffix == ".svg"]
-    replace_text(report, render(rows, [info], shown))
+    replace_text(report, render(rows, [info], shown, training))
     page = run_directory / PAGE_NAME
-    write_page(merged([Run(run_directory, info, rows)]), page)
+    write_page(merged([Run(run_directory, info, rows)]), page, training)
     return WrittenReports([report, page, *pictures], notes)
 
 
@@ -77,6 +83,7 @@ def caption(group: Group, info: RunInfo) -> str:
         *rows["runtime"].unique(),
         *rows["precision_effective"].unique(),
         "seeded weights" if (rows["weights"] == PROBE).any() else "",
+        unknown_data(group),
         f"{rows['measured_at'].max():%Y-%m-%d}",
         f"environment {group.environment_id}",
     ]

@@ -14,21 +14,22 @@ from typing import Any
 from harness.files.storage import replace_text
 from reports.html.payload import payload
 from reports.runs import Runs
+from reports.training import ALONE, Training
 
 _STYLES = ("page.css", "chart.css")
-_SCRIPTS = ("dom.js", "data.js", "scales.js", "facts.js", "scatter.js", "table.js", "filter.js", "frontier.js",
-            "ranks.js", "sections.js", "main.js")  # fmt: skip
+_SCRIPTS = ("dom.js", "data.js", "training.js", "scales.js", "facts.js", "marks.js", "scatter.js", "table.js",
+            "filter.js", "frontier.js", "legend.js", "results.js", "ranks.js", "sections.js", "main.js")  # fmt: skip
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def write_page(runs: Runs, path: Path) -> None:
-    """Writes the page of one or more runs.
+def write_page(runs: Runs, path: Path, training: Training = ALONE) -> None:
+    """Writes the page of one or more runs; `training` is what its frontiers are among at first.
 
     Raises:
         StorageError: the file cannot be written.
     """
     devices = dict.fromkeys(run.info.device for run in runs.members)
-    replace_text(path, page(payload(runs), f"Latency against accuracy: {', '.join(devices)}"))
+    replace_text(path, page(payload(runs, training), f"Latency against accuracy: {', '.join(devices)}"))
 
 
 def page(facts: dict[str, Any], title: str) -> str:

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from harness.records.schema import COLUMNS
 from reports.audit import conversions, differences, operator_totals
 from reports.banner import all_facts, main_facts
-from reports.cautions import accuracy_note, cautions, is_disturbed, usual_reference_ms
+from reports.cautions import cautions, is_disturbed, usual_reference_ms
 from reports.effects import effects, summarised
 from reports.frontier import LATENCY_AXIS, accuracy_axis, labels_of, sources_of
-from reports.groups import Group, grouped
+from reports.groups import Group, frontiers, grouped
 from reports.names import short_names
+from reports.notes import frontier_notes
 from reports.pairs import Varying, exporter_name
 from reports.pictures import style
 from reports.ranks import rank_changes
 from reports.records import records
 from reports.runs import Runs
+from reports.training import ALONE, TRAININGS, Training, difference
 from reports.variants import telling_columns
 
 if TYPE_CHECKING:
@@ -27,16 +29,17 @@ if TYPE_CHECKING:
 
 _BOTH: tuple[Varying, ...] = ("precision", "exporter")
 _ADDED = (
-    "frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank",
-    "exporter_name", "label",
+    "frontiers", "comparable", "accuracy_percent", "accuracy_kind", "training_data", "other_data", "disturbed", "group",
+    "rank", "exporter_name", "label",
 )  # fmt: skip
 
 
-def payload(runs: Runs) -> dict[str, Any]:
+def payload(runs: Runs, training: Training = ALONE) -> dict[str, Any]:
     """The facts of the page, ready for `json.dumps`.
 
     Args:
         runs: the runs whose merged rows are shown, with the banner of each.
+        training: the networks that the frontiers are among at first; the page has the facts for each choice.
     """
     groups = grouped(runs.rows)
     rows = [row for position, group in enumerate(groups) for row in _ranked_rows(group, position)]
@@ -58,6 +61,7 @@ def payload(runs: Runs) -> dict[str, Any]:
         ],
         "environments": _environments(runs),
         "notes": runs.notes,
+        "training": training,
         "groups": [_group_facts(group) for group in groups],
         "sources": _sources(groups),
         "rows": _table([*rows, *failed]),
@@ -75,12 +79,13 @@ def payload(runs: Runs) -> dict[str, Any]:
 
 def _ranked_rows(group: Group, position: int) -> list[dict[str, Any]]:
     usual_ms = usual_reference_ms(group.rows)
-    comparable = set(group.comparable.index)
-    labels = labels_of(group)
+    on = frontiers(group.rows)
+    # The names are for every choice of training data; a point shows its name where it is on the frontier.
+    labels = labels_of(dataclasses.replace(group, rows=group.rows.assign(frontier=list(map(bool, on)))))
     return [
         {
             **row,
-            "comparable": index in comparable,
+            "frontiers": on[index],
             "disturbed": is_disturbed(row, usual_ms),
             "group": position,
             "rank": index + 1,
@@ -113,6 +118,7 @@ def _environments(runs: Runs) -> list[dict[str, Any]]:
 
 
 def _group_facts(group: Group) -> dict[str, Any]:
+    others = group.comparable[group.comparable["other_data"]]
     return {
         "environment_id": group.environment_id,
         "latency_kind": group.latency_kind,
@@ -122,12 +128,14 @@ def _group_facts(group: Group) -> dict[str, Any]:
         "latency_axis": LATENCY_AXIS[group.latency_kind],
         "accuracy_axis": accuracy_axis(group),
         "cautions": cautions(group),
-        "accuracy_note": accuracy_note(group),
+        "usual_data": group.usual_data,
+        "other_data": difference(others["training_data"], group.usual_data),
+        "frontier_notes": {training: frontier_notes(group.among(training)) for training in TRAININGS},
     }
 
 
 def _sources(groups: Sequence[Group]) -> list[dict[str, str]]:
-    # Those with points first, so that they have the same colours as in a picture of them alone.
+    # Those of the pictures first, so that they have the same colours there.
     drawn = sources_of(groups)
     names = drawn + sorted({str(name) for group in groups for name in group.rows["source"].unique()} - set(drawn))
     styles = [style(position) for position in range(len(names))]

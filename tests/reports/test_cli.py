@@ -45,6 +45,34 @@ def test_markdown_goes_to_standard_output_unless_a_file_is_given(
     assert "## a GPU" in printed
 
 
+@pytest.mark.parametrize(("options", "on_it"), [([], "usual"), (["--training", "any"], "more")])
+def test_the_frontier_is_among_the_networks_that_are_asked_for(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str], on_it: str
+) -> None:
+    def row(name: str, latency_ms: float, percent: float, data: str) -> dict[str, object]:
+        accuracy = {"accuracy_published_top1_percent": percent, "accuracy_published_training_data": data}
+        return {"model": f"a/{name}", "latency_median_ms": latency_ms, **accuracy}
+
+    rows = [row("usual", 5.0, 75.0, "ImageNet-1k"), row("more", 4.0, 80.0, "ImageNet-1k + ImageNet-12k")]
+    run = make_run("one", rows)
+    assert main(["markdown", str(run), *options]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "| ★ |" in line]
+    assert f"`a/{on_it}`" in line
+    page = tmp_path / "page.html"
+    assert main(["html", str(run), *options, "-o", str(page)]) == 0
+    assert f'"training":"{"any" if options else "imagenet-1k"}"' in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="needs matplotlib")
+def test_a_picture_among_any_networks_says_so(make_run: MakeRun, tmp_path: Path) -> None:
+    row = {"latency_median_ms": 5.0, "accuracy_published_top1_percent": 75.0}
+    run = make_run("one", [{"model": "a/x", **row, "accuracy_published_training_data": "ImageNet-1k"}])
+    for options, entry in (([], "frontier, ImageNet-1k alone"), (["--training", "any"], "frontier, any training data")):
+        picture = tmp_path / "picture.svg"
+        assert main(["plot", str(run), *options, "-o", str(picture)]) == 0
+        assert f"<!-- {entry} -->" in picture.read_text(encoding="utf-8")
+
+
 def test_runs_of_one_environment_are_merged_with_a_note(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [make_run(name, [{"model": f"a/{name}", "latency_median_ms": 5.0}]) for name in ("one", "two")]
     assert main(["markdown", *map(str, runs)]) == 0

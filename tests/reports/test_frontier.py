@@ -14,11 +14,14 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `report`")
 
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 
-from reports.frontier import draw, drawable, make_figure
+from reports.frontier import draw, drawable, make_figure, sources_of
 from reports.groups import Group, grouped
-from reports.pictures import PictureError
+from reports.pictures import COLOURS, PictureError
+from reports.training import ANY
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -67,7 +70,7 @@ def test_both_formats_are_written_and_the_svg_is_the_same_each_time(group: Group
 def test_it_names_the_frontier_the_sources_and_the_environment(group: Group) -> None:
     texts = _texts(group)
     assert {"fast", "good", "frontier", "a", "b", "the environment"} <= set(texts)
-    assert not {"beaten", "mine", "ten", "onnx", "lanet"} & set(texts)
+    assert not {"beaten", "ten", "onnx", "lanet"} & set(texts)
     assert "Latency against accuracy: 3 networks, batch 1" in texts
     assert "Latency (host time of one inference), ms" in texts
 
@@ -169,6 +172,123 @@ def test_the_legend_hides_no_point(make_rows: MakeRows) -> None:
     rows = [_row("a/good", 2.0, 80.0), _row("b/slow_and_poor", 90.0, 60.0), _row("b/slower_and_poor", 99.0, 60.5)]
     box, points = _legend_and_points(make_rows(rows))
     assert not any(box.contains(*point) for point in points)
+
+
+@pytest.fixture
+def mixed(make_rows: MakeRows) -> pandas.DataFrame:
+    """Networks of the usual data, one that saw more, and three of which only the latency is known."""
+
+    def row(model: str, latency_ms: float, published: float | None, data: str = "ImageNet-1k") -> dict[str, Any]:
+        return _row(model, latency_ms, published, accuracy_published_training_data=data)
+
+    return make_rows(
+        [
+            row("a/fast", 2.0, 70.0),
+            row("b/good", 10.0, 80.0),
+            row("b/more", 12.0, 85.0, "ImageNet-1k + JFT-300M (unlabelled)"),
+            row("aa/silent", 40.0, None),
+            row("aa/silent_too", 60.0, None),
+            row("onnx/mine", 0.5, None, ""),
+        ]
+    )
+
+
+def _axes(rows: pandas.DataFrame) -> Axes:
+    return make_figure(grouped(rows)[0], "").axes[0]
+
+
+def _hollow_colours(axes: Axes) -> set[str]:
+    """The outlines of points that are filled with paper."""
+    return {
+        to_hex(points.get_edgecolor()[0])
+        for points in axes.collections
+        if len(points.get_offsets()) and len(points.get_facecolor()) and to_hex(points.get_facecolor()[0]) == "#ffffff"
+    }
+
+
+def _line(axes: Axes) -> list[float]:
+    (line,) = [line for line in axes.lines if str(line.get_label()).startswith("frontier")]
+    return sorted({float(accuracy_percent) for accuracy_percent in line.get_ydata()})
+
+
+def test_networks_that_saw_more_are_hollow_and_not_on_the_line(mixed: pandas.DataFrame) -> None:
+    axes = _axes(mixed)
+    assert _hollow_colours(axes) == {COLOURS[1].lower()}
+    assert _line(axes) == [70.0, 80.0]
+    texts = _texts(grouped(mixed)[0])
+    assert {"frontier, ImageNet-1k alone", "fast", "good"} <= set(texts)
+    assert "more" not in texts
+    (hollow,) = [" ".join(text.split()) for text in texts if text.startswith("hollow")]
+    assert hollow == "hollow: also saw JFT-300M (unlabelled)"
+
+
+def test_the_line_among_all_takes_them_in_and_they_stay_hollow(mixed: pandas.DataFrame) -> None:
+    (group,) = grouped(mixed, ANY)
+    axes = make_figure(group, "").axes[0]
+    assert _line(axes) == [70.0, 80.0, 85.0]
+    assert _hollow_colours(axes) == {COLOURS[1].lower()}
+    assert {"frontier, any training data", "more"} <= set(_texts(group))
+
+
+def test_a_picture_without_a_network_of_the_usual_data_alone_has_no_line(make_rows: MakeRows) -> None:
+    data = "ImageNet-1k + ImageNet-12k"
+    (group,) = grouped(make_rows([_row("a/x", 2.0, 70.0, accuracy_published_training_data=data)]))
+    assert drawable(group)
+    axes = make_figure(group, "").axes[0]
+    assert not [line for line in axes.lines if str(line.get_label()).startswith("frontier")]
+    assert _hollow_colours(axes) == {COLOURS[0].lower()}
+
+
+def _ticks(axes: Axes) -> dict[float, str]:
+    """Colours of the ticks by their latency."""
+    return {
+        float(line.get_xdata()[0]): str(line.get_color())
+        for line in axes.lines
+        if str(line.get_gid()).startswith("tick")
+    }
+
+
+def test_networks_without_accuracy_are_ticks_and_take_no_colour_from_others(mixed: pandas.DataFrame) -> None:
+    axes = _axes(mixed)
+    assert sources_of(grouped(mixed)) == ["a", "b", "aa", "onnx"]
+    assert _ticks(axes) == {40.0: COLOURS[2], 60.0: COLOURS[2], 0.5: COLOURS[3]}
+    low, high = axes.get_xlim()
+    assert low < 0.5
+    assert high > 60.0
+    texts = _texts(grouped(mixed)[0])
+    assert {"aa (2 without accuracy)", "onnx (1 without accuracy)"} <= set(texts)
+    # A user network is named without hovering too.
+    assert "mine" in texts
+    assert "silent" not in texts
+
+
+def test_ticks_change_neither_the_frontier_nor_the_accuracy_axis(mixed: pandas.DataFrame) -> None:
+    known = mixed[mixed["accuracy_published_top1_percent"].notna()]
+    with_ticks, without = _axes(mixed), _axes(known)
+    assert _line(with_ticks) == _line(without)
+    assert with_ticks.get_ylim() == without.get_ylim()
+
+
+def test_ticks_are_named_on_hover_in_the_svg(mixed: pandas.DataFrame, tmp_path: Path) -> None:
+    draw(grouped(mixed)[0], "", [tmp_path / "1.svg"])
+    draw(grouped(mixed)[0], "", [tmp_path / "2.svg"])
+    svg = (tmp_path / "1.svg").read_text(encoding="utf-8")
+    for named in ("silent: 40.00 ms, no accuracy", "silent_too: 60.00 ms, no accuracy", "mine: 0.5000 ms, no accuracy"):
+        assert svg.count(f"<title>{named}</title>") == 1
+    assert (tmp_path / "2.svg").read_text(encoding="utf-8") == svg
+
+
+def test_the_legend_hides_no_tick(mixed: pandas.DataFrame) -> None:
+    figure = make_figure(grouped(mixed)[0], "")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend
+    ticks = [line.get_window_extent() for line in axes.lines if str(line.get_gid()).startswith("tick")]
+    assert ticks
+    assert not any(legend.get_window_extent().overlaps(tick) for tick in ticks)
+    # There is room for it above the ticks.
+    assert axes.get_window_extent().x1 >= legend.get_window_extent().x1
 
 
 def test_what_has_no_room_is_listed_in_the_picture(make_rows: MakeRows) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas
 
-from reports.groups import grouped
+from reports.groups import frontiers, grouped
+from reports.training import ALONE, ANY
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -57,7 +58,6 @@ def test_measured_accuracy_takes_precedence_over_published(make_rows: MakeRows) 
     group = grouped(rows)[0]
     assert group.rows["accuracy_kind"].to_list() == ["measured", "published", ""]
     assert group.rows["accuracy_percent"].to_list()[:2] == [69.0, 75.0]
-    assert group.accuracy_kinds == {"measured", "published"}
 
 
 def test_the_frontier_takes_the_accuracy_that_is_shown(make_rows: MakeRows) -> None:
@@ -70,12 +70,6 @@ def test_a_row_without_accuracy_is_listed_and_never_on_the_frontier(make_rows: M
     group = grouped(rows)[0]
     assert group.rows["model"].to_list() == ["onnx/mine", "a/x"]
     assert group.rows["frontier"].to_list() == [False, True]
-
-
-def test_an_accuracy_that_is_not_ranked_is_not_a_kind_of_the_frontier(make_rows: MakeRows) -> None:
-    ten = _row("lanet/x", 1.0, accuracy_measured_top1_percent=98.0, classes=10)
-    group = grouped(make_rows([_row("a/x", 5.0, 75.0), _row("a/y", 6.0, 76.0), ten]))[0]
-    assert group.accuracy_kinds == {"published"}
 
 
 def test_rows_with_other_classes_are_listed_and_never_on_the_frontier(make_rows: MakeRows) -> None:
@@ -105,3 +99,70 @@ def test_a_row_whose_classes_are_unknown_is_not_ranked(make_rows: MakeRows) -> N
     group = grouped(rows)[0]
     assert group.comparable["model"].to_list() == ["a/x"]
     assert group.rows["frontier"].to_list() == [False, True]
+
+
+ONE_K = "ImageNet-1k"
+JFT = f"{ONE_K} + JFT-300M (unlabelled)"
+
+
+def _trained(model: str, latency_ms: float, percent: float, data: str, **values: Any) -> dict[str, Any]:
+    return _row(model, latency_ms, percent, accuracy_published_training_data=data, **values)
+
+
+def test_the_frontier_is_among_networks_of_the_usual_data_alone_unless_asked_otherwise(make_rows: MakeRows) -> None:
+    rows = make_rows(
+        [
+            _trained("a/more", 1.0, 90.0, JFT),
+            _trained("a/x", 2.0, 70.0, ONE_K),
+            _trained("a/y", 3.0, 75.0, ONE_K),
+            _trained("own/unknown", 4.0, 80.0, ""),
+        ]
+    )
+    (alone,), (among_all,) = grouped(rows), grouped(rows, ANY)
+    assert alone.usual_data == ONE_K
+    assert alone.rows["frontier"].to_list() == [False, True, True, True]
+    assert alone.contenders["model"].to_list() == ["a/x", "a/y", "own/unknown"]
+    # It is still a point of the picture.
+    assert alone.comparable["model"].to_list() == ["a/more", "a/x", "a/y", "own/unknown"]
+    assert among_all.rows["frontier"].to_list() == [True, False, False, False]
+    assert alone.among(ANY).rows["frontier"].to_list() == [True, False, False, False]
+    assert frontiers(alone.rows) == [(ANY,), (ALONE,), (ALONE,), (ALONE,)]
+
+
+def test_a_measured_accuracy_is_of_the_same_training_data_unless_the_weights_are_a_file(make_rows: MakeRows) -> None:
+    measured = {"accuracy_measured_top1_percent": 90.0}
+    rows = [
+        _trained("a/released", 1.0, 80.0, JFT, weights="released", **measured),
+        _trained("a/file", 2.0, 80.0, JFT, weights="file", **measured),
+        # The accuracy that is shown is the release's.
+        _trained("a/file_unmeasured", 3.0, 95.0, JFT, weights="file"),
+        _trained("a/x", 4.0, 70.0, ONE_K),
+    ]
+    (group,) = grouped(make_rows(rows))
+    assert group.rows["training_data"].to_list() == [JFT, "", JFT, ONE_K]
+    assert group.rows["frontier"].to_list() == [False, True, False, False]
+
+
+def test_among_networks_for_another_data_set_that_one_is_the_usual(make_rows: MakeRows) -> None:
+    rows = [_trained(f"lanet/{i}", 1.0 + i, 97.0 + i, "CIFAR-10", classes=10) for i in range(2)]
+    (group,) = grouped(make_rows([*rows, _trained("lanet/more", 0.5, 99.0, "CIFAR-10 + CIFAR-100", classes=10)]))
+    assert group.usual_data == "CIFAR-10"
+    assert group.rows["frontier"].to_list() == [False, True, True]
+
+
+def test_without_a_network_of_the_usual_data_alone_there_is_no_frontier(make_rows: MakeRows) -> None:
+    (group,) = grouped(make_rows([_trained("a/more", 1.0, 90.0, JFT)]))
+    assert not group.rows["frontier"].any()
+    assert len(group.comparable) == 1
+
+
+def test_rows_of_an_unknown_accuracy_are_kept_apart_from_those_of_other_classes(make_rows: MakeRows) -> None:
+    rows = [
+        _row("a/x", 5.0, 75.0),
+        _row("a/y", 6.0, 76.0),
+        _row("onnx/mine", 1.0),
+        _row("lanet/x", 2.0, 98.0, classes=10),
+    ]
+    (group,) = grouped(make_rows(rows))
+    assert group.without_accuracy["model"].to_list() == ["onnx/mine"]
+    assert group.drawn["model"].to_list() == ["onnx/mine", "a/x", "a/y"]

@@ -11,6 +11,7 @@ import pandas
 
 from harness.records.run_info import RunInfo
 from reports.markdown import DISTURBED_MARK, FRONTIER_MARK, SHARED_MARK, render
+from reports.training import ANY
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -38,14 +39,17 @@ SINGLE_TRIAL = {
     "ratio_low": None,
     "ratio_high": None,
 }
+TRAINED = {"accuracy_published_training_data": "ImageNet-1k"}
 ROWS = [
-    _row("regnet/RegNetX-200MF", 5.6662, 68.9, weights="probe"),
-    _row("ofa/flops-389M@top1|79.1", 24.31, 79.1, accuracy_measured_top1_percent=79.04),
-    _row("efficientnet/efficientnet_b0", 24.7281, 77.698, **SINGLE_TRIAL),
-    _row("efficientnet/efficientnet_b7", 2425.02, 86.85, trials_count=2, trials_failed_count=1,
-         reason="1 timeout of 3 trials; the newest: longer than 120 s"),
+    _row("regnet/RegNetX-200MF", 5.6662, 68.9, weights="probe", **TRAINED),
+    _row("ofa/flops-389M@top1|79.1", 24.31, 79.1, accuracy_measured_top1_percent=79.04, **TRAINED),
+    _row("efficientnet/efficientnet_b0", 24.7281, 77.698, **SINGLE_TRIAL, **TRAINED),
+    _row("efficientnet/tf_efficientnet_b7", 2425.02, 86.85, trials_count=2, trials_failed_count=1,
+         reason="1 timeout of 3 trials; the newest: longer than 120 s",
+         accuracy_published_training_data="ImageNet-1k + JFT-300M (unlabelled)"),
     _row("onnx/my_net", 16.6, parameters=None, macs=None, weights=""),
-    _row("lanet/lanet_s1", 1.2, 98.4, classes=10),
+    _row("own/my.nets:build", 30.5, accuracy_measured_top1_percent=80.2, parameters=None, macs=None, weights=""),
+    _row("lanet/lanet_s1", 1.2, 98.4, classes=10, accuracy_published_training_data="CIFAR-10"),
     {"model": "resnest/resnest269", "status": "out_of_memory", "reason": "bad_alloc | 9 GiB", "measured_at": None,
      "latency_kind": "", "trials_count": 0, "trials_failed_count": 1},
 ]  # fmt: skip
@@ -95,6 +99,20 @@ def test_precision_is_a_column_only_where_it_varies(make_rows: MakeRows, run_inf
     report = render(make_rows([_row("a/x", 5.0), _row("a/x", 3.0, precision="fp16")]), [run_info])
     assert "| model | precision |" in report
     assert "| `a/x` | fp16 |" in report
+
+
+def test_the_training_data_are_a_column_only_where_they_differ(make_rows: MakeRows, run_info: RunInfo) -> None:
+    usual = [_row("a/x", 5.0, 75.0, **TRAINED), _row("a/y", 6.0, 76.0, **TRAINED), _row("own/z", 7.0, 77.0)]
+    assert "trained on" not in render(make_rows(usual), [run_info])
+    more = _row("a/more", 4.0, 80.0, accuracy_published_training_data="ImageNet-1k + ImageNet-12k")
+    report = render(make_rows([*usual, more]), [run_info])
+    assert "| trained on, if not ImageNet-1k alone |" in report
+    assert "| ImageNet-1k + ImageNet-12k |" in _line(report, "`a/more`")
+    assert "ImageNet-1k" not in _line(report, "`a/x`")
+    assert FRONTIER_MARK not in _line(report, "`a/more`")
+    among_all = render(make_rows([*usual, more]), [run_info], training=ANY)
+    assert FRONTIER_MARK in _line(among_all, "`a/more`")
+    assert "| ImageNet-1k + ImageNet-12k |" in _line(among_all, "`a/more`")
 
 
 def test_it_says_so_if_no_row_has_an_accuracy(make_rows: MakeRows, run_info: RunInfo) -> None:

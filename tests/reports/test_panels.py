@@ -62,6 +62,25 @@ def test_each_environment_has_a_panel_and_each_source_one_colour(make_run: MakeR
     assert colours[0] == colours[1]
 
 
+def test_labels_stay_inside_a_panel_if_another_has_its_legend_beside_it(make_run: MakeRun) -> None:
+    """The legend of the second panel moves, and with it the left edge of the first."""
+
+    def row(model: str, latency_ms: float, percent: float) -> dict[str, object]:
+        return {"model": model, "latency_median_ms": latency_ms, "accuracy_published_top1_percent": percent}
+
+    # Close enough that some labels end just inside the left edge.
+    first = [row(f"a/a_rather_long_name_{i}", 1.05**i, 70.0 + i) for i in range(30)]
+    hidden = [row("b/good", 1.0, 80.0), row("a_source_whose_name_needs_a_wide_legend/slow_and_poor", 99.0, 60.0)]
+    runs = [make_run("one", first), make_run("two", hidden, environment_id="e2", device="another")]
+    figure = make_panels(grouped(load_runs(runs).rows), ["first", "second"])
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    inside = axes.get_window_extent()
+    names = [text for text in axes.texts if text.get_text().startswith("a_rather")]
+    assert len(names) >= 3
+    assert all(text.get_window_extent().x0 >= inside.x0 - 1 for text in names)
+
+
 def test_another_suffix_is_refused(two_runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"'\.gif' is not a picture format"):
         draw_panels(load_runs(two_runs), tmp_path / "figure.gif")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from reports.ranks import RankChange, kendall_tau, rank_changes
+from reports.training import ALONE, ANY
 
 MakeRows = Callable[[list[dict[str, Any]]], pandas.DataFrame]
 
@@ -61,9 +62,26 @@ def test_kendalls_tau_equals_scipys(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_who_enters_and_who_leaves_the_frontier(make_rows: MakeRows) -> None:
-    frontiers = {rank.model: (rank.on_first_frontier, rank.on_second_frontier) for rank in _change(make_rows).ranks}
+    frontiers = {
+        rank.model: (bool(rank.first_frontiers), bool(rank.second_frontiers)) for rank in _change(make_rows).ranks
+    }
     # There b is slower than the more accurate c, and d has become the fastest.
     assert frontiers == {"s/a": (True, False), "s/b": (True, False), "s/c": (True, True), "s/d": (False, True)}
+
+
+def test_each_frontier_is_among_the_common_models_of_its_training_data(make_rows: MakeRows) -> None:
+    data = dict.fromkeys("abd", "ImageNet-1k") | {"c": "ImageNet-1k + ImageNet-12k"}
+    rows = [*_rows(FIRST, ACCURACIES), *_rows(SECOND, ACCURACIES, **THERE)]
+    rows = [{**row, "accuracy_published_training_data": data.get(row["model"][2:], "")} for row in rows]
+    (change,) = rank_changes(make_rows(rows))
+    frontiers = {rank.model: (rank.first_frontiers, rank.second_frontiers) for rank in change.ranks}
+    assert frontiers == {
+        "s/a": ((ALONE, ANY), ()),
+        # Without c it is the most accurate there too.
+        "s/b": ((ALONE, ANY), (ALONE,)),
+        "s/c": ((ANY,), (ANY,)),
+        "s/d": ((), (ALONE, ANY)),
+    }
 
 
 def test_a_model_with_two_artifacts_counts_by_its_fastest(make_rows: MakeRows) -> None:

@@ -64,6 +64,16 @@ def test_accuracy_measured_in_another_run_joins_the_latency(make_run: MakeRun, a
         assert row["accuracy_measured_reason"] == ""
 
 
+def test_an_accuracy_from_another_run_takes_no_fact_of_the_release_with_it(make_run: MakeRun) -> None:
+    """As from a run of schema version 3, which knows no training data."""
+    stated = {"accuracy_published_training_data": "ImageNet-1k", "accuracy_published_teacher": "a teacher"}
+    older = make_run("older", [_row("a/x", 5.0, accuracy_measured_top1_percent=70.0, accuracy_pixels_by="Pillow 12")])
+    newer = make_run("newer", [_row("a/x", 4.0, "2026-02-02T12:00:00+00:00", **stated)])
+    (row,) = load_runs([older, newer]).rows.to_dict("records")
+    assert (row["accuracy_measured_top1_percent"], row["accuracy_pixels_by"]) == (70.0, "Pillow 12")
+    assert {name: row[name] for name in stated} == stated
+
+
 def test_the_newest_row_keeps_its_own_accuracy_and_another_artifact_lends_none(make_run: MakeRun) -> None:
     older = make_run("older", [_row("a/x", 5.0, accuracy_measured_top1_percent=70.0)])
     newer = [

@@ -9,8 +9,10 @@ function tooltipFacts(row) {
     ["latency", `${significant(row.latency_median_ms)} ms`],
     ["95 % interval", missing(row.latency_low_ms) ? "none: single trial" : `${interval(row.latency_low_ms, row.latency_high_ms)} ms`],
     ["× reference", missing(row.ratio_to_reference) ? "" : significant(row.ratio_to_reference)],
-    ["top-1", missing(row.accuracy_percent) ? "" : `${row.accuracy_percent.toFixed(2)} %, ${row.accuracy_kind}`],
+    ["top-1", missing(row.accuracy_percent) ? "neither stated nor measured" : `${row.accuracy_percent.toFixed(2)} %, ${row.accuracy_kind}`],
     ["", classesNote(row)],
+    ["trained on", trainedOn(row)],
+    ["teacher", row.training_data ? row.accuracy_published_teacher : ""],
     ["parameters", missing(row.parameters) ? "" : `${scaled(row.parameters, 1e6)} M`],
     ["multiply-adds", missing(row.macs) ? "" : `${scaled(row.macs, 1e9)} G`],
     ["input", missing(row.resolution) ? "" : `${row.resolution} pixels, batch ${row.batch}`],
@@ -22,7 +24,7 @@ function tooltipFacts(row) {
     ["memory", missing(row.memory_peak_mib) ? "" : `${significant(row.memory_peak_mib, 3)} MiB at most`],
     ["trials", `${row.trials_count}${row.trials_failed_count ? `, ${row.trials_failed_count} failed` : ""}`],
     ["measured as", row.measured_as],
-    ["frontier", row.frontier ? "★ on it" : row.comparable ? "dominated" : "not ranked"],
+    ["frontier", frontierText(row)],
     ["⚠", row.disturbed ? "disturbed by other programs or a slow machine" : ""],
   ].filter(([, value]) => !missing(value));
 }

@@ -1,5 +1,8 @@
 // How the order changes from one environment to another: Kendall's tau, a slope chart, who enters or leaves the frontier.
 
+// On which frontier of the common models a model is, with the training data that are chosen.
+const onFirst = (rank) => rank.first_frontiers.includes(training);
+const onSecond = (rank) => rank.second_frontiers.includes(training);
 const MOST_CHANGED = 10;
 const MOST_SLOPES = 26;
 const SLOPE_ROW_PX = 17;
@@ -11,7 +14,7 @@ const byChange = (a, b) => Math.abs(change(b)) - Math.abs(change(a));
 const sourceOf = (model) => SOURCES.get(model.split("/")[0]) ?? { colour: "#777777", marker: "o" };
 
 function chosenSlopes(ranks) {
-  const onFrontier = ranks.filter((rank) => rank.on_first_frontier || rank.on_second_frontier);
+  const onFrontier = ranks.filter((rank) => onFirst(rank) || onSecond(rank));
   const most = [...ranks].sort(byChange).slice(0, MOST_CHANGED);
   return distinct([...most, ...onFrontier]).slice(0, MOST_SLOPES);
 }
@@ -40,7 +43,7 @@ function slopeChart(entry) {
           d: markerPath(source.marker, 4), transform: `translate(${x} ${at})` });
         return [
           svg("line", { class: most.has(rank) ? "slope most" : "slope", "--colour": source.colour, x1: left, y1, x2: right, y2 }),
-          end(left, y1, rank.on_first_frontier), end(right, y2, rank.on_second_frontier),
+          end(left, y1, onFirst(rank)), end(right, y2, onSecond(rank)),
           svg("text", { x: left - 10, y: y1 + 4, "text-anchor": "end" }, narrow ? `${rank.first}` : `${fitted(short(rank.model), side - 50)} ${rank.first}`),
           svg("text", { x: right + 10, y: y2 + 4 }, `${rank.second} ${fitted(short(rank.model), side - 44)}`),
         ];
@@ -60,9 +63,9 @@ function fitted(text, width) {
 
 function frontierLists(entry) {
   const kinds = [
-    [`On the frontier of ${configurationLetter(entry.first)} only`, (r) => r.on_first_frontier && !r.on_second_frontier],
-    [`On the frontier of ${configurationLetter(entry.second)} only`, (r) => !r.on_first_frontier && r.on_second_frontier],
-    ["On both frontiers", (r) => r.on_first_frontier && r.on_second_frontier],
+    [`On the frontier of ${configurationLetter(entry.first)} only`, (r) => onFirst(r) && !onSecond(r)],
+    [`On the frontier of ${configurationLetter(entry.second)} only`, (r) => !onFirst(r) && onSecond(r)],
+    ["On both frontiers", (r) => onFirst(r) && onSecond(r)],
   ];
   return el("div", { class: "lists" }, kinds.map(([title, is]) => {
     const names = entry.ranks.filter(is).map((rank) => short(rank.model));
@@ -80,7 +83,7 @@ function rankTable(entry) {
       number(`rank ${a}`, "", (r) => r.first), number(`rank ${b}`, "", (r) => r.second),
       { ...number("change", "places", change, (v) => (v === 0 ? "0" : signed(v, 0))), title: "places lost (+) or won (−) from the first to the second" },
       number(`latency ${a}`, "ms", (r) => r.first_ms, significant), number(`latency ${b}`, "ms", (r) => r.second_ms, significant),
-      { label: "frontier", value: (r) => (r.on_first_frontier ? 0 : 2) + (r.on_second_frontier ? 0 : 1), cell: (r) => [r.on_first_frontier ? `★ ${a} ` : "", r.on_second_frontier ? `★ ${b}` : ""].join("") },
+      { label: "frontier", value: (r) => (onFirst(r) ? 0 : 2) + (onSecond(r) ? 0 : 1), cell: (r) => [onFirst(r) ? `★ ${a} ` : "", onSecond(r) ? `★ ${b}` : ""].join("") },
     ],
   }).element;
 }
@@ -98,7 +101,12 @@ function ranksSection() {
   if (!SEVERAL_ENVIRONMENTS) return null;
   if (!DATA.ranks.length) return [el("p", null, "No two environments have three models of one batch size in common.")];
   const place = el("div", { id: "rank-comparison" });
-  const show = (position) => place.replaceChildren(...comparison(DATA.ranks[position]));
+  let shown = 0;
+  const show = (position) => {
+    shown = position;
+    place.replaceChildren(...comparison(DATA.ranks[position]));
+  };
+  onTraining(() => show(shown));
   const select = el("select", { id: "rank-pair", onchange: (event) => show(event.target.value) },
     DATA.ranks.map((entry, position) => el("option", { value: position }, `${configurationName(entry.first)} → ${configurationName(entry.second)}`)));
   show(0);

@@ -11,22 +11,6 @@ const AXIS_FONT_PX = 11.5;
 const tickText = (value) => `${value}`.replace("-", "−");
 const fittedSize = (text, room) => `${Math.min(AXIS_FONT_PX, (FONT_PX * room) / textWidth(text)).toFixed(2)}px`;
 
-function markerPath(marker, r) {
-  const [t, d] = [r * 1.2, r * 1.3];
-  const a = r * 0.42;
-  const plus = [[-a, -d], [a, -d], [a, -a], [d, -a], [d, a], [a, a], [a, d], [-a, d], [-a, a], [-d, a], [-d, -a], [-a, -a]];
-  const turned = plus.map(([x, y]) => [(x - y) * Math.SQRT1_2, (x + y) * Math.SQRT1_2]);
-  const corners = {
-    s: [[-r, -r], [r, -r], [r, r], [-r, r]], "^": [[0, -t], [t, r], [-t, r]], v: [[0, t], [t, -r], [-t, -r]],
-    "<": [[-t, 0], [r, -t], [r, t]], ">": [[t, 0], [-r, -t], [-r, t]], D: [[0, -d], [d, 0], [0, d], [-d, 0]], P: plus, X: turned,
-  }[marker];
-  if (!corners) return `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
-  return `M${corners.map(([x, y]) => `${x.toFixed(2)} ${y.toFixed(2)}`).join("L")}Z`;
-}
-
-const key = (source) => svg("svg", { class: "key", viewBox: "-8 -8 16 16", "aria-hidden": "true" },
-  svg("path", { class: "mark strong", "--colour": source.colour, d: markerPath(source.marker, 5) }));
-
 const DIRECTIONS = [135, 150, 120, 165, 105, 178, 92, 75, -45, -30, -60, 45, 15, -10, -85, 200, 225];
 const DISTANCES = [7, 12, 18, 26, 36, 50, 68];
 
@@ -71,9 +55,9 @@ function ringModel(model) {
   for (const chart of charts) chart.ring(model);
 }
 
-// points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, label, first (its label before others'), row}; line: corners in data units; yAlso: values that the
-// vertical axis must reach, as for pictures side by side that share it.
-function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
+// points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, pale, hollow, tick (no y: stands on the axis), label, first (its label before others'), row};
+// line: returns corners in data units; yAlso: values that the vertical axis must reach, as for pictures side by side that share it.
+function scatter({ id, name, xLabel, yLabel, xLog, points, line = () => [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
   const root = svg("svg", { id, role: "group", tabindex: "0", "aria-label":
     `${name}. ${plural(points.length, "point")}. Left and right arrow keys move through them, Enter shows all facts; the table has the same figures.` });
   const byX = [...points].sort((a, b) => a.x - b.x);
@@ -81,20 +65,22 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
   let at = null;
   let marks = [];
   let rings = null;
+  let drawnWidth = 0;
 
   function draw(width) {
+    drawnWidth = width;
     const height = Math.round(Math.min(Math.max(width * 0.7, 300), 470));
     const frame = [48, 10, width - 12, height - 44];
     const x = scale(points.flatMap((p) => [p.x, p.xLow ?? p.x, p.xHigh ?? p.x]), [frame[0], frame[2]], { log: xLog, ticks: width < 480 ? 5 : 9 });
-    const heights = points.flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y]);
+    const heights = points.filter((p) => !p.tick).flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y]);
     const y = scale([...heights, ...yAlso, ...(zeroLine ? [0] : [])], [frame[3], frame[1]], { ticks: 6, margin: 0.08 });
-    const corners = line.map(([a, b]) => [x(a), y(b)]);
+    const corners = line().map(([a, b]) => [x(a), y(b)]);
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     rings = svg("g");
     marks = byX.map((p) => {
       p.px = x(p.x);
-      p.py = y(p.y);
-      return mark(p, x, y);
+      p.py = p.tick ? frame[3] - TICK_PX / 2 : y(p.y);
+      return { node: markNode(p, x, y), point: p };
     });
     const order = [...marks].sort((a, b) => a.point.strong - b.point.strong);
     const labels = placeLabels(
@@ -129,17 +115,6 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
       svg("text", { x: 12, y: (top + bottom) / 2, "text-anchor": "middle", "--size": fittedSize(yLabel, bottom - top + 8),
         transform: `rotate(-90 12 ${(top + bottom) / 2})` }, yLabel),
     ];
-  }
-
-  function mark(point, x, y) {
-    const whiskers = [];
-    if (!missing(point.xLow)) whiskers.push({ x1: x(point.xLow), x2: x(point.xHigh), y1: point.py, y2: point.py });
-    if (!missing(point.yLow)) whiskers.push({ x1: point.px, x2: point.px, y1: y(point.yLow), y2: y(point.yHigh) });
-    const node = svg("g", { "data-model": point.row.model },
-      whiskers.map((ends) => svg("line", { class: "whisker", "--colour": point.colour, ...ends })),
-      svg("path", { class: `mark ${point.strong ? "strong" : "weak"}`, "--colour": point.colour,
-        d: markerPath(point.marker, point.strong ? 5 : 4), transform: `translate(${point.px.toFixed(2)} ${point.py.toFixed(2)})` }));
-    return { node, point };
   }
 
   const applyFilter = () => marks.forEach(({ node, point }) => node.classList.toggle("out", kept !== null && !kept.has(point.row)));
@@ -208,7 +183,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = [], zeroLine =
     rings?.replaceChildren(...found.map((p) => svg("circle", { class: "ring", cx: p.px, cy: p.py, r: 9 })));
   } });
   atWidth(root, draw);
-  return { element: root, keep(rows) { kept = rows; applyFilter(); } };
+  return { element: root, keep(rows) { kept = rows; applyFilter(); }, redraw() { if (drawnWidth) draw(drawnWidth); } };
 }
 
 // Draws at the width that the element has, again when it changes: text keeps its size on a phone.

@@ -349,6 +349,9 @@ def test_the_report_is_written_again(tiny_onnx, places, capsys):
     (places["output"] / "results.md").unlink()
     assert main(["report", str(places["output"])]) == 0
     assert (places["output"] / "results.md").is_file()
+    assert '"training":"imagenet-1k"' in (places["output"] / "report.html").read_text()
+    assert main(["report", str(places["output"]), "--training", "any"]) == 0
+    assert '"training":"any"' in (places["output"] / "report.html").read_text()
     assert main(["report", str(places["cache"])]) == 2
     assert "holds no results.csv" in capsys.readouterr().err
 

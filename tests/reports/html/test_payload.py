@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from harness.records.schema import COLUMN_NAMES
 from reports.html.payload import clean, payload
 from reports.runs import load_runs
+
+MakeRun = Callable[..., Path]
 
 
 @pytest.fixture
@@ -26,8 +29,8 @@ def test_it_is_json_and_has_every_row(facts: dict[str, Any]) -> None:
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert len(facts["rows"]["values"]) == 34 + 1 + 2 * 33 + 1
     assert set(facts["rows"]["names"]) - set(COLUMN_NAMES) == {
-        "frontier", "comparable", "accuracy_percent", "accuracy_kind", "disturbed", "group", "rank", "exporter_name",
-        "label",
+        "frontiers", "comparable", "accuracy_percent", "accuracy_kind", "other_data", "disturbed", "group", "rank",
+        "exporter_name", "label",
     }  # fmt: skip
 
 
@@ -38,8 +41,8 @@ def test_ranks_frontier_and_disturbance_are_computed_by_group(facts: dict[str, A
         members = [row for row in rows if row["group"] == position]
         assert [row["rank"] for row in members] == list(range(1, count + 1))
         assert sorted(row["latency_median_ms"] for row in members) == [row["latency_median_ms"] for row in members]
-        assert members[0]["frontier"]
-        assert not all(row["frontier"] for row in members)
+        assert members[0]["frontiers"] == ["imagenet-1k", "any"]
+        assert not all(row["frontiers"] for row in members)
     assert [row["model"] for row in rows if row["disturbed"]] == ["gamma/net-05"]
 
 
@@ -47,7 +50,7 @@ def test_failed_rows_come_last_with_their_reason_and_no_rank(facts: dict[str, An
     failed = [row for row in _rows(facts) if row["status"] != "ok"]
     assert [row["status"] for row in failed] == ["out_of_memory", "unsupported"]
     assert "</script>" in failed[0]["reason"]
-    assert {row["rank"] for row in failed} == {row["frontier"] for row in failed} == {None}
+    assert {row["rank"] for row in failed} == {row["frontiers"] for row in failed} == {None}
     assert _rows(facts)[-2:] == failed
 
 
@@ -73,6 +76,30 @@ def test_environments_are_compared_once_for_each_precision(facts: dict[str, Any]
         ("fp32", "fp16"),
     ]
     assert 0 < facts["ranks"][0]["kendall_tau"] < 1
+
+
+def test_it_has_the_frontier_for_each_choice_of_training_data(make_run: MakeRun) -> None:
+    def row(name: str, latency_ms: float, percent: float, data: str) -> dict[str, Any]:
+        accuracy = {"accuracy_published_top1_percent": percent, "accuracy_published_training_data": data}
+        return {"model": f"a/{name}", "latency_median_ms": latency_ms, **accuracy}
+
+    rows = [
+        row("more", 4.0, 80.0, "ImageNet-1k + ImageNet-12k"), row("usual", 5.0, 75.0, "ImageNet-1k"),
+        row("beaten", 6.0, 74.0, "ImageNet-1k"),
+    ]  # fmt: skip
+    facts = payload(load_runs([make_run("one", rows)]), "any")
+    assert facts["training"] == "any"
+    shown = {row["model"]: (row["frontiers"], row["other_data"], row["label"]) for row in _rows(facts)}
+    assert shown == {
+        # Both have labels, of which the page shows those on the frontier that is chosen.
+        "a/more": (["any"], True, "more"),
+        "a/usual": (["imagenet-1k"], False, "usual"),
+        "a/beaten": ([], False, ""),
+    }
+    (group,) = facts["groups"]
+    assert (group["usual_data"], group["other_data"]) == ("ImageNet-1k", "also saw ImageNet-12k")
+    assert "among networks that learned from ImageNet-1k alone" in " ".join(group["frontier_notes"]["imagenet-1k"])
+    assert "among all networks" in " ".join(group["frontier_notes"]["any"])
 
 
 def test_columns_without_a_value_are_left_out(facts: dict[str, Any]) -> None:
