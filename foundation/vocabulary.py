@@ -13,6 +13,8 @@ EXPORTERS = ("dynamo", "torchscript")
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
+FROM_EXACT_TO_COARSE = ("fp32", "tf32", "bf16", "fp16", "int8")
+"""Precisions of graphs and engines; of two that are compared, the more exact one is the base."""
 INT8_SCHEMES = ("tensorrt", "onnxruntime")
 """The runtime whose rules an int8 graph's quantisation follows."""
 
@@ -26,3 +28,8 @@ FILE = "file"
 """Recorded for weights from the user's file."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]
+
+
+def exactness(precision: str) -> int:
+    """Place of a precision in `FROM_EXACT_TO_COARSE`; unknown words come last."""
+    return FROM_EXACT_TO_COARSE.index(precision) if precision in FROM_EXACT_TO_COARSE else len(FROM_EXACT_TO_COARSE)

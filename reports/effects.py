@@ -37,7 +37,8 @@ class Effect:
     """Relative L2 error of the artifact's logits against the native model's, as is `other_error`."""
     other_error: float | None
     accuracy_change_percent: float | None
-    """Measured top-1 of `other` minus that of `base`, in percentage points; None unless both were measured."""
+    """Measured top-1 of `other` minus that of `base`, in percentage points; None unless both were measured, on the same
+    images with the same preprocessing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,6 @@ def _effect(base: Record, other: Record, varying: Varying) -> Effect:
         and other["ratio_to_reference"]
     ):
         by_ratio = base["ratio_to_reference"] / other["ratio_to_reference"]
-    measured = [row["accuracy_measured_top1_percent"] for row in (base, other)]
     return Effect(
         environment_id=base["environment_id"],
         model=base["model"],
@@ -92,8 +92,14 @@ def _effect(base: Record, other: Record, varying: Varying) -> Effect:
         told_apart=_told_apart(base, other),
         base_error=base["verification_relative_l2"],
         other_error=other["verification_relative_l2"],
-        accuracy_change_percent=None if None in measured else measured[1] - measured[0],
+        accuracy_change_percent=_accuracy_change_percent(base, other),
     )
+
+
+def _accuracy_change_percent(base: Record, other: Record) -> float | None:
+    before, after = (row["accuracy_measured_top1_percent"] for row in (base, other))
+    alike = all(base[name] == other[name] for name in ("accuracy_images_digest", "accuracy_preprocessing"))
+    return after - before if alike and before is not None and after is not None else None
 
 
 def _told_apart(base: Record, other: Record) -> bool | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from foundation.vocabulary import exactness
+
 Record = Mapping[str, Any]
 Varying = Literal["precision", "exporter"]
-
-# From exact to coarse; the first that a model has is the one others are compared with.
-_PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8")
 
 
 def exporter_name(exporter: str) -> str:
@@ -39,10 +38,6 @@ def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list
         families.setdefault(key, {})[kind_of(row, varying)] = row
     found = []
     for family in families.values():
-        base, *others = sorted(family, key=_place)
+        base, *others = sorted(family, key=lambda kind: (exactness(kind), kind))
         found += [(family[base], family[other]) for other in others]
     return found
-
-
-def _place(kind: str) -> tuple[int, str]:
-    return (_PRECISIONS.index(kind) if kind in _PRECISIONS else len(_PRECISIONS), kind)

@@ -37,6 +37,19 @@ def tiny_onnx(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def pretend_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Has a library that makes pixels state another version, in this process."""
+
+    def pretend(library: str, version: str) -> None:
+        if library == "libjpeg-turbo":
+            monkeypatch.setattr("PIL.features.version_feature", lambda feature: version)
+        else:
+            monkeypatch.setattr({"Pillow": "PIL.__version__", "numpy": "numpy.__version__"}[library], version)
+
+    return pretend
+
+
 @pytest.fixture(scope="module")
 def supernet() -> dict[str, Any]:
     """AlphaNet's supernet, with values derived from the names of its tensors."""

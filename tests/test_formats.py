@@ -321,7 +321,8 @@ def test_nothing_is_evaluated_again_and_the_rows_are_written_again(stored: Path,
     before, rows_before = contents(run), read_rows(run / "results.csv")
     (run / "results.csv").unlink()
     wanted = ["--images", "images", "--output", "run", "--resume", "--threads", "1", *cache]
-    command(stored, "accuracy", *NETWORKS, *wanted)
+    done = command(stored, "accuracy", *NETWORKS, *wanted)
+    assert "accuracy: 2 series kept as an earlier version of this harness began them" in done.stderr
     after = contents(run)
     kept = [name for name in before if name.startswith("accuracy/") or name == "trials.jsonl"]
     assert len(kept) == 5
@@ -330,7 +331,10 @@ def test_nothing_is_evaluated_again_and_the_rows_are_written_again(stored: Path,
 
 
 def test_accuracies_are_compared_image_by_image(stored: Path, here: Path) -> None:
-    command(stored, "accuracy-compare", "run", str(here / "new"), "--json", "compared.json")
+    """The stored run does not say with which libraries its images were decoded and resized."""
+    done = command(stored, "accuracy-compare", "run", str(here / "new"), "--json", "compared.json")
+    assert done.stdout.startswith("pixel libraries: may differ in 2 pairs;")
+    assert "base:  unknown (an older version did not record it)" in done.stdout
     pairs = read_json(stored / "compared.json")["pairs"]
     assert [one["model"] for one in pairs] == SERIES[:2]
     for one in pairs:

@@ -27,10 +27,14 @@ from harness.files.journal import Journal
 from harness.files.storage import explained, replace_text
 from harness.records.table import format_cells
 from harness.text.lists import encodable
+from zoo.preprocessing import libraries_of_input, libraries_text
 
 ACCURACY_FOLDER = "accuracy"
 IMAGES_NAME = "images.jsonl"
 UNREADABLE_NAME = "unreadable.csv"
+
+_PIXELS_BY = "pixels_by"
+"""Fact of an identity that earlier versions did not record."""
 
 _DIGEST_CHARACTERS = 16
 """Characters kept of each image's digest: 64 bits distinguish any two versions of a file."""
@@ -116,12 +120,18 @@ class Predictions:
     def __init__(self, folder: Path, target: EvaluationTarget, images: ImageSet) -> None:
         """Reads what is stored for the same artifact, backend and preprocessing, and removes what is for others.
 
+        The libraries that make the pixels must be the same, too. What an earlier version stored without them is kept,
+        and they stay unknown.
+
         Raises:
             StorageError: what is stored is damaged, or cannot be used.
         """
         self.target = target
+        self.replaced_pixels_by = ""
+        """Other libraries that had made the pixels of predictions which were removed; empty if none were for that."""
         self._images = images
-        self._identity = {**target.identity(), "images_digest": images.digest}
+        pixels_by = libraries_text(libraries_of_input(target.pipeline, images.encoded))
+        self._identity = {**target.identity(), "images_digest": images.digest, _PIXELS_BY: pixels_by}
         name = f"{_slug(target.model)}-{hashlib.sha256(target.key.encode()).hexdigest()[:8]}"
         self.path = folder / f"{name}.parquet"
         self._journal_path = folder / f"{name}.jsonl"
@@ -135,6 +145,11 @@ class Predictions:
     def done(self) -> int:
         """Number of images seen so far, in the order of the set."""
         return len(self._images.items) if self.complete else sum(map(len, self._top))
+
+    @property
+    def pixels_by(self) -> str:
+        """Libraries that decoded and resized, with versions; empty if an earlier version did not record them."""
+        return str(self._identity.get(_PIXELS_BY, ""))
 
     def append(self, top: NDArray[np.int32]) -> None:
         """Stores the classes predicted for the next images, (N, 5); they are on disk when this returns.
@@ -172,11 +187,24 @@ class Predictions:
         if self._journal is not None:
             self._journal.close()
 
+    def _continues(self, stored: Mapping[str, Any]) -> bool:
+        """Whether stored predictions are of this identity, which then lacks what they lack; notes other pixels."""
+        rest = {name: value for name, value in self._identity.items() if name != _PIXELS_BY}
+        if {name: stored.get(name) for name in rest} != rest:
+            return False
+        if _PIXELS_BY not in stored:
+            self._identity = rest
+            return True
+        if stored[_PIXELS_BY] != self.pixels_by:
+            self.replaced_pixels_by = str(stored[_PIXELS_BY])
+            return False
+        return True
+
     def _is_complete(self) -> bool:
         if not self.path.is_file():
             return False
         stored = read_identity(self.path)
-        if stored is not None and _same(stored, self._identity):
+        if stored is not None and self._continues(stored):
             return True
         with explained(self.path):
             self.path.unlink()
@@ -185,7 +213,7 @@ class Predictions:
     def _opened_journal(self) -> Journal:
         """Opens the journal; one that belongs to something else is replaced by a new one."""
         journal = Journal(self._journal_path)
-        if journal.entries and not _same(journal.entries[0].get("identity", {}), self._identity):
+        if journal.entries and not self._continues(journal.entries[0].get("identity", {})):
             journal.close()
             with explained(self._journal_path):
                 self._journal_path.unlink()
@@ -200,10 +228,6 @@ class Predictions:
                 f"{self._journal_path} is damaged ({error!r}). Remove it to have the series evaluated again."
             ) from error
         return journal
-
-
-def _same(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return {name: stored.get(name) for name in wanted} == dict(wanted)
 
 
 def _slug(text: str) -> str:

@@ -22,6 +22,7 @@ from harness.records.run_info import RUN_INFO_NAME, load_run_info
 from harness.records.series import Series
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
+from zoo.preprocessing import described
 
 Say = Callable[[str], None]
 
@@ -71,6 +72,7 @@ class AccuracyTask:
         predictions: list[Predictions] = []
         try:
             predictions += (Predictions(folder, target, self.images) for target in targets)
+            self._tell_pixels(predictions)
             begun = sum(0 < one.done < len(self.images.items) for one in predictions)
             if begun:
                 self.say(f"accuracy: {begun} of {len(predictions)} series resume where they stopped")
@@ -86,6 +88,25 @@ class AccuracyTask:
             record.close()
             for one in predictions:
                 one.close()
+
+    def _tell_pixels(self, predictions: Sequence[Predictions]) -> None:
+        """Says which stored predictions are of other pixels, or of unknown ones."""
+        replaced = [one for one in predictions if one.replaced_pixels_by]
+        if replaced:
+            earlier, now = (
+                " or ".join(dict.fromkeys(texts))
+                for texts in ((one.replaced_pixels_by for one in replaced), (one.pixels_by for one in replaced))
+            )
+            self.say(
+                f"accuracy: {len(replaced)} series evaluated again from the first image: their pixels were made by "
+                f"{earlier}, and are made by {now} here"
+            )
+        unknown = sum(not one.pixels_by for one in predictions)
+        if unknown:
+            self.say(
+                f"accuracy: {unknown} series kept as an earlier version of this harness began them, which did not "
+                "record the libraries that make the pixels: they stay unknown"
+            )
 
     def _tell(self, record: ImageRecord, cost: Cost) -> None:
         if cost.inference_s:
@@ -118,6 +139,8 @@ class AccuracyTask:
             top1_correct_count=int(table.right(1).sum()),
             top5_correct_count=None if table.guesses_all_classes else int(table.right(5).sum()),
             predictions=one.path.relative_to(self.ready.directory.path).as_posix(),
+            preprocessing=described(one.target.pipeline),
+            pixels_by=one.pixels_by,
             evaluated_at=_modified(one.path),
         )
 

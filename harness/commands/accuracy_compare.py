@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 
+from foundation.wording import counted
 from harness.commands.command import Command
 from harness.commands.options.types import rate
+from harness.comparison.conditions import PIXEL_LIBRARIES, PREPROCESSING
 from harness.comparison.variants import (
     EvaluatedSeries,
     VariantComparison,
@@ -28,7 +31,9 @@ _DEFAULT_ERROR_RATE = 0.05
 _DESCRIPTION = """\
 Compares evaluations image by image: every model of NEW with the same model of BASE or, given BASE alone, every two
 variants of a model in it (fp32 and int8, two exporters, two backends). Images that both predict correctly, or both
-wrongly, say nothing; the others decide, by the exact McNemar test. docs/accuracy.md explains the table.
+wrongly, say nothing; the others decide, by the exact McNemar test. Every difference is OTHER minus BASE. Within one
+directory the more exact precision is the base (fp32, then fp16, then int8), whatever was measured first.
+docs/accuracy.md explains the table.
 """
 
 _EPILOG = """\
@@ -36,7 +41,15 @@ Exit codes: 0 nothing is worse; 1 a variant is worse at --error-rate; 2 a bad re
 could not be compared.
 """
 
-_HEADER = ("verdict", "model", "base", "other", "top-1", "95 % interval", "lost", "gained", "p", "p, all", "same class")
+_CONSEQUENCES = {
+    PREPROCESSING: "network and input change together; such pairs are compared with --across-preprocessing only",
+    PIXEL_LIBRARIES: "the same image may have given another input, see docs/preprocessing.md",
+}
+
+_HEADER = (
+    *("verdict", "model", "base", "other", "top-1", "95 % interval", "lost", "gained", "p", "p, all", "same class"),
+    "also differs",
+)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,20 +62,26 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability of any false alarm among all pairs (%(default)s)",
     )
+    parser.add_argument(
+        "--across-preprocessing",
+        action="store_true",
+        help="compare pairs whose preprocessing differs too; each of their lines says so",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
 
 
 def _accuracy_compare(arguments: argparse.Namespace) -> int:
     """Compares the evaluations and prints the verdicts."""
     pairs, alone = _pairs(arguments.base, arguments.new)
-    found = compare_variants(pairs)
+    found = compare_variants(pairs, arguments.across_preprocessing)
     verdicts = [one.verdict(arguments.error_rate) for one in found]
-    print(table(found, verdicts), end="")
+    print(conditions_text(found) + table(found, verdicts), end="")
     for line in alone:
         print(f"not compared: {line}")
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing to compare"
-    print(f"\n{told} (any false alarm among all pairs at most {100 * arguments.error_rate:g} %)")
+    print("\ntop-1: other minus base; lost and gained: images that only base, or only other, predicts correctly")
+    print(f"{told} (any false alarm among all pairs at most {100 * arguments.error_rate:g} %)")
     data = [{**dataclasses.asdict(one), "verdict": verdict} for one, verdict in zip(found, verdicts, strict=True)]
     write(arguments.json, json.dumps({"pairs": data, "not_compared": alone}, indent=1) + "\n")
     if "worse" in verdicts:
@@ -88,6 +107,20 @@ def _pairs(base: Path, new: Path | None) -> tuple[list[tuple[EvaluatedSeries, Ev
     return pairs, []
 
 
+def conditions_text(found: list[VariantComparison]) -> str:
+    """What differs between base and other besides the network, each difference once; empty if nothing does."""
+    pairs = Counter(condition for one in found for condition in one.conditions)
+    lines = []
+    for condition, count in pairs.items():
+        told = "differs" if condition.certain else "may differ"
+        lines += [
+            f"{condition.name}: {told} in {counted(count, 'pair')}; {_CONSEQUENCES[condition.name]}",
+            f"  base:  {condition.base}",
+            f"  other: {condition.other}",
+        ]
+    return "".join(f"{line}\n" for line in [*lines, ""]) if lines else ""
+
+
 def table(found: list[VariantComparison], verdicts: list[str]) -> str:
     """The comparisons for a terminal, the worse ones first."""
     order = ("worse", "not compared", "better", "no difference seen")
@@ -96,9 +129,9 @@ def table(found: list[VariantComparison], verdicts: list[str]) -> str:
 
 
 def _cells(verdict: str, one: VariantComparison) -> tuple[str, ...]:
-    difference = one.difference
+    difference, also = one.difference, ", ".join(condition.label for condition in one.conditions)
     if difference is None or one.adjusted_p is None or one.same_class_percent is None:
-        return (verdict, one.model, one.base, one.other, one.reason, "", "", "", "", "", "")
+        return (verdict, one.model, one.base, one.other, one.reason, "", "", "", "", "", "", also)
     return (
         verdict,
         one.model,
@@ -111,6 +144,7 @@ def _cells(verdict: str, one: VariantComparison) -> tuple[str, ...]:
         f"{difference.p_value:.2g}",
         f"{one.adjusted_p:.2g}",
         f"{one.same_class_percent:.2f} %",
+        also,
     )
 
 

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from foundation.vocabulary import RELEASE
 from harness.accuracy.predictions import PredictionTable, read_predictions
+from harness.comparison.base import base_order
+from harness.comparison.conditions import PREPROCESSING, Condition, differing_conditions
 from harness.errors import AccuracyError
 from harness.records.accuracy_journal import ACCURACY_NAME, read_results
 from harness.records.accuracy_result import AccuracyResult
@@ -33,7 +36,8 @@ class EvaluatedSeries:
     def variant(self) -> str:
         """What distinguishes it from other series of its model."""
         facts = self.facts
-        told = [facts.precision, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
+        code = "release's code" if facts.implementation == RELEASE else ""
+        told = [facts.precision, code, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
         return ", ".join(part for part in told if part)
 
 
@@ -44,6 +48,8 @@ class VariantComparison:
     model: str
     base: str
     other: str
+    conditions: tuple[Condition, ...] = ()
+    """What differs, or may differ, besides the network."""
     difference: PairedDifference | None = None
     """Difference in top-1: `other` minus `base`."""
     same_class_percent: float | None = None
@@ -90,15 +96,15 @@ def read_evaluated(run_directory: Path) -> list[EvaluatedSeries]:
 
 
 def variants_of_one_run(series: Iterable[EvaluatedSeries]) -> list[tuple[EvaluatedSeries, EvaluatedSeries]]:
-    """Every two series of one model, the earlier row first."""
-    by_model = _by_model(series)
+    """Every two series of one model, the base first (`base_order`)."""
+    by_model = _by_model(sorted(series, key=lambda one: base_order(one.facts)))
     return [pair for members in by_model.values() for pair in itertools.combinations(members, 2)]
 
 
 def variants_of_two_runs(
     base: Iterable[EvaluatedSeries], other: Iterable[EvaluatedSeries]
 ) -> tuple[list[tuple[EvaluatedSeries, EvaluatedSeries]], list[str]]:
-    """Every series of `other` with its counterpart in `base`.
+    """Every series of `other` with its counterpart in `base`, which is the first of the pair.
 
     That is the series of the same backend, precision and batch or, if there is none, the only one of the model.
 
@@ -121,13 +127,19 @@ def variants_of_two_runs(
     return pairs, alone
 
 
-def compare_variants(pairs: Sequence[tuple[EvaluatedSeries, EvaluatedSeries]]) -> list[VariantComparison]:
+def compare_variants(
+    pairs: Sequence[tuple[EvaluatedSeries, EvaluatedSeries]], across_preprocessing: bool = False
+) -> list[VariantComparison]:
     """Compares each pair on the images that both could read, and corrects the p-values for all pairs together.
+
+    Args:
+        pairs: the pairs, the base first.
+        across_preprocessing: whether to compare a pair whose preprocessing differs, too.
 
     Raises:
         AccuracyError: a file of predictions is missing or damaged.
     """
-    found = [_compared(base, other) for base, other in pairs]
+    found = [_compared(base, other, across_preprocessing) for base, other in pairs]
     compared = [position for position, one in enumerate(found) if one.difference is not None]
     p_values = [one.difference.p_value for one in found if one.difference is not None]
     for position, adjusted in zip(compared, holm(p_values) if p_values else (), strict=True):
@@ -135,12 +147,15 @@ def compare_variants(pairs: Sequence[tuple[EvaluatedSeries, EvaluatedSeries]]) -
     return found
 
 
-def _compared(base: EvaluatedSeries, other: EvaluatedSeries) -> VariantComparison:
-    named = VariantComparison(base.facts.model, base.variant, other.variant)
-    tables = read_predictions(base.predictions), read_predictions(other.predictions)
-    if reason := _differ(*tables):
+def _compared(base: EvaluatedSeries, other: EvaluatedSeries, across_preprocessing: bool) -> VariantComparison:
+    first, second = read_predictions(base.predictions), read_predictions(other.predictions)
+    conditions = differing_conditions(base.result, other.result, first.identity, second.identity)
+    named = VariantComparison(base.facts.model, base.variant, other.variant, conditions)
+    reason = _differ(first, second)
+    if not across_preprocessing and any(condition.name == PREPROCESSING for condition in conditions):
+        reason = reason or "the preprocessing differs"
+    if reason:
         return dataclasses.replace(named, reason=reason)
-    first, second = tables
     both = first.readable & second.readable
     right_first, right_second = first.right(1)[both], second.right(1)[both]
     difference = paired_difference(

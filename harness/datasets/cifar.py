@@ -47,6 +47,11 @@ class PixelStore:
         return [f"test_batch_{position:05d}" for position in range(len(self.pixels))]
 
     @property
+    def encoded(self) -> bool:
+        """Never: these are pixels."""
+        return False
+
+    @property
     def sizes_bytes(self) -> list[int]:
         """Size of the pixels of each image."""
         return [_IMAGE_BYTES] * len(self.pixels)

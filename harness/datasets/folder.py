@@ -22,6 +22,11 @@ class FolderStore:
     sizes_bytes: tuple[int, ...]
     folders: tuple[str, ...]
 
+    @property
+    def encoded(self) -> bool:
+        """Always: these are files."""
+        return True
+
     def read(self, position: int) -> bytes:
         """Reads the file's bytes.
 

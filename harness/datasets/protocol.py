@@ -44,6 +44,10 @@ class ImageSet(Protocol):
         """The images, in the order of their names."""
 
     @property
+    def encoded(self) -> bool:
+        """Whether the images are files to decode, rather than pixels."""
+
+    @property
     def sizes_bytes(self) -> Sequence[int]:
         """Stored size of each image, in the order of `items`: an ETA needs to know what remains to be read."""
 

@@ -21,6 +21,10 @@ class Store(Protocol):
         """Paths in the store with forward slashes: `image`, or `class/image`."""
 
     @property
+    def encoded(self) -> bool:
+        """Whether the images are files to decode, rather than pixels."""
+
+    @property
     def sizes_bytes(self) -> Sequence[int]:
         """Size of each image in the store."""
 

@@ -32,6 +32,11 @@ class StoredImages:
         lines = [f"{self.classes}\n", *(f"{item.label} {item.name}\n" for item in self.items)]
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
+    @property
+    def encoded(self) -> bool:
+        """See `ImageSet.encoded`."""
+        return self.store.encoded
+
     @functools.cached_property
     def sizes_bytes(self) -> tuple[int, ...]:
         """See `ImageSet.sizes_bytes`."""

@@ -35,6 +35,11 @@ class TarStore:
     offsets: tuple[int, ...]
     """Where each member's content begins, in bytes."""
 
+    @property
+    def encoded(self) -> bool:
+        """Always: these are files."""
+        return True
+
     def read(self, position: int) -> bytes:
         """The member's bytes.
 

@@ -18,7 +18,8 @@ def _row(precision: str = "fp32", exporter: str = DYNAMO, **values: Any) -> dict
         "environment_id": "e1", "latency_kind": "gpu_compute", "backend": "tensorrt", "batch": 1, "model": "a/x",
         "source": "a", "weights": "probe", "precision": precision, "exporter": exporter, "reference_sha256": "r",
         "latency_median_ms": 4.0, "latency_low_ms": 3.9, "latency_high_ms": 4.1, "ratio_to_reference": 2.0,
-        "verification_relative_l2": 1e-6, "accuracy_measured_top1_percent": None, **values,
+        "verification_relative_l2": 1e-6, "accuracy_measured_top1_percent": None,
+        "accuracy_images_digest": "i", "accuracy_preprocessing": "p", **values,
     }  # fmt: skip
 
 
@@ -85,3 +86,11 @@ def test_a_summary_has_the_geometric_mean_by_source() -> None:
     assert first.mean_speedup == pytest.approx(math.sqrt(2.0 * 8.0))
     assert (first.least_speedup, first.largest_speedup) == (pytest.approx(2.0), pytest.approx(8.0))
     assert first.largest_error == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("condition", ["accuracy_images_digest", "accuracy_preprocessing"])
+def test_accuracies_of_other_images_or_another_preprocessing_are_not_subtracted(condition: str) -> None:
+    rows = [_row(accuracy_measured_top1_percent=75.0), _row("int8", accuracy_measured_top1_percent=85.0)]
+    assert effects(rows, "precision")[0].accuracy_change_percent == pytest.approx(10.0)
+    rows[1][condition] = "another"
+    assert effects(rows, "precision")[0].accuracy_change_percent is None

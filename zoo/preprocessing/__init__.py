@@ -11,7 +11,9 @@ image = steps.normalised(crop)       # float32 (3, R, R)
 from __future__ import annotations
 
 from zoo.preprocessing.decoding import Decoded, decode
+from zoo.preprocessing.describing import described
 from zoo.preprocessing.errors import PreprocessingError, UnreadableImageError
+from zoo.preprocessing.libraries import libraries_of_crop, libraries_of_input, libraries_text
 from zoo.preprocessing.normalisation import Normalisation
 from zoo.preprocessing.pipeline import Pipeline, pipeline
 from zoo.preprocessing.resampling import Resampling
@@ -24,5 +26,9 @@ __all__ = [
     "Resampling",
     "UnreadableImageError",
     "decode",
+    "described",
+    "libraries_of_crop",
+    "libraries_of_input",
+    "libraries_text",
     "pipeline",
 ]

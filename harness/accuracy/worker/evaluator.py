@@ -37,7 +37,7 @@ class Evaluator:
         if self._images.digest != asked.images_digest:
             raise AccuracyError("the names or labels of the images changed during the evaluation")
         self._cache = (
-            ImageCache(Path(asked.image_cache), self._images.digest, len(self._images.items))
+            ImageCache(Path(asked.image_cache), self._images.digest, len(self._images.items), self._images.encoded)
             if asked.image_cache
             else None
         )

@@ -1,7 +1,8 @@
 """Resized images kept between evaluations: `--cache-images DIR`.
 
-One folder per set of images, and in it one folder per resize rule with two memory-mapped arrays: the crops, and for
-each crop the digest of its source file and a checksum of the crop. A crop counts only if the file still has that
+One folder per set of images, and in it one folder per resize rule, and per version of the libraries that decode and
+resize, with two memory-mapped arrays: the crops, and for each crop the digest of its source file and a checksum of the
+crop. A crop counts only if the file still has that
 digest, so the cache saves decoding and resizing but not reading, and a changed image is never mistaken for the old
 one. It must also match its checksum, so that a crop damaged by a copy, a disk or a power loss does not count either.
 """
@@ -24,7 +25,7 @@ from foundation.units import BYTES_PER_MIB
 from harness.errors import AccuracyError
 from harness.files.locking import KernelLock
 from harness.files.storage import explained
-from zoo.preprocessing import Resampling
+from zoo.preprocessing import Resampling, libraries_of_crop, libraries_text
 
 _LOCK_NAME = ".lock"
 _CROPS_NAME = "crops.npy"
@@ -37,13 +38,14 @@ _FOLDER_CHARACTERS = 16
 class ImageCache:
     """The crops of one set of images; used by one process at a time."""
 
-    def __init__(self, directory: Path, images_digest: str, count: int) -> None:
+    def __init__(self, directory: Path, images_digest: str, count: int, encoded: bool) -> None:
         """Opens the cache, creating it if it does not exist.
 
         Args:
             directory: folder of the caches of all sets.
             images_digest: digest of the set.
             count: number of images in the set.
+            encoded: whether its images are files to decode.
 
         Raises:
             AccuracyError: another process uses it.
@@ -51,6 +53,7 @@ class ImageCache:
         """
         self._folder = directory / images_digest[:_FOLDER_CHARACTERS]
         self._count = count
+        self._encoded = encoded
         self._kept: dict[Resampling, _Crops] = {}
         self._guard = threading.Lock()
         with explained(self._folder):
@@ -90,7 +93,7 @@ class ImageCache:
         """Returns the arrays of a rule; if there are none yet, creates them like the example, or returns None."""
         with self._guard:
             if resampling not in self._kept:
-                folder = self._folder / _name_of(resampling)
+                folder = self._folder / _name_of(resampling, self._encoded)
                 if not (folder / _DIGESTS_NAME).is_file():
                     if example is None:
                         return None
@@ -128,11 +131,9 @@ def _source(digest: bytes, crop: NDArray[Any]) -> bytes:
     return digest[:_DIGEST_BYTES] + zlib.crc32(np.ascontiguousarray(crop).data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
-def _name_of(resampling: Resampling) -> str:
-    """Returns a folder name that identifies the rule and the versions of the libraries that resize."""
-    import PIL
-
-    text = f"{resampling!r} pillow {PIL.__version__} numpy {np.__version__}"
+def _name_of(resampling: Resampling, encoded: bool) -> str:
+    """Returns a folder name that identifies the rule and the versions of the libraries that decode and resize."""
+    text = f"{resampling!r} {libraries_text(libraries_of_crop(resampling, encoded))}"
     return f"{resampling.rule}-{resampling.crop_px}-{hashlib.sha256(text.encode()).hexdigest()[:_FOLDER_CHARACTERS]}"
 
 

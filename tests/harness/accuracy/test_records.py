@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from harness.accuracy.messages import Loaded
-from harness.accuracy.predictions import read_identity, read_predictions
+from harness.accuracy.predictions import read_identity, read_predictions, write_predictions
 from harness.accuracy.records import IMAGES_NAME, ImageRecord, Predictions
 from harness.accuracy.targets import EvaluationTarget, evaluation_target
 from harness.datasets import open_images
@@ -140,3 +141,60 @@ def test_a_damaged_journal_names_itself(images, target, tmp_path):
     journal.write_text(journal.read_text().replace('"top"', '"tip"'))
     with pytest.raises(StorageError, match=r"jsonl is damaged .* Remove it"):
         Predictions(tmp_path, target, images)
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_predictions_on_other_pixels_are_started_again(complete, images, target, tmp_path, pretend_version):
+    pretend_version("Pillow", "12.3.0")
+    pretend_version("libjpeg-turbo", "3.1.4.1")
+    old = Predictions(tmp_path, target, images)
+    old.append(TOP)
+    if complete:
+        old.finish("content")
+    old.close()
+    pretend_version("numpy", "0.1")
+    again = Predictions(tmp_path, target, images)
+    assert (again.done, again.replaced_pixels_by) == (12, ""), "numpy makes none of its pixels"
+    again.close()
+    pretend_version("Pillow", "13.0.0")
+    new = Predictions(tmp_path, target, images)
+    assert (new.done, new.complete) == (0, False)
+    assert new.replaced_pixels_by == "Pillow 12.3.0, libjpeg-turbo 3.1.4.1"
+    assert new.pixels_by == "Pillow 13.0.0, libjpeg-turbo 3.1.4.1"
+    new.close()
+
+
+def forget_pixels(identity: dict) -> dict:
+    """An identity as earlier versions wrote it."""
+    assert identity.pop("pixels_by")
+    return identity
+
+
+def test_complete_predictions_of_an_earlier_version_are_kept_and_their_pixels_stay_unknown(images, target, tmp_path):
+    old = Predictions(tmp_path, target, images)
+    old.append(TOP)
+    old.finish("content")
+    table = read_predictions(old.path)
+    write_predictions(old.path, dataclasses.replace(table, identity=forget_pixels(dict(table.identity))))
+    before = old.path.read_bytes()
+    kept = Predictions(tmp_path, target, images)
+    assert (kept.complete, kept.pixels_by, kept.replaced_pixels_by) == (True, "", "")
+    assert kept.path.read_bytes() == before
+
+
+def test_what_an_earlier_version_began_is_resumed_and_its_pixels_stay_unknown(images, target, tmp_path):
+    old = Predictions(tmp_path, target, images)
+    old.append(TOP[:5])
+    old.close()
+    (journal,) = tmp_path.glob("onnx_*.jsonl")
+    first, *rest = journal.read_text().splitlines()
+    first = json.dumps({"identity": forget_pixels(json.loads(first)["identity"])})
+    journal.write_text("\n".join([first, *rest, ""]))
+    resumed = Predictions(tmp_path, target, images)
+    assert (resumed.done, resumed.pixels_by) == (5, "")
+    resumed.append(TOP[5:])
+    resumed.finish("content")
+    identity = read_identity(resumed.path)
+    assert identity is not None
+    assert "pixels_by" not in identity
+    assert identity["content_digest"] == "content"

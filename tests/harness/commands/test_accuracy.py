@@ -218,3 +218,26 @@ def test_a_damaged_record_says_what_to_remove(make_images, write_classifier, pla
     (tmp_path / "results" / "accuracy.jsonl").write_text('{"series": 1}\n')
     assert main(command) == 2
     assert "accuracy.jsonl is damaged" in capsys.readouterr().err
+
+
+STEPS = "shorter side to 18 px (Pillow bilinear), centre 16 px, RGB, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
+
+
+def test_the_rows_say_how_the_inputs_were_made_and_by_what(
+    make_images, write_classifier, places, rows, pretend_version, capsys
+):
+    """Another Pillow makes other pixels: what it evaluates is evaluated again, with a word about it."""
+    command = accuracy(make_images(), "--onnx", str(write_classifier()), *places)
+    pretend_version("libjpeg-turbo", "3.1.4.1")
+    for version, said in (
+        ("12.3.0", ""),
+        ("13.0.0", "their pixels were made by Pillow 12.3.0, libjpeg-turbo 3.1.4.1,"),
+    ):
+        pretend_version("Pillow", version)
+        assert main(command) == 0
+        row = rows().iloc[0]
+        assert row.accuracy_preprocessing == STEPS
+        assert row.accuracy_pixels_by == f"Pillow {version}, libjpeg-turbo 3.1.4.1"
+        told = [line for line in capsys.readouterr().err.splitlines() if "pixels" in line]
+        assert len(told) == bool(said)
+        assert all(said in line and "1 series evaluated again" in line for line in told)

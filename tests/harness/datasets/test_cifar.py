@@ -50,6 +50,7 @@ def test_every_version_gives_the_same_pixels_and_labels(
     assert images.digest == "4d1d208256940c4201707a577e4a2f83b128110dc5b658fb936e0662a85a507d"
     assert "image 257" in images.location(257)
     assert images.sizes_bytes[0] == 3072
+    assert not images.encoded
 
 
 def test_a_child_process_reads_a_subset(published: Path, cifar_pixels: NDArray[np.uint8]) -> None:

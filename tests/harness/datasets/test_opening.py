@@ -35,6 +35,7 @@ def test_folders_named_by_wnid_are_imagenets(tmp_path: Path, sorted_in_folders: 
     assert images.items == tuple(map(LabelledImage, VALIDATION, INDICES))
     assert [images.read(index) for index in range(5)] == list(sorted_in_folders.values())
     assert list(images.sizes_bytes) == [len(data) for data in sorted_in_folders.values()]
+    assert images.encoded
     assert images.location(0) == str(tmp_path / "val" / "n01751748" / "ILSVRC2012_val_00000001.JPEG")
 
 

@@ -36,6 +36,7 @@ def test_flat_images_with_labels(
     assert [item.label for item in images.items] == INDICES
     assert [images.read(index) for index in range(5)] == list(flat.values())
     assert list(images.sizes_bytes) == [len(data) for data in flat.values()]
+    assert images.encoded
     assert images.location(0) == f"{tmp_path / 'val.tar'}: {prefix}ILSVRC2012_val_00000001.JPEG"
 
 

@@ -20,7 +20,7 @@ DIGEST, CHANGED = (hashlib.sha256(text).hexdigest() for text in (b"image", b"cha
 
 @pytest.fixture
 def cache(tmp_path):
-    opened = ImageCache(tmp_path, "d" * 64, 10)
+    opened = ImageCache(tmp_path, "d" * 64, 10, encoded=True)
     yield opened
     opened.close()
 
@@ -34,15 +34,26 @@ def test_a_crop_is_found_for_its_own_image_and_rule_alone(cache):
     assert cache.find(OTHER, 3, DIGEST) is None
 
 
+@pytest.mark.parametrize(("library", "found"), [("Pillow", False), ("libjpeg-turbo", False), ("numpy", True)])
+def test_a_crop_of_another_pillow_is_not_found(library, found, cache, tmp_path, pretend_version):
+    """Pillow and its decoder make the crop; numpy, which does not, leaves it valid."""
+    cache.keep(RULE, 3, DIGEST, CROP)
+    cache.close()
+    pretend_version(library, "0.1")
+    again = ImageCache(tmp_path, "d" * 64, 10, encoded=True)
+    assert (again.find(RULE, 3, DIGEST) is not None) == found
+    again.close()
+
+
 def test_it_outlives_its_process(cache, tmp_path):
     cache.keep(RULE, 3, DIGEST, CROP)
     cache.close()
-    again = ImageCache(tmp_path, "d" * 64, 10)
+    again = ImageCache(tmp_path, "d" * 64, 10, encoded=True)
     assert (again.find(RULE, 3, DIGEST) == CROP).all()
     again.keep(RULE, 3, CHANGED, 255 - CROP)
     assert again.find(RULE, 3, DIGEST) is None
     again.close()
-    other_set = ImageCache(tmp_path, "e" * 64, 10)
+    other_set = ImageCache(tmp_path, "e" * 64, 10, encoded=True)
     assert other_set.find(RULE, 3, DIGEST) is None
     other_set.close()
 
@@ -54,7 +65,7 @@ def test_what_an_interrupted_copy_left_is_not_a_crop(cache, tmp_path):
     cache.close()
     (crops,) = tmp_path.rglob("crops.npy")
     os.truncate(crops, crops.stat().st_size - 5 * CROP.nbytes)
-    again = ImageCache(tmp_path, "d" * 64, 10)
+    again = ImageCache(tmp_path, "d" * 64, 10, encoded=True)
     assert [again.find(RULE, index, DIGEST) is not None for index in range(10)] == [True] * 5 + [False] * 5
     again.keep(RULE, 9, DIGEST, CROP)
     assert (again.find(RULE, 9, DIGEST) == CROP).all()
@@ -68,7 +79,7 @@ def test_damaged_arrays_are_named(cache, tmp_path, name):
     (path,) = tmp_path.rglob(name)
     for content in (b"", b"nothing", path.read_bytes()[:40]):
         path.write_bytes(content)
-        again = ImageCache(tmp_path, "d" * 64, 10)
+        again = ImageCache(tmp_path, "d" * 64, 10, encoded=True)
         with pytest.raises(AccuracyError, match=rf"--cache-images: {path.parent} is damaged \(.*\); remove it"):
             again.find(RULE, 0, DIGEST)
         again.close()
@@ -90,7 +101,7 @@ def test_crops_of_floats_stay_floats(cache):
 
 def test_two_processes_do_not_share_it(cache, tmp_path):
     with pytest.raises(AccuracyError, match="another process uses"):
-        ImageCache(tmp_path, "d" * 64, 10)
+        ImageCache(tmp_path, "d" * 64, 10, encoded=True)
 
 
 def test_it_is_refused_if_there_is_no_room(cache, monkeypatch):
