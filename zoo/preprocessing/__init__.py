@@ -11,6 +11,7 @@ image = steps.normalised(crop)       # float32 (3, R, R)
 from __future__ import annotations
 
 from zoo.preprocessing.decoding import Decoded, decode
+from zoo.preprocessing.describing import described
 from zoo.preprocessing.errors import PreprocessingError, UnreadableImageError
 from zoo.preprocessing.normalisation import Normalisation
 from zoo.preprocessing.pipeline import Pipeline, pipeline
@@ -24,5 +25,6 @@ __all__ = [
     "Resampling",
     "UnreadableImageError",
     "decode",
+    "described",
     "pipeline",
 ]

@@ -26,6 +26,11 @@ class Pipeline:
     resolution_px: int
     """R: height and width of the input. If the crop's differ, the normalised crop is resized."""
 
+    @property
+    def resizes_tensor(self) -> bool:
+        """Whether the normalised crop is resized to the resolution."""
+        return self.resolution_px != self.resampling.crop_px
+
     def resampled(self, decoded: Decoded) -> NDArray[Any]:
         """The resized crop (crop_px, crop_px, 3), RGB: uint8 if the release's resize gives that, otherwise float32.
 
@@ -42,9 +47,7 @@ class Pipeline:
             resampled: the result of `resampled`.
         """
         image = self.normalisation.pixels(resampled)
-        if self.resolution_px == self.resampling.crop_px:
-            return image
-        return tensor_resize.bicubic(image, self.resolution_px)
+        return tensor_resize.bicubic(image, self.resolution_px) if self.resizes_tensor else image
 
 
 def pipeline(preprocessing: Preprocessing, resolution: int) -> Pipeline:
