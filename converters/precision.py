@@ -29,10 +29,9 @@ from converters.images import dead_leaves
 from converters.int8_agreement import disagreement
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
 from converters.rounding import with_rounding
-from converters.verify import Agreement, artifact_logits, measure, padded
+from converters.verify import Agreement, artifact_logits, measure, noise_images, padded
 from foundation.digests import json_sha256
 from foundation.vocabulary import METADATA_PREFIX
-from zoo import probe
 from zoo.card import Preprocessing
 from zoo.own_preprocessing import is_assumed, written_preprocessing
 from zoo.preprocessing import Normalisation, described, pipeline
@@ -40,7 +39,6 @@ from zoo.preprocessing import Normalisation, described, pipeline
 PRECISION_REVISION = 2
 """Raised whenever this package's own part in a graph changes, so that old entries are not mistaken for new ones."""
 
-PROBE_IMAGES = 2
 NATURAL_IMAGES = 8
 
 COMPARED_IMAGES = 128
@@ -128,8 +126,9 @@ def _verify(
         VerificationError: see `measure`.
     """
     resolution = provenance["resolution"]
+    noise, noisy = noise_images(provenance["release"]["source"], resolution, preprocessing)
     sets = {
-        "probe": probe.images(resolution, PROBE_IMAGES),
+        noise: noisy,
         "natural": Normalisation.of(preprocessing).unit_range(dead_leaves(resolution, natural_images)),
     }
     if calibration.files:
@@ -144,7 +143,7 @@ def _verify(
         rounded = Path(folder, MODEL_FILE)
         onnx.save(with_rounding(onnx.load(derived)), rounded)
         found = [measure(name, expected[name], _logits(rounded, images, batch)) for name, images in sets.items()]
-    return [*found, measure("probe, unrounded", expected["probe"], _logits(derived, sets["probe"], batch))]
+    return [*found, measure(f"{noise}, unrounded", expected[noise], _logits(derived, noisy, batch))]
 
 
 def _logits(path: Path, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:

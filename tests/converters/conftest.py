@@ -79,11 +79,12 @@ def small_network(*, batch: int = 1, gain: float = 1.0, constant: float = 1.0) -
 def small_artifact(tmp_path: Path) -> Callable[..., Artifact]:
     """Stores the small network under `tmp_path`, as a conversion does."""
 
-    def write(steps: Mapping[str, Any] = {}, **changes: float) -> Artifact:
+    def write(steps: Mapping[str, Any] = {}, source: str = "zoo", **changes: float) -> Artifact:
         store = ArtifactStore(tmp_path)
         model = small_network(**changes)
         facts = {
-            "models": ["own/small"],
+            "models": ["zoo/small"],
+            "release": {"source": source},
             "resolution": RESOLUTION,
             "batch": model.graph.input[0].type.tensor_type.shape.dim[0].dim_value,
             "precision": "fp32",
@@ -100,6 +101,6 @@ def small_artifact(tmp_path: Path) -> Callable[..., Artifact]:
         helper.set_model_props(model, {METADATA_PREFIX + name: json.dumps(value) for name, value in texts.items()})
         staged = store.staging()
         onnx.save(model, staged / MODEL_FILE)
-        return store.put(f"fp32{sorted(changes.items())}{steps}", staged, facts)
+        return store.put(f"fp32{sorted(changes.items())}{steps}{source}", staged, facts)
 
     return write

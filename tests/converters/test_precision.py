@@ -167,6 +167,25 @@ def test_the_ranges_are_those_of_the_stated_preprocessing(small_artifact, store,
     assert scales[1] / scales[0] == pytest.approx(255, rel=1e-4)
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_user_network_is_verified_on_noise_as_it_is_fed(small_artifact, store, folder, precision):
+    """The probe's noise would be far outside the ranges: it is 255 times smaller than these pixels."""
+    for path in folder.iterdir():
+        rng = np.random.default_rng(int(path.stem))
+        Image.fromarray(rng.integers(0, 256, (18, 18, 3), np.uint8)).save(path)
+    steps = {"mean": (0.0,) * 3, "std": (1 / 255,) * 3}
+    options = PrecisionOptions(calibration_images=folder)
+    made = {source: derive(small_artifact(steps, source), precision, options, store) for source in ("own", "zoo")}
+    checks = {
+        source: {check["images"]: check["relative_l2"] for check in artifact.provenance["verification"]}
+        for source, artifact in made.items()
+    }
+    assert {"noise", "natural"} <= checks["own"].keys()
+    assert "probe" in checks["zoo"]
+    assert checks["own"]["noise"] < {"fp16": 2e-3, "int8": 0.05}[precision]
+    assert precision == "fp16" or checks["zoo"]["probe"] > 2 * checks["own"]["noise"]
+
+
 def test_a_graph_that_predicts_other_classes_is_warned_of(small_artifact, store, folder, monkeypatch):
     """Its logits may be as close as those of a good one."""
     for index in range(3, 20):
@@ -178,7 +197,7 @@ def test_a_graph_that_predicts_other_classes_is_warned_of(small_artifact, store,
     monkeypatch.setattr("converters.precision.measure", ruined)
     artifact = derive(small_artifact(), "int8", PrecisionOptions(calibration_images=folder), store)
     (told,) = artifact.provenance["warnings"]
-    assert told.startswith("int8 ruins the network: same top-1 as fp32 on 30 % of 20 calibration images")
+    assert told.startswith("int8 often predicts another class than fp32: same top-1 as fp32 on 30 % of 20 calibration")
     assert "warnings" not in described(artifact)
 
 
