@@ -81,7 +81,7 @@ def disagreement(checks: Sequence[Mapping[str, Any]], scheme: str) -> str:
     if _at_most(equal, check["count"], zoo_agreement(scheme).top1_agreement[0]) >= _FALSE_ALARMS:
         return ""
     return (
-        f"int8 often predicts another class than fp32: {agreement_text(check, scheme)}; check that it is fed as it was calibrated "
+        f"int8 often predicts another class than fp32: {agreement_text(check, scheme)}; check how the network is fed "
         "(--preprocessing), calibrate it on images like those it will see (--calibration-images), or keep it in fp32"
     )
 

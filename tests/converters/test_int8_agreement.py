@@ -55,7 +55,9 @@ def test_no_model_of_the_zoo_is_warned_of(scheme):
 @pytest.mark.parametrize(("agreement", "count"), [(0.037, 108), (0.45, 128), (0.0, 8)])
 def test_a_ruined_graph_is_warned_of_whatever_its_logits_are_off_by(scheme, agreement, count):
     told = disagreement([check(agreement, count, relative_l2=0.003)], scheme)
-    assert told.startswith(f"int8 often predicts another class than fp32: same top-1 as fp32 on {100 * agreement:.0f} % of {count} ")
+    assert told.startswith(
+        f"int8 often predicts another class than fp32: same top-1 as fp32 on {100 * agreement:.0f} % of {count} "
+    )
     assert "--preprocessing" in told
     assert "(zoo: " in told
 
