@@ -17,8 +17,6 @@ from foundation.digests import file_sha256
 
 MODEL_FILE = "model.onnx"
 SIDECAR_FILE = "provenance.json"
-METADATA_PREFIX = "baseline_zoo."
-"""Prefix of this project's keys among an ONNX file's `metadata_props`."""
 
 _STAGING_PREFIX = ".staging-"
 # Longer than any conversion takes, even with a recalibration on the most images. Machines may share the store, so a

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from converters.errors import ConversionError
 from converters.images import dead_leaves
 from foundation.digests import file_sha256
+from foundation.vocabulary import DEFAULT_CALIBRATION_COUNT
 from zoo.card import Preprocessing
 from zoo.preprocessing import Normalisation, UnreadableImageError, decode, pipeline
 from zoo.preprocessing.files import IMAGE_SUFFIXES, images_below
 
 GENERATED_COUNT = 16
-GIVEN_COUNT = 128
-"""Largest number of images used from a folder; more are sampled with a fixed seed."""
 
 _GENERATED_SEED = 1
 """Differs from the seed of the images that an artifact is verified on."""
@@ -41,8 +40,12 @@ class Calibration:
     """Empty for generated images."""
 
     @classmethod
-    def of(cls, folder: Path | None) -> Calibration:
+    def of(cls, folder: Path | None, largest_count: int = DEFAULT_CALIBRATION_COUNT) -> Calibration:
         """The images of a folder and its subfolders; generated ones without a folder.
+
+        Args:
+            folder: where the images are.
+            largest_count: number of images that are drawn, with a fixed seed, if there are more.
 
         Raises:
             ConversionError: the folder contains no images.
@@ -53,8 +56,8 @@ class Calibration:
         if not found:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise ConversionError(f"{folder} holds no images ({kinds}) to calibrate on; give a folder that does")
-        if len(found) > GIVEN_COUNT:
-            found = tuple(sorted(random.Random(_DRAW_SEED).sample(found, GIVEN_COUNT)))
+        if len(found) > largest_count:
+            found = tuple(sorted(random.Random(_DRAW_SEED).sample(found, largest_count)))
         return cls(found)
 
     @property
@@ -67,11 +70,22 @@ class Calibration:
         """The warning about generated images; empty for given ones."""
         return "" if self.files else NOT_CALIBRATED.format(count=self.count)
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of each file; empty for generated images."""
+        return tuple(map(file_sha256, self.files))
+
+    def spread(self, count: int) -> Calibration:
+        """A part of the given images, evenly over their sorted names: those of one class lie together."""
+        if count >= len(self.files):
+            return self
+        return Calibration(tuple(self.files[index * len(self.files) // count] for index in range(count)))
+
     def facts(self) -> dict[str, Any]:
         """Kind, count and digest of the images, as recorded in provenance and contained in keys."""
         if not self.files:
             return {"kind": "generated", "images": "dead leaves", "count": self.count, "seed": _GENERATED_SEED}
-        digest = hashlib.sha256("".join(file_sha256(path) for path in self.files).encode())
+        digest = hashlib.sha256("".join(self.digests).encode())
         return {"kind": "given", "count": self.count, "sha256": digest.hexdigest()}
 
     def inputs(self, resolution: int, preprocessing: Preprocessing) -> Iterator[NDArray[np.float32]]:

@@ -13,7 +13,8 @@ from typing import Any
 import onnx
 
 from converters import pytorch
-from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore
+from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
+from converters.errors import ConversionError
 from converters.exporting import export
 from converters.operators import histogram
 from converters.precision import derive
@@ -28,7 +29,7 @@ from converters.request import (
 from converters.verify import verify
 from converters.weights import weights_facts, weights_warnings, with_finite_statistics
 from foundation.digests import file_sha256, json_sha256
-from foundation.vocabulary import OWN, PROBE, RELEASE
+from foundation.vocabulary import METADATA_PREFIX, OWN, PROBE, RELEASE
 from zoo.native import NativeModel
 
 PROVENANCE_SCHEMA = 1
@@ -83,30 +84,58 @@ def convert(
     batch: int = ConversionRequest.batch,
     precision: str = ConversionRequest.precision,
     options: PrecisionOptions | None = None,
+    resolution: int | None = None,
+    preprocessing: str = "",
     cache_dir: Path | None = None,
 ) -> Artifact:
     """The verified artifact of a model, from the cache if it is there.
 
     Args:
-        model: a native model, or the name of one in the zoo, which is loaded with the probe's weights.
+        model: a native model; the name of one in the zoo, which is loaded with the probe's weights; or
+            `module:function` for a user network.
         exporter: `dynamo` or `torchscript`; TensorFlow networks have one of their own.
         opset: ONNX opset, 17 or later; always 17 for a TensorFlow network.
         batch: images per inference, fixed in the graph.
         precision: `fp32`, `fp16` or `int8`; the latter two are derived from the fp32 artifact.
         options: how a precision below fp32 is derived.
+        resolution: input size in pixels of a `module:function`.
+        preprocessing: how images are prepared for a `module:function`: the name of a model of the zoo, or a TOML file.
         cache_dir: where artifacts are kept; the user's cache directory by default.
 
     Raises:
-        ConversionError: the exporter cannot convert it.
+        ConversionError: the exporter cannot convert it, or the arguments contradict each other.
         VerificationError: the graph does not compute what the network computes.
+        ZooError: there is no such model, function or preprocessing.
     """
     store = ArtifactStore(cache_dir)
+    model = _user_network(model, resolution, preprocessing)
     artifact = _in_fp32(model, store, exporter=exporter, opset=opset, batch=batch)
     if precision != "fp32":
         artifact = derive(artifact, precision, options or PrecisionOptions(), store)
         for text in artifact.provenance.get("warnings", ()):
             warnings.warn(text, stacklevel=2)
     return artifact
+
+
+def _user_network(model: NativeModel | str, resolution: int | None, preprocessing: str) -> NativeModel | str:
+    """The network of a `module:function`; other models as they are.
+
+    Raises:
+        ConversionError: a resolution or a preprocessing is given for another model, whose card has it.
+        ZooError: the network cannot be built, or the preprocessing cannot be read or is of another resolution.
+    """
+    from zoo import own
+    from zoo.own_preprocessing import stated_preprocessing
+    from zoo.preprocessing import pipeline
+
+    if isinstance(model, str) and ":" in model:
+        stated = stated_preprocessing(preprocessing) if preprocessing else None
+        card = own.card(model, resolution, stated)
+        pipeline(card.preprocessing, card.resolution)
+        return own.load(model, resolution, stated)
+    if resolution is not None or preprocessing:
+        raise ConversionError("resolution and preprocessing are those of a module:function; any other model has a card")
+    return model
 
 
 def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, opset: int, batch: int) -> Artifact:
@@ -118,11 +147,10 @@ def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, o
     request = ConversionRequest(
         card.name, implementation=implementation, exporter=exporter, opset=opset, batch=batch
     ).resolved(card)
-    if isinstance(model, str):
-        key = stored_under(request, card)
-    else:
+    key = stored_under(request, card)
+    if key is not None and not isinstance(model, str):
         # The caller may have changed it: its content identifies it, not how it was loaded.
-        key = json_sha256([stored_under(request, card), model.weights_sha256(), repr(model.module)])
+        key = json_sha256([key, model.weights_sha256(), repr(model.module)])
     if key is not None and (found := store.find(key)):
         return found
     native = zoo.load(card) if isinstance(model, str) else model
@@ -160,7 +188,14 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
             "save_s": round(saved - exported, 3),
             "verify_s": round(time.perf_counter() - saved, 3),
         }
-        facts = {**description, "verification": [a.to_json() for a in agreements], "seconds": seconds}
+        # Beside the file alone: in the file, it is an entry of its own.
+        preprocessing = dataclasses.asdict(native.card.preprocessing)
+        facts = {
+            **description,
+            "preprocessing": preprocessing,
+            "verification": [a.to_json() for a in agreements],
+            "seconds": seconds,
+        }
         return store.put(key or file_sha256(path), staged, facts)
     finally:
         shutil.rmtree(staged, ignore_errors=True)

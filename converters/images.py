@@ -16,6 +16,16 @@ def _radii(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     return np.asarray((low + rng.random(count) * (high - low)) ** -0.5)
 
 
+def pixel_noise(resolution: int, count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Images of independent pixels.
+
+    Returns:
+        float32 (count, 3, resolution, resolution), uniform in 0..1.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return rng.random((count, 3, resolution, resolution), np.float32)
+
+
 def dead_leaves(resolution: int, count: int, seed: int = 0) -> NDArray[np.float32]:
     """Images of shaded discs that occlude one another.
 

@@ -93,7 +93,7 @@ def load_native(request: ConversionRequest, store: ArtifactStore) -> NativeModel
     from zoo import own
 
     if request.is_own:
-        return own.load(request.model, request.resolution)
+        return own.load(request.model, request.resolution, request.preprocessing)
     return zoo.load(
         request.model,
         request.released or request.weights,

@@ -6,11 +6,12 @@ Nothing here depends on the framework that the network was built in: an FP32 art
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +21,30 @@ from numpy.typing import NDArray
 
 import zoo
 from converters import float16, int8
-from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore
+from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
 from converters.calibration import Calibration
 from converters.errors import ConversionError, VerificationError
 from converters.graph_precision import graph_precision
 from converters.images import dead_leaves
+from converters.int8_agreement import disagreement
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
 from converters.rounding import with_rounding
-from converters.verify import Agreement, artifact_logits, measure, padded
+from converters.verify import Agreement, artifact_logits, measure, noise_images, padded
 from foundation.digests import json_sha256
-from zoo import probe
+from foundation.vocabulary import METADATA_PREFIX
 from zoo.card import Preprocessing
-from zoo.preprocessing import Normalisation
+from zoo.own_preprocessing import is_assumed, written_preprocessing
+from zoo.preprocessing import Normalisation, described, pipeline
 
 PRECISION_REVISION = 2
 """Raised whenever this package's own part in a graph changes, so that old entries are not mistaken for new ones."""
 
-PROBE_IMAGES = 2
 NATURAL_IMAGES = 8
+
+COMPARED_IMAGES = 128
+COMPARED_MACS = 1e12
+"""Largest number of calibration images that an artifact is compared on, and multiply-adds that they may take together:
+some minutes of one core. It means fewer images for networks above 8 G multiply-adds."""
 
 LARGEST_ERROR = {"fp16": 0.05, "int8": 1.0}
 """Relative L2 error above which a derived graph is considered wrong, by precision.
@@ -46,8 +53,16 @@ The largest of the zoo in fp16 is 0.013. In int8 the error depends on the networ
 close.
 """
 
-_NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds")
+ASSUMED = (
+    "int8 ranges are those of images prepared as assumed ({steps}): state how the network is fed (--preprocessing)"
+)
+
+_NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds", "preprocessing")
 """Entries of an FP32 artifact's provenance that apply to that file alone."""
+
+
+def _calibration(options: PrecisionOptions) -> Calibration:
+    return Calibration.of(options.calibration_images, options.calibration_count)
 
 
 def _recipe(precision: str, options: PrecisionOptions) -> dict[str, Any]:
@@ -58,7 +73,7 @@ def _recipe(precision: str, options: PrecisionOptions) -> dict[str, Any]:
         return {
             "tools": installed_versions(int8.PACKAGES),
             "scheme": options.int8_scheme,
-            "calibration": Calibration.of(options.calibration_images).facts(),
+            "calibration": _calibration(options).facts(),
         }
     raise ConversionError(f"unknown precision {precision!r}; choose fp32, fp16 or int8")
 
@@ -94,7 +109,7 @@ def _preprocessing(model: onnx.ModelProto) -> Preprocessing:
     text = next((entry.value for entry in model.metadata_props if entry.key == key), None)
     if text is None:
         raise ConversionError(f"the fp32 artifact has no {key}; convert it again")
-    return Preprocessing(**json.loads(text))
+    return written_preprocessing(text)
 
 
 def _verify(
@@ -111,13 +126,15 @@ def _verify(
         VerificationError: see `measure`.
     """
     resolution = provenance["resolution"]
+    noise, noisy = noise_images(provenance["release"]["source"], resolution, preprocessing)
     sets = {
-        "probe": probe.images(resolution, PROBE_IMAGES),
+        noise: noisy,
         "natural": Normalisation.of(preprocessing).unit_range(dead_leaves(resolution, natural_images)),
     }
     if calibration.files:
-        first = Calibration(calibration.files[:natural_images])
-        sets["calibration"] = np.stack(list(first.inputs(resolution, preprocessing)))
+        affordable = int(COMPARED_MACS / (provenance["macs"] or 1))
+        compared = calibration.spread(max(natural_images, min(COMPARED_IMAGES, affordable)))
+        sets["calibration"] = np.stack(list(compared.inputs(resolution, preprocessing)))
     batch = provenance["batch"]
     expected = {name: _logits(source, images, batch) for name, images in sets.items()}
     if provenance["precision"] != "fp16":
@@ -126,7 +143,7 @@ def _verify(
         rounded = Path(folder, MODEL_FILE)
         onnx.save(with_rounding(onnx.load(derived)), rounded)
         found = [measure(name, expected[name], _logits(rounded, images, batch)) for name, images in sets.items()]
-    return [*found, measure("probe, unrounded", expected["probe"], _logits(derived, sets["probe"], batch))]
+    return [*found, measure(f"{noise}, unrounded", expected[noise], _logits(derived, noisy, batch))]
 
 
 def _logits(path: Path, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
@@ -207,23 +224,18 @@ def derive(
     key = derived_key(source, precision, options)
     if (found := store.find(key)) is not None:
         return found
-    calibration = Calibration.of(options.calibration_images) if precision == "int8" else Calibration()
+    calibration = _calibration(options) if precision == "int8" else Calibration()
     staged = store.staging()
     try:
         started = time.perf_counter()
         model = onnx.load(source.path)
         preprocessing = _preprocessing(model)
-        if precision == "fp16":
-            model = float16.to_float16(model, keep_io=not options.float16_io)
-        else:
-            images = calibration.inputs(source.provenance["resolution"], preprocessing)
-            metadata = list(model.metadata_props)
-            model = int8.to_int8(model, images, scheme=options.int8_scheme, folder=staged)
-            onnx.helper.set_model_props(model, {entry.key: entry.value for entry in metadata})
+        images = calibration.inputs(source.provenance["resolution"], preprocessing)
+        model = _converted(model, precision, options, images, staged)
         made = time.perf_counter()
         description = _describe(source, model, precision, _recipe(precision, options))
-        if precision == "int8" and calibration.warning:
-            description["warnings"] = [*description.get("warnings", ()), calibration.warning]
+        if precision == "int8" and (texts := _calibration_warnings(calibration, preprocessing)):
+            description["warnings"] = [*description.get("warnings", ()), *texts]
         path = staged / MODEL_FILE
         _save(model, path, description)
         del model
@@ -236,7 +248,54 @@ def derive(
             "save_s": round(saved - made, 3),
             "verify_s": round(time.perf_counter() - saved, 3),
         }
-        facts = {**description, "verification": [a.to_json() for a in agreements], "seconds": seconds}
+        facts = {
+            **description,
+            "preprocessing": dataclasses.asdict(preprocessing),
+            **_found_by_verification(precision, options, description, agreements, calibration),
+            "seconds": seconds,
+        }
         return store.put(key, staged, facts)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def _converted(
+    model: onnx.ModelProto,
+    precision: str,
+    options: PrecisionOptions,
+    images: Iterable[NDArray[np.float32]],
+    folder: Path,
+) -> onnx.ModelProto:
+    """The graph in another precision, with the metadata of the fp32 one."""
+    if precision == "fp16":
+        return float16.to_float16(model, keep_io=not options.float16_io)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    model = int8.to_int8(model, images, scheme=options.int8_scheme, folder=folder)
+    onnx.helper.set_model_props(model, metadata)
+    return model
+
+
+def _calibration_warnings(calibration: Calibration, preprocessing: Preprocessing) -> list[str]:
+    texts = [calibration.warning] if calibration.warning else []
+    if is_assumed(preprocessing):
+        texts.append(ASSUMED.format(steps=described(pipeline(preprocessing, preprocessing.crop_px))))
+    return texts
+
+
+def _found_by_verification(
+    precision: str,
+    options: PrecisionOptions,
+    description: Mapping[str, Any],
+    agreements: list[Agreement],
+    calibration: Calibration,
+) -> dict[str, Any]:
+    """The part of the provenance that is beside the file alone."""
+    checks = [agreement.to_json() for agreement in agreements]
+    facts: dict[str, Any] = {"verification": checks}
+    if precision != "int8":
+        return facts
+    if text := disagreement(checks, options.int8_scheme):
+        facts["warnings"] = [*description.get("warnings", ()), text]
+    if calibration.files:
+        facts["calibration_sha256"] = list(calibration.digests)
+    return facts

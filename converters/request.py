@@ -12,6 +12,7 @@ from converters import pytorch, tensorflow
 from foundation.digests import file_sha256, json_sha256
 from foundation.packages import package_version
 from foundation.vocabulary import (
+    DEFAULT_CALIBRATION_COUNT,
     DEFAULT_EXPORTER,
     DEFAULT_OPSET,
     FILE,
@@ -21,7 +22,7 @@ from foundation.vocabulary import (
     RELEASE,
     RELEASED,
 )
-from zoo.card import ModelCard
+from zoo.card import ModelCard, Preprocessing
 from zoo.checkpoints import FetchedCheckpoint
 from zoo.releases.pins import release_source
 from zoo.training_images import TrainingImages
@@ -45,6 +46,8 @@ class PrecisionOptions:
     """int8: a key of `converters.int8.SCHEMES`."""
     calibration_images: Path | None = None
     """int8: a folder of images; None for generated ones."""
+    calibration_count: int = DEFAULT_CALIBRATION_COUNT
+    """int8: largest number of the folder's images that are used."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +72,8 @@ class ConversionRequest:
     options: PrecisionOptions = PrecisionOptions()
     resolution: int | None = None
     """Input size of a user model, in pixels; for a model of the zoo, the card decides."""
+    preprocessing: Preprocessing | None = None
+    """How images are prepared for a user model; the usual way is assumed if None."""
 
     @property
     def is_own(self) -> bool:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import VerificationError
-from converters.images import dead_leaves
+from converters.images import dead_leaves, pixel_noise
 from zoo import probe
+from zoo.card import Preprocessing
 from zoo.native import NativeModel
+from zoo.own import SOURCE
 from zoo.preprocessing import Normalisation
 
 PROBE_IMAGES = 2
@@ -106,8 +108,27 @@ def compare(images: str, expected: NDArray[np.float32], actual: NDArray[np.float
     return result
 
 
+def noise_images(source: str, resolution: int, preprocessing: Preprocessing) -> tuple[str, NDArray[np.float32]]:
+    """The noise that an artifact is verified on, and its name: the probe's input, or noise as a user network is fed.
+
+    The probe's input has the range of normalised images, as all networks of the zoo take them. To a network of pixels
+    of 0..255 it is black, and to one that takes their root it is none at all.
+
+    Args:
+        source: the source of the model.
+        resolution: R in pixels.
+        preprocessing: how images are prepared for the network.
+
+    Returns:
+        `probe` or `noise`, and float32 (2, 3, R, R).
+    """
+    if source != SOURCE:
+        return "probe", probe.images(resolution, PROBE_IMAGES)
+    return "noise", Normalisation.of(preprocessing).unit_range(pixel_noise(resolution, PROBE_IMAGES))
+
+
 def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
-    """Compares an artifact with its native model on the probe's input and on photograph-like images.
+    """Compares an artifact with its native model on noise and on photograph-like images.
 
     Raises:
         VerificationError: see `compare`.
@@ -115,7 +136,7 @@ def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
     card = native.card
     natural = Normalisation.of(card.preprocessing).unit_range(dead_leaves(card.resolution, NATURAL_IMAGES))
     sets = [
-        ("probe", probe.images(card.resolution, PROBE_IMAGES), card.artifact_tolerance),
+        (*noise_images(card.source, card.resolution, card.preprocessing), card.artifact_tolerance),
         ("natural", natural, probe.RUNTIME_TOLERANCE),
     ]
     return [

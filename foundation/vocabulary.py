@@ -18,6 +18,11 @@ FROM_EXACT_TO_COARSE = ("fp32", "tf32", "bf16", "fp16", "int8")
 INT8_SCHEMES = ("tensorrt", "onnxruntime")
 """The runtime whose rules an int8 graph's quantisation follows."""
 
+DEFAULT_CALIBRATION_COUNT = 128
+"""Largest number of a folder's images that int8 takes its ranges from."""
+METADATA_PREFIX = "baseline_zoo."
+"""Prefix of this project's keys among an ONNX file's `metadata_props`."""
+
 PROBE = "probe"
 """Weights that the zoo generates, the same everywhere."""
 RELEASED = "released"

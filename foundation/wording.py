@@ -29,6 +29,11 @@ def listed(texts: Iterable[str], most: int = 5) -> str:
     return ", ".join(every[:most]) + more
 
 
+def sentences(texts: Iterable[str]) -> str:
+    """Texts without capital and full stop as sentences, one after another."""
+    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in texts)
+
+
 def one_line(text: str) -> str:
     """`text` on one line, each run of whitespace replaced by one blank, for a table cell.
 

@@ -54,8 +54,10 @@ def run(
     batch: int = ArtifactRequest.batch,
     weights: str = ArtifactRequest.weights,
     calibration_images: AnyPath | None = None,
+    calibration_count: int | None = None,
     opset: int | None = None,
     resolution: int | None = None,
+    preprocessing: str = "",
     threads: int | None = None,
     rounds: int = DEFAULT_ROUNDS,
     budget_s: float = DEFAULT_BUDGET_S,
@@ -82,8 +84,11 @@ def run(
         batch: images per inference.
         weights: `probe`, `released`, `auto`, or the path of a checkpoint.
         calibration_images: folder of images that int8 takes its ranges from.
+        calibration_count: largest number of these images that are used; 128 if None.
         opset: ONNX operator set; the newest that the runtime reads, up to the default, if None.
-        resolution: input size in pixels of user networks.
+        resolution: input size in pixels of user networks; that of `preprocessing`, or 224, if None.
+        preprocessing: how images are prepared for user networks, for int8's ranges as for the accuracy: the name of a
+            model of the zoo, or a TOML file; the usual way is assumed, with a warning, if empty.
         threads: threads of an inference; the number of physical cores if None.
         rounds: maximum number of trials of each series.
         budget_s: seconds after which no further round or trial is started.
@@ -106,7 +111,19 @@ def run(
         models = _DEFAULT_MODELS
     request = RunRequest(
         _wanted(
-            models, onnx, model, artifacts, backend, precision, batch, weights, calibration_images, opset, resolution
+            models,
+            onnx,
+            model,
+            artifacts,
+            backend,
+            precision,
+            batch,
+            weights,
+            calibration_images,
+            calibration_count,
+            opset,
+            resolution,
+            preprocessing,
         ),
         threads=threads,
         rounds=rounds,
@@ -123,7 +140,7 @@ def run(
     ):
         measure(ready, request)
         if accuracy is not None:
-            _evaluate(*accuracy, ready)
+            _evaluate(*accuracy, ready, request.wanted)
     return _rows(ready)
 
 
@@ -139,13 +156,14 @@ def evaluate(
     batch: int = ArtifactRequest.batch,
     weights: str | None = None,
     calibration_images: AnyPath | None = None,
+    calibration_count: int | None = None,
     opset: int | None = None,
     resolution: int | None = None,
+    preprocessing: str = "",
     threads: int | None = None,
     ground_truth: AnyPath | None = None,
     limit: int | None = None,
     seed: int = 0,
-    preprocessing: str = "",
     output: AnyPath = "results",
     cache_dir: AnyPath | None = None,
     progress: bool = True,
@@ -163,13 +181,14 @@ def evaluate(
         batch: as for `run`.
         weights: as for `run`; if None, released weights for models of the zoo.
         calibration_images: as for `run`.
+        calibration_count: as for `run`.
         opset: as for `run`.
         resolution: as for `run`.
+        preprocessing: as for `run`; that of ONNX files too.
         threads: as for `run`.
         ground_truth: file of the labels, for ImageNet's validation images in one folder.
         limit: number of images of a class-balanced subset; all if None.
         seed: seed of the subset.
-        preprocessing: that of user networks: the name of a model of the zoo, or a TOML file.
         output: the run directory: that of an earlier run, whose rows get their accuracy, or a new one.
         cache_dir: as for `run`.
         progress: as for `run`.
@@ -183,11 +202,23 @@ def evaluate(
     # Other weights predict nothing, so there would be nothing to measure.
     asked = weights or (RELEASED if models and not artifacts else PROBE)
     wanted = _wanted(
-        models, onnx, model, artifacts, backend, precision, batch, asked, calibration_images, opset, resolution
+        models,
+        onnx,
+        model,
+        artifacts,
+        backend,
+        precision,
+        batch,
+        asked,
+        calibration_images,
+        calibration_count,
+        opset,
+        resolution,
+        preprocessing,
     )
     request = RunRequest(wanted, threads=threads)
     request.check()
-    accuracy = _opened_images(images, ground_truth, limit, seed, preprocessing)
+    accuracy = _opened_images(images, ground_truth, limit, seed)
     from harness.accuracy.session import settings_of_latency
 
     directory = Path(output)
@@ -197,7 +228,7 @@ def evaluate(
         _reported(directory),
         prepared(request, directory, _cache(cache_dir), False, say, settings) as ready,
     ):
-        _evaluate(*accuracy, ready)
+        _evaluate(*accuracy, ready, wanted)
     return _rows(ready)
 
 
@@ -262,8 +293,10 @@ def _wanted(
     batch: int,
     weights: str,
     calibration_images: AnyPath | None,
+    calibration_count: int | None,
     opset: int | None,
     resolution: int | None,
+    preprocessing: str,
 ) -> ArtifactRequest:
     files = [onnx] if isinstance(onnx, str | PathLike) else onnx
     request = ArtifactRequest(
@@ -276,8 +309,10 @@ def _wanted(
         batch=batch,
         weights=weights,
         calibration_images=None if calibration_images is None else Path(calibration_images),
+        calibration_count=calibration_count,
         opset=opset or DEFAULT_OPSET,
         resolution=resolution,
+        preprocessing=preprocessing,
     )
     return request if opset or artifacts else request.with_readable_opset()
 
@@ -317,20 +352,19 @@ def _opened_images(
     ground_truth: AnyPath | None = None,
     limit: int | None = None,
     seed: int = 0,
-    preprocessing: str = "",
 ) -> tuple[AccuracyRequest, ImageSet]:
     from harness.accuracy.request import AccuracyRequest
 
     truth = None if ground_truth is None else Path(ground_truth)
-    request = AccuracyRequest(Path(images), truth, limit, seed, preprocessing)
+    request = AccuracyRequest(Path(images), truth, limit, seed)
     return request, request.open()
 
 
-def _evaluate(request: AccuracyRequest, images: ImageSet, ready: PreparedRun) -> None:
+def _evaluate(request: AccuracyRequest, images: ImageSet, ready: PreparedRun, wanted: ArtifactRequest) -> None:
     # Not at the top: a machine that only measures has neither the zoo nor the packages that read images.
     from harness.accuracy.session import AccuracyTask
 
-    AccuracyTask(request, images, ready, say).evaluate(ready.series)
+    AccuracyTask(request, images, ready, say, wanted.own_preprocessing()).evaluate(ready.series)
 
 
 def _rows(ready: PreparedRun) -> pandas.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
 from zoo.errors import ZooError
+from zoo.own_preprocessing import assumed_preprocessing
 
 if TYPE_CHECKING:
     from zoo.torch_model import TorchModel
@@ -26,16 +27,21 @@ _RELEASE = Release(
     licence="",
     paper="",
 )
-_CROP_FRACTION = 0.875
 
 
 class OwnModelError(ZooError):
     """A `module:function` that cannot be imported, or that does not return a network."""
 
 
-def card(reference: str, resolution: int | None = None) -> ModelCard:
-    """The card of a user network: what is known of it before it is built."""
-    resolution = resolution or DEFAULT_RESOLUTION
+def card(reference: str, resolution: int | None = None, preprocessing: Preprocessing | None = None) -> ModelCard:
+    """The card of a user network: what is known of it before it is built.
+
+    Args:
+        reference: `module:function`.
+        resolution: size of the input in pixels; by default that of the preprocessing's crop.
+        preprocessing: how images are prepared for it; the usual one is assumed if None.
+    """
+    resolution = resolution or (preprocessing.crop_px if preprocessing else DEFAULT_RESOLUTION)
     return ModelCard(
         release=_RELEASE,
         variant=reference,
@@ -44,34 +50,21 @@ def card(reference: str, resolution: int | None = None) -> ModelCard:
         parameters=0,
         macs=0,
         signature_sha256="",
-        preprocessing=_assumed_preprocessing(resolution),
+        preprocessing=preprocessing or assumed_preprocessing(resolution),
         published=Published(top1_percent=None, top5_percent=None, stated_in=""),
         checkpoint=Checkpoint(url="", container="plain"),
         architecture={"function": reference},
     )
 
 
-def _assumed_preprocessing(resolution: int) -> Preprocessing:
-    return Preprocessing(
-        rule="resize_then_crop",
-        resize_px=round(resolution / _CROP_FRACTION),
-        crop_px=resolution,
-        interpolation="bilinear",
-        library="pil",
-        channel_order="RGB",
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
-        stated_in="assumed: the usual ImageNet preprocessing",
-    )
-
-
-def load(reference: str, resolution: int | None = None) -> TorchModel:
+def load(reference: str, resolution: int | None = None, preprocessing: Preprocessing | None = None) -> TorchModel:
     """Builds a user network with the weights that its function gives it.
 
     Args:
         reference: `module:function`; the current directory is searched first. The function takes no
             argument and returns a `torch.nn.Module` for images (N, 3, R, R).
-        resolution: R in pixels, 224 by default.
+        resolution: R in pixels; by default that of the preprocessing, or 224.
+        preprocessing: how images are prepared for it; the usual one is assumed if None.
 
     Raises:
         OwnModelError: the module cannot be imported, lacks the function, or the function raises or returns
@@ -97,6 +90,6 @@ def load(reference: str, resolution: int | None = None) -> TorchModel:
         raise OwnModelError(f"{reference}() raised {type(error).__name__}: {error}") from error
     if not isinstance(network, torch.nn.Module):
         raise OwnModelError(f"{reference}() returned a {type(network).__name__}; it must return a torch.nn.Module")
-    native = TorchModel(card(reference, resolution), network)
+    native = TorchModel(card(reference, resolution, preprocessing), network)
     native.weights = "own"
     return native

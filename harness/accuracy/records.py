@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,11 @@ class ImageRecord:
             self._journal.append({"sha256": new, "unreadable": reasons})
         self._digests += new
         self.unreadable |= reasons
+
+    def count(self, digests: Iterable[str]) -> int:
+        """How many of these SHA-256 are of images that were read."""
+        read = set(self._digests)
+        return sum(digest[:_DIGEST_CHARACTERS] in read for digest in digests)
 
     def digest(self) -> str:
         """Returns a digest of the content of all images."""

@@ -30,8 +30,6 @@ class AccuracyRequest:
     """Number of images in a class-balanced subset; None for all."""
     seed: int = 0
     """Seed of the subset."""
-    preprocessing: str = ""
-    """Preprocessing of user networks: the name of a zoo model, or a TOML file; torchvision's usual one if empty."""
     cache_images: Path | None = None
     """Folder where resized images are kept between evaluations; None to keep none."""
     memory_mib: int | None = None
@@ -58,9 +56,6 @@ class AccuracyRequest:
             AccuracyError: the images are not in a known layout, there are none, or an option is wrong.
         """
         self._check()
-        from harness.accuracy.targets import own_preprocessing
-
-        own_preprocessing(self.preprocessing)
         images = open_images(self.images, ground_truth=self.ground_truth, limit=self.limit, seed=self.seed)
         if not images.items:
             raise AccuracyError(f"{self.images} holds no images; give a folder, an archive or a tar of labelled images")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundation.wording import counted
+from foundation.wording import counted, sentences
 from harness.accuracy.evaluation import Cost, Evaluation
 from harness.accuracy.predictions import read_predictions
 from harness.accuracy.records import ImageRecord, Predictions, folder_of
 from harness.accuracy.request import AccuracyRequest
-from harness.accuracy.targets import EvaluationTarget, evaluation_target, own_preprocessing
+from harness.accuracy.targets import EvaluationTarget, calibration_digests, evaluation_target
 from harness.datasets import ImageSet
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
 from harness.files.storage import explained, remove_temporary_files
@@ -22,6 +22,8 @@ from harness.records.run_info import RUN_INFO_NAME, load_run_info
 from harness.records.series import Series
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
+from zoo.card import Preprocessing
+from zoo.own_preprocessing import is_assumed
 from zoo.preprocessing import described
 
 Say = Callable[[str], None]
@@ -38,6 +40,8 @@ class AccuracyTask:
     """Where results are recorded, and how networks are run."""
     say: Say
     """Prints a line for the user."""
+    own_preprocessing: Preprocessing | None = None
+    """How images are prepared for networks without a card in the zoo, if that is stated."""
 
     def evaluate(self, series: Sequence[Series]) -> AccuracyOutcome:
         """Evaluates the series that can be evaluated, and records the result of each, or the reason for none.
@@ -49,21 +53,23 @@ class AccuracyTask:
             AccuracyError: the images changed, or can no longer be read.
             StorageError: the run directory cannot be written.
         """
-        own = own_preprocessing(self.request.preprocessing)
+        own = self.own_preprocessing
         found = {facts.key: evaluation_target(facts, self.ready.target(facts), self.images, own) for facts in series}
         for key, target in found.items():
             if isinstance(target, str):
                 self._record_reason(key, target)
         targets = [target for target in found.values() if isinstance(target, EvaluationTarget)]
         if targets:
-            self._evaluate(targets)
+            digests = {facts.key: calibration_digests(facts) for facts in series if facts.precision == "int8"}
+            self._evaluate(targets, digests)
         else:
             self.say("no accuracy: none of the series can be evaluated on these images, see accuracy_measured_reason")
         results = [self.ready.directory.accuracy(key) for key in found]
         measured = sum(result is not None and result.measured for result in results)
         return AccuracyOutcome(measured, len(results) - measured)
 
-    def _evaluate(self, targets: Sequence[EvaluationTarget]) -> None:
+    def _evaluate(self, targets: Sequence[EvaluationTarget], calibrated_on: Mapping[str, Sequence[str]]) -> None:
+        """Evaluates targets, given the digests of the images that those in int8 were calibrated on, by key."""
         folder = folder_of(self.ready.directory.path, self.images)
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +88,9 @@ class AccuracyTask:
                 if failure:
                     self._record_reason(one.target.key, failure)
                 else:
-                    self.ready.directory.record_accuracy(one.target.key, self._result(one))
+                    seen = record.count(calibrated_on.get(one.target.key, ()))
+                    notes = self._notes(one.target, seen, len(calibrated_on.get(one.target.key, ())))
+                    self.ready.directory.record_accuracy(one.target.key, self._result(one, notes))
             self._tell(record, ended.cost)
         finally:
             record.close()
@@ -124,7 +132,19 @@ class AccuracyTask:
     def _record_reason(self, key: str, reason: str) -> None:
         self.ready.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
 
-    def _result(self, one: Predictions) -> AccuracyResult:
+    def _notes(self, target: EvaluationTarget, seen: int, calibration_count: int) -> str:
+        """What a reader of the accuracy should know, in sentences; said too."""
+        notes = []
+        if is_assumed(target.preprocessing):
+            steps = described(target.pipeline)
+            notes.append(f"images were prepared as assumed ({steps}): state how the network is fed (--preprocessing)")
+        if seen:
+            notes.append(f"{seen:,} of the {calibration_count:,} calibration images are among those evaluated")
+        for note in notes:
+            self.say(f"warning: {target.model} in {target.network.precision}: {note}")
+        return sentences(notes)
+
+    def _result(self, one: Predictions, notes: str) -> AccuracyResult:
         """The result of a series that has seen every image."""
         table = read_predictions(one.path)
         readable = int(table.readable.sum())
@@ -142,6 +162,7 @@ class AccuracyTask:
             preprocessing=described(one.target.pipeline),
             pixels_by=one.pixels_by,
             evaluated_at=_modified(one.path),
+            warnings=notes,
         )
 
 

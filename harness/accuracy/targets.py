@@ -5,26 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from foundation.digests import json_sha256
 from foundation.vocabulary import PROBE
 from foundation.wording import one_line
+from harness.artifacts.preprocessing import preprocessing_in
 from harness.datasets import ImageSet, check_classes
-from harness.errors import AccuracyError
 from harness.processes.target import Target
 from harness.records.series import Series
 from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError
-from zoo.preprocessing import Pipeline, pipeline
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from zoo.own import SOURCE, card
+from zoo.own_preprocessing import same_steps
+from zoo.preprocessing import Pipeline, PreprocessingError, described, pipeline
 
 NOT_THE_WEIGHTS = (
     "probe weights know nothing: evaluate the released ones (--weights released), or a checkpoint of your own "
@@ -89,7 +85,8 @@ def evaluation_target(
         facts: the series.
         network: the series as it is run.
         images: what it would be evaluated on.
-        own: preprocessing of networks without a card in the zoo; None for the one assumed for user networks.
+        own: stated preprocessing of networks without a card in the zoo; None for what their files state, or what is
+            assumed.
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
@@ -111,54 +108,47 @@ def evaluation_target(
 
 
 def _preprocessing(facts: Series, own: Preprocessing | None) -> Preprocessing:
+    """How images are prepared for a series: by its card, as stated, as its file says, or as is assumed.
+
+    Raises:
+        PreprocessingError: an int8 artifact was calibrated for another preprocessing than the one stated.
+    """
     import zoo
-    from zoo.own import SOURCE, card
 
     if facts.source not in (SOURCE, "onnx"):
         return zoo.card(facts.model).preprocessing
-    return own or card(facts.variant, facts.resolution).preprocessing
-
-
-def own_preprocessing(text: str) -> Preprocessing | None:
-    """The preprocessing that `--preprocessing` selects.
-
-    Args:
-        text: the name of a model of the zoo, or a TOML file with a card's facts of preprocessing; empty for None.
-
-    Raises:
-        AccuracyError: it is neither, or its facts do not describe a preprocessing.
-    """
-    import zoo
-
-    if not text:
-        return None
-    path = Path(text)
-    try:
-        if path.suffix != ".toml":
-            return zoo.card(text).preprocessing
-        found = preprocessing_of(tomllib.loads(path.read_text(encoding="utf-8")), text)
-        # Raises for what fits no resolution at all; whether it fits a network's is decided row by row.
-        pipeline(found, found.crop_px)
-        return found
-    except OSError as error:
-        raise AccuracyError(f"--preprocessing {text}: {error.strerror}") from error
-    except (ZooError, ValueError, TypeError) as error:
-        raise AccuracyError(
-            f"--preprocessing {text}: {error}. Give the name of a model of the zoo, or a TOML file (docs/accuracy.md)"
-        ) from error
+    converted_for = preprocessing_in(Path(facts.artifact_path))
+    if own is None:
+        return converted_for or card(facts.variant, facts.resolution).preprocessing
+    if converted_for and facts.precision == "int8" and not same_steps(converted_for, own):
+        stated, known = (described(pipeline(one, one.crop_px)) for one in (own, converted_for))
+        raise PreprocessingError(
+            f"--preprocessing states {stated}, but int8 was calibrated for {known}; convert the network with "
+            "--preprocessing"
+        )
+    return own
 
 
 def lacks_recalibration(facts: Series) -> bool:
-    """Whether the artifact holds a supernet's statistics although its release recalibrates them for the subnet.
+    """Whether the artifact holds a supernet's statistics although its release recalibrates them for the subnet."""
+    weights = _provenance(facts).get("weights", {})
+    return "recalibrated" in weights and weights["recalibrated"] is None
 
-    The artifact's provenance, a file beside it, says so.
-    """
+
+def calibration_digests(facts: Series) -> list[str]:
+    """SHA-256 of each image that an int8 artifact was calibrated on; empty for generated ones, and if not recorded."""
+    return list(_provenance(facts).get("calibration_sha256", ()))
+
+
+def _provenance(facts: Series) -> dict[str, Any]:
+    """The record of how an artifact was made, a file beside it; empty if there is none."""
     path = Path(facts.artifact_path)
     # A bundle names the file after the model; the store does not.
     for beside in (path.with_name("provenance.json"), path.with_suffix(".json")):
         try:
-            weights = json.loads(beside.read_text(encoding="utf-8"))["weights"]
-        except (OSError, ValueError, KeyError, TypeError):
+            found = json.loads(beside.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             continue
-        return "recalibrated" in weights and weights["recalibrated"] is None
-    return False
+        if isinstance(found, dict) and isinstance(found.get("weights"), dict):
+            return found
+    return {}

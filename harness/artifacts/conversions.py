@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.wording import counted
 from harness.artifacts import facts
 from harness.artifacts.bundle import Bundle, check_opsets
 from harness.artifacts.released import with_weights
@@ -36,6 +37,8 @@ def converted(request: ArtifactRequest, cache_dir: Path, say: Say) -> Iterator[C
     """
     from converters.pool import PoolSettings, convert_many
 
+    for line in _notes(request):
+        say(line)
     resolved = with_weights(request, cache_dir, say)
     yield from resolved.failed
     wanted = resolved.conversions
@@ -56,6 +59,24 @@ def converted(request: ArtifactRequest, cache_dir: Path, say: Say) -> Iterator[C
     if wanted:
         told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
         say(f"artifacts: {told}, in {minutes_text(time.monotonic() - started)}")
+
+
+def _notes(request: ArtifactRequest) -> Iterator[str]:
+    """How user networks are fed and int8 is calibrated, a line each, where there are any."""
+    from converters.calibration import Calibration
+    from zoo.own import card
+    from zoo.preprocessing import described, pipeline
+
+    if request.own_models:
+        stated = request.own_preprocessing()
+        facts = card(request.own_models[0], request.resolution, stated)
+        steps = described(pipeline(facts.preprocessing, facts.resolution))
+        how = "as stated" if stated else "assumed, state it with --preprocessing"
+        yield f"preprocessing of user networks, {how}: {steps}"
+    if request.precision == "int8" and (request.models or request.own_models):
+        used, folder = Calibration.of(request.calibration_images, request.calibration_limit), request.calibration_images
+        which = f"{counted(used.count, 'image')} of {folder}" if folder else f"{used.count} generated images"
+        yield f"int8 is calibrated on {which}"
 
 
 def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
@@ -95,6 +116,12 @@ def _conversion_line(conversion: Conversion) -> str:
         return f"{name}: {conversion.status}: {conversion.reason}"
     if conversion.cached:
         return f"{name}: in the cache"
-    error = max(check["relative_l2"] for check in conversion.artifact.provenance["verification"])
+    checks = conversion.artifact.provenance["verification"]
+    if conversion.request.precision == "int8":
+        from converters.int8_agreement import agreement_text, decisive
+
+        told = agreement_text(decisive(checks), conversion.request.options.int8_scheme)
+        return f"{name}: {conversion.seconds:.1f} s, {told}"
+    error = max(check["relative_l2"] for check in checks)
     whom = "network" if conversion.request.precision == "fp32" else "fp32 artifact"
     return f"{name}: {conversion.seconds:.1f} s, agrees with the {whom} to {error:.0e}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.units import BYTES_PER_MIB
+from foundation.wording import counted, sentences
 from harness.errors import ArtifactError
 from harness.files.artifact_digest import artifact_sha256, artifact_size_bytes
 from harness.files.onnx_graph import OnnxGraph, read_graph
@@ -69,15 +70,30 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
         "macs": made["macs"],
         **_weights_facts(conversion.request, made["weights"]),
         "implementation": made["implementation"],
-        "warnings": " ".join(f"{text[:1].upper()}{text[1:]}." for text in made.get("warnings", ())),
+        "warnings": sentences(made.get("warnings", ())),
         "artifact_path": str(conversion.artifact.path),
         "artifact_sha256": conversion.artifact.sha256,
         "artifact_mib": made["size_bytes"] / BYTES_PER_MIB,
         "exporter": _exporter_text(made["exporter"]),
         "opset": made["opset"],
+        "calibration": _calibration_text(conversion.request, made),
         "conversion_s": sum(made["seconds"].values()),
         "verification_relative_l2": max(check["relative_l2"] for check in made["verification"]),
     }
+
+
+def _calibration_text(request: ConversionRequest, made: Mapping[str, Any]) -> str:
+    """The images that the ranges of an int8 artifact come from, in words; empty for other precisions.
+
+    The folder is the request's: wherever the same images were when the artifact was made, its ranges are the same.
+    """
+    images = made.get("recipe", {}).get("calibration")
+    if images is None:
+        return ""
+    folder = request.options.calibration_images
+    if folder is None:
+        return f"{images['count']:,} generated images"
+    return f"{counted(images['count'], 'image')} of {folder.resolve().name}/"
 
 
 def facts_of_conversion(conversion: Conversion, backend: str) -> Series:

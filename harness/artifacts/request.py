@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from foundation.vocabulary import (
     AUTO,
+    DEFAULT_CALIBRATION_COUNT,
     DEFAULT_EXPORTER,
     DEFAULT_OPSET,
     EXPORTERS,
@@ -21,7 +22,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from converters.request import ConversionRequest
-    from zoo.card import ModelCard
+    from zoo.card import ModelCard, Preprocessing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,8 @@ class ArtifactRequest:
     calibration_images: Path | None = None
     """Folder of images that int8 takes its ranges from, and on which released weights that need it are recalibrated;
     None for generated images."""
+    calibration_count: int | None = None
+    """int8: largest number of the folder's images that are used; `DEFAULT_CALIBRATION_COUNT` if None."""
     batch: int = 1
     weights: str = PROBE
     """`probe`, `released`, `auto`, or the path of a checkpoint."""
@@ -58,6 +61,9 @@ class ArtifactRequest:
     opset: int = DEFAULT_OPSET
     resolution: int | None = None
     """Input size in pixels of user networks."""
+    preprocessing: str = ""
+    """How images are prepared for user networks, for int8's ranges as for the accuracy: the name of a zoo model, or a
+    TOML file; the usual way is assumed if empty."""
     conversion_timeout_s: float = 900.0
     workers: int = 0
     """Conversions at a time; 0 for the number of physical cores."""
@@ -93,6 +99,7 @@ class ArtifactRequest:
         if self.float16_io and self.precision != "fp16":
             raise HarnessError("--float16-io: add --precision fp16")
         self._check_calibration()
+        self._check_preprocessing()
         for path in self.onnx_files:
             if not path.is_file():
                 raise HarnessError(f"--onnx {path}: no such file")
@@ -120,6 +127,11 @@ class ArtifactRequest:
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")
 
+    @property
+    def calibration_limit(self) -> int:
+        """Largest number of images that int8 is calibrated on."""
+        return self.calibration_count or DEFAULT_CALIBRATION_COUNT
+
     def with_readable_opset(self) -> ArtifactRequest:
         """The request with the newest opset that its backend reads, up to the requested one."""
         runtime = backends.get(self.backend)
@@ -145,8 +157,54 @@ class ArtifactRequest:
         except ReleaseError as error:
             raise HarnessError(f"--implementation {self.implementation}: {error}") from error
 
+    def own_preprocessing(self) -> Preprocessing | None:
+        """How images are prepared for user networks; None if it is not stated.
+
+        Raises:
+            HarnessError: `preprocessing` is neither a model of the zoo nor a file that describes one.
+        """
+        if not self.preprocessing:
+            return None
+        from zoo.errors import ZooError
+        from zoo.own_preprocessing import stated_preprocessing
+
+        try:
+            return stated_preprocessing(self.preprocessing)
+        except ZooError as error:
+            raise HarnessError(f"--preprocessing {error}") from error
+
+    def _check_preprocessing(self) -> None:
+        stated = self.own_preprocessing()
+        if stated is None:
+            return
+        if not (self.own_models or self.onnx_files or self.artifacts):
+            raise HarnessError(
+                f"--preprocessing {self.preprocessing}: it is that of user networks, and models of the zoo have their "
+                "release's; add --model or --onnx"
+            )
+        if not self.own_models or self.resolution is None:
+            return
+        from zoo.errors import ZooError
+        from zoo.preprocessing import pipeline
+
+        try:
+            pipeline(stated, self.resolution)
+        except ZooError as error:
+            raise HarnessError(
+                f"--preprocessing {self.preprocessing} and --resolution {self.resolution}: {error}. Change either; "
+                "without --resolution the network gets the size of the crop"
+            ) from error
+
     def _check_calibration(self) -> None:
         folder = self.calibration_images
+        if self.calibration_count is not None and not self.artifacts:
+            if self.calibration_count < 1:
+                raise HarnessError(f"--calibration-count {self.calibration_count}: give a number of at least 1")
+            if folder is None or self.precision != "int8":
+                raise HarnessError(
+                    f"--calibration-count {self.calibration_count}: it limits the images that int8 takes its ranges "
+                    "from; add --precision int8 and --calibration-images DIR"
+                )
         if folder is None:
             return
         if self.artifacts:
@@ -190,6 +248,7 @@ class ArtifactRequest:
             "--resolution": self.resolution is not None,
             "--int8-scheme": self.int8_scheme != "",
             "--calibration-images": self.calibration_images is not None,
+            "--calibration-count": self.calibration_count is not None,
         }
         if wrong := [option for option, is_given in given.items() if is_given]:
             raise HarnessError(
@@ -218,6 +277,7 @@ class ArtifactRequest:
                 float16_io=self.float16_io,
                 int8_scheme=self.int8_scheme or backends_own,
                 calibration_images=self.calibration_images,
+                calibration_count=self.calibration_limit,
             ),
         )
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
@@ -230,5 +290,5 @@ class ArtifactRequest:
             )
             for card in cards
         ]
-        names = dict.fromkeys(self.own_models)
-        return of_the_zoo + [dataclasses.replace(common, model=name, resolution=self.resolution) for name in names]
+        own = dataclasses.replace(common, resolution=self.resolution, preprocessing=self.own_preprocessing())
+        return of_the_zoo + [dataclasses.replace(own, model=name) for name in dict.fromkeys(self.own_models)]

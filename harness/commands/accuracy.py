@@ -67,7 +67,8 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     try:
         with prepared(request, output, cache_dir, arguments.resume, say, settings_of_latency(output)) as ready:
-            outcome = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
+            own = request.wanted.own_preprocessing()
+            outcome = AccuracyTask(images, opened, ready, say, own).evaluate(ready.series)
     except KeyboardInterrupt:
         say(f"interrupted; what is finished is in {output}, the same command resumes there")
         raise

@@ -16,7 +16,7 @@ from harness.commands.options.measuring import MeasuringOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
 from harness.commands.options.request import RequestOptions
 from harness.commands.report import write_all
-from harness.errors import EXIT_SUCCESS
+from harness.errors import EXIT_SUCCESS, HarnessError
 from harness.runs.request import RunRequest
 from harness.text.console import say
 
@@ -76,6 +76,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     request.check()
+    if request.wanted.preprocessing and images is None and not request.wanted.own_models:
+        raise HarnessError("--preprocessing: without --model, it is only used with --images DIR")
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)
@@ -89,7 +91,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 # Not at the top: a machine that only measures has neither the zoo nor the packages that read images.
                 from harness.accuracy.session import AccuracyTask
 
-                evaluated = AccuracyTask(images, opened, ready, say).evaluate(ready.series)
+                own = request.wanted.own_preprocessing()
+                evaluated = AccuracyTask(images, opened, ready, say, own).evaluate(ready.series)
     except KeyboardInterrupt:
         write_all(output)
         say(f"interrupted; what is finished is in {output}, the same command resumes there")

@@ -26,12 +26,13 @@ DEFAULT_IMAGES = 64
 _DESCRIPTION = (
     "Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
     "logits with those of the original code, and the converted artifact's logits too. With --images, compares each "
-    "artifact with the network that it was made from, on images that are preprocessed as the release does."
+    "artifact with the network that it was made from, on images that are preprocessed as the release does, or as "
+    "--preprocessing says for a user network."
 )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", action="append", default=[], metavar="MODELS", help="which models, see below")
+    ModelOptions.add(parser)
     group = parser.add_argument_group("images", "docs/accuracy.md")
     group.add_argument("--images", type=Path, metavar="DIR", help="compare logits and top-1 on these images")
     group.add_argument(
@@ -48,7 +49,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     conversion = ConversionOptions.read(arguments)
     request = artifact_request(
-        ModelOptions(tuple(arguments.models)),
+        ModelOptions.read(arguments),
         FileOptions(),
         PrecisionOptions(),
         WeightsOptions.read(arguments),
@@ -61,8 +62,13 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"--weights {request.weights}: the results of the releases are recorded for probe weights; add --images "
             "DIR to verify artifacts with other weights against their networks"
         )
+    if images is None and request.own_models:
+        raise HarnessError(
+            f"--model {request.own_models[0]}: there is no release to compare it with; add --images DIR to compare its "
+            "artifact with the network"
+        )
     by_model = {one.request.model: one for one in converted(request, conversion.cache_dir, say)}
-    conversions = [by_model[card.name] for card in request.cards()]
+    conversions = [by_model[name] for name in (*(card.name for card in request.cards()), *request.own_models)]
     agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, conversion.cache_dir)
     return EXIT_SUCCESS if agree else EXIT_FAILED_ROWS
 

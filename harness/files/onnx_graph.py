@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ArtifactError
 from harness.files.protobuf import fields_of, mapped
 
-# Field numbers in ModelProto, OperatorSetIdProto, GraphProto and NodeProto.
-_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS = 1, 7, 8
+# Field numbers in ModelProto, OperatorSetIdProto, StringStringEntryProto, GraphProto and NodeProto.
+_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 1, 7, 8, 14
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 11, 12
 _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 3, 4, 7
 # The path from a ValueInfoProto to its dimensions, and their sizes: TypeProto, its tensor, TensorShapeProto.
@@ -46,6 +48,8 @@ class OnnxGraph:
     """Shape of the first input; 0 for a size that is not fixed, empty if there is no shape."""
     output_shape: tuple[int, ...] = ()
     """The same for the first output."""
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What the file says of itself, by key."""
 
     def operators(self) -> dict[str, list[OnnxNode]]:
         """The nodes of each operator, in the order of their first appearance."""
@@ -75,6 +79,7 @@ def read_graph(path: Path) -> OnnxGraph:
 def _parse_model(data: memoryview) -> OnnxGraph:
     ir_version, opset, nodes = 0, 0, None
     shapes: dict[int, tuple[int, ...]] = {}
+    metadata: dict[str, str] = {}
     for number, value in fields_of(data):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
             ir_version = value
@@ -82,6 +87,9 @@ def _parse_model(data: memoryview) -> OnnxGraph:
             imported = dict(fields_of(value))
             if _text(imported.get(_OPSET_DOMAIN)) in _STANDARD_DOMAINS:
                 opset = int(imported.get(_OPSET_VERSION, 0))
+        elif number == _MODEL_METADATA and isinstance(value, memoryview):
+            entry = dict(fields_of(value))
+            metadata[_text(entry.get(_ENTRY_KEY))] = _text(entry.get(_ENTRY_VALUE))
         elif number == _MODEL_GRAPH and isinstance(value, memoryview):
             nodes = tuple(_node(part) for field, part in fields_of(value) if field == _GRAPH_NODE)
             for field, part in fields_of(value):
@@ -89,7 +97,7 @@ def _parse_model(data: memoryview) -> OnnxGraph:
                     shapes[field] = _shape(part)
     if nodes is None or not ir_version:
         raise ValueError("no graph or no version")
-    return OnnxGraph(ir_version, opset, nodes, shapes.get(_GRAPH_INPUT, ()), shapes.get(_GRAPH_OUTPUT, ()))
+    return OnnxGraph(ir_version, opset, nodes, shapes.get(_GRAPH_INPUT, ()), shapes.get(_GRAPH_OUTPUT, ()), metadata)
 
 
 def _node(part: int | memoryview) -> OnnxNode:

@@ -28,6 +28,8 @@ class AccuracyResult:
     """From an image to the network's input, in words; empty if an older version measured it."""
     pixels_by: str = ""
     """Libraries that decoded and resized, with versions; empty if an older version measured it."""
+    warnings: str = ""
+    """What a reader should know about the accuracy, in sentences."""
     evaluated_at: str = ""
     """UTC, ISO 8601."""
 

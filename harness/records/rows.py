@@ -62,7 +62,9 @@ def build_row(
         **dataclasses.asdict(series),
         **_outcome(series, ok, failed),
         **(_figures(ok, series.batch) if ok else {}),
-        **_with_warnings(gpu_cells([trial.gpu for trial in ok if trial.gpu]), series.warnings),
+        **_with_warnings(
+            gpu_cells([trial.gpu for trial in ok if trial.gpu]), series.warnings, accuracy.warnings if accuracy else ""
+        ),
         **_provenance(trials, run),
         **accuracy_cells(accuracy, series.accuracy_published_top1_percent),
         "trials_count": len(ok),
@@ -105,9 +107,10 @@ def checked_row(values: Mapping[str, Any], state: RowState) -> Row:
     return {name: values.get(name) for name in COLUMN_NAMES}
 
 
-def _with_warnings(cells: Row, of_the_artifact: str) -> Row:
-    """The cells with the warnings about the artifact before those of the trials."""
-    return {**cells, "warnings": " ".join(filter(None, (of_the_artifact, cells.get("warnings")))) or None}
+def _with_warnings(cells: Row, of_the_artifact: str, of_the_accuracy: str) -> Row:
+    """The cells with the warnings about artifact and accuracy before those of the trials."""
+    texts = (of_the_artifact, of_the_accuracy, cells.get("warnings"))
+    return {**cells, "warnings": " ".join(filter(None, texts)) or None}
 
 
 def _outcome(series: Series, ok: Sequence[TrialResult], failed: Sequence[TrialResult]) -> Row:

@@ -374,7 +374,7 @@ _ARTIFACT = (
         "calibration",
         "text",
         "",
-        "Images that an INT8 artifact's ranges come from, as in `128 images of photos` or `16 generated images`.",
+        "Images that an INT8 artifact's ranges come from, as in `128 images of photographs/` or `16 generated images`.",
         (*_NOT_CONVERTED, Absence("the precision is not int8")),
         since=4,
     ),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from converters.artifact import METADATA_PREFIX, MODEL_FILE, Artifact, ArtifactStore
+from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
+from foundation.vocabulary import METADATA_PREFIX
 from zoo.own import card
 
 RESOLUTION = 16
@@ -77,11 +79,12 @@ def small_network(*, batch: int = 1, gain: float = 1.0, constant: float = 1.0) -
 def small_artifact(tmp_path: Path) -> Callable[..., Artifact]:
     """Stores the small network under `tmp_path`, as a conversion does."""
 
-    def write(**changes: float) -> Artifact:
+    def write(steps: Mapping[str, Any] = {}, source: str = "zoo", **changes: float) -> Artifact:
         store = ArtifactStore(tmp_path)
         model = small_network(**changes)
         facts = {
-            "models": ["own/small"],
+            "models": ["zoo/small"],
+            "release": {"source": source},
             "resolution": RESOLUTION,
             "batch": model.graph.input[0].type.tensor_type.shape.dim[0].dim_value,
             "precision": "fp32",
@@ -92,11 +95,12 @@ def small_artifact(tmp_path: Path) -> Callable[..., Artifact]:
             "input": {"name": "input", "dtype": "float32"},
             "verification": [{"images": "probe", "relative_l2": 1e-6}],
         }
-        preprocessing = dataclasses.asdict(card("small", RESOLUTION).preprocessing)
+        stated = dataclasses.replace(card("small", RESOLUTION).preprocessing, **{"stated_in": "a test", **steps})
+        preprocessing = dataclasses.asdict(stated)
         texts = {"provenance": facts, "preprocessing": preprocessing}
         helper.set_model_props(model, {METADATA_PREFIX + name: json.dumps(value) for name, value in texts.items()})
         staged = store.staging()
         onnx.save(model, staged / MODEL_FILE)
-        return store.put(f"fp32{sorted(changes.items())}", staged, facts)
+        return store.put(f"fp32{sorted(changes.items())}{steps}{source}", staged, facts)
 
     return write

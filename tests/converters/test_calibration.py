@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import zoo
-from converters import calibration
 from converters.calibration import Calibration
 from converters.errors import ConversionError
 from zoo.errors import MissingPackageError
@@ -59,13 +58,29 @@ def test_the_digest_is_of_the_images_not_of_their_place(tmp_path):
     assert here.facts() != there.facts()
 
 
-def test_many_images_are_sampled_with_a_fixed_seed(tmp_path, monkeypatch):
-    monkeypatch.setattr(calibration, "GIVEN_COUNT", 3)
+def test_many_images_are_sampled_with_a_fixed_seed(tmp_path):
     for index in range(9):
         save(tmp_path / f"{index}.png", 8, 8)
-    drawn = [Calibration.of(tmp_path).files for _ in range(2)]
+    drawn = [Calibration.of(tmp_path, 3).files for _ in range(2)]
     assert drawn[0] == drawn[1]
     assert len(set(drawn[0])) == 3
+
+
+def test_128_images_are_used_unless_another_number_is_asked_for(tmp_path):
+    for index in range(130):
+        (tmp_path / f"{index:03d}.png").write_bytes(b"")
+    assert Calibration.of(tmp_path).count == 128
+    assert Calibration.of(tmp_path, 129).count == 129
+
+
+def test_a_part_is_spread_over_the_folders(tmp_path):
+    """The images of one class alone would say little."""
+    for index in range(9):
+        save(tmp_path / f"class{index // 3}" / f"{index}.png", 8, 8)
+    given = Calibration.of(tmp_path)
+    assert [path.name for path in given.spread(3).files] == ["0.png", "3.png", "6.png"]
+    assert given.spread(9) is given
+    assert Calibration().spread(3) == Calibration()
 
 
 def test_a_folder_without_images_is_an_error(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 import converters
 import zoo
-from converters.artifact import METADATA_PREFIX
-from zoo import probe
+from foundation.vocabulary import METADATA_PREFIX
+from zoo import own, probe
 
 FAST = {
     "efficientnet/tf_efficientnet_b0",
@@ -83,3 +83,68 @@ def test_a_network_that_yields_nan_is_an_error_and_leaves_nothing(tmp_path):
     with pytest.raises(converters.VerificationError, match="the network itself yields NaN"):
         converters.convert(model, cache_dir=tmp_path)
     assert not list((tmp_path / "artifacts").iterdir())
+
+
+USER_NETWORK = """\
+import torch
+
+def network():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        torch.nn.Linear(16, 10),
+    )
+"""
+PIXELS = """\
+rule = "squash"
+crop_px = 24
+interpolation = "bilinear"
+library = "pil"
+channel_order = "RGB"
+mean = [0.0, 0.0, 0.0]
+std = [0.00392156862745098, 0.00392156862745098, 0.00392156862745098]
+"""
+
+
+@pytest.fixture
+def user_network(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "user_networks.py").write_text(USER_NETWORK)
+    (tmp_path / "pixels.toml").write_text(PIXELS)
+    return "user_networks:network"
+
+
+def test_a_user_network_is_converted_as_it_is_fed(user_network, tmp_path):
+    stated = converters.convert(user_network, preprocessing="pixels.toml", cache_dir=tmp_path)
+    assert stated.provenance["resolution"] == 24, "that of the crop"
+    assert stated.provenance["preprocessing"]["rule"] == "squash"
+    inside = {entry.key: json.loads(entry.value) for entry in onnx.load(stated.path).metadata_props}
+    assert inside[METADATA_PREFIX + "preprocessing"] == json.loads(json.dumps(stated.provenance["preprocessing"]))
+    assumed = converters.convert(user_network, resolution=24, cache_dir=tmp_path)
+    assert assumed.provenance["preprocessing"]["stated_in"].startswith("assumed")
+    assert len({stated.provenance["key"], assumed.provenance["key"]}) == 2
+    again = converters.convert(user_network, preprocessing="pixels.toml", cache_dir=tmp_path)
+    assert (again.path, again.sha256) == (stated.path, stated.sha256)
+
+
+def test_the_options_of_a_native_user_network_are_not_mistaken_for_others(user_network, tmp_path):
+    native = own.load(user_network, 24)
+    found = [converters.convert(native, opset=opset, cache_dir=tmp_path).provenance["opset"] for opset in (18, 17)]
+    assert found == [18, 17]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("user_networks:network", {"preprocessing": "gone.toml"}, "No such file"),
+        ("user_networks:network", {"preprocessing": "pixels.toml", "resolution": 32}, "the crop has 24 px"),
+        ("regnet/RegNetY-200MF", {"preprocessing": "pixels.toml"}, "any other model has a card"),
+        ("regnet/RegNetY-200MF", {"resolution": 32}, "any other model has a card"),
+    ],
+)
+@pytest.mark.usefixtures("user_network")
+def test_a_preprocessing_that_does_not_fit_is_refused(model, options, message, tmp_path):
+    with pytest.raises((converters.ConversionError, zoo.ZooError), match=message):
+        converters.convert(model, cache_dir=tmp_path / "cache", **options)
+    assert not (tmp_path / "cache").exists()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -12,14 +14,17 @@ from PIL import Image
 
 import converters
 import zoo
-from converters.artifact import METADATA_PREFIX, ArtifactStore
+from converters.artifact import ArtifactStore
 from converters.errors import ConversionError, VerificationError
 from converters.float16 import to_float16
 from converters.graph_precision import graph_precision
 from converters.precision import derive, derived_key, find, judge
 from converters.request import ConversionRequest, PrecisionOptions
-from converters.verify import Agreement
+from converters.verify import Agreement, measure
+from foundation.digests import file_sha256
+from foundation.vocabulary import METADATA_PREFIX
 from zoo import probe
+from zoo.own_preprocessing import assumed_preprocessing
 
 OPTIONS = PrecisionOptions()
 
@@ -106,6 +111,97 @@ def test_int8_on_images_records_them_and_warns_of_nothing(small_artifact, store,
     assert on_images["count"] == 3
 
 
+def test_the_images_calibrated_on_are_recorded_beside_the_file(small_artifact, store, folder):
+    artifact = derive(small_artifact(), "int8", PrecisionOptions(calibration_images=folder), store)
+    assert artifact.provenance["calibration_sha256"] == [file_sha256(folder / f"{index}.png") for index in range(3)]
+    assert artifact.provenance["preprocessing"]["stated_in"] == "a test"
+    assert not {"calibration_sha256", "preprocessing"} & described(artifact).keys()
+
+
+def described(artifact):
+    """The provenance in the file."""
+    inside = {entry.key: json.loads(entry.value) for entry in onnx.load(artifact.path).metadata_props}
+    return inside[METADATA_PREFIX + "provenance"]
+
+
+def test_no_more_images_are_used_than_asked_for(small_artifact, store, folder):
+    options = PrecisionOptions(calibration_images=folder, calibration_count=2)
+    made = derive(small_artifact(), "int8", options, store).provenance
+    assert made["recipe"]["calibration"]["count"] == 2
+    assert len(made["calibration_sha256"]) == 2
+    (on_images,) = [check for check in made["verification"] if check["images"] == "calibration"]
+    assert on_images["count"] == 2
+
+
+def test_many_images_are_compared_unless_the_network_is_large(small_artifact, store, folder, monkeypatch):
+    for index in range(3, 12):
+        shutil.copy(folder / f"{index % 3}.png", folder / f"{index}.png")
+    options, counts = PrecisionOptions(calibration_images=folder), []
+    for macs in (1e12, 1e5 * 10):
+        monkeypatch.setattr("converters.precision.COMPARED_MACS", macs)
+        artifact = derive(small_artifact(), "int8", options, store)
+        counts += [check["count"] for check in artifact.provenance["verification"] if check["images"] == "calibration"]
+        shutil.rmtree(artifact.path.parent)
+    assert counts == [12, 10]
+
+
+def test_an_assumed_preprocessing_is_named_in_a_warning_of_int8_alone(small_artifact, store, folder):
+    source = small_artifact({"stated_in": assumed_preprocessing(16).stated_in})
+    made = derive(source, "int8", PrecisionOptions(calibration_images=folder), store)
+    (told,) = made.provenance["warnings"]
+    assert "prepared as assumed (shorter side to 18 px (Pillow bilinear), centre 16 px, RGB, mean 0.485" in told
+    assert "--preprocessing" in told
+    assert described(made)["warnings"] == [told]
+    assert "warnings" not in derive(source, "fp16", OPTIONS, store).provenance
+
+
+def test_the_ranges_are_those_of_the_stated_preprocessing(small_artifact, store, folder):
+    """The first scale of a graph with 255 times larger inputs is 255 times larger."""
+    scales = []
+    for steps in ({"mean": (0.0,) * 3, "std": (1.0,) * 3}, {"mean": (0.0,) * 3, "std": (1 / 255,) * 3}):
+        made = derive(small_artifact(steps), "int8", PrecisionOptions(calibration_images=folder), store)
+        graph = onnx.load(made.path).graph
+        name = next(node.input[1] for node in graph.node if node.input[0] == "input")
+        scales.append(
+            next(onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name == name).item()
+        )
+    assert scales[1] / scales[0] == pytest.approx(255, rel=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_user_network_is_verified_on_noise_as_it_is_fed(small_artifact, store, folder, precision):
+    """The probe's noise would be far outside the ranges: it is 255 times smaller than these pixels."""
+    for path in folder.iterdir():
+        rng = np.random.default_rng(int(path.stem))
+        Image.fromarray(rng.integers(0, 256, (18, 18, 3), np.uint8)).save(path)
+    steps = {"mean": (0.0,) * 3, "std": (1 / 255,) * 3}
+    options = PrecisionOptions(calibration_images=folder)
+    made = {source: derive(small_artifact(steps, source), precision, options, store) for source in ("own", "zoo")}
+    checks = {
+        source: {check["images"]: check["relative_l2"] for check in artifact.provenance["verification"]}
+        for source, artifact in made.items()
+    }
+    assert {"noise", "natural"} <= checks["own"].keys()
+    assert "probe" in checks["zoo"]
+    assert checks["own"]["noise"] < {"fp16": 2e-3, "int8": 0.05}[precision]
+    assert precision == "fp16" or checks["zoo"]["probe"] > 2 * checks["own"]["noise"]
+
+
+def test_a_graph_that_predicts_other_classes_is_warned_of(small_artifact, store, folder, monkeypatch):
+    """Its logits may be as close as those of a good one."""
+    for index in range(3, 20):
+        shutil.copy(folder / f"{index % 3}.png", folder / f"{index}.png")
+
+    def ruined(images, expected, actual):
+        return dataclasses.replace(measure(images, expected, actual), top1_agreement=0.3)
+
+    monkeypatch.setattr("converters.precision.measure", ruined)
+    artifact = derive(small_artifact(), "int8", PrecisionOptions(calibration_images=folder), store)
+    (told,) = artifact.provenance["warnings"]
+    assert told.startswith("int8 often predicts another class than fp32: same top-1 as fp32 on 30 % of 20 calibration")
+    assert "warnings" not in described(artifact)
+
+
 def test_a_batch_of_several_is_calibrated_and_verified(small_artifact, store):
     made = derive(small_artifact(batch=3), "int8", OPTIONS, store).provenance
     assert [check["count"] for check in made["verification"]] == [2, 8]
@@ -119,6 +215,7 @@ def test_the_key_follows_everything_that_decides_the_graph(small_artifact, store
         derived_key(source, "int8", OPTIONS),
         derived_key(source, "int8", PrecisionOptions(int8_scheme="onnxruntime")),
         derived_key(source, "int8", PrecisionOptions(calibration_images=folder)),
+        derived_key(source, "int8", PrecisionOptions(calibration_images=folder, calibration_count=1)),
         derived_key(small_artifact(constant=2.0), "fp16", OPTIONS),
     ]
     (folder / "0.png").unlink()
@@ -126,7 +223,10 @@ def test_the_key_follows_everything_that_decides_the_graph(small_artifact, store
     monkeypatch.setattr("converters.precision.installed_versions", lambda packages: dict.fromkeys(packages, "9.9"))
     keys.append(derived_key(source, "fp16", OPTIONS))
     assert len(set(keys)) == len(keys)
-    # An option of another precision changes nothing.
+    # An option of another precision changes nothing, nor does a limit that is not reached.
+    assert derived_key(source, "int8", PrecisionOptions(calibration_images=folder)) == derived_key(
+        source, "int8", PrecisionOptions(calibration_images=folder, calibration_count=2)
+    )
     assert derived_key(source, "fp16", PrecisionOptions(int8_scheme="onnxruntime")) == keys[-1]
 
 

@@ -50,6 +50,13 @@ def test_what_is_not_a_network_says_why(reference, message):
         own.load(reference)
 
 
+def test_a_stated_preprocessing_gives_the_resolution_that_is_left_open():
+    stated = own.card("a:b", 48).preprocessing
+    assert own.card("a:b", None, stated).resolution == 48
+    assert own.card("a:b", None, stated).preprocessing == stated
+    assert own.load("my_own_networks:network", preprocessing=stated).card.resolution == 48
+
+
 def test_the_assumed_preprocessing_follows_the_resolution():
     for resolution, shorter in ((None, 256), (224, 256), (320, 366)):
         facts = own.card("a:b", resolution)

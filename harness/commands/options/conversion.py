@@ -23,6 +23,8 @@ class ConversionOptions:
     batch: int | None
     resolution: int | None
     """Input size in pixels of user networks."""
+    preprocessing: str
+    """How images are prepared for user networks: the name of a zoo model, or a TOML file; empty if it is assumed."""
     workers: int
     """Parallel conversions; one for each physical core if 0."""
     timeout_s: float
@@ -49,12 +51,7 @@ class ConversionOptions:
             help=f"ONNX opset, 17 or later ({DEFAULT_OPSET}; 17 if the installed TensorRT reads no newer one)",
         )
         group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({ArtifactRequest.batch})")
-        group.add_argument(
-            "--resolution",
-            type=count,
-            metavar="R",
-            help="input size in pixels of user networks (224); the zoo's is fixed",
-        )
+        _add_user_networks(group)
         group.add_argument(
             "--workers", type=count, default=0, metavar="N", help="parallel conversions (one for each physical core)"
         )
@@ -82,6 +79,7 @@ class ConversionOptions:
             opset=arguments.opset or None,
             batch=arguments.batch,
             resolution=arguments.resolution,
+            preprocessing=arguments.preprocessing,
             workers=arguments.workers,
             timeout_s=arguments.conversion_timeout,
             cache_dir=arguments.cache_dir or default_cache_dir(),
@@ -95,4 +93,21 @@ def _add_implementation(group: argparse._ArgumentGroup) -> None:
         default=IMPLEMENTATIONS[0],
         help="own: the release's package, or this project's definition of the network; release: the original code "
         "itself, as `python -m zoo fetch --sources` checked it out (%(default)s)",
+    )
+
+
+def _add_user_networks(group: argparse._ArgumentGroup) -> None:
+    """Adds what a card states of a model of the zoo."""
+    group.add_argument(
+        "--resolution",
+        type=count,
+        metavar="R",
+        help="input size in pixels of user networks (that of --preprocessing, or 224); the zoo's is fixed",
+    )
+    group.add_argument(
+        "--preprocessing",
+        default="",
+        metavar="MODEL-or-FILE",
+        help="how images are prepared for user networks, to calibrate int8 and to measure accuracy: as for a model "
+        "of the zoo, or as a TOML file says, see docs/accuracy.md (torchvision's usual evaluation, with a warning)",
     )

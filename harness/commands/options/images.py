@@ -31,13 +31,6 @@ def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
     group.add_argument(
         "--seed", type=int, default=None, metavar="N", help=f"seed of the subset of --limit ({AccuracyRequest.seed})"
     )
-    group.add_argument(
-        "--preprocessing",
-        default="",
-        metavar="MODEL-or-FILE",
-        help="preprocessing of user networks: that of a model of the zoo, or a TOML file (torchvision's usual "
-        "evaluation)",
-    )
     group.add_argument("--cache-images", type=Path, metavar="DIR", help="keep resized images for later evaluations")
     group.add_argument(
         "--memory", type=int, metavar="MIB", help="memory for images and networks together (half of what is free)"
@@ -65,7 +58,6 @@ def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | No
             "--ground-truth": arguments.ground_truth,
             "--limit": arguments.limit,
             "--seed": arguments.seed,
-            "--preprocessing": arguments.preprocessing or None,
             "--cache-images": arguments.cache_images,
             "--memory": arguments.memory,
             "--decoders": arguments.decoders,
@@ -78,7 +70,6 @@ def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | No
         ground_truth=arguments.ground_truth,
         limit=arguments.limit,
         seed=arguments.seed or AccuracyRequest.seed,
-        preprocessing=arguments.preprocessing,
         cache_images=arguments.cache_images,
         memory_mib=arguments.memory,
         decoders=arguments.decoders,

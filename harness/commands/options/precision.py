@@ -6,8 +6,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from foundation.vocabulary import INT8_SCHEMES, PRECISIONS
+from foundation.vocabulary import DEFAULT_CALIBRATION_COUNT, INT8_SCHEMES, PRECISIONS
 from harness.artifacts.request import ArtifactRequest
+from harness.commands.options.types import count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,8 @@ class PrecisionOptions:
     """One of `INT8_SCHEMES`; empty if the user left it open."""
     calibration_images: Path | None = None
     """Folder of images; generated ones if None."""
+    calibration_count: int | None = None
+    """Largest number of the folder's images that are used; None if the user left it open."""
     float16_io: bool = False
     """fp16: whether input and output are float16 too."""
 
@@ -53,6 +56,12 @@ class PrecisionOptions:
             help="folder of images that int8 takes its ranges from, and on which alphanet's released weights are "
             "recalibrated; by default generated ones, with a warning",
         )
+        group.add_argument(
+            "--calibration-count",
+            type=count,
+            metavar="N",
+            help=f"largest number of these images that int8 uses, a fixed draw ({DEFAULT_CALIBRATION_COUNT})",
+        )
         if float16_io:
             group.add_argument(
                 "--float16-io",
@@ -65,4 +74,10 @@ class PrecisionOptions:
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> PrecisionOptions:
         """The record of parsed arguments."""
-        return cls(arguments.precision, arguments.int8_scheme or "", arguments.calibration_images, arguments.float16_io)
+        return cls(
+            arguments.precision,
+            arguments.int8_scheme or "",
+            arguments.calibration_images,
+            arguments.calibration_count,
+            arguments.float16_io,
+        )

@@ -34,6 +34,7 @@ def artifact_request(
         float16_io=precision.float16_io,
         int8_scheme=precision.int8_scheme,
         calibration_images=precision.calibration_images,
+        calibration_count=precision.calibration_count,
         batch=ArtifactRequest.batch if conversion.batch is None else conversion.batch,
         weights=weights.weights,
         mirror=weights.mirror,
@@ -42,6 +43,7 @@ def artifact_request(
         exporter=conversion.exporter,
         opset=conversion.opset or DEFAULT_OPSET,
         resolution=conversion.resolution,
+        preprocessing=conversion.preprocessing,
         conversion_timeout_s=conversion.timeout_s,
         workers=conversion.workers,
     )

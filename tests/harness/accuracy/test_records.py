@@ -48,6 +48,14 @@ def test_what_was_read_is_known_in_the_next_session(images, tmp_path):
     again.close()
 
 
+def test_images_are_known_by_their_content(images, tmp_path):
+    record = ImageRecord(tmp_path, images)
+    record.add(0, loaded("a", "b"))
+    assert record.count(["b" * 64, "c" * 64, "b" * 64]) == 2, "two files of equal content are two images"
+    assert record.count([]) == 0
+    record.close()
+
+
 def test_a_truncated_record_is_not_resumed(images, tmp_path):
     record = ImageRecord(tmp_path, images)
     with pytest.raises(AccuracyError, match=r"images\.jsonl is truncated; remove"):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 import zoo
@@ -12,15 +13,16 @@ from harness.accuracy.targets import (
     NOT_RECALIBRATED,
     NOT_THE_WEIGHTS,
     EvaluationTarget,
+    calibration_digests,
     evaluation_target,
-    own_preprocessing,
 )
 from harness.datasets import ImageSet, open_images
-from harness.errors import AccuracyError
 from harness.machine.gpu.settings import GpuSettings
 from harness.records.series import Series
 from tests.fakes.classifiers import series_of
 from zoo.card import Preprocessing
+from zoo.own import card
+from zoo.own_preprocessing import stated_preprocessing
 
 TOML = """\
 rule = "squash"
@@ -57,21 +59,57 @@ def test_a_user_file_takes_images_as_torchvision_does(images, facts):
 def test_or_as_the_given_preprocessing_says(images, facts, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(TOML)
-    own = own_preprocessing(str(path))
+    own = stated_preprocessing(str(path))
     target = target_of(facts, images, own)
     assert isinstance(target, EvaluationTarget)
     assert target.preprocessing.rule == "squash"
     assert target.pipeline.normalisation.channel_order == "BGR"
 
 
-def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
-    card = zoo.card("lanet/LaNet_CIFAR10_128")
-    released = dataclasses.replace(
-        facts, model=card.name, source=card.source, variant=card.variant, weights="released", resolution=32
-    )
-    target = target_of(released, images, own_preprocessing("resnest50"))
+def converted_for(facts: Series, preprocessing: Preprocessing) -> None:
+    """Writes the preprocessing into the file, as a conversion does."""
+    model = onnx.load(facts.artifact_path)
+    text = json.dumps(dataclasses.asdict(preprocessing))
+    onnx.helper.set_model_props(model, {"baseline_zoo.preprocessing": text})
+    onnx.save(model, facts.artifact_path)
+
+
+@pytest.mark.parametrize("source", ["own", "onnx"])
+def test_or_as_the_file_says_that_it_was_converted_for(images, facts, source, tmp_path):
+    (tmp_path / "own.toml").write_text(TOML)
+    converted_for(facts, stated_preprocessing(str(tmp_path / "own.toml")))
+    target = target_of(dataclasses.replace(facts, source=source), images, None)
     assert isinstance(target, EvaluationTarget)
-    assert target.preprocessing == card.preprocessing
+    assert (target.preprocessing.rule, target.preprocessing.channel_order) == ("squash", "BGR")
+
+
+def test_int8_is_not_evaluated_in_another_way_than_it_was_calibrated(images, facts, tmp_path):
+    (tmp_path / "own.toml").write_text(TOML)
+    stated = stated_preprocessing(str(tmp_path / "own.toml"))
+    converted_for(facts, card("a:b", 16).preprocessing)
+    found = target_of(dataclasses.replace(facts, precision="int8"), images, stated)
+    assert isinstance(found, str)
+    assert "int8 was calibrated for shorter side to 18 px (Pillow bilinear), centre 16 px" in found
+    assert isinstance(target_of(facts, images, stated), EvaluationTarget), "fp32 computes the same in any case"
+    converted_for(facts, dataclasses.replace(stated, stated_in="elsewhere"))
+    assert isinstance(target_of(dataclasses.replace(facts, precision="int8"), images, stated), EvaluationTarget)
+
+
+def test_the_images_of_a_calibration_are_known_by_the_record_beside_the_artifact(facts):
+    assert calibration_digests(facts) == []
+    beside = Path(facts.artifact_path).with_name("provenance.json")
+    beside.write_text(json.dumps({"weights": {"kind": "own"}, "calibration_sha256": ["a" * 64]}))
+    assert calibration_digests(facts) == ["a" * 64]
+
+
+def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
+    lanet = zoo.card("lanet/LaNet_CIFAR10_128")
+    released = dataclasses.replace(
+        facts, model=lanet.name, source=lanet.source, variant=lanet.variant, weights="released", resolution=32
+    )
+    target = target_of(released, images, stated_preprocessing("resnest50"))
+    assert isinstance(target, EvaluationTarget)
+    assert target.preprocessing == lanet.preprocessing
 
 
 @pytest.mark.parametrize(
@@ -91,7 +129,7 @@ def test_what_is_not_evaluated_says_why(changed, reason, images, facts):
 
 
 def test_a_preprocessing_of_another_size_says_so(images, facts):
-    found = target_of(facts, images, own_preprocessing("resnest50"))
+    found = target_of(facts, images, stated_preprocessing("resnest50"))
     assert isinstance(found, str)
     assert "the crop has 224 px, the network takes 16 px" in found
 
@@ -144,26 +182,3 @@ def test_the_identity_on_disk_is_that_of_earlier_versions(images, facts):
         "classes": images.classes,
         "resolution": 16,
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "content", "message"),
-    [
-        ("gone.toml", None, "No such file"),
-        ("own.toml", 'rule = "squash"\n', "missing keys"),
-        ("own.toml", TOML + "size = 3\n", "unknown keys ['size']"),
-        ("own.toml", "rule = ", "Give the name of a model"),
-        ("own.toml", TOML.replace("0.5", "127.5"), "divide that of 0..255 by 255"),
-        ("own.toml", TOML.replace("[", "{a = [").replace("]", "]}"), "three numbers"),
-        ("resnest51", None, "nearest: resnest/resnest50"),
-        ("resnest", None, "selects 11 models"),
-    ],
-)
-def test_an_invalid_preprocessing_is_refused(text, content, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    if content is not None:
-        Path(text).write_text(content)
-    with pytest.raises(AccuracyError) as raised:
-        own_preprocessing(text)
-    assert message in str(raised.value)
-    assert f"--preprocessing {text}: " in str(raised.value)

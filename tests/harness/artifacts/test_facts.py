@@ -5,7 +5,7 @@ from pathlib import Path
 import zoo
 from converters.artifact import Artifact
 from converters.pool import Conversion
-from converters.request import ConversionRequest
+from converters.request import ConversionRequest, PrecisionOptions
 from harness.artifacts.facts import facts_of_conversion, facts_of_file
 
 PROVENANCE = {
@@ -61,6 +61,22 @@ def test_an_own_model_has_the_classes_of_its_graph(tiny_onnx):
     artifact = Artifact(tiny_onnx((1, 7)), made)
     facts = facts_of_conversion(Conversion(ConversionRequest("mine:net"), "ok", artifact=artifact), "onnxruntime")
     assert facts.classes == 7
+
+
+def int8_facts(calibration, **options):
+    made = {**PROVENANCE, "recipe": {"scheme": "tensorrt", "calibration": calibration}}
+    request = ConversionRequest("regnet/RegNetX-200MF", precision="int8", options=PrecisionOptions(**options))
+    return facts_of_conversion(Conversion(request, "ok", artifact=Artifact(Path("m.onnx"), made)), "tensorrt")
+
+
+def test_int8_says_what_it_was_calibrated_on():
+    generated = int8_facts({"kind": "generated", "count": 16})
+    assert generated.calibration == "16 generated images"
+    given = {"kind": "given", "count": 128, "sha256": "c"}
+    assert int8_facts(given, calibration_images=Path("data/photographs")).calibration == "128 images of photographs/"
+    request = ConversionRequest("regnet/RegNetX-200MF")
+    plain = facts_of_conversion(Conversion(request, "ok", artifact=Artifact(Path("m.onnx"), PROVENANCE)), "tensorrt")
+    assert plain.calibration == ""
 
 
 def test_a_file_brings_its_own_classes_if_they_are_fixed(tiny_onnx):

@@ -60,6 +60,43 @@ def test_a_folder_without_images_to_recalibrate_on_is_refused(tmp_path: Path) ->
         asked.check()
 
 
+PIXELS = """\
+rule = "squash"
+crop_px = 32
+interpolation = "bilinear"
+library = "pil"
+channel_order = "RGB"
+mean = [0.0, 0.0, 0.0]
+std = [1.0, 1.0, 1.0]
+"""
+
+
+def test_a_stated_preprocessing_is_that_of_every_user_network_and_of_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "pixels.toml"
+    path.write_text(PIXELS)
+    asked = request.ArtifactRequest(
+        models=("gpunet/GPUNet-0",), own_models=("a:b", "c:d"), preprocessing=str(path), precision="int8"
+    )
+    asked.check()
+    zoos, *own = asked.conversions()
+    assert zoos.preprocessing is None
+    assert {one.preprocessing for one in own} == {asked.own_preprocessing()}
+    assert {one.in_fp32().preprocessing for one in own} == {asked.own_preprocessing()}
+    assert request.ArtifactRequest(own_models=("a:b",)).conversions()[0].preprocessing is None
+
+
+def test_the_number_of_calibration_images_is_limited(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"not looked into yet")
+    asked = request.ArtifactRequest(models=("gpunet/GPUNet-0",), precision="int8", calibration_images=tmp_path)
+    limited = dataclasses.replace(asked, calibration_count=9)
+    limited.check()
+    assert [one.conversions()[0].options.calibration_count for one in (asked, limited)] == [128, 9]
+    with pytest.raises(HarnessError, match="--calibration-count 0: give a number of at least 1"):
+        dataclasses.replace(asked, calibration_count=0).check()
+    with pytest.raises(HarnessError, match="--calibration-count: nothing is converted with --artifacts"):
+        request.ArtifactRequest(artifacts=tmp_path, calibration_count=9).check()
+
+
 def test_settings_can_be_written_as_json() -> None:
     wanted = request.ArtifactRequest(
         models=("a",), weights=vocabulary.RELEASED, weights_lock=Path("checkpoints.lock.toml")

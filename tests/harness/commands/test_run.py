@@ -133,7 +133,9 @@ def test_a_user_model_is_measured_in_int8_with_a_warning_about_its_calibration(p
     assert (row["status"], row["precision"], row["precision_effective"]) == ("ok", "int8", "int8"), row["reason"]
     told = capsys.readouterr().err
     assert "warning: int8 ranges come from 16 generated images" in told
-    assert "agrees with the fp32 artifact to" in told
+    assert "same top-1 as fp32 on 100 % of 8 generated images, logits " in told
+    assert row["calibration"] == "16 generated images"
+    assert "Int8 ranges are those of images prepared as assumed (" in row["warnings"]
 
 
 def test_a_damaged_reference_network_is_written_again(tiny_onnx, places, tmp_path):

@@ -27,6 +27,15 @@ def test_the_file_is_read_as_the_onnx_package_reads_it(write_model: Any, precisi
     assert facts(read_graph(path)) == by_onnx(path)
 
 
+def test_what_the_file_says_of_itself(write_model: Any) -> None:
+    path = write_model()
+    assert read_graph(path).metadata == {}
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"maker": "ü", "empty": ""})
+    onnx.save(model, path)
+    assert read_graph(path).metadata == {"maker": "ü", "empty": ""}
+
+
 def test_other_domains_do_not_pass_for_the_standard_one(write_model: Any) -> None:
     path = write_model()
     model = onnx.load(path)

@@ -99,6 +99,14 @@ def test_a_row_with_nothing_unknown_has_every_cell() -> None:
     assert empty_cells(row) == {"accuracy_measured_reason", "measured_as"}
 
 
+def test_warnings_about_artifact_accuracy_and_trials_follow_one_another() -> None:
+    evaluated = dataclasses.replace(ACCURACY, warnings="12 of the 128 calibration images are among those evaluated.")
+    row = build_row(FULL, [GPU_TRIAL], RUN, evaluated)
+    assert row["warnings"].startswith(f"{FULL.warnings} {evaluated.warnings}")
+    assert build_row(FACTS, [TRIAL], RUN, evaluated)["warnings"] == evaluated.warnings
+    assert build_row(FACTS, [TRIAL], RUN, ACCURACY)["warnings"] is None
+
+
 NOT_EVALUATED = AccuracyResult("ImageNet", "7" * 64, reason="The weights are the probe's.")
 
 

@@ -68,12 +68,23 @@ def test_weights() -> None:
 
 
 def test_conversion() -> None:
-    default = ConversionOptions("own", "dynamo", None, None, None, 0, 900.0, default_cache_dir())
+    default = ConversionOptions("own", "dynamo", None, None, None, "", 0, 900.0, default_cache_dir())
     assert read_all(ConversionOptions.add, ConversionOptions.read) == default
     words = ["--implementation", "release", "--exporter", "torchscript", "--opset", "17", "--batch", "8"]
-    words += ["--resolution", "32", "--workers", "2", "--conversion-timeout", "2m", "--cache-dir", "cache"]
+    words += [
+        "--resolution",
+        "32",
+        "--preprocessing",
+        "ofa",
+        "--workers",
+        "2",
+        "--conversion-timeout",
+        "2m",
+        "--cache-dir",
+        "cache",
+    ]
     found = read_all(ConversionOptions.add, ConversionOptions.read, *words)
-    assert found == ConversionOptions("release", "torchscript", 17, 8, 32, 2, 120.0, Path("cache"))
+    assert found == ConversionOptions("release", "torchscript", 17, 8, 32, "ofa", 2, 120.0, Path("cache"))
 
 
 def test_a_command_without_a_choice_of_implementation_has_this_project_s() -> None:
@@ -88,8 +99,8 @@ def test_a_command_without_a_choice_of_implementation_has_this_project_s() -> No
 def test_precision() -> None:
     assert read_all(PrecisionOptions.add, PrecisionOptions.read) == PrecisionOptions()
     words = ["--precision", "int8", "--int8-scheme", "tensorrt", "--calibration-images", "images"]
-    found = read_all(PrecisionOptions.add, PrecisionOptions.read, *words)
-    assert found == PrecisionOptions("int8", "tensorrt", Path("images"))
+    found = read_all(PrecisionOptions.add, PrecisionOptions.read, *words, "--calibration-count", "9")
+    assert found == PrecisionOptions("int8", "tensorrt", Path("images"), 9)
 
     def add(parser: argparse.ArgumentParser) -> None:
         PrecisionOptions.add(parser, float16_io=True)
@@ -144,10 +155,10 @@ def test_images() -> None:
 
     assert read_all(add, read_accuracy_request) is None
     assert read_all(add, read_accuracy_request, "--images", "val") == AccuracyRequest(Path("val"))
-    words = ["--images", "val", "--ground-truth", "t.txt", "--limit", "9", "--seed", "3", "--preprocessing", "ofa"]
+    words = ["--images", "val", "--ground-truth", "t.txt", "--limit", "9", "--seed", "3"]
     words += ["--cache-images", "c", "--memory", "64", "--decoders", "2", "--image-timeout", "30"]
     assert read_all(add, read_accuracy_request, *words) == AccuracyRequest(
-        Path("val"), Path("t.txt"), 9, 3, "ofa", Path("c"), 64, 2, 30.0
+        Path("val"), Path("t.txt"), 9, 3, Path("c"), 64, 2, 30.0
     )
 
 

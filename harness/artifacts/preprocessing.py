@@ -1,0 +1,29 @@
+"""How images are prepared for an artifact, as its file states it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.vocabulary import METADATA_PREFIX
+from harness.errors import ArtifactError
+from harness.files.onnx_graph import read_graph
+
+if TYPE_CHECKING:
+    from zoo.card import Preprocessing
+
+
+def preprocessing_in(path: Path) -> Preprocessing | None:
+    """The preprocessing that an artifact was converted for; None if the file states none.
+
+    Raises:
+        PreprocessingError: what the file states is no preprocessing.
+    """
+    from zoo.own_preprocessing import written_preprocessing
+
+    try:
+        text = read_graph(path).metadata.get(f"{METADATA_PREFIX}preprocessing")
+    except ArtifactError:
+        # The measuring process opens the file with the runtime itself and reports what is wrong with it.
+        return None
+    return None if text is None else written_preprocessing(text)
