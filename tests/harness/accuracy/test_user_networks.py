@@ -117,16 +117,25 @@ def test_an_assumed_preprocessing_is_named(capsys: pytest.CaptureFixture[str]) -
             ["--preprocessing", "pixels.toml", "--resolution", "64"],
             "--preprocessing pixels.toml and --resolution 64: the crop has 32 px, the network takes 64 px",
         ),
-        (["--calibration-count", "5"], "add --precision int8 and --calibration-images DIR"),
-        (["--calibration-count", "5", "--calibration-images", "known"], "add --precision int8 and"),
     ],
 )
 @pytest.mark.parametrize("command", ["accuracy", "run", "convert", "verify", "profile"])
-def test_a_request_that_cannot_be_carried_out_is_refused_before_anything_is_converted(
+def test_a_preprocessing_that_cannot_be_followed_is_refused_before_anything_is_converted(
     command: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if command == "verify" and "--calibration-count" in options:
-        pytest.skip("verifies in fp32 alone")
+    _is_refused(command, options, message, capsys)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("images", [[], ["--calibration-images", "known"]])
+@pytest.mark.parametrize("command", ["accuracy", "run", "convert", "profile"])
+def test_a_count_without_int8_and_images_is_refused_before_anything_is_converted(
+    command: str, images: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _is_refused(command, ["--calibration-count", "5", *images], "add --precision int8 and --calibration-images", capsys)
+
+
+def _is_refused(command: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     images = ["--images", "photos"] if command in ("accuracy", "verify") else []
     where = ["--cache-dir", "cache", "--model", "colour_networks:nearest", *images]
     assert main([command, *where, *options]) == 2
