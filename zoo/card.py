@@ -70,20 +70,23 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What the released weights learned from, as the release states it; a fact that it does not state is None or empty."""
+    """What the released weights learned from, as the release states it.
+
+    A fact that the release does not state is None or empty; this does not say that there was none.
+    """
 
     data: str
     """Labelled data set of the classes that the network predicts, as in `ImageNet-1k`."""
     stated_in: str
     """File, section or table that states the training."""
     extra_data: str = ""
-    """Data beyond `data`, with whether its labels were used, as in `JFT-300M (unlabelled)`; empty if there is none."""
+    """Data beyond `data`, with whether its labels were used, as in `JFT-300M (unlabelled)`; empty if none is stated."""
     teacher: str = ""
-    """The network that these weights were distilled from; empty if there was none."""
+    """The network that these weights were distilled from; empty if none is stated."""
     teacher_extra_data: str = ""
     """Data beyond `data` that the teacher learned from, and that so reached these weights through it."""
     epochs: float | None = None
-    """Passes over `data`."""
+    """Passes over `data`; None where only a part of the training has its number stated."""
     resolution_px: int | None = None
     """Height and width of the training images; the network is tested at the card's own resolution."""
 
