@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
+from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
 from zoo.errors import ZooError
 from zoo.own_preprocessing import assumed_preprocessing
 
@@ -53,6 +53,7 @@ def card(reference: str, resolution: int | None = None, preprocessing: Preproces
         preprocessing=preprocessing or assumed_preprocessing(resolution),
         published=Published(top1_percent=None, top5_percent=None, stated_in=""),
         checkpoint=Checkpoint(url="", container="plain"),
+        training=Training(data="", stated_in=""),
         architecture={"function": reference},
     )
 

@@ -71,6 +71,7 @@ def _sections(card: ModelCard) -> dict[str, dict[str, Any]]:
             "digest of the state dict's names and shapes": card.signature_sha256,
         },
         "published": facts["published"],
+        "training": facts["training"],
         "preprocessing": facts["preprocessing"],
         "checkpoint": facts["checkpoint"],
         "release": facts["release"],

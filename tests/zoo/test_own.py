@@ -30,6 +30,7 @@ def module(tmp_path, monkeypatch):
 def test_a_function_of_a_module_here_is_a_native_model():
     model = own.load("my_own_networks:network", 16)
     assert model.card.name == "own/my_own_networks:network"
+    assert model.card.training.all_data == ""
     assert model.weights == "own"
     assert model.count_parameters() == 4 * 3 * 9 + 4
     assert model.count_macs() == 4 * 3 * 9 * 14 * 14

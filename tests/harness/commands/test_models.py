@@ -23,3 +23,15 @@ def test_list_show_and_env_print_what_there_is(capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["backends"]["onnxruntime"]["usable"] is True
     assert main(["env"]) == 0
     assert "onnxruntime: can run" in capsys.readouterr().out
+
+
+def test_show_prints_what_the_weights_learned_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "gpunet/GPUNet-D1"]) == 0
+    _, _, shown = capsys.readouterr().out.partition("\ntraining\n")
+    lines = shown.split("\n\n")[0].splitlines()
+    assert "  data: ImageNet-1k" in lines
+    assert "  teacher: tf_efficientnet_b5_ns (timm 0.5.4)" in lines
+    assert "  teacher extra data: JFT-300M (unlabelled)" in lines
+    assert "  epochs: 450" in lines
+    assert "  resolution px: 456" in lines
+    assert any(line.startswith("  stated in: PyTorch/Classification/GPUNet/README.md") for line in lines)
