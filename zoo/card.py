@@ -69,6 +69,32 @@ class Published:
 
 
 @dataclasses.dataclass(frozen=True)
+class Training:
+    """What the released weights learned from, as the release states it; a fact that it does not state is None or empty."""
+
+    data: str
+    """Labelled data set of the classes that the network predicts, as in `ImageNet-1k`."""
+    stated_in: str
+    """File, section or table that states the training."""
+    extra_data: str = ""
+    """Data beyond `data`, with whether its labels were used, as in `JFT-300M (unlabelled)`; empty if there is none."""
+    teacher: str = ""
+    """The network that these weights were distilled from; empty if there was none."""
+    teacher_extra_data: str = ""
+    """Data beyond `data` that the teacher learned from, and that so reached these weights through it."""
+    epochs: float | None = None
+    """Passes over `data`."""
+    resolution_px: int | None = None
+    """Height and width of the training images; the network is tested at the card's own resolution."""
+
+    @property
+    def all_data(self) -> str:
+        """All data that reached the weights, as in `ImageNet-1k + JFT-300M (unlabelled)`."""
+        through_teacher = self.teacher_extra_data and f"{self.teacher_extra_data}, through the teacher"
+        return " + ".join(filter(None, (self.data, self.extra_data, through_teacher)))
+
+
+@dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """The released weights: where they are and how they are packed."""
 
@@ -109,6 +135,7 @@ class ModelCard:
     preprocessing: Preprocessing
     published: Published
     checkpoint: Checkpoint
+    training: Training
     architecture: Mapping[str, Any]
     """What the adapter builds the network from."""
     probe_variance_scale: float = 1.0
@@ -136,7 +163,7 @@ class ModelCard:
     def network_facts(self) -> dict[str, Any]:
         """The facts that define the computation: two cards with equal facts describe one network.
 
-        Published figures and checkpoints are left out: with the same weights they change nothing.
+        Published figures, training and checkpoints are left out: with the same weights they change nothing.
         """
         facts = {
             "source": self.source,

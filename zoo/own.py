@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
+from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def card(reference: str, resolution: int | None = None) -> ModelCard:
         preprocessing=_assumed_preprocessing(resolution),
         published=Published(top1_percent=None, top5_percent=None, stated_in=""),
         checkpoint=Checkpoint(url="", container="plain"),
+        training=Training(data="", stated_in=""),
         architecture={"function": reference},
     )
 

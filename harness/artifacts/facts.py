@@ -33,6 +33,8 @@ def _card_facts(name: str) -> dict[str, Any]:
         "accuracy_published_top1_percent": card.published.top1_percent,
         "accuracy_published_top5_percent": card.published.top5_percent,
         "accuracy_published_source": card.published.stated_in,
+        "accuracy_published_training_data": card.training.all_data,
+        "accuracy_published_teacher": card.training.teacher,
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release
+from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
 from zoo.errors import CatalogError
 
 if sys.version_info >= (3, 11):
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
-_PARTS = {"preprocessing": Preprocessing, "published": Published, "checkpoint": Checkpoint}
+_PARTS = {"preprocessing": Preprocessing, "published": Published, "checkpoint": Checkpoint, "training": Training}
 
 
 def _record(kind: type[T], facts: Mapping[str, Any], where: str) -> T:
