@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -21,6 +22,7 @@ from converters.request import (
     CONVERTER_REVISION,
     ConversionRequest,
     PrecisionOptions,
+    artifact_preprocessing,
     implementation_versions,
     sharing_models,
     stored_under,
@@ -75,6 +77,16 @@ def _save(model: onnx.ModelProto, path: Path, description: dict[str, Any], nativ
     onnx.save(model, path)
 
 
+def _as_stored(native: NativeModel) -> NativeModel:
+    """The model itself, or a copy whose card has the preprocessing that its artifact is verified with and states."""
+    preprocessing = artifact_preprocessing(native.card, native.weights)
+    if preprocessing == native.card.preprocessing:
+        return native
+    changed = copy.copy(native)
+    changed.card = dataclasses.replace(native.card, preprocessing=preprocessing)
+    return changed
+
+
 def convert(
     model: NativeModel | str,
     *,
@@ -122,7 +134,7 @@ def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, o
         key = stored_under(request, card)
     else:
         # The caller may have changed it: its content identifies it, not how it was loaded.
-        key = json_sha256([stored_under(request, card), model.weights_sha256(), repr(model.module)])
+        key = json_sha256([stored_under(request, card, model.weights), model.weights_sha256(), repr(model.module)])
     if key is not None and (found := store.find(key)):
         return found
     native = zoo.load(card) if isinstance(model, str) else model
@@ -143,7 +155,7 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         MissingPackageError: the framework's exporter is not installed.
     """
     request = request.resolved(native.card)
-    native = with_finite_statistics(native)
+    native = with_finite_statistics(_as_stored(native))
     staged = store.staging()
     try:
         started = time.perf_counter()
