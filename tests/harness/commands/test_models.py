@@ -15,7 +15,8 @@ def test_list_show_and_env_print_what_there_is(capsys: pytest.CaptureFixture[str
     assert main(["list", "tf_efficientnet_b0*"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("trained on")
-    assert [line.split("  ")[-1] for line in lines[1:]] == [*["ImageNet-1k"] * 3, "ImageNet-1k + JFT-300M (unlabelled)"]
+    data = [line.split("  ")[-1].strip() for line in lines[1:]]
+    assert data == ["ImageNet-1k", "ImageNet-1k", "ImageNet-1k", "ImageNet-1k + JFT-300M (unlabelled)"]
     assert main(["show", "tf_efficientnet_b0.ns_jft_in1k"]) == 0
     shown = capsys.readouterr().out
     assert "extra data: JFT-300M (unlabelled)" in shown
