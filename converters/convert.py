@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -22,6 +23,7 @@ from converters.request import (
     CONVERTER_REVISION,
     ConversionRequest,
     PrecisionOptions,
+    artifact_preprocessing,
     implementation_versions,
     sharing_models,
     stored_under,
@@ -74,6 +76,16 @@ def _save(model: onnx.ModelProto, path: Path, description: dict[str, Any], nativ
     onnx.helper.set_model_props(model, texts)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def _as_stored(native: NativeModel) -> NativeModel:
+    """The model itself, or a copy whose card has the preprocessing that its artifact is verified with and states."""
+    preprocessing = artifact_preprocessing(native.card, native.weights)
+    if preprocessing == native.card.preprocessing:
+        return native
+    changed = copy.copy(native)
+    changed.card = dataclasses.replace(native.card, preprocessing=preprocessing)
+    return changed
 
 
 def convert(
@@ -147,7 +159,7 @@ def _in_fp32(model: NativeModel | str, store: ArtifactStore, *, exporter: str, o
     request = ConversionRequest(
         card.name, implementation=implementation, exporter=exporter, opset=opset, batch=batch
     ).resolved(card)
-    key = stored_under(request, card)
+    key = stored_under(request, card, None if isinstance(model, str) else model.weights)
     if key is not None and not isinstance(model, str):
         # The caller may have changed it: its content identifies it, not how it was loaded.
         key = json_sha256([key, model.weights_sha256(), repr(model.module)])
@@ -171,7 +183,7 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         MissingPackageError: the framework's exporter is not installed.
     """
     request = request.resolved(native.card)
-    native = with_finite_statistics(native)
+    native = with_finite_statistics(_as_stored(native))
     staged = store.staging()
     try:
         started = time.perf_counter()

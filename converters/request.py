@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import zoo
 from converters import pytorch, tensorflow
 from foundation.digests import file_sha256, json_sha256
 from foundation.packages import package_version
@@ -23,6 +22,7 @@ from foundation.vocabulary import (
     RELEASED,
 )
 from zoo.card import ModelCard, Preprocessing
+from zoo.catalog.reader import same_network
 from zoo.checkpoints import FetchedCheckpoint
 from zoo.releases.pins import release_source
 from zoo.training_images import TrainingImages
@@ -139,12 +139,31 @@ def _weights_facts(request: ConversionRequest, card: ModelCard) -> Any:
     return {"checkpoint": sha256, "recalibrated": TrainingImages.of(folder).facts() if folder else None}
 
 
-def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
+def artifact_preprocessing(card: ModelCard, weights_kind: str) -> Preprocessing:
+    """The preprocessing that an artifact is verified with and states, and that INT8 is calibrated with.
+
+    It is the card's. Under the probe it is that of the catalogue's first card of the network: the probe's weights were
+    trained with no preprocessing, and cards of one network share one artifact, whatever their released weights take.
+
+    Args:
+        card: the model's card.
+        weights_kind: `probe`, or any other kind.
+    """
+    sharing = same_network(card) if weights_kind == PROBE else ()
+    return (sharing[0] if sharing else card).preprocessing
+
+
+def stored_under(request: ConversionRequest, card: ModelCard, weights_kind: str | None = None) -> str | None:
     """The key of the request's fp32 artifact; None if it is known only after converting.
 
     Artifacts of other precisions are keyed by what they are derived from (`converters.precision`). Cards that
     share one network have one key under the probe, and so one conversion. A user model has no key: what
     its code computes is not known before it is built.
+
+    Args:
+        request: what to convert.
+        card: the model's card.
+        weights_kind: kind of the weights of a model that the caller has loaded; the request's if None.
     """
     if request.is_own:
         return None
@@ -156,7 +175,7 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
         {
             "revision": CONVERTER_REVISION,
             "network": card.network_facts(),
-            "preprocessing": dataclasses.asdict(card.preprocessing),
+            "preprocessing": dataclasses.asdict(artifact_preprocessing(card, weights_kind or request.weights_kind)),
             "weights": weights,
             "exporter": request.exporter,
             "versions": {**request.exporter_versions(), **implementation_versions(card, request.implementation)},
@@ -168,9 +187,5 @@ def stored_under(request: ConversionRequest, card: ModelCard) -> str | None:
 
 
 def sharing_models(card: ModelCard) -> list[str]:
-    """Names of the zoo's models with exactly this network and this preprocessing."""
-    return [
-        other.name
-        for other in zoo.cards()
-        if other.network_facts() == card.network_facts() and other.preprocessing == card.preprocessing
-    ]
+    """Names of the zoo's models with exactly this network."""
+    return [other.name for other in same_network(card)]

@@ -26,11 +26,12 @@ def _list(arguments: argparse.Namespace) -> int:
     """Prints one line per model."""
     cards = ArtifactRequest(models=tuple(arguments.models)).cards()
     width = max(len(card.name) for card in cards)
-    print(f"{'model':{width}}  pixels  params/M    MACs/G  top-1/% (published)")
+    print(f"{'model':{width}}  pixels  params/M    MACs/G  top-1/% (published)  trained on")
     for card in cards:
         top1 = card.published.top1_percent
         figures = f"{card.resolution:6}  {card.parameters / 1e6:8.2f}  {card.macs / 1e9:8.3f}"
-        print(f"{card.name:{width}}  {figures}  {'-' if top1 is None else f'{top1:.1f}'}")
+        published = "-" if top1 is None else f"{top1:.1f}"
+        print(f"{card.name:{width}}  {figures}  {published:19}  {card.training.all_data}")
     say(f"{counted(len(cards), 'model')} of {counted(len({card.source for card in cards}), 'source')}")
     return EXIT_SUCCESS
 

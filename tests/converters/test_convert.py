@@ -26,6 +26,11 @@ def cache_dir(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+def preprocessing_in(artifact):
+    metadata = {entry.key: entry.value for entry in onnx.load(artifact.path).metadata_props}
+    return json.loads(metadata[METADATA_PREFIX + "preprocessing"])
+
+
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in zoo.list_models()],
@@ -62,6 +67,21 @@ def test_a_second_conversion_comes_from_the_cache(cache_dir):
     again = converters.convert("regnet/RegNetY-200MF", cache_dir=cache_dir)
     assert again.path == first.path
     assert again.path.stat().st_mtime_ns == changed
+
+
+def test_cards_of_one_network_share_one_artifact_under_the_probe(tmp_path):
+    """Also its bytes do not depend on which of them is converted: it states the preprocessing of the first."""
+    name, first = "efficientnet/efficientnet_b0.ra4_e3600_r224_in1k", "efficientnet/efficientnet_b0"
+    model = zoo.load(name)
+    made = converters.convert(name, cache_dir=tmp_path)
+    assert converters.convert(first, cache_dir=tmp_path).path == made.path
+    assert made.provenance["models"] == [first, name]
+    assert preprocessing_in(made)["mean"] == [0.485, 0.456, 0.406]
+    model.weights = "file"
+    other = converters.convert(model, cache_dir=tmp_path)
+    assert other.provenance["models"] == [name]
+    assert preprocessing_in(other)["mean"] == [0.5, 0.5, 0.5]
+    assert model.card == zoo.card(name)
 
 
 def test_a_changed_model_is_another_artifact(cache_dir):

@@ -8,9 +8,19 @@ import pytest
 
 import zoo
 from converters import request as requests
-from converters.request import ConversionRequest, PrecisionOptions, sharing_models, stored_under
+from converters.request import (
+    ConversionRequest,
+    PrecisionOptions,
+    artifact_preprocessing,
+    sharing_models,
+    stored_under,
+)
+from foundation.vocabulary import FILE, PROBE
 
 TWINS = ("ofa/tx2_gpu16-80ms_top1-75.4_finetune-25", "ofa/v100_gpu64-9ms_top1-75.3_finetune-25")
+
+
+TAGS = [card.name for card in zoo.cards("tf_efficientnet_b0,tf_efficientnet_b0.*")]
 
 
 def key(name, **changes):
@@ -23,8 +33,36 @@ def test_ids_that_share_one_network_share_one_artifact_under_the_probe():
     assert set(TWINS) <= set(sharing_models(zoo.card(first)))
 
 
+def test_tags_of_one_network_share_one_artifact_under_the_probe_whatever_their_preprocessing():
+    cards = [zoo.card(name) for name in TAGS]
+    assert [card.preprocessing.mean[0] for card in cards] == [0.485, 0.485, 0.5, 0.485]
+    assert len({key(name) for name in TAGS}) == 1
+    assert all(sharing_models(card) == TAGS for card in cards)
+
+
+def test_other_weights_are_stored_with_their_own_preprocessing(tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.write_bytes(b"1")
+    first, _, adversarial, noisy = (key(name, weights=str(checkpoint)) for name in TAGS)
+    assert first == noisy != adversarial
+
+
+def test_weights_that_a_caller_loaded_are_not_the_probes():
+    """The request that stands for a loaded model says nothing of its weights."""
+    card = zoo.card(TAGS[2])
+    assert stored_under(ConversionRequest(card.name), card, PROBE) == key(TAGS[0])
+    assert stored_under(ConversionRequest(card.name), card, FILE) != key(TAGS[0])
+
+
+def test_a_network_that_the_catalogue_lacks_keeps_its_own_preprocessing():
+    changed = dataclasses.replace(zoo.card(TAGS[2]), resolution=192)
+    assert sharing_models(changed) == []
+    assert artifact_preprocessing(changed, PROBE) == changed.preprocessing
+
+
 def test_the_same_network_at_another_resolution_is_another_artifact():
     assert key(TWINS[0]) != key("ofa/v100_gpu64-5ms_top1-71.6_finetune-25")
+    assert key("efficientnet/efficientnet_b1") != key("efficientnet/efficientnet_b1.ft_in1k")
 
 
 @pytest.mark.parametrize("change", [{"opset": 17}, {"batch": 2}, {"exporter": "torchscript"}])

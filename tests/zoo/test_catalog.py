@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import collections
+import re
 
 import pytest
 
 import zoo
-from zoo.catalog.reader import read_cards
+from zoo.catalog.reader import read_cards, same_network
 from zoo.errors import CatalogError
 from zoo.recorded import recorded
 
@@ -36,7 +37,7 @@ mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5], stated_in = "here" }
 
 def test_every_released_model_of_the_four_packages_has_a_card():
     counts = collections.Counter(card.source for card in CARDS)
-    assert counts == {"efficientnet": 14, "ofa": 50, "regnet": 24, "resnest": 11}
+    assert counts == {"efficientnet": 40, "ofa": 50, "regnet": 24, "resnest": 11}
 
 
 @pytest.mark.parametrize("source", sorted({card.source for card in zoo.cards()}))
@@ -51,6 +52,30 @@ def test_cards_state_what_the_originals_count(source):
             facts["signature_sha256"],
             facts["variance_scale"],
         ), card.name
+
+
+@pytest.mark.parametrize("card", zoo.cards(), ids=lambda card: card.name)
+def test_a_card_states_the_training_of_its_weights_and_where_that_is_stated(card):
+    training = card.training
+    assert training.data
+    assert re.search(r"\.\w|//", training.stated_in), "no file and no address"
+    for data in filter(None, (training.extra_data, training.teacher_extra_data)):
+        assert re.search(r"\((un)?labelled", data)
+    assert training.epochs is None or training.epochs > 0
+    assert training.resolution_px is None or 16 <= training.resolution_px <= 1024
+
+
+def test_cards_of_one_network_state_the_same_of_it():
+    for card in zoo.cards():
+        sharing = same_network(card)
+        assert card in sharing
+        facts = {(one.parameters, one.macs, one.signature_sha256, one.artifact_tolerance) for one in sharing}
+        assert len(facts) == 1, card.name
+
+
+def test_a_network_that_the_catalogue_lacks_has_no_cards():
+    (card,) = read_cards("mine", MINIMAL)
+    assert same_network(card) == ()
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)

@@ -71,14 +71,21 @@ def test_models_share_weights_only_where_all_are_cut_out_of_one_network():
         assert len(cards) == (1 if alone else sum(card.source == source for card in CARDS)), url
 
 
+def _name_at_timm(card):
+    """Architecture and tag in a repository on the Hub; in a file the first part of the tag, except for the plainest."""
+    architecture, tag = card.architecture["name"], card.checkpoint.tag
+    if card.checkpoint.url.startswith("https://huggingface.co/"):
+        return f"{architecture}.{tag}"
+    recipe = tag.partition("_")[0]
+    return architecture if recipe in ("in1k", "ft") else f"{architecture}_{recipe}"
+
+
 @by_name([card for card in WITH_WEIGHTS if urlsplit(card.checkpoint.url).netloc not in UNNAMED_HOSTS])
 def test_an_address_names_its_model(card):
     """By the folder or the file at its end, up to what a release appends."""
     name = card.variant
-    if card.source == "efficientnet" and card.checkpoint.url.startswith("https://huggingface.co/"):
-        name = f"{card.variant}.{card.checkpoint.tag}"
-    elif card.source == "efficientnet":
-        name = f"{card.variant}_{card.checkpoint.tag.partition('_')[0]}"
+    if card.source == "efficientnet":
+        name = _name_at_timm(card)
     parts = urlsplit(card.checkpoint.url).path.split("/")[-2:]
     # Not a longer name, as efficientnet_b0 in tf_efficientnet_b0, or fbnet_a in fbnet_ase.
     assert any(re.match(rf"{re.escape(name)}($|[-_.])", part) for part in parts)

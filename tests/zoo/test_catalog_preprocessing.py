@@ -16,12 +16,12 @@ def cards_of(source):
 
 
 @cards_of("efficientnet")
-def test_efficientnet_follows_timms_configuration_of_the_default_tag(card):
+def test_efficientnet_follows_timms_configuration_of_its_tag(card):
     """timm/data/transforms_factory.py: the shorter side is the input's over the crop's fraction, rounded down."""
     import timm
 
-    facts, config = card.preprocessing, timm.get_pretrained_cfg(card.variant)
-    assert config.tag == card.checkpoint.tag
+    facts, config = card.preprocessing, timm.get_pretrained_cfg(f"{card.architecture['name']}.{card.checkpoint.tag}")
+    assert (config.tag, config.num_classes) == (card.checkpoint.tag, card.classes)
     assert config.input_size == (3, card.resolution, card.resolution)
     assert (config.mean, config.std, config.interpolation) == (facts.mean, facts.std, facts.interpolation)
     if config.crop_mode == "squash":

@@ -9,7 +9,8 @@ import pytest
 
 import zoo
 from zoo import probe
-from zoo.recorded import compare, logits_error, reference
+from zoo.catalog.reader import same_network
+from zoo.recorded import compare, logits_error, recorded, reference
 
 FAST = {
     "alphanet/a0",
@@ -33,7 +34,9 @@ FAST = {
     "resnest/resnest50",
     "resnest/resnest50_fast_4s2x40d",
 }
-RECORDED = [name for name in zoo.list_models() if reference(name)]
+RECORDED = [card.name for card in zoo.cards() if card.variant in recorded(card.source)]
+NETWORKS = [card.name for card in zoo.cards() if same_network(card)[0] == card]
+"""The first card of each network; the others state the same of it (`test_catalog`)."""
 
 
 def marked(names):
@@ -55,7 +58,7 @@ def test_the_fast_models_are_recorded():
     assert set(RECORDED) >= FAST
 
 
-@pytest.mark.parametrize("name", marked(zoo.list_models()))
+@pytest.mark.parametrize("name", marked(NETWORKS))
 @pytest.mark.usefixtures("no_network")
 def test_the_built_network_has_the_parameters_and_multiply_adds_of_its_card(name):
     model = zoo.load(name)
@@ -63,6 +66,13 @@ def test_the_built_network_has_the_parameters_and_multiply_adds_of_its_card(name
     assert model.signature_sha256() == card.signature_sha256
     assert model.count_parameters() == card.parameters
     assert model.count_macs() == card.macs
+
+
+def test_models_of_one_network_have_one_reference():
+    first, variant = "efficientnet/tf_efficientnet_b0", "efficientnet/tf_efficientnet_b0.ap_in1k"
+    assert reference(variant) == reference(first) is not None
+    assert reference("efficientnet/efficientnet_b1.ft_in1k") is None
+    assert reference("own/net") is None
 
 
 @pytest.mark.parametrize("name", marked(RECORDED))

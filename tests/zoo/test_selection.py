@@ -15,6 +15,9 @@ from zoo.selection import SUITES, select, suites_of
         ("regnety-200mf", ["regnet/RegNetY-200MF"]),
         ("REGNET/*-200mf", ["regnet/RegNetX-200MF", "regnet/RegNetY-200MF"]),
         ("*net_b0", ["efficientnet/efficientnet_b0", "efficientnet/tf_efficientnet_b0"]),
+        ("tf_efficientnet_b0", ["efficientnet/tf_efficientnet_b0"]),
+        ("TF_efficientnet_b0.ns_jft_in1k", ["efficientnet/tf_efficientnet_b0.ns_jft_in1k"]),
+        ("efficientnet/*ns_jft*", [f"efficientnet/tf_efficientnet_b{size}.ns_jft_in1k" for size in range(8)]),
         ("resnest101, regnetx-200mf", ["regnet/RegNetX-200MF", "resnest/resnest101"]),
         (["resnest101", "resnest/resnest101"], ["resnest/resnest101"]),
     ],
@@ -40,9 +43,25 @@ def test_smoke_is_the_smallest_of_each_source():
         assert card.macs == min(other.macs for other in zoo.cards(card.source))
 
 
+def test_smoke_is_what_it_was():
+    """The first of equals, so that a network's other weights do not take its place."""
+    assert zoo.list_models("smoke") == [
+        "alphanet/a0",
+        "efficientnet/efficientnet_b0",
+        "efficientnet_x/efficientnet-x-b0",
+        "fbnet/dmasking_f1",
+        "gpunet/GPUNet-P0",
+        "lanet/LaNet_CIFAR10_128",
+        "ofa/s7edge_lat-29ms_top1-70.5_finetune-25",
+        "regnet/RegNetX-200MF",
+        "resnest/resnest50_fast_1s1x64d",
+    ]
+
+
 def test_mobile_is_bounded_by_multiply_adds():
     assert all(card.macs <= 600e6 for card in zoo.cards("mobile"))
     assert len(zoo.cards("mobile")) > 40
+    assert set(zoo.list_models("tf_efficientnet_b0.*")) < set(zoo.list_models("mobile"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from foundation.digests import json_sha256
 from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
 from zoo.errors import CatalogError
 
@@ -84,6 +85,23 @@ def all_cards() -> Mapping[str, ModelCard]:
             for card in read_cards(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")):
                 cards[card.name] = card
     return cards
+
+
+@functools.cache
+def _cards_by_network() -> Mapping[str, tuple[ModelCard, ...]]:
+    networks: dict[str, tuple[ModelCard, ...]] = {}
+    for card in all_cards().values():
+        key = json_sha256(card.network_facts())
+        networks[key] = (*networks.get(key, ()), card)
+    return networks
+
+
+def same_network(card: ModelCard) -> tuple[ModelCard, ...]:
+    """The catalogue's cards of exactly this network, in its order; empty if the catalogue does not have the network.
+
+    They differ in their weights, and in what belongs to the weights: training, accuracy and preprocessing.
+    """
+    return _cards_by_network().get(json_sha256(card.network_facts()), ())
 
 
 def preprocessing_of(facts: Mapping[str, Any], where: str) -> Preprocessing:

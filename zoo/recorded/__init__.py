@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo import probe
+from zoo.catalog.reader import all_cards, same_network
 from zoo.native import NativeModel
 
 
@@ -27,13 +28,19 @@ def recorded(source: str) -> dict[str, dict[str, Any]]:
 
 
 def reference(name: str) -> dict[str, Any] | None:
-    """What the original code computes for a model, as recorded; None if it is not.
+    """What the original code computes for a model, as recorded of it or of another model of the same network.
+
+    None if nothing is recorded.
 
     Args:
         name: full name, `<source>/<variant>`.
     """
     source, _, variant = name.partition("/")
-    return recorded(source).get(variant)
+    card = all_cards().get(name)
+    sharing = same_network(card) if card else ()
+    references = recorded(source)
+    variants = (variant, *(other.variant for other in sharing))
+    return next((references[one] for one in variants if one in references), None)
 
 
 def logits_error(logits: NDArray[np.float32], expected: dict[str, Any]) -> float:

@@ -12,6 +12,15 @@ from harness.__main__ import main
 def test_list_show_and_env_print_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "regnet/*Y*"]) == 0
     assert "regnet/RegNetY-200MF" in capsys.readouterr().out
+    assert main(["list", "tf_efficientnet_b0*"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("trained on")
+    data = [line.split("  ")[-1].strip() for line in lines[1:]]
+    assert data == ["ImageNet-1k", "ImageNet-1k", "ImageNet-1k", "ImageNet-1k + JFT-300M (unlabelled)"]
+    assert main(["show", "tf_efficientnet_b0.ns_jft_in1k"]) == 0
+    shown = capsys.readouterr().out
+    assert "extra data: JFT-300M (unlabelled)" in shown
+    assert "epochs: 700" in shown
     assert main(["show", "RegNetY-200MF"]) == 0
     shown = capsys.readouterr().out
     assert "channel order: BGR" in shown

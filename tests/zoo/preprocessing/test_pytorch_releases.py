@@ -54,7 +54,7 @@ def test_resize_then_crop_is_torchvisions(name, size, picture):
 def test_efficientnets_input_is_that_of_timms_own_transform(name, picture):
     timm = pytest.importorskip("timm")
     card = zoo.card(name)
-    facts = timm.models.get_pretrained_cfg(f"{card.variant}.{card.checkpoint.tag}").to_dict()
+    facts = timm.models.get_pretrained_cfg(f"{card.architecture['name']}.{card.checkpoint.tag}").to_dict()
     transform = timm.data.create_transform(**timm.data.resolve_data_config(pretrained_cfg=facts))
     for size in [(500, 375), (97, 331), (3, 5)]:
         decoded = picture(*size)

@@ -27,6 +27,7 @@ MODELS = [
     "alphanet/a0",
     "efficientnet/efficientnet_b0",
     "efficientnet/tf_efficientnet_b0",
+    "efficientnet/tf_efficientnet_b0.ns_jft_in1k",
     "efficientnet_x/efficientnet-x-b0",
     "efficientnet_x/efficientnet-x-tpu-b1",
     "fbnet/FBNetV2_F1",
