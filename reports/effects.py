@@ -39,11 +39,13 @@ class Effect:
     accuracy_change_percent: float | None
     """Measured top-1 of `other` minus that of `base`, in percentage points; None unless both were measured, on the same
     images with the same preprocessing."""
+    shared: bool
+    """Whether both show the trials of another model, which has the same artifacts."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EffectSummary:
-    """The effects of one source in one environment."""
+    """The effects of one source in one environment; models that share both artifacts count once."""
 
     environment_id: str
     source: str
@@ -93,6 +95,7 @@ def _effect(base: Record, other: Record, varying: Varying) -> Effect:
         base_error=base["verification_relative_l2"],
         other_error=other["verification_relative_l2"],
         accuracy_change_percent=_accuracy_change_percent(base, other),
+        shared=bool(base["measured_as"] and other["measured_as"]),
     )
 
 
@@ -113,7 +116,7 @@ def _told_apart(base: Record, other: Record) -> bool | None:
 def summarised(found: Sequence[Effect]) -> list[EffectSummary]:
     """The effects by environment, change and source."""
     families: dict[tuple[str, str, str, str], list[Effect]] = {}
-    for effect in found:
+    for effect in (one for one in found if not one.shared):
         key = (effect.environment_id, effect.base, effect.other, effect.source)
         families.setdefault(key, []).append(effect)
     return [_summary(members) for members in families.values()]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,13 +87,14 @@ def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -
     """
     rows = group.comparable
     _set_scales(axes, group)
-    line = _frontier_line(group)
-    if line:
-        axes.plot(*zip(*line, strict=True), color=DARK_GREY, linewidth=0.9, zorder=1, label=frontier_entry(group))
-    for source, members in rows.groupby("source"):
-        draw_points(axes, members, *style(sources.index(str(source))))
-    draw_ticks(axes, group, sources)
-    add_entries(axes, group, sources)
+    with _limits_from_all(axes):
+        line = _frontier_line(group)
+        if line:
+            axes.plot(*zip(*line, strict=True), color=DARK_GREY, linewidth=0.9, zorder=1, label=frontier_entry(group))
+        for source, members in rows.groupby("source"):
+            draw_points(axes, members, *style(sources.index(str(source))))
+        draw_ticks(axes, group, sources)
+        add_entries(axes, group, sources)
     _set_titles(axes, group, rows["model"].nunique(), caption)
     place_legend(axes, group)
 
@@ -144,6 +146,19 @@ def _frontier_line(group: Group) -> list[tuple[float, float]]:
     for (_, accuracy_percent), point in itertools.pairwise(points):
         corners = [*corners, (point[0], accuracy_percent), point]
     return list(corners)
+
+
+@contextlib.contextmanager
+def _limits_from_all(axes: Axes) -> Iterator[None]:
+    """Computes the limits of the latency axis from all that is drawn, once.
+
+    Matplotlib computes them after each addition, and warns while a single latency is drawn.
+    """
+    computed = axes.get_autoscalex_on()
+    axes.set_autoscalex_on(False)
+    yield
+    axes.set_autoscalex_on(computed)
+    axes.autoscale_view(scaley=False)
 
 
 def _set_scales(axes: Axes, group: Group) -> None:

@@ -51,7 +51,7 @@ class RankChange:
     second: Configuration
     kendall_tau: float | None
     """Kendall's tau-b of the latencies: 1 if both have the same order, -1 if it is reversed; None if all
-    latencies of one are equal."""
+    latencies of one are equal. Models that share their trials in both count once."""
     ranks: list[Rank]
     """Ranks in order of the first configuration."""
 
@@ -91,7 +91,8 @@ def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
 
 def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b: pandas.DataFrame) -> RankChange:
     b = b.loc[a.index]
-    tau = kendall_tau(a["latency_median_ms"].to_list(), b["latency_median_ms"].to_list())
+    counted = (a["measured_as"] == "") | (b["measured_as"] == "")
+    tau = kendall_tau(*(side.loc[counted, "latency_median_ms"].to_list() for side in (a, b)))
     facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontiers") for side in (a, b)]
     ranks = [Rank(str(model), *values) for model, *values in zip(a.index, *facts, strict=True)]
     return RankChange(first, second, tau, ranks)

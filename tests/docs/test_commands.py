@@ -22,7 +22,7 @@ COMMIT = "$(git rev-parse --short HEAD)"
 
 def shown_commands(text: str) -> Iterator[str]:
     """Every command line in indented blocks and inline code, from `harness`, `zoo` or `reports` on."""
-    for line in text.splitlines():
+    for line in re.sub(r"\\\n *", "", text).splitlines():
         is_block = line.startswith("    ") or line.startswith(("  workstation:", "  Jetson:"))
         for code in [line] if is_block else re.findall(r"`([^`]*)`", line):
             for part in re.split(r"&&|\s#\s|\s{3,}(?=\S)", code):

@@ -19,7 +19,7 @@ def _row(precision: str = "fp32", exporter: str = DYNAMO, **values: Any) -> dict
         "source": "a", "weights": "probe", "precision": precision, "exporter": exporter, "reference_sha256": "r",
         "latency_median_ms": 4.0, "latency_low_ms": 3.9, "latency_high_ms": 4.1, "ratio_to_reference": 2.0,
         "verification_relative_l2": 1e-6, "accuracy_measured_top1_percent": None,
-        "accuracy_images_digest": "i", "accuracy_preprocessing": "p", **values,
+        "accuracy_images_digest": "i", "accuracy_preprocessing": "p", "measured_as": "", **values,
     }  # fmt: skip
 
 
@@ -94,3 +94,18 @@ def test_accuracies_of_other_images_or_another_preprocessing_are_not_subtracted(
     assert effects(rows, "precision")[0].accuracy_change_percent == pytest.approx(10.0)
     rows[1][condition] = "another"
     assert effects(rows, "precision")[0].accuracy_change_percent is None
+
+
+def test_models_that_share_both_artifacts_count_once_in_the_summary() -> None:
+    rows = [
+        row
+        for model, measured_as in (("a/x", ""), ("a/x.tag", "a/x"))
+        for row in (
+            _row(model=model, measured_as=measured_as),
+            _row("fp16", model=model, measured_as=measured_as, latency_median_ms=2.0, ratio_to_reference=1.0),
+        )
+    ]
+    found = effects(rows, "precision")
+    assert [(one.model, one.shared) for one in found] == [("a/x", False), ("a/x.tag", True)]
+    (summary,) = summarised(found)
+    assert (summary.count, summary.mean_speedup) == (1, pytest.approx(2.0))

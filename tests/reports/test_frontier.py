@@ -123,6 +123,14 @@ def test_a_single_network_has_room_and_no_warning(
     assert low < min(latency_ms, *interval.values(), 1e9) <= max(latency_ms, *interval.values(), 0) < high
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_single_point_beside_a_tick_gives_no_warning(make_rows: MakeRows) -> None:
+    rows = make_rows([_row("a/x", 0.00023437, 75.0), _row("a/y", 3.0)])
+    low, high = make_figure(grouped(rows)[0], "").axes[0].get_xlim()
+    assert low < 0.00023437
+    assert high > 3.0
+
+
 @pytest.mark.parametrize(
     ("measured", "label"),
     [

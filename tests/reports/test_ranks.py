@@ -53,6 +53,18 @@ def test_kendalls_tau(make_rows: MakeRows) -> None:
     assert _change(make_rows, dict.fromkeys("abcd", 1.0)).kendall_tau is None
 
 
+def test_models_that_share_their_trials_count_once_in_kendalls_tau(make_rows: MakeRows) -> None:
+    alone = [*_rows(FIRST, ACCURACIES), *_rows(SECOND, ACCURACIES, **THERE)]
+    tags = [
+        row
+        for latencies, place in ((FIRST, {}), (SECOND, THERE))
+        for row in _rows(dict.fromkeys(("d.one", "d.two"), latencies["d"]), {"d.one": 76.0}, measured_as="s/d", **place)
+    ]
+    (change,) = rank_changes(make_rows([*alone, *tags]))
+    assert {"s/d.one", "s/d.two"} <= {rank.model for rank in change.ranks}
+    assert change.kendall_tau == pytest.approx((2 - 4) / 6)
+
+
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=30))
 def test_kendalls_tau_equals_scipys(pairs: list[tuple[int, int]]) -> None:
     first, second = zip(*pairs, strict=True)
