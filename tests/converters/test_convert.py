@@ -70,7 +70,7 @@ def test_a_second_conversion_comes_from_the_cache(cache_dir):
 
 
 def test_cards_of_one_network_share_one_artifact_under_the_probe(tmp_path):
-    """Also its bytes do not depend on which of them is converted: it states the preprocessing of the first."""
+    """It states the preprocessing of the first, whichever of them is converted, and so has the same bytes."""
     name, first = "efficientnet/efficientnet_b0.ra4_e3600_r224_in1k", "efficientnet/efficientnet_b0"
     model = zoo.load(name)
     made = converters.convert(name, cache_dir=tmp_path)
