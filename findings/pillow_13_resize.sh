@@ -11,9 +11,10 @@ set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-for version in 12.3.0 13.0.0; do
+for package in pillow==12.3.0 pillow==13.0.0; do
+    version=${package#pillow==}
     python3 -m venv "$folder/$version"
-    "$folder/$version/bin/python" -m pip install --quiet --disable-pip-version-check "pillow==$version"
+    "$folder/$version/bin/python" -m pip install --quiet --disable-pip-version-check "$package"
 done
 
 cat > "$folder/resize.py" <<'PY'
