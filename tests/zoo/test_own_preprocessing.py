@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import zoo
+from tests.fakes.preprocessing import SQUASH_TOML
 from zoo.own_preprocessing import (
     assumed_preprocessing,
     is_assumed,
@@ -16,20 +17,10 @@ from zoo.own_preprocessing import (
 )
 from zoo.preprocessing import PreprocessingError
 
-TOML = """\
-rule = "squash"
-crop_px = 16
-interpolation = "bilinear"
-library = "pil"
-channel_order = "BGR"
-mean = [0.5, 0.5, 0.5]
-std = [0.25, 0.25, 0.25]
-"""
-
 
 def test_a_file_states_what_a_card_states(tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text(TOML)
+    path.write_text(SQUASH_TOML)
     found = stated_preprocessing(str(path))
     assert (found.rule, found.crop_px, found.channel_order, found.std) == ("squash", 16, "BGR", (0.25, 0.25, 0.25))
     assert not is_assumed(found)
@@ -38,7 +29,7 @@ def test_a_file_states_what_a_card_states(tmp_path):
 def test_where_the_file_lies_changes_nothing(tmp_path):
     """It is written into artifacts, whose digest identifies them."""
     for name in ("here.toml", "there.toml"):
-        (tmp_path / name).write_text(TOML)
+        (tmp_path / name).write_text(SQUASH_TOML)
     assert stated_preprocessing(str(tmp_path / "here.toml")) == stated_preprocessing(str(tmp_path / "there.toml"))
 
 
@@ -60,10 +51,10 @@ def test_what_nobody_stated_is_assumed():
     [
         ("gone.toml", None, "No such file"),
         ("own.toml", 'rule = "squash"\n', "missing keys"),
-        ("own.toml", TOML + "size = 3\n", "unknown keys ['size']"),
+        ("own.toml", SQUASH_TOML + "size = 3\n", "unknown keys ['size']"),
         ("own.toml", "rule = ", "Give the name of a model"),
-        ("own.toml", TOML.replace("0.5", "127.5"), "divide that of 0..255 by 255"),
-        ("own.toml", TOML.replace("[", "{a = [").replace("]", "]}"), "three numbers"),
+        ("own.toml", SQUASH_TOML.replace("0.5", "127.5"), "divide that of 0..255 by 255"),
+        ("own.toml", SQUASH_TOML.replace("[", "{a = [").replace("]", "]}"), "three numbers"),
         ("resnest51", None, "nearest: resnest/resnest50"),
         ("resnest", None, "selects 11 models"),
     ],

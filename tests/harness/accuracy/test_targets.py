@@ -20,19 +20,10 @@ from harness.datasets import ImageSet, open_images
 from harness.machine.gpu.settings import GpuSettings
 from harness.records.series import Series
 from tests.fakes.classifiers import series_of
+from tests.fakes.preprocessing import SQUASH_TOML
 from zoo.card import Preprocessing
 from zoo.own import card
 from zoo.own_preprocessing import stated_preprocessing
-
-TOML = """\
-rule = "squash"
-crop_px = 16
-interpolation = "bilinear"
-library = "pil"
-channel_order = "BGR"
-mean = [0.5, 0.5, 0.5]
-std = [0.25, 0.25, 0.25]
-"""
 
 
 @pytest.fixture
@@ -58,7 +49,7 @@ def test_a_user_file_takes_images_as_torchvision_does(images, facts):
 
 def test_or_as_the_given_preprocessing_says(images, facts, tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text(TOML)
+    path.write_text(SQUASH_TOML)
     own = stated_preprocessing(str(path))
     target = target_of(facts, images, own)
     assert isinstance(target, EvaluationTarget)
@@ -76,7 +67,7 @@ def converted_for(facts: Series, preprocessing: Preprocessing) -> None:
 
 @pytest.mark.parametrize("source", ["own", "onnx"])
 def test_or_as_the_file_says_that_it_was_converted_for(images, facts, source, tmp_path):
-    (tmp_path / "own.toml").write_text(TOML)
+    (tmp_path / "own.toml").write_text(SQUASH_TOML)
     converted_for(facts, stated_preprocessing(str(tmp_path / "own.toml")))
     target = target_of(dataclasses.replace(facts, source=source), images, None)
     assert isinstance(target, EvaluationTarget)
@@ -84,7 +75,7 @@ def test_or_as_the_file_says_that_it_was_converted_for(images, facts, source, tm
 
 
 def test_int8_is_not_evaluated_in_another_way_than_it_was_calibrated(images, facts, tmp_path):
-    (tmp_path / "own.toml").write_text(TOML)
+    (tmp_path / "own.toml").write_text(SQUASH_TOML)
     stated = stated_preprocessing(str(tmp_path / "own.toml"))
     converted_for(facts, card("a:b", 16).preprocessing)
     found = target_of(dataclasses.replace(facts, precision="int8"), images, stated)
