@@ -111,19 +111,19 @@ def run(
         models = _DEFAULT_MODELS
     request = RunRequest(
         _wanted(
-            models,
-            onnx,
-            model,
-            artifacts,
-            backend,
-            precision,
-            batch,
-            weights,
-            calibration_images,
-            calibration_count,
-            opset,
-            resolution,
-            preprocessing,
+            models=models,
+            onnx=onnx,
+            model=model,
+            artifacts=artifacts,
+            backend=backend,
+            precision=precision,
+            batch=batch,
+            weights=weights,
+            calibration_images=calibration_images,
+            calibration_count=calibration_count,
+            opset=opset,
+            resolution=resolution,
+            preprocessing=preprocessing,
         ),
         threads=threads,
         rounds=rounds,
@@ -202,19 +202,19 @@ def evaluate(
     # Other weights predict nothing, so there would be nothing to measure.
     asked = weights or (RELEASED if models and not artifacts else PROBE)
     wanted = _wanted(
-        models,
-        onnx,
-        model,
-        artifacts,
-        backend,
-        precision,
-        batch,
-        asked,
-        calibration_images,
-        calibration_count,
-        opset,
-        resolution,
-        preprocessing,
+        models=models,
+        onnx=onnx,
+        model=model,
+        artifacts=artifacts,
+        backend=backend,
+        precision=precision,
+        batch=batch,
+        weights=asked,
+        calibration_images=calibration_images,
+        calibration_count=calibration_count,
+        opset=opset,
+        resolution=resolution,
+        preprocessing=preprocessing,
     )
     request = RunRequest(wanted, threads=threads)
     request.check()
@@ -284,6 +284,7 @@ def results(directory: AnyPath = "results") -> pandas.DataFrame:
 
 
 def _wanted(
+    *,
     models: Some,
     onnx: AnyPath | Sequence[AnyPath],
     model: Some,

@@ -6,33 +6,12 @@ import re
 import pytest
 
 import zoo
+from tests.fakes.catalog import MINIMAL_TOML
 from zoo.catalog.reader import read_cards, same_network
 from zoo.errors import CatalogError
 from zoo.recorded import recorded
 
 CARDS = zoo.cards("efficientnet,ofa,regnet,resnest")
-
-MINIMAL = """
-[release]
-title = "T"
-repository = "r"
-commit = "c"
-package = "p==1"
-framework = "pytorch"
-licence = "MIT"
-paper = "x"
-[models.one]
-resolution = 8
-classes = 2
-parameters = 1
-macs = 1
-signature_sha256 = "s"
-published = { stated_in = "README" }
-training = { data = "ImageNet-1k", stated_in = "README" }
-checkpoint = { url = "u", container = "plain" }
-preprocessing = { rule = "squash", crop_px = 8, interpolation = "bicubic", library = "pil", channel_order = "RGB", \
-mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5], stated_in = "here" }
-"""
 
 
 def test_every_released_model_of_the_four_packages_has_a_card():
@@ -74,7 +53,7 @@ def test_cards_of_one_network_state_the_same_of_it():
 
 
 def test_a_network_that_the_catalogue_lacks_has_no_cards():
-    (card,) = read_cards("mine", MINIMAL)
+    (card,) = read_cards("mine", MINIMAL_TOML)
     assert same_network(card) == ()
 
 
@@ -106,7 +85,7 @@ def test_published_parameters_agree_with_the_counted(card):
 
 
 def test_a_minimal_file_gives_a_card_with_the_facts_left_out_as_none():
-    (card,) = read_cards("mine", MINIMAL)
+    (card,) = read_cards("mine", MINIMAL_TOML)
     assert card.name == "mine/one"
     assert card.published.top1_percent is None
     assert card.architecture == {"name": "one"}
@@ -114,15 +93,15 @@ def test_a_minimal_file_gives_a_card_with_the_facts_left_out_as_none():
 
 def test_a_shared_architecture_applies_except_for_a_models_own_facts():
     shared = '[shared.architecture]\nstages = ["a"]\nwidth = 1\n[models.one]\narchitecture = { width = 2 }\n'
-    (card,) = read_cards("mine", MINIMAL.replace("[models.one]\n", shared))
+    (card,) = read_cards("mine", MINIMAL_TOML.replace("[models.one]\n", shared))
     assert card.architecture == {"stages": ["a"], "width": 2}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MINIMAL.replace("macs = 1", "flops = 1"), r"unknown keys \['flops'\], missing keys \['macs'\]"),
-        (MINIMAL.replace('licence = "MIT"\n', ""), "missing keys"),
+        (MINIMAL_TOML.replace("macs = 1", "flops = 1"), r"unknown keys \['flops'\], missing keys \['macs'\]"),
+        (MINIMAL_TOML.replace('licence = "MIT"\n', ""), "missing keys"),
         ("[release", "mine.toml"),
         ("[models.one]", "release"),
     ],
@@ -133,7 +112,7 @@ def test_a_wrong_file_is_refused_by_name(text, message):
 
 
 def test_the_digest_of_a_card_follows_its_facts():
-    (card,) = read_cards("mine", MINIMAL)
-    (same,) = read_cards("mine", MINIMAL)
-    (other,) = read_cards("mine", MINIMAL.replace("classes = 2", "classes = 3"))
+    (card,) = read_cards("mine", MINIMAL_TOML)
+    (same,) = read_cards("mine", MINIMAL_TOML)
+    (other,) = read_cards("mine", MINIMAL_TOML.replace("classes = 2", "classes = 3"))
     assert card.digest == same.digest != other.digest

@@ -7,6 +7,7 @@ import collections
 import pytest
 
 import zoo
+from tests.fakes.catalog import MINIMAL_TOML
 from zoo.card import Training
 from zoo.catalog.reader import read_cards
 from zoo.errors import CatalogError
@@ -14,30 +15,11 @@ from zoo.errors import CatalogError
 SOURCES = ("gpunet", "fbnet", "efficientnet_x", "regnet", "alphanet", "resnest", "lanet", "ofa")
 CARDS = zoo.cards(",".join(SOURCES))
 
-MODEL = """
-[release]
-title = "T"
-repository = "r"
-commit = "c"
-package = "p==1"
-framework = "pytorch"
-licence = "MIT"
-paper = "x"
-[shared.training]
-data = "ImageNet-1k"
-epochs = 100
-stated_in = "README"
-[models.one]
-resolution = 8
-classes = 2
-parameters = 1
-macs = 1
-signature_sha256 = "s"
-published = { stated_in = "README" }
-checkpoint = { url = "u", container = "plain" }
-preprocessing = { rule = "none", crop_px = 8, interpolation = "", library = "", channel_order = "RGB", \
-mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5], stated_in = "here" }
-"""
+MODEL = MINIMAL_TOML.replace('training = { data = "ImageNet-1k", stated_in = "README" }\n', "").replace(
+    "[models.one]",
+    '[shared.training]\ndata = "ImageNet-1k"\nepochs = 100\nstated_in = "README"\n[models.one]',
+)
+"""The model's training as facts that all models of the source share."""
 
 
 def training_of(source):
