@@ -44,7 +44,21 @@ def usable(name: str) -> Backend:
     return backend
 
 
+def buildable(name: str) -> Backend:
+    """Returns the backend with this name.
+
+    Raises:
+        HarnessError: the backend cannot build engines here; the message says why and what to do.
+    """
+    backend = get(name)
+    available = backend.build_availability()
+    if not available.usable:
+        raise HarnessError(f"backend {name} cannot build engines here: {available.why} {available.what_to_do}")
+    return backend
+
+
 register("onnxruntime", "harness.backends.onnxruntime.cpu:OnnxRuntimeBackend")
 register("tensorrt", "harness.backends.tensorrt.backend:TensorRtBackend")
+register("tensorrt-rtx", "harness.backends.tensorrt.rtx_backend:TensorRtRtxBackend")
 register("onnxruntime-cuda", "harness.backends.onnxruntime.cuda:OnnxRuntimeCudaBackend")
 register("onnxruntime-tensorrt", "harness.backends.onnxruntime.tensorrt:OnnxRuntimeTensorRtBackend")

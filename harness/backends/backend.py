@@ -10,6 +10,7 @@ import abc
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 from harness.backends.session import Session, TensorSpec, check_input
 from harness.errors import ArtifactError, UnsupportedError
@@ -30,8 +31,27 @@ class Availability:
 
 
 @dataclasses.dataclass(frozen=True)
+class BuildFacts:
+    """What a build reported besides the engine; None and empty for a runtime that reports nothing."""
+
+    parse_s: float | None = None
+    """Seconds that reading the artifact took."""
+    network_layers: int | None = None
+    """Layers of the network as the runtime read it, before it fused any."""
+    warnings: tuple[str, ...] = ()
+    """The runtime's own warnings."""
+    memory_peak_mib: float | None = None
+    """Largest resident set of the building process; None if the system does not report it."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> BuildFacts:
+        """The facts read back."""
+        return cls(**{**data, "warnings": tuple(data["warnings"])})
+
+
+@dataclasses.dataclass(frozen=True)
 class BuiltEngine:
-    """An engine that a runtime compiled for this device from an artifact."""
+    """An engine that a runtime compiled from an artifact."""
 
     path: Path
     sha256: str
@@ -40,7 +60,8 @@ class BuiltEngine:
     """Seconds that the build took; a cached engine keeps the figure of its build."""
     cached: bool
     precision_effective: str
-    """See `Session.precision_effective`; read back from the engine."""
+    """See `Session.precision_effective`; read back from the engine, empty if that needs a GPU that is not there."""
+    facts: BuildFacts = dataclasses.field(default_factory=BuildFacts)
 
 
 class Backend(abc.ABC):
@@ -52,6 +73,8 @@ class Backend(abc.ABC):
     """Whether it runs on a GPU, whose facts then belong to the environment."""
     builds_engines: bool = False
     """Whether artifacts must be built for the device (`build`) before they can be prepared."""
+    builds_side_by_side: bool = False
+    """Whether builds time nothing, so that several at a time disturb no figure."""
 
     @abc.abstractmethod
     def availability(self) -> Availability:
@@ -64,6 +87,10 @@ class Backend(abc.ABC):
     def opset_limit(self) -> int | None:
         """Returns the newest ONNX opset that this version of the runtime reads; None if it is unknown."""
         return None
+
+    def build_availability(self) -> Availability:
+        """Returns whether `build` works here; a runtime that builds without a device overrides it."""
+        return self.availability()
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
         """Compiles the artifact for this device, or finds the compiled engine in the cache.

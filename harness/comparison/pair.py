@@ -77,7 +77,7 @@ class Conditions:
 
     def to_json(self) -> dict[str, Any]:
         """The conditions as a gate's folder records them."""
-        return {**dataclasses.asdict(self), "timing": self.timing.to_json()}
+        return {**dataclasses.asdict(self), "timing": self.timing.to_json(), "gpu": self.gpu.to_json()}
 
 
 def measure_pair(

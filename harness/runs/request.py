@@ -49,7 +49,7 @@ class RunRequest:
     def settings(self) -> dict[str, Any]:
         """Returns the request as the run directory records it: one flat JSON object."""
         data = dataclasses.asdict(self)
-        flat = {**data.pop("wanted"), **data, "timing": self.timing.to_json()}
+        flat = {**data.pop("wanted"), **data, "timing": self.timing.to_json(), "gpu": self.gpu.to_json()}
         flat["onnx_files"] = [str(path) for path in self.wanted.onnx_files]
         for name in ("artifacts", "calibration_images", "weights_lock"):
             flat[name] = str(flat[name]) if flat[name] else None

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.backends.backend import Availability, Backend, BuiltEngine
 from harness.backends.session import Session, TensorSpec
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
 from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
-from harness.errors import ArtifactError, UnsupportedError
+from harness.backends.tensorrt.jit import JitCache
+from harness.errors import ArtifactError, NoGpuError, UnsupportedError
 from harness.files.artifact_digest import artifact_sha256
 from harness.files.storage import explained
+from harness.machine.gpu import devices
+from harness.machine.gpu.driver import CudaDriver
 from harness.machine.gpu.facts import kernel_module_version
 from harness.machine.gpu.settings import GpuSettings
-
-if TYPE_CHECKING:
-    from harness.machine.gpu.driver import CudaDriver
 
 
 class TensorRtBackend(Backend):
@@ -33,79 +36,81 @@ class TensorRtBackend(Backend):
 
         The check creates no TensorRT objects and nothing on a device.
         """
-        from harness.errors import NoGpuError
-        from harness.machine.gpu.devices import cuda_devices
-
         try:
-            devices = cuda_devices()
+            found = devices.cuda_devices()
         except NoGpuError as error:
             return _without_gpu(str(error))
-        if not devices:
+        if not found:
             return _without_gpu("CUDA sees no GPU. Check CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
-        cuda_version = devices[0].cuda_version
+        cuda_version = found[0].cuda_version
         if not versions.is_installed():
             return versions.not_installed(cuda_version)
         try:
-            import tensorrt
-
-            Dialect.of(tensorrt)
+            dialect = self.dialect()
         except UnsupportedError as error:
             return Availability(False, str(error))
         except Exception as error:  # Its loader raises errors of any type if a library is missing.
             return versions.not_loadable(error)
-        too_old = versions.driver_too_old(tensorrt.__version__, cuda_version)
-        names = " and ".join(dict.fromkeys(device.name for device in devices))
+        too_old = versions.driver_too_old(dialect.version, cuda_version)
+        names = " and ".join(dict.fromkeys(device.name for device in found))
         return too_old or Availability(True, f"{self.runtime()} on {names}.")
+
+    def module(self) -> Any:
+        """Imports the library."""
+        import tensorrt
+
+        return tensorrt
+
+    def dialect(self) -> Dialect:
+        """Returns the dialect of the installed version.
+
+        Raises:
+            UnsupportedError: the version is not supported.
+        """
+        return Dialect.of(self.module())
 
     def runtime(self) -> str:
         """Returns name and version."""
-        import tensorrt
-
-        return f"tensorrt {tensorrt.__version__}"
+        return f"tensorrt {self.module().__version__}"
 
     def opset_limit(self) -> int | None:
         """Returns 17 for TensorRT 8, which misreads newer operators; newer versions refuse what they do not know."""
-        import tensorrt
-
-        limits = Dialect.of(tensorrt).limits
+        limits = self.dialect().limits
         return limits.opset if limits else None
 
     def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
-        """Returns the engine of the artifact for this device, from the cache or newly built.
+        """Returns the engine of the artifact, from the cache or newly built.
 
         It raises the errors of `harness.backends.tensorrt.builder.EngineBuild.run`.
         """
-        import tensorrt
-
         from harness.backends.tensorrt.builder import EngineBuild
-        from harness.machine.gpu.driver import CudaDriver
 
-        with CudaDriver.open(gpu.device) as driver:
-            dialect, store = Dialect.of(tensorrt), EngineStore(cache_dir)
-            key = engine_key(tensorrt, driver, artifact, precision, gpu)
+        trt, dialect, store = self.module(), self.dialect(), EngineStore(cache_dir)
+        with self.building_on(gpu) as driver:
+            key = self.engine_key(driver, artifact, precision, gpu)
             with store.building(key):
                 found = store.find(key)
                 if found is not None:
                     return found.built(cached=True)
-                return EngineBuild(tensorrt, dialect, artifact, key, store).run().built(cached=False)
+                return EngineBuild(trt, dialect, artifact, key, store).run().built(cached=False)
 
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:
         """Loads the engine that `build` made; an engine that TensorRT refuses is removed, so that it is rebuilt."""
         del threads  # Operators run on the device.
-        import tensorrt
-
         from harness.backends.tensorrt.session import EngineLoadError, TensorRtSession
-        from harness.machine.gpu.driver import CudaDriver
 
+        trt, dialect, store = self.module(), self.dialect(), EngineStore(cache_dir)
         driver = CudaDriver.open(gpu.device)
         try:
-            key = engine_key(tensorrt, driver, artifact, precision, gpu)
-            store = EngineStore(cache_dir)
+            key = self.engine_key(driver, artifact, precision, gpu)
             stored = _require(store, key, artifact)
+            jit = self.jit(store, stored, driver)
             try:
-                session = TensorRtSession(tensorrt, driver, stored, artifact, precision=precision, settings=gpu)
+                session = TensorRtSession(
+                    trt, dialect, driver, stored, artifact, precision=precision, settings=gpu, jit=jit
+                )
             except EngineLoadError:
                 store.remove(key)
                 raise
@@ -114,23 +119,45 @@ class TensorRtBackend(Backend):
             raise
         return session, session.inputs()
 
+    @contextlib.contextmanager
+    def building_on(self, gpu: GpuSettings) -> Iterator[CudaDriver | None]:
+        """Makes the GPU that a build times its kernels on current in this thread."""
+        with CudaDriver.open(gpu.device) as driver:
+            yield driver
 
-def engine_key(trt: Any, driver: CudaDriver, artifact: Path, precision: str, gpu: GpuSettings) -> EngineKey:
-    """The key of the artifact's engine for this device and the present settings."""
-    major, minor = driver.compute_capability
-    with explained(artifact):
-        sha256 = artifact_sha256(artifact)
-    return EngineKey(
-        artifact_sha256=sha256,
-        precision=precision,
-        tensorrt=str(trt.__version__),
-        gpu=driver.name,
-        compute_capability=f"{major}.{minor}",
-        cuda_driver=driver.cuda_version,
-        driver=kernel_module_version() or "",
-        workspace_mib=gpu.workspace_mib,
-        tactic_sources=restricted_tactic_sources(),
-    )
+    def engine_key(self, driver: CudaDriver | None, artifact: Path, precision: str, gpu: GpuSettings) -> EngineKey:
+        """Returns the key of the artifact's engine for this device and the present settings."""
+        assert driver is not None
+        major, minor = driver.compute_capability
+        return dataclasses.replace(
+            self.portable_key(artifact, precision, gpu, capabilities=gpu.capabilities),
+            gpu=driver.name,
+            compute_capability=f"{major}.{minor}",
+            cuda_driver=driver.cuda_version,
+            driver=kernel_module_version() or "",
+        )
+
+    def portable_key(
+        self, artifact: Path, precision: str, gpu: GpuSettings, *, capabilities: tuple[str, ...]
+    ) -> EngineKey:
+        """Returns what an engine depends on besides the GPU on which it is built."""
+        dialect = self.dialect()
+        with explained(artifact):
+            sha256 = artifact_sha256(artifact)
+        return EngineKey(
+            artifact_sha256=sha256,
+            precision=precision,
+            library=dialect.library,
+            version=dialect.version,
+            workspace_mib=gpu.workspace_mib,
+            tactic_sources=restricted_tactic_sources(),
+            capabilities=capabilities,
+        )
+
+    def jit(self, store: EngineStore, stored: StoredEngine, driver: CudaDriver) -> JitCache | None:
+        """Returns None: an engine of TensorRT holds the kernels of its GPU."""
+        del store, stored, driver
+        return None
 
 
 def _require(store: EngineStore, key: EngineKey, artifact: Path) -> StoredEngine:
@@ -142,8 +169,8 @@ def _require(store: EngineStore, key: EngineKey, artifact: Path) -> StoredEngine
             f"The {key.precision} engine of {artifact} in {store.directory(key)} is damaged. Run again to rebuild it."
         )
     raise ArtifactError(
-        f"There is no {key.precision} engine of {artifact} for {key.gpu}, TensorRT {key.tensorrt} and this driver in "
-        f"{store.root}. Build it first: `harness run` does this."
+        f"There is no {key.precision} engine of {artifact} for {key.gpu or 'this GPU'}, {key.library} {key.version} "
+        f"and this driver in {store.root}. Build it first: `harness run` does this."
     )
 
 

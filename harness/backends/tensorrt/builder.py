@@ -1,4 +1,4 @@
-"""Builds an engine from an artifact: parses, builds, and inspects the result."""
+"""Builds an engine from an artifact: parses, builds, and inspects the result where it can be loaded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from foundation.child import memory_peak_mib
+from harness.backends.backend import BuildFacts
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
-from harness.backends.tensorrt.logs import LogTail, make_logger, open_log
+from harness.backends.tensorrt.logs import LogTail, logging_to, open_log
 from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
 from harness.files.onnx_graph import OnnxGraph, read_graph
@@ -20,6 +22,7 @@ from harness.files.storage import explained
 from harness.machine.gpu.driver import CudaOutOfMemoryError
 
 _NAMES_SHOWN = 8
+_NAME_DIGITS = 12
 
 
 class EngineBuildError(HarnessError):
@@ -27,8 +30,20 @@ class EngineBuildError(HarnessError):
 
 
 @dataclasses.dataclass(frozen=True)
+class CompiledEngine:
+    """What a build made."""
+
+    plan: bytes
+    build_s: float
+    layers: str
+    """The inspector's description of its layers; empty if it cannot be loaded where it is built."""
+    parse_s: float
+    network_layers: int
+
+
+@dataclasses.dataclass(frozen=True)
 class EngineBuild:
-    """One build; `trt` is the imported module, and the key's device is current in this thread."""
+    """One build; `trt` is the imported module, and the key's device, if it has one, is current in this thread."""
 
     trt: Any
     dialect: Dialect
@@ -50,34 +65,39 @@ class EngineBuild:
         log_path = self.store.log_path(self.key)
         with explained(log_path):
             file = open_log(log_path)
-        with file:
-            tail = LogTail(file)
+        tail = LogTail(file)
+        with file, logging_to(self.trt, tail) as logger:
             try:
-                plan, build_s, layers = self._compile(graph, tail)
+                compiled = self._compile(graph, logger, tail)
             except BaseException as error:
                 # Otherwise TensorRT's objects in the traceback's frames would outlive the device's context.
                 traceback.clear_frames(error.__traceback__)
                 raise
-        return self._store(plan, build_s, layers, tail)
+        return self._store(compiled, tail)
 
-    def _compile(self, graph: OnnxGraph, tail: LogTail) -> tuple[bytes, float, str]:
-        """Returns the engine, the seconds it took to build, and the inspector's description of its layers."""
-        logger = make_logger(self.trt, tail)
+    def _compile(self, graph: OnnxGraph, logger: Any, tail: LogTail) -> CompiledEngine:
         builder = self._create_builder(logger, tail)
         network = builder.create_network(self.dialect.network_flags(self.trt))
+        # Otherwise the library names it by a counter, so that two builds in one process differ.
+        network.name = self.key.artifact_sha256[:_NAME_DIGITS]
+        begin_s = time.perf_counter()
         self._parse(network, logger, graph, tail)
+        parse_s = time.perf_counter() - begin_s
         self._check_inputs(network)
         config = self._configure(builder, network)
         plan, build_s = self._build(builder, network, config, tail)
-        self._keep_timings(config)
-        return plan, build_s, self._inspect(plan, logger, tail)
+        layers = ""
+        if not self.dialect.compiles_when_loaded:
+            self._keep_timings(config)
+            layers = self._inspect(plan, logger, tail)
+        return CompiledEngine(plan, build_s, layers, parse_s, int(network.num_layers))
 
     def _check_versions(self, graph: OnnxGraph) -> None:
         limits = self.dialect.limits
         if limits and (graph.opset > limits.opset or graph.ir_version > limits.ir_version):
             raise UnsupportedError(
-                f"{self.artifact} uses ONNX opset {graph.opset} and IR version {graph.ir_version}, but TensorRT "
-                f"{self.dialect.version} reads at most opset {limits.opset} and IR version {limits.ir_version}. "
+                f"{self.artifact} uses ONNX opset {graph.opset} and IR version {graph.ir_version}, but "
+                f"{self.dialect.name} reads at most opset {limits.opset} and IR version {limits.ir_version}. "
                 f"Convert the model with --opset {limits.opset}."
             )
 
@@ -88,8 +108,8 @@ class EngineBuild:
         except TypeError as error:
             # The bindings raise this if the library returned no builder.
             raise EngineBuildError(
-                f"TensorRT {self.dialect.version} could not create a builder on {self.key.gpu}. Check that it supports "
-                f"the GPU (compute capability {self.key.compute_capability}) and the driver."
+                f"{self.dialect.name} could not create a builder on {self.key.gpu or 'this machine'}. Check that it "
+                f"supports the GPU (compute capability {self.key.compute_capability or 'unknown'}) and the driver."
                 f"{tail.explanation()}"
             ) from error
 
@@ -107,13 +127,13 @@ class EngineBuild:
             )
             more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
             raise UnsupportedError(
-                f"TensorRT {self.dialect.version} cannot run these operators: {shown}{more}. Convert the model with "
+                f"{self.dialect.name} cannot run these operators: {shown}{more}. Convert the model with "
                 "another opset or exporter, or measure it on another backend."
             )
         errors = [self._parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
         said = f" It said: {' '.join(errors)}" if errors else tail.explanation()
         raise UnsupportedError(
-            f"TensorRT {self.dialect.version} cannot read {self.artifact} (opset {graph.opset}).{said} "
+            f"{self.dialect.name} cannot read {self.artifact} (opset {graph.opset}).{said} "
             f"Convert the model with another opset or exporter; the full log is {self.store.log_path(self.key)}."
         )
 
@@ -137,16 +157,22 @@ class EngineBuild:
         trt, dialect = self.trt, self.dialect
         config = builder.create_builder_config()
         dialect.set_precision(trt, config, network, self.key.precision)
+        dialect.set_capabilities(trt, config, self.key.capabilities)
         dialect.set_workspace(trt, config, self.key.workspace_mib)
         dialect.set_tactic_sources(trt, config, self.key.tactic_sources)
         # Without it the inspector lists layers but does not describe them.
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+        if not dialect.compiles_when_loaded:
+            self._use_timings(config)
+        return config
+
+    def _use_timings(self, config: Any) -> None:
+        """Lets the build start from the timings of earlier ones."""
         timings = config.create_timing_cache(self.store.read_timings(self.key))
         if timings is None or not config.set_timing_cache(timings, False):
             # The cache is damaged or from another machine: start a new one.
             timings = config.create_timing_cache(b"")
             config.set_timing_cache(timings, False)
-        return config
 
     def _build(self, builder: Any, network: Any, config: Any, tail: LogTail) -> tuple[bytes, float]:
         begin_s = time.perf_counter()
@@ -158,7 +184,7 @@ class EngineBuild:
 
     def _failure(self, tail: LogTail) -> HarnessError:
         """Returns the error that explains why there is no engine, as far as TensorRT reported it."""
-        what = f"TensorRT {self.dialect.version} could not build an {self.key.precision} engine of {self.artifact}."
+        what = f"{self.dialect.name} could not build an {self.key.precision} engine of {self.artifact}."
         log = f"{tail.explanation()} The full log is {self.store.log_path(self.key)}."
         if tail.out_of_memory:
             return CudaOutOfMemoryError(
@@ -180,21 +206,24 @@ class EngineBuild:
     def _inspect(self, plan: bytes, logger: Any, tail: LogTail) -> str:
         engine = deserialise(self.trt, logger, plan)
         if engine is None:
-            raise EngineBuildError(f"TensorRT {self.dialect.version} cannot load what it built.{tail.explanation()}")
+            raise EngineBuildError(f"{self.dialect.name} cannot load what it built.{tail.explanation()}")
         return describe(self.trt, engine)
 
-    def _store(self, plan: bytes, build_s: float, layers: str, tail: LogTail) -> StoredEngine:
-        effective = inspector.precision_of(read_description(layers, self.artifact))
-        check_precision(self.key.precision, effective, self.artifact)
+    def _store(self, made: CompiledEngine, tail: LogTail) -> StoredEngine:
+        effective = ""
+        if made.layers:
+            effective = inspector.precision_of(read_description(made.layers, self.artifact))
+            check_precision(self.key.precision, effective, self.artifact)
         sidecar = EngineSidecar(
-            sha256=hashlib.sha256(plan).hexdigest(),
-            size_bytes=len(plan),
-            build_s=build_s,
+            sha256=hashlib.sha256(made.plan).hexdigest(),
+            size_bytes=len(made.plan),
+            build_s=made.build_s,
             precision_effective=effective,
             log_tail=tuple(tail.lines()),
             built_for=self.key,
+            facts=BuildFacts(made.parse_s, made.network_layers, tail.warnings(), memory_peak_mib()),
         )
-        return self.store.put(self.key, plan, sidecar, layers)
+        return self.store.put(self.key, made.plan, sidecar, made.layers)
 
 
 def deserialise(trt: Any, logger: Any, plan: bytes) -> Any:

@@ -1,5 +1,7 @@
 """Differences between TensorRT 8.5/8.6, 10 and 11 in building an engine; all other code is common.
 
+Those of TensorRT for RTX, whose interface is that of 11, are in `rtx_dialect`.
+
 | | 8.5, 8.6 | 10 | 11 |
 |---|---|---|---|
 | batch dimension | explicit by a flag | explicit | explicit |
@@ -17,10 +19,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from foundation.units import BYTES_PER_MIB
-from harness.errors import ArtifactError, HarnessError, UnsupportedError
+from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
 
 TACTIC_SOURCES_VARIABLE = "HARNESS_TENSORRT_TACTIC_SOURCES"
 """Environment variable that restricts the sources of kernels: names of `TacticSource`, separated by commas.
@@ -45,6 +47,18 @@ class Dialect:
     """The interface of one major version; `trt` is always its module."""
 
     version: str
+
+    library: ClassVar[str] = "TensorRT"
+    compiles_when_loaded: ClassVar[bool] = False
+    """Whether an engine is built without a GPU, and compiled for the one at hand when it is loaded.
+
+    Such a build times no kernels, so it keeps no timings, and it cannot load its engine to inspect it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Library and version, as in `TensorRT 10.16.1.11`."""
+        return f"{self.library} {self.version}"
 
     @classmethod
     def of(cls, trt: Any) -> Dialect:
@@ -98,6 +112,7 @@ class Dialect:
         Raises:
             ArtifactError: the graph lacks what the precision needs, so the engine would not be the
                 requested one.
+            FallbackError: fp32 was requested, but the graph computes in fp16.
         """
         config.clear_flag(trt.BuilderFlag.TF32)
         if precision == "int8" and not _has_quantisation(trt, network):
@@ -108,8 +123,13 @@ class Dialect:
         has_half = _has_half(trt, network)
         if precision == "fp16" and self.strongly_typed and not has_half:
             raise ArtifactError(
-                f"FP16 was requested, but the graph is FP32, and TensorRT {self.version} computes in the types of the "
-                "graph. Create the FP16 artifact first: convert with --precision fp16."
+                f"FP16 was requested, but the graph is FP32, and {self.name} computes in the types of the graph. "
+                "Create the FP16 artifact first: convert with --precision fp16."
+            )
+        if precision == "fp32" and self.strongly_typed and has_half:
+            raise FallbackError(
+                f"fp32 was requested, but the graph has FP16 tensors, and {self.name} computes in fp16 there. Measure "
+                "it with --precision fp16, or convert the model to fp32."
             )
         if self.strongly_typed:
             return
@@ -126,12 +146,12 @@ class Dialect:
         strangers = [name for name in names if name not in known]
         if strangers:
             raise HarnessError(
-                f"TensorRT {self.version} has no tactic source {', '.join(strangers)}; it has "
+                f"{self.name} has no tactic source {', '.join(strangers)}; it has "
                 f"{', '.join(sorted(known))}. Correct {TACTIC_SOURCES_VARIABLE}."
             )
         if not config.set_tactic_sources(sum(1 << int(known[name]) for name in names)):
             raise HarnessError(
-                f"TensorRT {self.version} refused the tactic sources {', '.join(names)}. "
+                f"{self.name} refused the tactic sources {', '.join(names)}. "
                 f"Correct {TACTIC_SOURCES_VARIABLE}, or unset it."
             )
         features = trt.PreviewFeature.__members__
@@ -142,6 +162,19 @@ class Dialect:
         """Limits the scratch memory of kernels; None leaves it to TensorRT, which then uses all memory."""
         if workspace_mib is not None:
             config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mib * BYTES_PER_MIB)
+
+    def set_capabilities(self, trt: Any, config: Any, capabilities: tuple[str, ...]) -> None:
+        """Builds the engine for these GPUs, as in `sm86`; TensorRT builds for the one at hand.
+
+        Raises:
+            HarnessError: the library cannot build for one of them.
+        """
+        del trt, config
+        if capabilities:
+            raise HarnessError(
+                f"--for {','.join(capabilities)}: {self.name} builds engines for the GPU at hand alone. Use --backend "
+                "tensorrt-rtx to build for others."
+            )
 
     def context_memory_mib(self, engine: Any) -> float:
         """Returns the device memory of one execution context."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from foundation.replacing import replacing
 from foundation.units import BYTES_PER_MIB
-from harness.backends.backend import BuiltEngine
+from harness.backends.backend import BuildFacts, BuiltEngine
 from harness.errors import StorageError
 from harness.files.locking import KernelLock
 from harness.files.storage import explained
@@ -41,17 +41,27 @@ class EngineKey:
 
     artifact_sha256: str
     precision: str
-    tensorrt: str
-    """Version of TensorRT."""
-    gpu: str
-    compute_capability: str
-    cuda_driver: int
-    """The newest CUDA version that the driver supports, as in 13000."""
-    driver: str
-    """Version of the kernel module; empty if the system does not report it."""
+    library: str
+    """`TensorRT` or `TensorRT-RTX`."""
+    version: str
+    """The library's version."""
     workspace_mib: int | None
     tactic_sources: tuple[str, ...]
-    """Allowed sources of kernels; empty leaves the choice to TensorRT."""
+    """Allowed sources of kernels; empty leaves the choice to the library."""
+    capabilities: tuple[str, ...] = ()
+    """GPUs that the engine is built for, as in `sm86`; empty leaves the choice to the library."""
+    gpu: str = ""
+    """Name of the GPU on which it is built; like the next three empty (0) if it is built without one."""
+    compute_capability: str = ""
+    cuda_driver: int = 0
+    """The newest CUDA version that the driver supports, as in 13000."""
+    driver: str = ""
+    """Version of the kernel module; empty too if the system does not report it."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> EngineKey:
+        """The key read back."""
+        return cls(**{**data, **{name: tuple(data[name]) for name in ("tactic_sources", "capabilities")}})
 
     @property
     def name(self) -> str:
@@ -62,7 +72,7 @@ class EngineKey:
     @property
     def timing_name(self) -> str:
         """Name of the cache of kernel timings, which all engines of one TensorRT, GPU and driver share."""
-        facts = (self.tensorrt, self.gpu, self.compute_capability, self.cuda_driver, self.driver)
+        facts = (self.library, self.version, self.gpu, self.compute_capability, self.cuda_driver, self.driver)
         return f"timing-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
 
 
@@ -74,9 +84,11 @@ class EngineSidecar:
     size_bytes: int
     build_s: float
     precision_effective: str
+    """Read back from the engine; empty if it was built without a GPU, and so could not be loaded."""
     log_tail: tuple[str, ...]
     """The last messages of the build."""
     built_for: EngineKey
+    facts: BuildFacts = dataclasses.field(default_factory=BuildFacts)
 
     def to_json(self) -> dict[str, Any]:
         """The sidecar as a JSON object."""
@@ -85,9 +97,14 @@ class EngineSidecar:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EngineSidecar:
         """The sidecar read back."""
-        key = data["built_for"]
-        built_for = EngineKey(**{**key, "tactic_sources": tuple(key["tactic_sources"])})
-        return cls(**{**data, "log_tail": tuple(data["log_tail"]), "built_for": built_for})
+        return cls(
+            **{
+                **data,
+                "log_tail": tuple(data["log_tail"]),
+                "built_for": EngineKey.from_json(data["built_for"]),
+                "facts": BuildFacts.from_json(data["facts"]),
+            }
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +124,7 @@ class StoredEngine:
             build_s=self.sidecar.build_s,
             cached=cached,
             precision_effective=self.sidecar.precision_effective,
+            facts=self.sidecar.facts,
         )
 
 
@@ -140,8 +158,8 @@ class EngineStore:
         """Returns whether there is an entry, damaged or not."""
         return self.directory(key).is_dir()
 
-    def put(self, key: EngineKey, plan: bytes, sidecar: EngineSidecar, layers: str) -> StoredEngine:
-        """Stores an engine with its sidecar and the inspector's description of its layers.
+    def put(self, key: EngineKey, plan: bytes, sidecar: EngineSidecar, layers: str = "") -> StoredEngine:
+        """Stores an engine with its sidecar and, if there is one, the inspector's description of its layers.
 
         Raises:
             StorageError: the entry cannot be written.
@@ -153,7 +171,8 @@ class EngineStore:
                 prepared = Path(aside) / "entry"
                 prepared.mkdir()
                 (prepared / ENGINE_FILE).write_bytes(plan)
-                (prepared / LAYERS_FILE).write_text(layers, encoding="utf-8")
+                if layers:
+                    (prepared / LAYERS_FILE).write_text(layers, encoding="utf-8")
                 (prepared / SIDECAR_FILE).write_text(json.dumps(sidecar.to_json(), indent=2) + "\n", encoding="utf-8")
                 self.remove(key)
                 prepared.rename(directory)

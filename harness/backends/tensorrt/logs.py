@@ -6,15 +6,17 @@ import collections
 import contextlib
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 _TAIL_LINES = 12
 _LINE_MAX_CHARACTERS = 600
+_WARNINGS_MAX = 50
 
 # TensorRT's words for insufficient GPU memory and scratch memory.
 _OUT_OF_MEMORY = re.compile(r"out\s?of\s?memory|gpu memory .*could not be allocated", re.IGNORECASE)
-_MORE_WORKSPACE = re.compile(r"insufficient workspace|increas\w* the workspace", re.IGNORECASE)
+_MORE_WORKSPACE = re.compile(r"insufficient workspace|increas\w* the (?:allowed )?workspace", re.IGNORECASE)
 
 
 class LogTail:
@@ -24,6 +26,7 @@ class LogTail:
         self._file = file
         self._messages: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
         self._errors: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
+        self._warnings: dict[str, None] = {}
         self._lock = threading.Lock()
 
     def add(self, severity: str, message: str) -> None:
@@ -37,11 +40,18 @@ class LogTail:
             self._messages.append(line[:_LINE_MAX_CHARACTERS])
             if severity in ("ERROR", "INTERNAL_ERROR"):
                 self._errors.append(line[:_LINE_MAX_CHARACTERS])
+            if severity == "WARNING" and len(self._warnings) < _WARNINGS_MAX:
+                self._warnings[message.strip()[:_LINE_MAX_CHARACTERS]] = None
 
     def lines(self) -> list[str]:
         """Returns the last messages."""
         with self._lock:
             return list(self._messages)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Returns the different warnings, in the order of their first appearance."""
+        with self._lock:
+            return tuple(self._warnings)
 
     def explanation(self) -> str:
         """Returns the last errors, or the last messages if there was no error, for the end of an error message."""
@@ -64,22 +74,57 @@ class LogTail:
             return any(pattern.search(line) for line in self._errors)
 
 
-def make_logger(trt: Any, tail: LogTail) -> Any:
-    """Creates an `ILogger` that passes everything except verbose messages to the tail.
+class _Tails:
+    """The tails that receive the messages of one library."""
 
-    It must live as long as every object created with it.
+    def __init__(self) -> None:
+        self._open: list[LogTail] = []
+
+    def add(self, tail: LogTail) -> None:
+        self._open.append(tail)
+
+    def remove(self, tail: LogTail) -> None:
+        self._open.remove(tail)
+
+    def receive(self, severity: str, message: str) -> None:
+        for tail in tuple(self._open):
+            tail.add(severity, message)
+
+
+_loggers: dict[type, tuple[Any, _Tails]] = {}
+"""The logger of each library in this process, by the library's class of loggers."""
+
+
+@contextlib.contextmanager
+def logging_to(trt: Any, tail: LogTail) -> Iterator[Any]:
+    """Yields the process's `ILogger`, whose messages, except verbose ones, the tail receives inside the context.
+
+    A process has one logger for its whole life: TensorRT ignores a second one with a warning while objects made with
+    the first exist, and its plugins write to the one they were registered with until the process ends. If several
+    tails are open, as of the two networks of a trial, each receives every message.
     """
+    if trt.ILogger not in _loggers:
+        tails = _Tails()
+        _loggers[trt.ILogger] = _make_logger(trt, tails), tails
+    logger, tails = _loggers[trt.ILogger]
+    tails.add(tail)
+    try:
+        yield logger
+    finally:
+        tails.remove(tail)
 
-    class TailLogger(trt.ILogger):
+
+def _make_logger(trt: Any, tails: _Tails) -> Any:
+    class ProcessLogger(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 
         def log(self, severity: Any, msg: str) -> None:
             # No exception may pass through TensorRT's own code.
             if severity.name != "VERBOSE":
-                tail.add(severity.name, msg)
+                tails.receive(severity.name, msg)
 
-    return TailLogger()
+    return ProcessLogger()
 
 
 def open_log(path: Path) -> IO[str]:

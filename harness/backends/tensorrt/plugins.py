@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-# The library keeps a bare pointer to the last logger it received and writes to it as long as the process runs
-# (NVIDIA/TensorRT, plugin/api/inferPlugin.cpp), so that logger must not be freed.
-_last_logger: list[Any] = []
-
 
 def register_plugins(trt: Any, logger: Any) -> None:
-    """Registers the plugins in this process; a further call only changes their logger."""
+    """Registers the plugins in this process; a further call only changes their logger.
+
+    The library keeps a bare pointer to that logger and writes to it as long as the process runs (NVIDIA/TensorRT,
+    plugin/api/inferPlugin.cpp), so it must be the process's (`logs.process_logger`), which is never freed.
+    """
     trt.init_libnvinfer_plugins(logger, "")
-    _last_logger[:] = [logger]

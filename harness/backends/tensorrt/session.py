@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import statistics
 import time
@@ -12,15 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foundation.units import BYTES_PER_MIB
+from foundation.units import BYTES_PER_MIB, MILLISECONDS_PER_SECOND
 from harness.backends.layers import LayerTime
 from harness.backends.session import Session, TensorSpec
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.builder import check_precision, describe, read_description
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import StoredEngine
-from harness.backends.tensorrt.logs import LogTail, make_logger
+from harness.backends.tensorrt.jit import JitCache, JitCacheUse
+from harness.backends.tensorrt.logs import LogTail, logging_to
 from harness.backends.tensorrt.plugins import register_plugins
+from harness.backends.tensorrt.validity import verdict_on
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 from harness.machine.gpu.driver import CudaDriver, CudaOutOfMemoryError
 from harness.machine.gpu.figures import GpuFigures
@@ -68,14 +71,16 @@ class TensorRtSession(Session):
     def __init__(
         self,
         trt: Any,
+        dialect: Dialect,
         driver: CudaDriver,
         stored: StoredEngine,
         artifact: Path,
         *,
         precision: str,
         settings: GpuSettings,
+        jit: JitCache | None = None,
     ) -> None:
-        """Loads the engine; `driver` is closed with the session.
+        """Loads the engine; `driver` is closed with the session, and `jit` belongs to a library that compiles now.
 
         Raises:
             EngineLoadError: TensorRT refuses the engine.
@@ -83,11 +88,16 @@ class TensorRtSession(Session):
         """
         super().__init__(precision)
         self._trt = trt
+        self._dialect = dialect
         self._driver = driver
+        self._jit = jit
+        self._jit_s: float | None = None
+        self._jit_use: JitCacheUse | None = None
+        self._cautions: list[str] = []
         self._stored = stored
         self._artifact = artifact
-        self._dialect = Dialect.of(trt)
         self._log = LogTail()
+        self._logging = contextlib.ExitStack()
         self._runtime: Any = None
         self._engine: Any = None
         self._context: Any = None
@@ -103,6 +113,14 @@ class TensorRtSession(Session):
     def inputs(self) -> list[TensorSpec]:
         """Returns the specs of all inputs of the network."""
         return [tensor.spec for tensor in self._tensors if tensor.is_input]
+
+    def start(self, images: npt.NDArray[np.float32]) -> float:
+        """Also keeps the kernels that were compiled up to the end of the first inference."""
+        first_ms = super().start(images)
+        if self._jit is not None:
+            self._jit_s = self._context_s + first_ms / MILLISECONDS_PER_SECOND
+            self._jit_use = self._jit.keep()
+        return first_ms
 
     def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
         """Copies the input to the device, where it stays."""
@@ -150,7 +168,10 @@ class TensorRtSession(Session):
             engine_mib=size_mib,
             engine_build_s=sidecar.build_s,
             engine_sha256=sidecar.sha256,
-        )
+            engine_capabilities=self._capabilities(),
+            jit_s=self._jit_s,
+            jit_cache=self._jit_use,
+        ).with_readings({"warnings": tuple(self._cautions)})
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
         """Returns TensorRT's own profile, made in a separate context so that it never slows the timed one."""
@@ -179,23 +200,49 @@ class TensorRtSession(Session):
             self._release()
 
     def _load(self) -> None:
-        # The bindings ensure that the logger outlives the runtime, the runtime the engine, and the engine its contexts.
-        logger = make_logger(self._trt, self._log)
+        # The bindings ensure that the runtime outlives the engine, and the engine its contexts.
+        logger = self._logging.enter_context(logging_to(self._trt, self._log))
         register_plugins(self._trt, logger)
         self._runtime = self._trt.Runtime(logger)
+        if self._dialect.compiles_when_loaded:
+            self._check_validity()
         self._engine = self._runtime.deserialize_cuda_engine(self._stored.plan)
         if self._engine is None:
             raise self._load_error("cannot load")
+        begin_s = time.perf_counter()
         self._context = self._new_context()
+        self._context_s = time.perf_counter() - begin_s
         # Off, because annotations for NVIDIA's own profiler, which the context of an engine with detailed verbosity
         # would emit, make enqueueing slower (documentation of IExecutionContext.nvtx_verbosity).
         self._context.nvtx_verbosity = self._trt.ProfilingVerbosity.NONE
 
+    def _check_validity(self) -> None:
+        """Refuses an engine that the library calls invalid, before it reads all of it."""
+        verdict = verdict_on(self._trt, self._runtime, self._stored.plan)
+        if not verdict.valid:
+            raise EngineLoadError(
+                f"{self._dialect.name} refuses the engine of {self._artifact}, which is for "
+                f"{self._capabilities()}: {verdict.why}. Run again to build it for this GPU (--for), or use a GPU that "
+                f"it is for.{self._log.explanation()}"
+            )
+        if verdict.suboptimal:
+            self._cautions.append(
+                f"{self._dialect.name} says that the engine would be faster if it were built for this GPU (--for)."
+            )
+
+    def _capabilities(self) -> str:
+        """The GPUs that the engine is for: named ones, or the library's default."""
+        key = self._stored.sidecar.built_for
+        return "+".join(key.capabilities) or key.compute_capability or "8.0 and later"
+
     def _release(self) -> None:
         """Frees the context before its engine, and both before the device's memory; a second call does nothing."""
         self._context = None
+        if self._jit is not None:
+            self._jit.release()
         self._engine = None
         self._runtime = None
+        self._logging.close()
         self._driver.close()
 
     def _enqueue(self) -> None:
@@ -214,13 +261,14 @@ class TensorRtSession(Session):
                 self._driver.copy_to_host(tensor.host, tensor.address, self._stream)
 
     def _new_context(self) -> Any:
-        context = self._engine.create_execution_context()
+        jit, engine = self._jit, self._engine
+        context = engine.create_execution_context() if jit is None else jit.create_context(self._trt, engine)
         if context is None:
             raise self._load_error("has too little memory to run")
         return context
 
     def _load_error(self, what: str) -> HarnessError:
-        text = f"TensorRT {self._dialect.version} {what} the engine of {self._artifact}."
+        text = f"{self._dialect.name} {what} the engine of {self._artifact}."
         if self._log.out_of_memory:
             return CudaOutOfMemoryError(
                 f"{text} The GPU is out of memory. Use a smaller batch, or end other processes on it (nvidia-smi)."

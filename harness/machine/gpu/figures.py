@@ -38,6 +38,12 @@ class GpuFigures:
     engine_build_s: float | None = None
     """Seconds that building the engine took; a cached engine keeps the figure of its build."""
     engine_sha256: str | None = None
+    engine_capabilities: str | None = None
+    """GPUs that the engine is built for, as in `sm86+sm89`, `9.0` or `8.0 and later`."""
+    jit_s: float | None = None
+    """Seconds to create the execution context and run the first inference, in which a runtime compiles kernels."""
+    jit_cache: str | None = None
+    """Whether a file had those kernels: `hit`, `partial` or `miss`."""
     warnings: tuple[str, ...] = ()
     """Warnings about the figures, for example that enqueueing limits them; one sentence each."""
 

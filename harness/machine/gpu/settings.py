@@ -23,11 +23,17 @@ class GpuSettings:
     workspace_mib: int | None = None
     """Maximum scratch memory a kernel may request while an engine is built; None leaves it to the runtime."""
 
+    capabilities: tuple[str, ...] = ()
+    """GPUs that engines are built for, as in `sm86`; empty for the one at hand, or for the runtime's default."""
+
     def to_json(self) -> dict[str, Any]:
-        """The settings as a JSON object."""
-        return dataclasses.asdict(self)
+        """The settings as a JSON object; without capabilities if there are none, so that earlier runs continue."""
+        data = dataclasses.asdict(self)
+        if not self.capabilities:
+            del data["capabilities"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GpuSettings:
         """The settings read back."""
-        return cls(**data)
+        return cls(**{**data, "capabilities": tuple(data.get("capabilities", ()))})

@@ -74,6 +74,15 @@ class INetworkDefinition(Behaviour):
     _inputs: list[Any]
     _layers: list[Any]
     _model: onnx.ModelProto | None
+    _name: str = ""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
 
     @property
     def num_inputs(self) -> int:

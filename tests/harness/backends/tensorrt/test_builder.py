@@ -213,7 +213,7 @@ def test_the_sidecar_describes_the_build(script: TensorRtScript, write_model: An
     built = build(write_model(), tmp_path)
     sidecar = json.loads(built.path.with_name("engine.json").read_text())
     assert sidecar["sha256"] == built.sha256
-    assert sidecar["built_for"]["tensorrt"] == script.version
+    assert sidecar["built_for"]["version"] == script.version
     assert sidecar["log_tail"] == ["[INFO] Engine generation completed."]
     # TensorRT's own words, including control characters.
     layers = json.loads(built.path.with_name("layers.json").read_text(), strict=False)["Layers"]

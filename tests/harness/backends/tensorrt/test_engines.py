@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.backends.backend import BuiltEngine
+from harness.backends.backend import BuildFacts, BuiltEngine
 from harness.backends.tensorrt import backend as backend_module
 from harness.backends.tensorrt import engines
 from harness.backends.tensorrt.backend import TensorRtBackend
@@ -88,8 +88,10 @@ def test_a_failed_build_leaves_no_entry(script: TensorRtScript, write_model: Any
     assert [path for path in (tmp_path / "engines").iterdir() if path.is_dir()] == []
 
 
-KEY = EngineKey("ab" * 32, "fp16", "10.16.1.11", "NVIDIA Fake", "9.0", 13000, "580.1", None, ())
-SIDECAR = EngineSidecar("00", 3, 1.5, "fp16", ("[INFO] done",), KEY)
+KEY = EngineKey(
+    "ab" * 32, "fp16", "TensorRT", "10.16.1.11", None, ("JIT",), ("sm86",), "NVIDIA Fake", "9.0", 13000, "580.1"
+)
+SIDECAR = EngineSidecar("00", 3, 1.5, "fp16", ("[INFO] done",), KEY, BuildFacts(0.5, 12, ("a warning",), 300.0))
 
 
 def test_a_sidecar_reads_back() -> None:
