@@ -254,7 +254,7 @@ class Proof:
         return Target(str(path), "", "tensorrt", precision, 1, 1, settings, str(self.cache_dir))
 
     def _build(self, path: Path, precision: str) -> Any:
-        (result,) = built([self._target(path, precision, PROTOCOL)], _BUILD_TIMEOUT_S)
+        ((_, result),) = built([self._target(path, precision, PROTOCOL)], _BUILD_TIMEOUT_S)
         return result
 
     def _trial(self, path: Path, settings: GpuSettings) -> TrialResult:

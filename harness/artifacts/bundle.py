@@ -3,6 +3,7 @@
 bundle.json       the index, with the digest of every file
 reference.onnx    the network beside which every model is measured
 models/           one ONNX file per model, and its provenance beside it
+engines/          engines that were built of them, if any, each a folder with its sidecar
 
 Reading a bundle needs neither the zoo nor the converters, so that it works on a machine with only a runtime.
 `harness.artifacts.bundle_writer` writes one.
@@ -31,6 +32,7 @@ BUNDLE_NAME = "bundle.json"
 BUNDLE_SCHEMA_VERSION = 1
 REFERENCE_NAME = "reference.onnx"
 MODELS_FOLDER = "models"
+ENGINES_FOLDER = "engines"
 
 MACHINE_FACTS = ("backend", "artifact_path")
 """Facts of a series that belong to the machine that measures, and are not in a bundle."""
@@ -85,12 +87,27 @@ class BundledModel:
 
 
 @dataclasses.dataclass(frozen=True)
+class BundledEngine:
+    """An engine that a runtime built of one of the artifacts; it is used where it fits, and built again elsewhere."""
+
+    name: str
+    """Of its folder below `engines/`, which says what it was built for by a digest."""
+    backend: str
+    artifact_sha256: str
+    precision: str
+    capabilities: tuple[str, ...]
+    """GPUs that it is for, as in `sm86`; empty for the runtime's default, or for the one it was built on."""
+    files: tuple[BundledFile, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Bundle:
     """A bundle as its index describes it; `check_files` verifies the files against it."""
 
     directory: Path
     reference: BundledFile
     models: tuple[BundledModel, ...] = ()
+    engines: tuple[BundledEngine, ...] = ()
 
     @property
     def reference_path(self) -> Path:
@@ -100,7 +117,12 @@ class Bundle:
     def files(self) -> list[BundledFile]:
         """Every file except the index."""
         parts = [part for model in self.models for part in (model.artifact, model.provenance)]
-        return [self.reference, *(part for part in parts if part is not None)]
+        engines = (file for engine in self.engines for file in engine.files)
+        return [self.reference, *(part for part in parts if part is not None), *engines]
+
+    def engine_capabilities(self, backend: str) -> list[tuple[str, ...]]:
+        """The GPUs that each engine of a backend is for."""
+        return [engine.capabilities for engine in self.engines if engine.backend == backend]
 
     def select(self, patterns: Sequence[str], precision: str, batch: int) -> list[BundledModel]:
         """The models that any pattern selects, in one precision and batch, in the bundle's order.
@@ -179,13 +201,15 @@ def read_bundle(directory: Path) -> Bundle:
     try:
         reference = _file(data["reference"])
         models = tuple(_model(entry) for entry in data["models"])
+        # An index that an earlier version wrote has none.
+        engines = tuple(_engine(entry) for entry in data.get("engines", ()))
         for model in models:
             model.series("", directory)
     except (ValueError, TypeError, KeyError) as error:
         raise BundleError(_of_another_version(path, f"facts that are not known here ({error})", written_by)) from error
     if reference.sha256 != REFERENCE_SHA256:
         raise BundleError(_of_another_version(path, "another reference network", written_by))
-    return Bundle(directory, reference, models)
+    return Bundle(directory, reference, models, engines)
 
 
 def check_opsets(series: Iterable[Series], backend: Backend) -> None:
@@ -209,6 +233,11 @@ def _model(entry: dict[str, Any]) -> BundledModel:
     if (artifact is None) == (entry["facts"]["status"] == "ok"):
         raise ValueError(f"status {entry['facts']['status']} of {entry['facts']['model']} and its files disagree")
     return BundledModel(entry["facts"], tuple(entry["suites"]), artifact, provenance)
+
+
+def _engine(entry: dict[str, Any]) -> BundledEngine:
+    files = tuple(_file(file) for file in entry["files"])
+    return BundledEngine(**{**entry, "capabilities": tuple(entry["capabilities"]), "files": files})
 
 
 def _file(entry: dict[str, Any]) -> BundledFile:

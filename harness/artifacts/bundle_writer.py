@@ -17,24 +17,28 @@ from foundation.replacing import TEMPORARY_SUFFIX, replacing
 from harness.artifacts.bundle import (
     BUNDLE_NAME,
     BUNDLE_SCHEMA_VERSION,
+    ENGINES_FOLDER,
     MACHINE_FACTS,
     MODELS_FOLDER,
     REFERENCE_NAME,
     Bundle,
+    BundledEngine,
     BundledFile,
     BundledModel,
     read_bundle,
 )
 from harness.artifacts.reference import REFERENCE_SHA256, write_reference
+from harness.backends.backend import BuiltEngine
 from harness.errors import BundleError, StorageError
 from harness.files.locking import LOCK_NAME, KernelLock
 from harness.files.storage import remove_temporary_files, replace_json
+from harness.processes.target import Target
 from harness.records.series import Series
 
 PROVENANCE_NAME = "provenance.json"
 """The sidecar of an artifact in the converters' cache."""
 
-_OURS = (REFERENCE_NAME, MODELS_FOLDER, LOCK_NAME)
+_OURS = (REFERENCE_NAME, MODELS_FOLDER, ENGINES_FOLDER, LOCK_NAME)
 
 
 class BundleWriter:
@@ -74,13 +78,13 @@ class BundleWriter:
             self.bundle = read_bundle(self._directory)
             if self.bundle.reference.fault(self._directory) is None:
                 return
-            models = self.bundle.models
+            models, engines = self.bundle.models, self.bundle.engines
         else:
-            models = ()
+            models, engines = (), ()
         path = self._directory / REFERENCE_NAME
         write_reference(path)
         reference = BundledFile(REFERENCE_NAME, REFERENCE_SHA256, path.stat().st_size)
-        self._write_index(Bundle(self._directory, reference, models))
+        self._write_index(Bundle(self._directory, reference, models, engines))
 
     def check(self, series: Sequence[Series]) -> None:
         """Refuses what would replace an artifact of the bundle by another of the same model, precision and batch.
@@ -133,6 +137,35 @@ class BundleWriter:
         self._write_index(dataclasses.replace(self.bundle, models=tuple(models.values())))
         return copied
 
+    def add_engine(self, target: Target, engine: BuiltEngine) -> bool:
+        """Adds an engine with all files of its folder.
+
+        Args:
+            target: what it was built from, with the digest of the artifact.
+            engine: the engine, in the cache.
+
+        Returns:
+            Whether anything was copied.
+
+        Raises:
+            BundleError: a file cannot be written.
+        """
+        name = engine.path.parent.name
+        files, copied = [], False
+        with _explained(self._directory / ENGINES_FOLDER):
+            (self._directory / ENGINES_FOLDER / name).mkdir(parents=True, exist_ok=True)
+            for source in sorted(engine.path.parent.iterdir()):
+                path = f"{ENGINES_FOLDER}/{name}/{source.name}"
+                file, is_new = self._keep(source, path, file_sha256(source))
+                files.append(file)
+                copied |= is_new
+        described = BundledEngine(
+            name, target.backend, target.sha256, target.precision, target.gpu.capabilities, tuple(files)
+        )
+        engines = {one.name: one for one in self.bundle.engines} | {name: described}
+        self._write_index(dataclasses.replace(self.bundle, engines=tuple(engines.values())))
+        return copied
+
     def artifact_path(self, series: Series) -> Path | None:
         """The path of a series' artifact in the bundle; None if it has none."""
         found = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
@@ -154,6 +187,7 @@ class BundleWriter:
             "harness_version": importlib.metadata.version("baseline-zoo"),
             "reference": dataclasses.asdict(bundle.reference),
             "models": [dataclasses.asdict(model) for model in bundle.models],
+            "engines": [dataclasses.asdict(engine) for engine in bundle.engines],
         }
         try:
             replace_json(self._directory / BUNDLE_NAME, data)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import abc
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.backends.session import Session, TensorSpec, check_input
-from harness.errors import ArtifactError, UnsupportedError
+from harness.errors import ArtifactError, HarnessError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 
 DEFAULT_GPU = GpuSettings()
@@ -59,9 +60,24 @@ class BuiltEngine:
     build_s: float
     """Seconds that the build took; a cached engine keeps the figure of its build."""
     cached: bool
+    """Whether nothing was built, because there was an engine already."""
     precision_effective: str
     """See `Session.precision_effective`; read back from the engine, empty if that needs a GPU that is not there."""
     facts: BuildFacts = dataclasses.field(default_factory=BuildFacts)
+    bundled: bool = False
+    """Whether another machine built it."""
+    unfit: str = ""
+    """Why the engine that another machine built of this artifact could not be used; empty if there was none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The engine as a JSON object."""
+        return {**dataclasses.asdict(self), "path": str(self.path)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> BuiltEngine:
+        """The engine read back; one that an earlier version wrote has no facts."""
+        facts = BuildFacts.from_json(data["facts"]) if "facts" in data else BuildFacts()
+        return cls(**{**data, "path": Path(data["path"]), "facts": facts})
 
 
 class Backend(abc.ABC):
@@ -92,17 +108,48 @@ class Backend(abc.ABC):
         """Returns whether `build` works here; a runtime that builds without a device overrides it."""
         return self.availability()
 
-    def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
-        """Compiles the artifact for this device, or finds the compiled engine in the cache.
+    def check_capabilities(self, capabilities: tuple[str, ...]) -> None:
+        """Refuses GPUs, as in `sm86`, for which the runtime cannot build engines here.
+
+        Raises:
+            HarnessError: it cannot build for one of them.
+        """
+        if capabilities:
+            raise HarnessError(
+                f"--for {','.join(capabilities)}: backend {self.name} builds engines only for the GPU that it runs on; "
+                "tensorrt-rtx builds for others"
+            )
+
+    def adopted(self, gpu: GpuSettings, offered: Sequence[tuple[str, ...]]) -> GpuSettings:
+        """Returns the settings with which engines from another machine can be used.
+
+        Args:
+            gpu: the settings as requested.
+            offered: the capabilities that each of those engines is for; empty for the runtime's default.
+        """
+        del offered
+        return gpu
+
+    def build(
+        self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path, bundle_dir: Path | None = None
+    ) -> BuiltEngine:
+        """Compiles the artifact, or finds the engine in the cache or among those that another machine built.
 
         Runs in its own process, which may crash.
+
+        Args:
+            artifact: the ONNX file.
+            precision: its precision.
+            gpu: how engines are built.
+            cache_dir: where they are kept.
+            bundle_dir: bundle with engines that another machine built.
 
         Raises:
             UnsupportedError: the runtime lacks an operator.
             FallbackError: the engine does not have the requested precision.
             HarnessError: the build failed for another reason.
         """
-        del artifact, precision, gpu, cache_dir
+        del artifact, precision, gpu, cache_dir, bundle_dir
         raise UnsupportedError(f"Backend {self.name} builds no engines.")
 
     def check(self, artifact: Path, precision: str) -> None:

@@ -35,9 +35,12 @@ class Device:
             say: prints a line for the user.
 
         Raises:
-            HarnessError: the runtime cannot run here, or others use a GPU that was requested for exclusive use.
+            HarnessError: the runtime cannot run here or cannot build for the requested GPUs, or others use a GPU that
+                was requested for exclusive use.
         """
         runtime = backends.usable(backend)
+        if gpu.capabilities:
+            runtime.check_capabilities(gpu.capabilities)
         if runtime.on_gpu and (caution := refuse_shared(gpu.device, exclusive=exclusive)):
             say(f"warning: {caution}")
         environment = environment_of(runtime, gpu, threads)

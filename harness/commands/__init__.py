@@ -29,6 +29,7 @@ ENTRIES = (
     Entry("list", "the models, with their published figures", "models:LIST"),
     Entry("show", "everything known about one model", "models:SHOW"),
     Entry("convert", "convert models to verified ONNX artifacts", "convert:CONVERT"),
+    Entry("build", "build engines, on a machine without a GPU too, for a run elsewhere", "build:BUILD"),
     Entry("run", "convert and measure models, write the CSV, the table and the picture", "run:RUN"),
     Entry("accuracy", "top-1 and top-5 of models on labelled images, all in one pass", "accuracy:ACCURACY"),
     Entry("profile", "which layers of one model take the time, as a CSV and a picture", "profile:PROFILE"),

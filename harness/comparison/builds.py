@@ -44,10 +44,10 @@ def build_sides(
         for folder in folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
             for python, models in wanted.items():
-                targets = [dataclasses.replace(target, cache_dir=folder) for target in models]
+                names = {dataclasses.replace(target, cache_dir=folder): model for target, model in models.items()}
                 lent = environment() if python != here else None
-                results = built(targets, timeout_s, python=python, environment=lent)
-                for target, model, result in zip(targets, models.values(), results, strict=True):
+                for target, result in built(list(names), timeout_s, python=python, environment=lent):
+                    model = names[target]
                     if result.status != "ok":
                         raise ComparisonError(
                             f"{model} ({target.artifact}) cannot be built: {result.status}: {result.reason}"

@@ -7,8 +7,10 @@ series' row, and the run continues.
 from __future__ import annotations
 
 import dataclasses
+import queue
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 from foundation.child import end_with_parent
 from foundation.vocabulary import Status
 from harness import backends
+from harness.backends.backend import BuiltEngine
 from harness.errors import ChildError
 from harness.processes.child import answer_lines
 from harness.processes.child_process import ChildProcess
@@ -24,21 +27,32 @@ from harness.processes.target import Target
 
 @dataclasses.dataclass(frozen=True)
 class BuildResult:
-    """How a build ended; `build_s` and `cached` are None if `status` is not `ok`."""
+    """How a build ended."""
 
     status: Status
     reason: str = ""
-    build_s: float | None = None
-    cached: bool | None = None
+    engine: BuiltEngine | None = None
+    """None if `status` is not `ok`."""
+
+    @property
+    def build_s(self) -> float | None:
+        """Seconds that the build took; a cached engine keeps the figure of its build."""
+        return self.engine.build_s if self.engine else None
+
+    @property
+    def cached(self) -> bool:
+        """Whether an earlier build was found."""
+        return self.engine is not None and self.engine.cached
 
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "engine": self.engine.to_json() if self.engine else None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> BuildResult:
-        """The result read back."""
-        return cls(**data)
+        """The result read back; a failure's has no engine."""
+        engine = data.get("engine")
+        return cls(data["status"], data.get("reason", ""), BuiltEngine.from_json(engine) if engine else None)
 
 
 class Builder:
@@ -83,23 +97,45 @@ class Builder:
 
 
 def built(
-    targets: Iterable[Target],
+    targets: Sequence[Target],
     timeout_s: float,
     *,
+    workers: int = 1,
     python: str | Path = sys.executable,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[BuildResult]:
-    """Builds the targets' engines one after another; yields each result as soon as its build has ended.
+) -> Iterator[tuple[Target, BuildResult]]:
+    """Builds the targets' engines; yields each target and its result as soon as its build has ended.
 
     Args:
         targets: the targets that need engines.
         timeout_s: time limit of one build.
+        workers: builds at a time, more than one only if they time nothing (`Backend.builds_side_by_side`). With one,
+            the results are in the order of the targets.
         python: interpreter of the environment that will run the engines.
         environment: environment of its processes, by default that of this process.
     """
-    with Builder(python, environment) as builder:
-        for target in targets:
-            yield builder.build(target, timeout_s)
+    builders = [Builder(python, environment) for _ in range(workers)]
+    idle: queue.SimpleQueue[Builder] = queue.SimpleQueue()
+    for builder in builders:
+        idle.put(builder)
+
+    def build_one(target: Target) -> BuildResult:
+        builder = idle.get()
+        try:
+            return builder.build(target, timeout_s)
+        finally:
+            idle.put(builder)
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(build_one, target): target for target in targets}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            # A build that still runs after an interruption ends with its process.
+            for builder in builders:
+                builder.end()
 
 
 def build(target: Target) -> BuildResult:
@@ -109,9 +145,13 @@ def build(target: Target) -> BuildResult:
         HarnessError: the runtime cannot build the engine.
     """
     engine = backends.get(target.backend).build(
-        Path(target.artifact), precision=target.precision, gpu=target.gpu, cache_dir=Path(target.cache_dir)
+        Path(target.artifact),
+        precision=target.precision,
+        gpu=target.gpu,
+        cache_dir=Path(target.cache_dir),
+        bundle_dir=Path(target.bundle_dir) if target.bundle_dir else None,
     )
-    return BuildResult("ok", build_s=engine.build_s, cached=engine.cached)
+    return BuildResult("ok", engine=engine)
 
 
 def main() -> int:

@@ -29,6 +29,8 @@ class Target:
     gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
     cache_dir: str = ""
     """Folder of the engines built for this device; ignored by runtimes that build no engines."""
+    bundle_dir: str = ""
+    """Bundle with engines that another machine built, which a build looks through first; empty if there is none."""
 
     def open(self) -> Session:
         """Loads the artifact, which must be the planned one.

@@ -42,9 +42,28 @@ def gpu_cells(figures: Sequence[GpuFigures]) -> dict[str, Any]:
         "queue_depth": newest.queue_depth,
         "wait": newest.wait,
         "engine_sha256": newest.engine_sha256,
+        "engine_capabilities": newest.engine_capabilities,
+        "engine_portable": _portable(newest.engine_capabilities),
+        **_jit_cells(figures),
         "warnings": " ".join(dict.fromkeys(sentence for one in figures for sentence in one.warnings)),
     }
     return cells
+
+
+def _portable(capabilities: str | None) -> str | None:
+    """Whether the engine runs on GPUs of several compute capabilities."""
+    if capabilities is None:
+        return None
+    return "yes" if "+" in capabilities or capabilities.endswith("and later") else "no"
+
+
+def _jit_cells(figures: Sequence[GpuFigures]) -> dict[str, Any]:
+    """The longest compilation: usually the first trial's, after which the others find its kernels in the cache."""
+    compiled = [one for one in figures if one.jit_s is not None]
+    if not compiled:
+        return {}
+    longest = max(compiled, key=lambda one: one.jit_s or 0.0)
+    return {"jit_s": longest.jit_s, "jit_cache": longest.jit_cache}
 
 
 def _median(figures: Sequence[GpuFigures], field: str) -> float | None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.records.absence import Absence, RowState
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 OLDEST_READABLE_VERSION = 3
 """The versions from this one on differ by added columns alone."""
@@ -66,6 +66,7 @@ _NO_GPU = (_OFF_GPU, *_NOT_OK)
 _NOT_TOLD = (_OFF_GPU, Absence("the device does not report it"))
 _NOT_SAID = (_OFF_GPU, Absence("the runtime does not report it"))
 _NO_ENGINE = (Absence("the runtime built no engine"),)
+_NO_JIT = (Absence("the runtime compiles nothing when an engine is loaded"),)
 _NOTHING = (Absence("there are none"),)
 _NOT_SQUARE = (Absence("the input is not square"),)
 _NO_CLASSES = (Absence("not known, for example because the output is not [N, classes]"),)
@@ -342,7 +343,7 @@ _GPU = (
         _NOT_TOLD,
     ),
     Column("gpu_memory_mib", "number", "MiB", "Device memory of the engine and its context.", _NOT_SAID),
-    Column("engine_mib", "number", "MiB", "Size of the engine built for this device.", _NO_ENGINE),
+    Column("engine_mib", "number", "MiB", "Size of the engine.", _NO_ENGINE),
     Column(
         "engine_build_s",
         "number",
@@ -351,6 +352,40 @@ _GPU = (
         _NO_ENGINE,
     ),
     Column("engine_sha256", "text", "", "Digest of the engine of the newest trial.", _NO_ENGINE),
+    Column(
+        "engine_portable",
+        "text",
+        "",
+        "`yes` if the engine runs on GPUs of several compute capabilities, `no` if it is for one.",
+        _NO_ENGINE,
+        since=5,
+    ),
+    Column(
+        "engine_capabilities",
+        "text",
+        "",
+        "Compute capabilities that the engine is for: `9.0` if it was built on that GPU, `sm86+sm89` if they were "
+        "requested, `8.0 and later` by default of TensorRT-RTX.",
+        _NO_ENGINE,
+        since=5,
+    ),
+    Column(
+        "jit_s",
+        "number",
+        "s",
+        "Time to create the execution context and run the first inference, in which TensorRT-RTX compiles kernels "
+        "unless its cache has them: the largest of all trials. Not part of any latency.",
+        _NO_JIT,
+        since=5,
+    ),
+    Column(
+        "jit_cache",
+        "text",
+        "",
+        "Whether that cache had the kernels in the trial of `jit_s`: `hit`, `partial` (some were added) or `miss`.",
+        _NO_JIT,
+        since=5,
+    ),
     Column("warnings", "text", "", "What a reader should know about the figures, in sentences.", _NOTHING),
 )
 

@@ -9,20 +9,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import backends
 from harness.artifacts import reference
-from harness.artifacts.bundle import read_bundle
+from harness.artifacts.bundle import Bundle, read_bundle
 from harness.artifacts.conversions import Say, bundled_series, convert_all
+from harness.artifacts.engines import build_engines
 from harness.artifacts.reference import reference_file
 from harness.backends.device import Device
 from harness.errors import HarnessError
-from harness.processes.build import BuildResult, built
+from harness.processes.build import BuildResult
 from harness.processes.target import Target
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
 from harness.records.series import Measurement, Series
 from harness.runs.plan import measurable
 from harness.runs.request import RunRequest
-from harness.text.progress import Progress, minutes_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,8 @@ class PreparedRun:
     device: Device
     cache_dir: Path
     """Where artifacts and engines are kept."""
+    bundle_dir: Path | None
+    """The bundle that is measured, which may have engines; None if models are converted here."""
     begun_s: float
     """`time.monotonic()` when the preparation began, which is when the budget begins."""
 
@@ -76,27 +79,21 @@ def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
     """
     if not ready.device.backend.builds_engines:
         return ready
+    bundle_dir = str(ready.bundle_dir or "")
+    reference = dataclasses.replace(ready.reference_target(), bundle_dir=bundle_dir)
     # An artifact that several models have is built once: the cache holds no failed build, which would be repeated.
-    wanted: dict[Measurement, Series] = {}
+    names, measured = {reference: "the reference network"}, {}
     for one in measurable(ready.series):
-        wanted.setdefault(one.measurement, one)
-    targets = [ready.reference_target(), *map(ready.target, wanted.values())]
-    counts = dict.fromkeys(("built", "from the cache", "failed"), 0)
-    started = time.monotonic()
+        target = dataclasses.replace(ready.target(one), bundle_dir=bundle_dir)
+        names.setdefault(target, one.model)
+        measured[target] = one.measurement
     failed: dict[Measurement, BuildResult] = {}
-    with Progress("build", len(targets)) as progress:
-        results = built(targets, timeout_s)
-        reference_result = next(results)
-        if reference_result.status != "ok":
-            raise HarnessError(f"the reference network's engine: {reference_result.status}: {reference_result.reason}")
-        progress.step("the reference network")
-        for one, result in zip(wanted.values(), results, strict=True):
-            progress.step(_build_line(one.model, result), problem=result.status != "ok")
-            counts["failed" if result.status != "ok" else "from the cache" if result.cached else "built"] += 1
-            if result.status != "ok":
-                failed[one.measurement] = result
-    told = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
-    say(f"engines: {told or 'none'}, in {minutes_text(time.monotonic() - started)}")
+    for target, result in build_engines(ready.device.backend, names, timeout_s, say):
+        if result.status == "ok":
+            continue
+        if target == reference:
+            raise HarnessError(f"the reference network's engine: {result.status}: {result.reason}")
+        failed[measured[target]] = result
     return dataclasses.replace(ready, series=[_with_build(one, failed) for one in ready.series])
 
 
@@ -108,10 +105,12 @@ def _with_build(series: Series, failed: Mapping[Measurement, BuildResult]) -> Se
     return dataclasses.replace(series, status=result.status, reason=result.reason)
 
 
-def _build_line(model: str, built: BuildResult) -> str:
-    if built.status != "ok" or built.build_s is None:
-        return f"{model}: {built.status}: {built.reason}"
-    return f"{model}: in the cache" if built.cached else f"{model}: {built.build_s:.1f} s"
+def with_bundled_capabilities(request: RunRequest, bundle: Bundle | None) -> RunRequest:
+    """Returns the request for the GPUs that the bundle's engines are for, if they fit and the user asked for none."""
+    offered = bundle.engine_capabilities(request.wanted.backend) if bundle else []
+    if not offered:
+        return request
+    return dataclasses.replace(request, gpu=backends.get(request.wanted.backend).adopted(request.gpu, offered))
 
 
 @contextlib.contextmanager
@@ -139,9 +138,10 @@ def prepared(
     begun_s = time.monotonic()
     request.check()
     wanted = request.wanted
-    device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
     # A bad bundle is refused before there is a run directory.
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
+    request = with_bundled_capabilities(request, bundle)
+    device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
     series = bundled_series(wanted, bundle, device.backend) if bundle else None
     reference_path = bundle.reference_path if bundle else reference_file(cache_dir)
     with RunDirectory.open(
@@ -153,7 +153,7 @@ def prepared(
     ) as directory:
         if series is None:
             series = convert_all(wanted, cache_dir, say)
-        ready = PreparedRun(directory, series, reference_path, device, cache_dir, begun_s)
+        ready = PreparedRun(directory, series, reference_path, device, cache_dir, wanted.artifacts, begun_s)
         ready = with_engines(ready, request.build_timeout_s, say)
         directory.set_series(ready.series)
         yield ready

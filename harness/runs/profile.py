@@ -19,6 +19,7 @@ from harness.processes.profile import ProfileJob, ProfileResult, ProfileSettings
 from harness.processes.target import Target
 from harness.records.profile_table import layer_rows, write_layers
 from harness.records.series import Series
+from harness.runs.prepare import with_bundled_capabilities
 from harness.runs.request import RunRequest
 
 
@@ -45,9 +46,11 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     if not wanted.artifacts:
         _check_one(len(wanted.conversions()) + len(set(wanted.onnx_files)))
     request.check()
+    bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
+    request = with_bundled_capabilities(request, bundle)
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
     backend = device.backend
-    bundled = bundled_series(wanted, read_bundle(wanted.artifacts), backend) if wanted.artifacts else None
+    bundled = bundled_series(wanted, bundle, backend) if bundle else None
     if bundled is not None:
         _check_one(len(bundled))
     with explained(output):
@@ -55,7 +58,8 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     (series,) = bundled or convert_all(wanted, cache_dir, say)
     target = series.target(device.threads, device.gpu, cache_dir)
     if series.status == "ok" and backend.builds_engines:
-        series = _with_engine(series, target, request.build_timeout_s, say)
+        with_bundle = dataclasses.replace(target, bundle_dir=str(wanted.artifacts or ""))
+        series = _with_engine(series, with_bundle, request.build_timeout_s, say)
     if series.status != "ok":
         raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
     say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
@@ -77,7 +81,7 @@ def _check_one(count: int) -> None:
 
 def _with_engine(series: Series, target: Target, timeout_s: float, say: Say) -> Series:
     """Builds the engine of a series if it is not in the cache; returns the series with the status and the reason."""
-    (result,) = built([target], timeout_s)
+    ((_, result),) = built([target], timeout_s)
     if result.status == "ok":
         say("engine: from the cache" if result.cached else f"engine: built in {result.build_s:.1f} s")
     return dataclasses.replace(series, status=result.status, reason=result.reason)

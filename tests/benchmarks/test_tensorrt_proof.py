@@ -14,6 +14,7 @@ from benchmarks import tensorrt_proof as proof
 from benchmarks.tensorrt_proof import PUBLISHED_MS, Row
 from harness.processes.build import BuildResult
 from harness.processes.trial import TrialResult
+from tests.fakes.engines import build_result
 
 SMOKE = """
 import json, sys
@@ -101,9 +102,9 @@ def test_the_whole_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_o
     smoke.write_text(SMOKE)
     asked = []
 
-    def built(targets: Any, _timeout_s: float) -> list[BuildResult]:
+    def built(targets: Any, _timeout_s: float) -> list[tuple[Any, BuildResult]]:
         failed = "unbuilt" in targets[0].artifact
-        return [BuildResult("unsupported", "no Foo") if failed else BuildResult("ok", build_s=3.0, cached=False)]
+        return [(targets[0], BuildResult("unsupported", "no Foo") if failed else build_result(3.0))]
 
     def trial(job: Any, **_: Any) -> TrialResult:
         gpu = job.first.gpu

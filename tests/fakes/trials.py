@@ -27,6 +27,9 @@ GPU = GpuFigures(
     engine_mib=40.0,
     engine_build_s=30.0,
     engine_sha256="e" * 64,
+    engine_capabilities="sm86+sm89",
+    jit_s=4.0,
+    jit_cache="miss",
 )
 """Everything that a trial on a GPU finds beside the latencies, nothing unknown."""
 

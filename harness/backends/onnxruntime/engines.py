@@ -73,7 +73,7 @@ class EngineFolder:
         """Returns the intact engine; None if there is none, or if it is damaged."""
         try:
             data = json.loads((self.path / _RECORD).read_text())
-            built = BuiltEngine(**{**data, "path": self.path / data["path"]})
+            built = BuiltEngine.from_json({**data, "path": self.path / data["path"]})
             return built if file_sha256(built.path) == built.sha256 else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -132,7 +132,7 @@ class EngineFolder:
             cached=False,
             precision_effective=precision_effective,
         )
-        record = {**dataclasses.asdict(built), "path": engine.name, "cached": True}
+        record = {**built.to_json(), "path": engine.name, "cached": True}
         replace_json(engine.parent / _RECORD, record)
         shutil.rmtree(self.path, ignore_errors=True)
         engine.parent.rename(self.path)

@@ -64,6 +64,7 @@ class OnnxRuntimeTensorRtSession(OnnxRuntimeGpuSession):
             engine_mib=self.engine.size_mib,
             engine_build_s=self.engine.build_s,
             engine_sha256=self.engine.sha256,
+            engine_capabilities=".".join(map(str, self._driver.compute_capability)),
         )
 
 
@@ -99,8 +100,11 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
         version = libraries.version_number(names[0], "getInferLibVersion") if names else None
         return super().runtime() + (f", TensorRT {dotted(version)}" if version else "")
 
-    def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
+    def build(
+        self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path, bundle_dir: Path | None = None
+    ) -> BuiltEngine:
         """Lets a session build the engine, runs it once and checks it as a trial does."""
+        del bundle_dir  # Its engines stay on the machine.
         self.check(artifact, precision)
         with CudaDriver.open(gpu.device) as driver:
             folder = self._folder(driver, artifact, precision, gpu, cache_dir)

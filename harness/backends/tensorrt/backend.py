@@ -12,7 +12,7 @@ from harness.backends.backend import Availability, Backend, BuiltEngine
 from harness.backends.session import Session, TensorSpec
 from harness.backends.tensorrt import versions
 from harness.backends.tensorrt.dialect import Dialect, restricted_tactic_sources
-from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine
+from harness.backends.tensorrt.engines import EngineKey, EngineStore, StoredEngine, why_unfit
 from harness.backends.tensorrt.jit import JitCache
 from harness.errors import ArtifactError, NoGpuError, UnsupportedError
 from harness.files.artifact_digest import artifact_sha256
@@ -78,8 +78,10 @@ class TensorRtBackend(Backend):
         limits = self.dialect().limits
         return limits.opset if limits else None
 
-    def build(self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path) -> BuiltEngine:
-        """Returns the engine of the artifact, from the cache or newly built.
+    def build(
+        self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path, bundle_dir: Path | None = None
+    ) -> BuiltEngine:
+        """Returns the engine of the artifact: from the cache, from another machine, or newly built.
 
         It raises the errors of `harness.backends.tensorrt.builder.EngineBuild.run`.
         """
@@ -92,7 +94,12 @@ class TensorRtBackend(Backend):
                 found = store.find(key)
                 if found is not None:
                     return found.built(cached=True)
-                return EngineBuild(trt, dialect, artifact, key, store).run().built(cached=False)
+                offered = EngineStore(bundle_dir) if bundle_dir else None
+                if offered and (brought := offered.find(key)):
+                    return dataclasses.replace(store.copied(brought).built(cached=True), bundled=True)
+                unfit = why_unfit(offered, key) if offered else ""
+                made = EngineBuild(trt, dialect, artifact, key, store).run()
+                return dataclasses.replace(made.built(cached=False), unfit=unfit)
 
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path

@@ -50,7 +50,7 @@ class Dialect:
 
     library: ClassVar[str] = "TensorRT"
     compiles_when_loaded: ClassVar[bool] = False
-    """Whether an engine is built without a GPU, and compiled for the one at hand when it is loaded.
+    """Whether an engine is built without a GPU, and compiled for the available one when it is loaded.
 
     Such a build times no kernels, so it keeps no timings, and it cannot load its engine to inspect it.
     """
@@ -164,17 +164,7 @@ class Dialect:
             config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mib * BYTES_PER_MIB)
 
     def set_capabilities(self, trt: Any, config: Any, capabilities: tuple[str, ...]) -> None:
-        """Builds the engine for these GPUs, as in `sm86`; TensorRT builds for the one at hand.
-
-        Raises:
-            HarnessError: the library cannot build for one of them.
-        """
-        del trt, config
-        if capabilities:
-            raise HarnessError(
-                f"--for {','.join(capabilities)}: {self.name} builds engines for the GPU at hand alone. Use --backend "
-                "tensorrt-rtx to build for others."
-            )
+        """Builds the engine for these GPUs, as in `sm86`; TensorRT builds for the available one alone."""
 
     def context_memory_mib(self, engine: Any) -> float:
         """Returns the device memory of one execution context."""

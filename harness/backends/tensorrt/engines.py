@@ -64,10 +64,15 @@ class EngineKey:
         return cls(**{**data, **{name: tuple(data[name]) for name in ("tactic_sources", "capabilities")}})
 
     @property
+    def stem(self) -> str:
+        """Beginning of the name, which all engines of one artifact and precision share."""
+        return f"{self.artifact_sha256[:12]}-{self.precision}"
+
+    @property
     def name(self) -> str:
         """Name of the entry."""
         content = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return f"{self.artifact_sha256[:12]}-{self.precision}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        return f"{self.stem}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
     @property
     def timing_name(self) -> str:
@@ -129,7 +134,7 @@ class StoredEngine:
 
 
 class EngineStore:
-    """The engines and timing caches under a cache directory; several processes may share it."""
+    """The engines and timing caches under a cache directory or in a bundle; several processes may share it."""
 
     def __init__(self, cache_dir: Path) -> None:
         self.root = cache_dir / ENGINES_FOLDER
@@ -145,12 +150,12 @@ class EngineStore:
     def find(self, key: EngineKey) -> StoredEngine | None:
         """Returns the intact engine of this key; None if there is none, or if it is damaged."""
         directory = self.directory(key)
+        sidecar = _sidecar(directory)
         try:
-            sidecar = EngineSidecar.from_json(json.loads((directory / SIDECAR_FILE).read_text(encoding="utf-8")))
             plan = (directory / ENGINE_FILE).read_bytes()
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:
             return None
-        if hashlib.sha256(plan).hexdigest() != sidecar.sha256 or sidecar.built_for != key:
+        if sidecar is None or hashlib.sha256(plan).hexdigest() != sidecar.sha256 or sidecar.built_for != key:
             return None
         return StoredEngine(directory, plan, sidecar)
 
@@ -177,6 +182,21 @@ class EngineStore:
                 self.remove(key)
                 prepared.rename(directory)
         return StoredEngine(directory, plan, sidecar)
+
+    def copied(self, engine: StoredEngine) -> StoredEngine:
+        """Stores a copy of an engine from another store.
+
+        Raises:
+            StorageError: the entry cannot be written.
+        """
+        layers = engine.directory / LAYERS_FILE
+        with explained(layers):
+            text = layers.read_text(encoding="utf-8") if layers.is_file() else ""
+        return self.put(engine.sidecar.built_for, engine.plan, engine.sidecar, text)
+
+    def of_artifact(self, key: EngineKey) -> list[Path]:
+        """Returns the folders with engines of the key's artifact and precision, whatever they were built for."""
+        return sorted(self.root.glob(f"{key.stem}-*/"))
 
     def remove(self, key: EngineKey) -> None:
         """Removes the engine of this key, if there is one."""
@@ -214,6 +234,33 @@ class EngineStore:
             yield
         finally:
             lock.release()
+
+
+def why_unfit(offered: EngineStore, key: EngineKey) -> str:
+    """Says why no engine in a store that another machine filled is the one of this key; empty if there is none."""
+    reasons: list[str] = []
+    for folder in offered.of_artifact(key):
+        sidecar = _sidecar(folder)
+        if sidecar is None:
+            reasons.append(f"{folder.name} is damaged")
+            continue
+        found, wanted = dataclasses.asdict(sidecar.built_for), dataclasses.asdict(key)
+        differences = [f"{name} {_shown(found[name])}, here {_shown(wanted[name])}" for name in wanted]
+        unequal = [text for name, text in zip(wanted, differences, strict=True) if found[name] != wanted[name]]
+        reasons.append(f"built for {'; '.join(unequal)}" if unequal else f"{folder.name} is damaged")
+    return " or ".join(dict.fromkeys(reasons))
+
+
+def _sidecar(folder: Path) -> EngineSidecar | None:
+    """The sidecar in a folder; None if it cannot be read."""
+    try:
+        return EngineSidecar.from_json(json.loads((folder / SIDECAR_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _shown(value: Any) -> str:
+    return "+".join(value) or "the default" if isinstance(value, tuple) else str(value or "none")
 
 
 @dataclasses.dataclass(frozen=True)

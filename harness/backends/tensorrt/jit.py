@@ -1,4 +1,4 @@
-"""Kernels that TensorRT-RTX compiles for the GPU at hand, kept in a file from one process to the next.
+"""Kernels that TensorRT-RTX compiles for the available GPU, kept in a file from one process to the next.
 
 An engine of TensorRT-RTX holds no kernels for one GPU: they are compiled when its context is created or first run
 ("JIT"). Its runtime cache holds them afterwards. Source: documentation of TensorRT for RTX, Working with Runtime

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ class TensorRtRtxBackend(TensorRtBackend):
         """
         check_capabilities(self.module(), self.dialect(), capabilities)
 
+    def adopted(self, gpu: GpuSettings, offered: Sequence[tuple[str, ...]]) -> GpuSettings:
+        """Returns the settings with the capabilities that most of the offered engines for this GPU are for.
+
+        All engines of a run are then for the same ones, including those that still have to be built.
+        """
+        here = self._capability_here(gpu)
+        fitting = [one for one in offered if here and _covers(one, here)]
+        if gpu.capabilities or not fitting:
+            return gpu
+        return dataclasses.replace(gpu, capabilities=max(fitting, key=fitting.count))
+
     @contextlib.contextmanager
     def building_on(self, gpu: GpuSettings) -> Iterator[CudaDriver | None]:
         """Yields None: a build touches no GPU."""
@@ -106,11 +118,23 @@ class TensorRtRtxBackend(TensorRtBackend):
         """The requested GPUs; on a machine whose GPU is not among the library's default ones, that GPU."""
         if gpu.capabilities:
             return gpu.capabilities
+        return ("sm75",) if self._capability_here(gpu) == rtx_versions.OLDEST_CAPABILITY else ()
+
+    @staticmethod
+    def _capability_here(gpu: GpuSettings) -> tuple[int, int] | None:
+        """The compute capability of the GPU; None if there is none."""
         try:
-            here = {device.index: _capability(device) for device in devices.cuda_devices()}.get(gpu.device)
+            found = devices.cuda_devices()
         except NoGpuError:
-            return ()
-        return ("sm75",) if here == rtx_versions.OLDEST_CAPABILITY else ()
+            return None
+        return next((_capability(device) for device in found if device.index == gpu.device), None)
+
+
+def _covers(capabilities: tuple[str, ...], here: tuple[int, int]) -> bool:
+    """Whether an engine for these capabilities is for a GPU of this one."""
+    if not capabilities:
+        return here > rtx_versions.OLDEST_CAPABILITY
+    return f"sm{here[0]}{here[1]}" in capabilities
 
 
 def _capability(device: devices.CudaDevice) -> tuple[int, int]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from harness.commands.options.types import count, duration_s
+from harness.commands.options.building import BuildOptions
+from harness.commands.options.types import count
 from harness.machine.gpu.settings import GpuSettings
 
 
 @dataclasses.dataclass(frozen=True)
 class GpuOptions:
-    """Which GPU and how, and how long a build may take."""
+    """Which GPU and how, and how its engines are built."""
 
-    device: int
+    build: BuildOptions
     cuda_graph: bool | None
     """None if the user left it open."""
     queue_depth: int
     spin: bool
     """Whether the host spins while it waits."""
-    workspace_mib: int | None
-    build_timeout_s: float
-    """Time limit of building one engine."""
     exclusive: bool
     """Whether to refuse a GPU that other processes use."""
 
@@ -30,7 +28,7 @@ class GpuOptions:
         """Adds the group `on a GPU`."""
         gpu = GpuSettings()
         group = parser.add_argument_group("on a GPU")
-        group.add_argument("--device", type=int, default=gpu.device, metavar="N", help="which GPU (%(default)s)")
+        BuildOptions.add(group)
         group.add_argument(
             "--cuda-graph",
             action=argparse.BooleanOptionalAction,
@@ -46,16 +44,6 @@ class GpuOptions:
         )
         group.add_argument("--spin", action="store_true", help="spin rather than sleep while waiting for the GPU")
         group.add_argument(
-            "--workspace", type=count, metavar="MIB", help="limit of a kernel's scratch memory (all there is)"
-        )
-        group.add_argument(
-            "--build-timeout",
-            type=duration_s,
-            default=1800.0,
-            metavar="TIME",
-            help="time limit of building one engine (30m)",
-        )
-        group.add_argument(
             "--exclusive", action="store_true", help="refuse a GPU that other processes use, rather than warn"
         )
 
@@ -63,21 +51,18 @@ class GpuOptions:
     def read(cls, arguments: argparse.Namespace) -> GpuOptions:
         """The record of parsed arguments."""
         return cls(
-            device=arguments.device,
+            build=BuildOptions.read(arguments),
             cuda_graph=arguments.cuda_graph,
             queue_depth=arguments.queue_depth,
             spin=arguments.spin,
-            workspace_mib=arguments.workspace,
-            build_timeout_s=arguments.build_timeout,
             exclusive=arguments.exclusive,
         )
 
     def settings(self) -> GpuSettings:
         """The settings of the GPU."""
-        return GpuSettings(
-            device=self.device,
+        return dataclasses.replace(
+            self.build.settings(),
             cuda_graph=bool(self.cuda_graph),
             queue_depth=self.queue_depth,
             wait="spin" if self.spin else "block",
-            workspace_mib=self.workspace_mib,
         )

@@ -55,7 +55,7 @@ def read_pair_settings(arguments: argparse.Namespace) -> PairSettings:
         gpu=gpu.settings(),
         exclusive=gpu.exclusive,
         timeout_s=arguments.pair_timeout,
-        build_timeout_s=gpu.build_timeout_s,
+        build_timeout_s=gpu.build.build_timeout_s,
         cache_dir=arguments.cache_dir or default_cache_dir(),
         builds=arguments.builds,
         seed=arguments.seed,

@@ -98,7 +98,7 @@ class RequestOptions:
         request = RunRequest(
             artifact_request(models, self.files, self.precision, self.weights, self.conversion),
             threads=self.runtime.threads,
-            build_timeout_s=self.gpu.build_timeout_s,
+            build_timeout_s=self.gpu.build.build_timeout_s,
             gpu=self.gpu.settings(),
             exclusive=self.gpu.exclusive,
         )

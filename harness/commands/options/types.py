@@ -29,6 +29,21 @@ def count(text: str) -> int:
     return int(text)
 
 
+def capabilities(text: str) -> tuple[str, ...]:
+    """Compute capabilities of GPUs, in ascending order: `("sm86", "sm120")` of `sm120,8.6`.
+
+    Raises:
+        argparse.ArgumentTypeError: one of them is anything else.
+    """
+    numbers = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(?:sm_?(\d{2,3}))|(\d{1,2})\.(\d)", part.strip(), re.IGNORECASE)
+        if not match:
+            raise argparse.ArgumentTypeError(f"{part.strip()!r} is not a compute capability; write sm86 or 8.6")
+        numbers.add(int(match[1] or match[2] + match[3]))
+    return tuple(f"sm{number}" for number in sorted(numbers))
+
+
 def milliseconds(text: str) -> float:
     """A time of more than 0 ms, a number without a unit.
 

@@ -24,7 +24,7 @@ class GpuSettings:
     """Maximum scratch memory a kernel may request while an engine is built; None leaves it to the runtime."""
 
     capabilities: tuple[str, ...] = ()
-    """GPUs that engines are built for, as in `sm86`; empty for the one at hand, or for the runtime's default."""
+    """GPUs that engines are built for, as in `sm86`; empty for the available one, or for the runtime's default."""
 
     def to_json(self) -> dict[str, Any]:
         """The settings as a JSON object; without capabilities if there are none, so that earlier runs continue."""

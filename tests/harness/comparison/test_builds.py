@@ -12,6 +12,7 @@ from harness.machine.gpu.settings import GpuSettings
 from harness.processes.build import Builder, BuildResult
 from harness.processes.target import Target
 from harness.timing.settings import TimingSettings
+from tests.fakes.engines import build_result
 
 CONDITIONS = Conditions("tensorrt", 1, TimingSettings(), GpuSettings(), 60.0, "")
 ONE = Pairing("m", 1, Side("old.onnx", "d", "fp16"), Side("new.onnx", "e", "fp16"))
@@ -31,7 +32,7 @@ def targets(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, Path]]:
         made.append((target, Path(self.python)))
         if "broken" in target.artifact:
             return BuildResult("unsupported", "no Foo")
-        return BuildResult("ok", build_s=1.0, cached=False)
+        return build_result(1.0)
 
     monkeypatch.setattr(Builder, "build", fake)
     return made

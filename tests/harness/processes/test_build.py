@@ -21,6 +21,7 @@ from harness.processes.child import failure
 from harness.processes.target import Target
 from harness.records.series import Series
 from harness.runs import prepare
+from tests.fakes.engines import build_result
 
 TARGET = Target("model.onnx", "", "compiling", "fp16", 1, 1, GpuSettings(device=1), "cache")
 
@@ -56,7 +57,7 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
 def test_the_built_engine_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Compiling()
     use(monkeypatch, backend)
-    assert build.build(TARGET) == BuildResult("ok", build_s=2.5, cached=False)
+    assert build.build(TARGET) == build_result(2.5)
     assert backend.asked == {
         "artifact": Path("model.onnx"),
         "precision": "fp16",
@@ -83,7 +84,7 @@ def test_an_exception_becomes_a_status(monkeypatch: pytest.MonkeyPatch, error: E
 
 
 def test_a_real_process_answers_for_a_backend_that_builds_nothing() -> None:
-    (result,) = built([Target("model.onnx", "", "onnxruntime", "fp32", 1, 1)], 60)
+    ((_, result),) = built([Target("model.onnx", "", "onnxruntime", "fp32", 1, 1)], 60)
     assert result.status == "unsupported"
     assert "builds no engines" in result.reason
 
@@ -91,6 +92,8 @@ def test_a_real_process_answers_for_a_backend_that_builds_nothing() -> None:
 SERVER = """
 import json, os, sys
 from harness.processes.child import answer_lines
+from tests.fakes.engines import build_result
+from tests.fakes.engines import build_result
 def answer(job):
     print("noise of a runtime")
     if job["artifact"] == "crash.onnx":
@@ -99,7 +102,7 @@ def answer(job):
         import time
         print("tactic 7", file=sys.stderr, flush=True)
         time.sleep(600)
-    return {"status": "ok", "reason": "", "build_s": float(os.getpid()), "cached": job["precision"] == "fp32"}
+    return build_result(float(os.getpid()), cached=job["precision"] == "fp32").to_json()
 answer_lines(answer)
 """
 
@@ -159,7 +162,7 @@ def build_all(results: dict[str, BuildResult], members: list[Series], monkeypatc
 
     def fake_build(self: Builder, target: Target, timeout_s: float) -> BuildResult:
         targets.append(target)
-        return results.get(Path(target.artifact).stem, BuildResult("ok", build_s=1.0, cached=False))
+        return results.get(Path(target.artifact).stem, build_result(1.0))
 
     monkeypatch.setattr(Builder, "build", fake_build)
     told: list[str] = []
@@ -177,7 +180,7 @@ def test_a_run_builds_the_reference_in_fp32_and_every_series(monkeypatch: pytest
         ("a.onnx", "fp16"),
     ]
     assert found == members
-    assert told[0].startswith("engines: 1 built")
+    assert told[0].startswith("engines: 2 built")
 
 
 def test_a_failed_build_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +194,7 @@ def test_an_artifact_that_several_models_have_is_built_once(monkeypatch: pytest.
     found, targets, told = build_all({"a": BuildResult("timeout", "1800 s")}, members, monkeypatch)
     assert [one.artifact for one in targets] == ["reference.onnx", "a.onnx", "b.onnx"]
     assert [(one.status, one.reason) for one in found] == [("timeout", "1800 s"), ("ok", ""), ("timeout", "1800 s")]
-    assert told[0].startswith("engines: 1 built, 1 failed")
+    assert told[0].startswith("engines: 2 built, 1 failed")
 
 
 def test_without_a_reference_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from harness.machine.gpu.figures import GpuFigures
 from harness.records.gpu_cells import MEDIANS, gpu_cells
 from harness.records.schema import COLUMN_NAMES
@@ -41,6 +43,22 @@ def test_a_warning_is_reported_once() -> None:
 def test_the_most_foreign_processes_count() -> None:
     figures = [GpuFigures(foreign_processes_count=0), GpuFigures(foreign_processes_count=2), GpuFigures()]
     assert gpu_cells(figures)["gpu_foreign_processes_count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "portable"), [("9.0", "no"), ("sm86", "no"), ("sm86+sm89", "yes"), ("8.0 and later", "yes")]
+)
+def test_an_engine_for_several_capabilities_is_portable(capabilities: str, portable: str) -> None:
+    cells = gpu_cells([GpuFigures(engine_capabilities=capabilities)])
+    assert (cells["engine_capabilities"], cells["engine_portable"]) == (capabilities, portable)
+    assert gpu_cells([GpuFigures()])["engine_portable"] is None
+
+
+def test_the_longest_compilation_is_reported_with_its_use_of_the_cache() -> None:
+    figures = [GpuFigures(jit_s=6.0, jit_cache="miss"), GpuFigures(jit_s=0.2, jit_cache="hit"), GpuFigures()]
+    cells = gpu_cells(figures)
+    assert (cells["jit_s"], cells["jit_cache"]) == (6.0, "miss")
+    assert "jit_s" not in gpu_cells([GpuFigures()])
 
 
 def test_figures_survive_json() -> None:

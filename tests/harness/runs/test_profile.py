@@ -24,6 +24,7 @@ from harness.processes.target import Target
 from harness.records.profile_table import load_layers
 from harness.runs import profile
 from reports import pictures
+from tests.fakes.engines import build_result
 
 WriteNetwork = Callable[..., Path]
 
@@ -157,9 +158,9 @@ class EngineBackend(OnnxRuntimeBackend):
 def use_engines(monkeypatch: pytest.MonkeyPatch, result: BuildResult) -> list[tuple[Target, float]]:
     asked: list[tuple[Target, float]] = []
 
-    def built(targets: list[Target], timeout_s: float) -> list[BuildResult]:
+    def built(targets: list[Target], timeout_s: float) -> list[tuple[Target, BuildResult]]:
         asked.extend((target, timeout_s) for target in targets)
-        return [result] * len(targets)
+        return [(target, result) for target in targets]
 
     monkeypatch.setattr(backends, "get", lambda name: EngineBackend())
     monkeypatch.setattr(profile, "built", built)
@@ -169,7 +170,7 @@ def use_engines(monkeypatch: pytest.MonkeyPatch, result: BuildResult) -> list[tu
 def test_a_missing_engine_is_built_first(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = use_engines(monkeypatch, BuildResult("ok", build_s=2.5, cached=False))
+    asked = use_engines(monkeypatch, build_result(2.5))
     options = ["--device", "1", "--build-timeout", "90s"]
     assert main(command("--onnx", write_network(), *options, output=tmp_path)) == 0
     ((target, timeout_s),) = asked
@@ -181,7 +182,7 @@ def test_a_missing_engine_is_built_first(
 def test_a_cached_engine_is_reported(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    use_engines(monkeypatch, BuildResult("ok", build_s=2.5, cached=True))
+    use_engines(monkeypatch, build_result(2.5, cached=True))
     assert main(command("--onnx", write_network(), output=tmp_path)) == 0
     assert "engine: from the cache" in capsys.readouterr().err
 

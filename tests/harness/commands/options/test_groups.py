@@ -11,6 +11,7 @@ import pytest
 
 from foundation.cache import default_cache_dir
 from harness.accuracy.request import AccuracyRequest
+from harness.commands.options.building import BuildOptions
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.directory import add_directory
 from harness.commands.options.gpu import GpuOptions
@@ -142,11 +143,24 @@ def test_measuring() -> None:
 def test_gpu() -> None:
     default = read_all(GpuOptions.add, GpuOptions.read)
     assert default.settings() == GpuSettings()
-    assert (default.cuda_graph, default.build_timeout_s, default.exclusive) == (None, 1800.0, False)
-    words = ["--device", "1", "--no-cuda-graph", "--queue-depth", "2", "--spin", "--workspace", "64"]
+    assert (default.cuda_graph, default.build.build_timeout_s, default.exclusive) == (None, 1800.0, False)
+    words = [
+        "--device",
+        "1",
+        "--no-cuda-graph",
+        "--queue-depth",
+        "2",
+        "--spin",
+        "--workspace",
+        "64",
+        "--for",
+        "sm120,8.6",
+    ]
     found = read_all(GpuOptions.add, GpuOptions.read, *words, "--build-timeout", "60", "--exclusive")
-    assert found == GpuOptions(1, False, 2, True, 64, 60.0, True)
-    assert found.settings() == GpuSettings(device=1, queue_depth=2, wait="spin", workspace_mib=64)
+    assert found == GpuOptions(BuildOptions(1, 64, ("sm86", "sm120"), 60.0), False, 2, True, True)
+    expected = GpuSettings(device=1, queue_depth=2, wait="spin", workspace_mib=64, capabilities=("sm86", "sm120"))
+    assert found.settings() == expected
+    assert found.build.settings() == GpuSettings(device=1, workspace_mib=64, capabilities=("sm86", "sm120"))
 
 
 def test_images() -> None:
