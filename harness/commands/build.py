@@ -17,6 +17,7 @@ from harness.commands.command import Command
 from harness.commands.options.building import BuildOptions
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
+from harness.commands.options.parsing import BACKENDS
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
 from harness.commands.options.weights import WeightsOptions
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from harness.processes.build import BuildResult
     from harness.processes.target import Target
     from harness.records.series import Series
-
-BACKENDS = ("tensorrt-rtx", "tensorrt")
-"""Those whose engines may be moved to another machine; the first needs no GPU to build one."""
 
 _DESCRIPTION = (
     "Converts what is missing, and builds the engine of each artifact and of the reference network. Backend "

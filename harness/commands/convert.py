@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from foundation.units import BYTES_PER_MIB
 from foundation.vocabulary import INT8_SCHEMES
 from foundation.wording import counted
+from harness import backends
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
+from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
 from harness.commands.options.weights import WeightsOptions
@@ -25,6 +27,7 @@ from harness.text.progress import Progress
 
 if TYPE_CHECKING:
     from harness.artifacts.bundle_writer import BundleWriter
+    from harness.backends.backend import Backend
     from harness.records.series import Series
 
 _DESCRIPTION = "Converts models, verifies each graph against its network, and prints where the artifacts are."
@@ -39,6 +42,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="also copy the artifacts to DIR, for `run --artifacts DIR` on a machine without the frameworks",
     )
+    ParserOptions.add(parser, "--check-parser", "also let a real TensorRT parse and build each artifact")
     WeightsOptions.add(parser)
     ConversionOptions.add(parser)
 
@@ -64,15 +68,34 @@ def _convert(arguments: argparse.Namespace) -> int:
 
     request = request_of(arguments)
     request.check()
+    parser = ParserOptions.read(arguments)
+    judging = backends.buildable(parser.backend) if parser.wanted else None
     # A folder that cannot be written to is refused before the conversions, which may take an hour.
     with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
         series = convert_all(request, ConversionOptions.read(arguments).cache_dir, say)
         paths = _export(series, writer) if writer else {}
     for facts in series:
         print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+    failed = any(facts.status != "ok" for facts in series)
+    if judging and not _all_taken(judging, series, arguments):
+        failed = True
     if arguments.export:
         say(_how_to_measure(arguments.export, request))
-    return EXIT_SUCCESS if all(facts.status == "ok" for facts in series) else EXIT_FAILED_ROWS
+    return EXIT_FAILED_ROWS if failed else EXIT_SUCCESS
+
+
+def _all_taken(runtime: Backend, series: Sequence[Series], arguments: argparse.Namespace) -> bool:
+    """Prints a real TensorRT's verdict on every artifact; returns whether it takes all."""
+    from harness.artifacts.parsing import judge, summary
+
+    conversion, timeout_s = ConversionOptions.read(arguments), ParserOptions.read(arguments).build_timeout_s
+    made = [facts for facts in series if facts.status == "ok"]
+    found = []
+    for verdict in judge(runtime, made, timeout_s, conversion.cache_dir, say, workers=conversion.workers):
+        found.append(verdict)
+        print(verdict.line(), flush=True)
+    say(summary(found, runtime))
+    return all(one.status == "ok" for one in found)
 
 
 def _export(series: Sequence[Series], writer: BundleWriter) -> dict[str, Path]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import PROBE
+from foundation.vocabulary import PRECISIONS, PROBE
+from harness import backends
+from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
+from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
 from harness.commands.options.weights import WeightsOptions
@@ -27,7 +31,8 @@ _DESCRIPTION = (
     "Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
     "logits with those of the original code, and the converted artifact's logits too. With --images, compares each "
     "artifact with the network that it was made from, on images that are preprocessed as the release does, or as "
-    "--preprocessing says for a user network."
+    "--preprocessing says for a user network. With --parser, lets TensorRT for RTX, which needs no GPU for it, parse "
+    "and build the artifacts in fp32, fp16 and int8."
 )
 
 
@@ -39,6 +44,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--ground-truth", type=Path, metavar="FILE", help="labels of images that are not in class folders"
     )
     group.add_argument("--limit", type=int, metavar="N", help=f"a class-balanced subset of N images ({DEFAULT_IMAGES})")
+    ParserOptions.add(parser, "--parser", "let a real TensorRT parse and build each model in fp32, fp16 and int8")
     WeightsOptions.add(parser)
     ConversionOptions.add(parser, implementation=False)
 
@@ -57,6 +63,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     )
     request.check()
     images = _images(arguments)
+    if ParserOptions.read(arguments).wanted:
+        if images is not None:
+            raise HarnessError(
+                "--parser and --images: give one of them; the parser judges graphs, not what they compute"
+            )
+        return _judge_all(request, arguments)
     if images is None and request.weights != PROBE:
         raise HarnessError(
             f"--weights {request.weights}: the results of the releases are recorded for probe weights; add --images "
@@ -71,6 +83,28 @@ def _verify(arguments: argparse.Namespace) -> int:
     conversions = [by_model[name] for name in (*(card.name for card in request.cards()), *request.own_models)]
     agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, conversion.cache_dir)
     return EXIT_SUCCESS if agree else EXIT_FAILED_ROWS
+
+
+def _judge_all(request: ArtifactRequest, arguments: argparse.Namespace) -> int:
+    """Prints a real TensorRT's verdict on every model in every precision."""
+    from harness.artifacts.conversions import convert_all
+    from harness.artifacts.parsing import judge, summary
+
+    options, conversion = ParserOptions.read(arguments), ConversionOptions.read(arguments)
+    runtime = backends.buildable(options.backend)
+    # An int8 artifact follows the rules of the library that judges it.
+    request = dataclasses.replace(request, backend=options.backend)
+    found = []
+    for precision in PRECISIONS:
+        series = convert_all(dataclasses.replace(request, precision=precision), conversion.cache_dir, say)
+        verdicts = judge(
+            runtime, series, options.build_timeout_s, conversion.cache_dir, say, workers=conversion.workers
+        )
+        for verdict in verdicts:
+            found.append(verdict)
+            print(verdict.line(), flush=True)
+    print(f"\n{summary(found, runtime)}")
+    return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
 
 
 def _images(arguments: argparse.Namespace) -> ImageSet | None:

@@ -14,7 +14,7 @@ from harness.backends.backend import BuildFacts
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.dialect import Dialect
 from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
-from harness.backends.tensorrt.logs import LogTail, logging_to, open_log
+from harness.backends.tensorrt.logs import LogTail, explanatory, logging_to, open_log
 from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
 from harness.files.onnx_graph import OnnxGraph, read_graph
@@ -141,7 +141,7 @@ class EngineBuild:
     def _parser_error(error: Any) -> str:
         """Formats one error of the parser; all parsers give the node's number, only newer ones the operator."""
         operator = f" {error.node_operator()} {error.node_name()!r}" if hasattr(error, "node_operator") else ""
-        return f"[node {error.node()}{operator}: {error.desc().strip()}]"
+        return f"[node {error.node()}{operator}: {explanatory(error.desc())}]"
 
     def _check_inputs(self, network: Any) -> None:
         for index in range(network.num_inputs):

@@ -18,6 +18,14 @@ _WARNINGS_MAX = 50
 _OUT_OF_MEMORY = re.compile(r"out\s?of\s?memory|gpu memory .*could not be allocated", re.IGNORECASE)
 _MORE_WORKSPACE = re.compile(r"insufficient workspace|increas\w* the (?:allowed )?workspace", re.IGNORECASE)
 
+# What TensorRT-RTX adds to every error on a machine without a driver; it explains none of them.
+_WITHOUT_DRIVER = re.compile(r"catchCudaError.*cudaError 35\b", re.DOTALL)
+
+
+def explanatory(text: str) -> str:
+    """The lines of a message that say something, as one line."""
+    return " ".join(line.strip() for line in text.splitlines() if line.strip() and not _WITHOUT_DRIVER.search(line))
+
 
 class LogTail:
     """The last messages of each kind; TensorRT may log from several threads."""
@@ -38,7 +46,7 @@ class LogTail:
                 with contextlib.suppress(OSError, ValueError):
                     self._file.write(line + "\n")
             self._messages.append(line[:_LINE_MAX_CHARACTERS])
-            if severity in ("ERROR", "INTERNAL_ERROR"):
+            if severity in ("ERROR", "INTERNAL_ERROR") and explanatory(message):
                 self._errors.append(line[:_LINE_MAX_CHARACTERS])
             if severity == "WARNING" and len(self._warnings) < _WARNINGS_MAX:
                 self._warnings[message.strip()[:_LINE_MAX_CHARACTERS]] = None
