@@ -6,12 +6,14 @@ import dataclasses
 import importlib.util
 
 from foundation.packages import package_version
+from harness.backends.tensorrt import rtx_versions
 from harness.backends.tensorrt.versions import how_to_install
 from harness.errors import NoGpuError, NvmlUnavailableError
 from harness.machine.gpu.devices import CudaDevice, cuda_devices
 from harness.machine.gpu.nvml import Nvml
 
 # The bare `tensorrt` depends on one of these, and a user may install one of them alone.
+_RTX_PACKAGES = ("tensorrt-rtx-cu13-bindings", "tensorrt-rtx-cu12-bindings")
 _TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu11")
 
 
@@ -39,7 +41,7 @@ def visible_gpus() -> tuple[list[CudaDevice], str]:
 
 def gpu_requirements(devices: list[CudaDevice], why_none: str) -> list[Requirement]:
     """The requirements of the backends on GPUs, given the result of `visible_gpus`."""
-    return [_driver(devices, why_none), _tensorrt(devices), _nvml(), _cuda_bindings()]
+    return [_driver(devices, why_none), _tensorrt(devices), _tensorrt_rtx(), _nvml(), _cuda_bindings()]
 
 
 def _driver(devices: list[CudaDevice], why_none: str) -> Requirement:
@@ -54,6 +56,15 @@ def _tensorrt(devices: list[CudaDevice]) -> Requirement:
         return Requirement("tensorrt", True, version or "of unknown version", "")
     what_to_do = how_to_install(devices[0].cuda_version if devices else None)
     return Requirement("tensorrt", True, "", f"Backend tensorrt: {what_to_do}")
+
+
+def _tensorrt_rtx() -> Requirement:
+    """TensorRT for RTX; optional, since it serves only its own backend."""
+    name, module = "tensorrt-rtx", rtx_versions.module_name()
+    if module is None:
+        return Requirement(name, False, "", f"Backend tensorrt-rtx: {rtx_versions.HOW_TO_INSTALL}")
+    version = next((found for package in _RTX_PACKAGES if (found := package_version(package))), "of unknown version")
+    return Requirement(name, False, f"{version}, builds engines without a GPU", "")
 
 
 def _nvml() -> Requirement:

@@ -21,8 +21,11 @@ def found() -> dict[str, Requirement]:
 
 def install_packages(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
     monkeypatch.setattr(requirements, "package_version", versions.get)
-    spec = importlib.util.find_spec("json") if {"tensorrt", "tensorrt-cu12"} & set(versions) else None
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    spec = importlib.util.find_spec("json")
+    installed = {"tensorrt"} if {"tensorrt", "tensorrt-cu12"} & set(versions) else set()
+    if "tensorrt-rtx-cu13-bindings" in versions:
+        installed.add("tensorrt_rtx")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec if name in installed else None)
 
 
 def test_on_a_bare_machine_everything_needed_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +38,7 @@ def test_on_a_bare_machine_everything_needed_is_explained(monkeypatch: pytest.Mo
     missing = found()
     assert "driver library was not found" in missing["NVIDIA driver and GPU"].what_to_do
     assert "pip install tensorrt " in missing["tensorrt"].what_to_do
+    assert "pip install 'baseline-zoo[rtx]'" in missing["tensorrt-rtx"].what_to_do
     assert "pip install nvidia-ml-py" in missing["NVML (nvidia-ml-py)"].what_to_do
     assert "pip install cuda-bindings" in missing["cuda-bindings"].what_to_do
     assert [one.name for one in missing.values() if one.needed] == ["NVIDIA driver and GPU", "tensorrt"]
@@ -54,10 +58,12 @@ def test_on_a_complete_machine_nothing_needs_to_be_done(
 ) -> None:
     install_gpus(FakeGpu())
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    install_packages(monkeypatch, {"tensorrt-cu12": "10.16.1", "nvidia-ml-py": "13.0", "cuda-bindings": "12.9"})
+    versions = {"tensorrt-cu12": "10.16.1", "tensorrt-rtx-cu13-bindings": "1.7.1.116"}
+    install_packages(monkeypatch, {**versions, "nvidia-ml-py": "13.0", "cuda-bindings": "12.9"})
     assert {name: one.found for name, one in found().items()} == {
         "NVIDIA driver and GPU": "for CUDA 12.4",
         "tensorrt": "10.16.1",
+        "tensorrt-rtx": "1.7.1.116, builds engines without a GPU",
         "NVML (nvidia-ml-py)": "13.0, driver 550.54.14",
         "cuda-bindings": "12.9",
     }
