@@ -83,7 +83,8 @@ assert (default[2] == upper[2]).all(), "the reference's default is another"
 trilu = same_engine_other_meaning(default, lower) and default[0] != upper[0]
 print(f"Trilu without upper is built as upper=0: {trilu}")
 
-ROUNDED, EXACT = {"alpha": 1.6732, "gamma": 1.0507}, {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
+ROUNDED = {"alpha": 1.6732, "gamma": 1.0507}
+EXACT = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
 default, rounded, exact = (observe("Selu", square, **given) for given in ({}, ROUNDED, EXACT))
 assert (default[2] == exact[2]).all(), "the reference's default is another"
 error = float(np.abs(rounded[2] / exact[2] - 1).max())
