@@ -25,8 +25,13 @@ _EARLIER_LEFTOVERS = ("*.npz.partial", "reference.onnx.*.partial")
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, *, option: str = "--output", kept: str = "Every finished trial") -> Iterator[None]:
     """Turns an `OSError` about `path` into a `StorageError` that says what to do next.
+
+    Args:
+        path: what is read or written inside.
+        option: the option that decides where it is.
+        kept: what is stored already, as the beginning of a sentence.
 
     Raises:
         StorageError: an `OSError` was raised inside.
@@ -34,23 +39,23 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(_explanation(error, path)) from error
+        raise StorageError(_explanation(error, path, option, kept)) from error
 
 
-def _explanation(error: OSError, path: Path) -> str:
+def _explanation(error: OSError, path: Path, option: str, kept: str) -> str:
     if is_out_of_space(error):
         return (
-            f"No space left to write {path} ({error.strerror}). Every finished trial is still stored. "
-            "Free some space and repeat the command with the same --output: it resumes where it stopped."
+            f"No space left to write {path} ({error.strerror}). {kept} is still stored. "
+            f"Free some space and repeat the command with the same {option}: it resumes where it stopped."
         )
     if is_not_allowed(error):
         return (
-            f"Not allowed to write {path} ({error.strerror}). Give --output a directory that you may write "
+            f"Not allowed to write {path} ({error.strerror}). Give {option} a directory that you may write "
             "to, or change the permissions of this one."
         )
     return (
         f"Cannot use {path} ({cause(error)}). Check the path and the disk it is on, then repeat "
-        "the command with the same --output, or give another."
+        f"the command with the same {option}, or give another."
     )
 
 

@@ -176,6 +176,10 @@ def kill_group(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
+_REMEDIES = {"build": endings.Remedies(time="allow it more time (--build-timeout) or use a smaller model")}
+"""What to do about the limits of a process, by its task, where the usual words do not name the option."""
+
+
 def end_of(ended: EndedProcess, timeout_s: float, work: str) -> tuple[Status, str]:
     """Status and reason of a process that left no result.
 
@@ -184,6 +188,7 @@ def end_of(ended: EndedProcess, timeout_s: float, work: str) -> tuple[Status, st
         timeout_s: its time limit.
         work: what it had to do, as in `measurement`.
     """
+    remedies = _REMEDIES.get(work, endings.Remedies())
     if ended.timed_out:
-        return endings.over_time(work, timeout_s, endings.Remedies(), ended.output_tail)
-    return endings.ended(work, ended.exit_code, endings.Remedies(), ended.output_tail)
+        return endings.over_time(work, timeout_s, remedies, ended.output_tail)
+    return endings.ended(work, ended.exit_code, remedies, ended.output_tail)

@@ -13,12 +13,11 @@ from foundation.child import memory_peak_mib
 from harness.backends.backend import BuildFacts
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.dialect import Dialect
-from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine
+from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, StoredEngine, explained_cache
 from harness.backends.tensorrt.logs import LogTail, explanatory, logging_to, open_log
 from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
 from harness.files.onnx_graph import OnnxGraph, read_graph
-from harness.files.storage import explained
 from harness.machine.gpu.driver import CudaOutOfMemoryError
 
 _NAMES_SHOWN = 8
@@ -63,7 +62,7 @@ class EngineBuild:
         graph = read_graph(self.artifact)
         self._check_versions(graph)
         log_path = self.store.log_path(self.key)
-        with explained(log_path):
+        with explained_cache(log_path):
             file = open_log(log_path)
         tail = LogTail(file)
         with file, logging_to(self.trt, tail) as logger:

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ class EngineStore:
             StorageError: the entry cannot be written.
         """
         directory = self.directory(key)
-        with explained(directory):
+        with explained_cache(directory):
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{key.name}-", dir=self.root) as aside:
                 prepared = Path(aside) / "entry"
@@ -190,7 +191,7 @@ class EngineStore:
             StorageError: the entry cannot be written.
         """
         layers = engine.directory / LAYERS_FILE
-        with explained(layers):
+        with explained_cache(layers):
             text = layers.read_text(encoding="utf-8") if layers.is_file() else ""
         return self.put(engine.sidecar.built_for, engine.plan, engine.sidecar, text)
 
@@ -227,7 +228,7 @@ class EngineStore:
 
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        with explained(self.root):
+        with explained_cache(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             lock = _wait_for_lock(self.root / f"{name}.lock")
         try:
@@ -272,8 +273,13 @@ class TimingsFile:
 
     def replace(self, content: bytes) -> None:
         """Writes the new content such that a reader sees either the old or the new content."""
-        with explained(self.path), replacing(self.path) as temporary:
+        with explained_cache(self.path), replacing(self.path) as temporary:
             temporary.write_bytes(content)
+
+
+def explained_cache(path: Path) -> AbstractContextManager[None]:
+    """Turns an `OSError` about a file of the cache into a `StorageError` that says what to do next."""
+    return explained(path, option="--cache-dir", kept="Every engine that was built")
 
 
 def _wait_for_lock(path: Path) -> KernelLock:

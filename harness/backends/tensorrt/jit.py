@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foundation.replacing import replacing
-from harness.files.storage import explained
+from harness.backends.tensorrt.engines import explained_cache
 
 JitCacheUse = Literal["hit", "partial", "miss"]
 
@@ -35,7 +35,7 @@ class JitCache:
         """
         self._path = path
         self._content = b""
-        with explained(path):
+        with explained_cache(path):
             if path.is_file():
                 self._content = path.read_bytes()
         self._loaded_bytes = 0
@@ -66,7 +66,7 @@ class JitCache:
         content = bytes(self._cache.serialize())
         if self._loaded_bytes and len(content) == self._loaded_bytes:
             return "hit"
-        with explained(self._path), replacing(self._path) as temporary:
+        with explained_cache(self._path), replacing(self._path) as temporary:
             temporary.write_bytes(content)
         return "partial" if self._loaded_bytes else "miss"
 
