@@ -91,7 +91,7 @@ class BundledEngine:
     """An engine that a runtime built of one of the artifacts; it is used where it fits, and built again elsewhere."""
 
     name: str
-    """Of its folder below `engines/`, which says what it was built for by a digest."""
+    """Name of its folder below `engines/`, which has a digest of what it was built for."""
     backend: str
     artifact_sha256: str
     precision: str

@@ -200,3 +200,19 @@ def test_a_runtime_that_is_too_old_for_the_opset_names_the_models_and_the_option
 def test_an_opset_that_is_read_or_not_known_passes(converted) -> None:
     check_opsets([converted(opset=17), converted(opset=None)], OlderRuntime())
     check_opsets([converted(opset=99)], OnnxRuntimeBackend())
+
+
+def test_an_index_of_an_earlier_version_has_no_engines(three: Path) -> None:
+    path = three / BUNDLE_NAME
+    index = json.loads(path.read_text())
+    del index["engines"]
+    path.write_text(json.dumps(index))
+    assert read_bundle(three).engines == ()
+
+
+def test_an_engine_outside_the_folder_is_refused(three: Path) -> None:
+    file = {"path": "engines/../../elsewhere", "sha256": "0", "size_bytes": 1}
+    engine = {"name": "a", "backend": "tensorrt-rtx", "artifact_sha256": "0", "precision": "fp32", "capabilities": []}
+    change_index(three, engines=[{**engine, "files": [file]}])
+    with pytest.raises(BundleError, match="is not below the folder"):
+        read_bundle(three)

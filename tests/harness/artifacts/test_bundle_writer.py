@@ -13,8 +13,11 @@ from harness.artifacts import bundle_writer
 from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
 from harness.artifacts.bundle_writer import BundleWriter, file_stem
 from harness.artifacts.reference import REFERENCE_SHA256
+from harness.backends.backend import BuiltEngine
 from harness.errors import BundleError
 from harness.files.locking import LOCK_NAME, KernelLock
+from harness.machine.gpu.settings import GpuSettings
+from harness.processes.target import Target
 from harness.records.series import Series
 
 
@@ -70,6 +73,52 @@ def test_more_models_precisions_and_batches_are_added(converted, write_bundle) -
         ("regnet/RegNetX-200MF", "fp32", 1),
         ("gpunet/GPUNet-0", "fp16", 8),
     ]
+
+
+def built_engine(folder: Path, name: str = "abc-fp32-1", plan: bytes = b"plan") -> BuiltEngine:
+    """An engine in a cache, as a build leaves it."""
+    directory = folder / name
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "engine.plan").write_bytes(plan)
+    (directory / "engine.json").write_text("{}")
+    return BuiltEngine(directory / "engine.plan", "digest", 1.0, 2.0, False, "")
+
+
+def target_of(series: Series, *capabilities: str) -> Target:
+    return dataclasses.replace(
+        series.target(1, GpuSettings(capabilities=capabilities), Path("cache")), backend="tensorrt-rtx"
+    )
+
+
+def test_engines_travel_with_their_artifacts(converted, write_bundle, tmp_path: Path) -> None:
+    facts = converted()
+    directory = write_bundle(facts)
+    with BundleWriter(directory) as writer:
+        assert writer.add_engine(target_of(facts, "sm86", "sm89"), built_engine(tmp_path / "cache"))
+    before = files(directory)
+    with BundleWriter(directory) as writer:
+        assert not writer.add_engine(target_of(facts, "sm86", "sm89"), built_engine(tmp_path / "cache"))
+        assert writer.add_engine(target_of(facts), built_engine(tmp_path / "cache", "abc-fp32-2", b"other"))
+    assert before.items() <= files(directory).items()
+    bundle = read_bundle(write_bundle(converted("regnet/RegNetX-200MF")))
+    assert bundle.engine_capabilities("tensorrt-rtx") == [("sm86", "sm89"), ()]
+    assert bundle.engine_capabilities("tensorrt") == []
+    (first, _) = bundle.engines
+    assert (first.name, first.artifact_sha256, first.precision) == ("abc-fp32-1", facts.artifact_sha256, "fp32")
+    assert [file.path for file in first.files] == [
+        "engines/abc-fp32-1/engine.json",
+        "engines/abc-fp32-1/engine.plan",
+    ]
+    assert {file.fault(directory) for file in bundle.files()} == {None}
+
+
+def test_an_engine_that_cannot_be_written_names_the_export(converted, write_bundle, tmp_path: Path) -> None:
+    facts = converted()
+    directory = write_bundle(facts)
+    (directory / "engines").write_text("a file where a folder belongs")
+    with BundleWriter(directory) as writer, pytest.raises(BundleError, match=r"Cannot use .*engines.*--export DIR"):
+        writer.add_engine(target_of(facts), built_engine(tmp_path / "cache"))
+    assert read_bundle(directory).engines == ()
 
 
 def test_another_artifact_of_the_same_model_is_refused_before_anything_is_written(converted, write_bundle) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_the_built_engine_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         "precision": "fp16",
         "gpu": GpuSettings(device=1),
         "cache_dir": Path("cache"),
+        "bundle_dir": None,
     }
     assert Target.from_json(json.loads(json.dumps(TARGET.to_json()))) == TARGET
 
@@ -142,6 +144,21 @@ def test_a_build_that_crashes_or_hangs_affects_only_its_own_result(builder: Buil
     assert after.status == "ok"
 
 
+def test_several_builds_at_a_time_have_their_own_processes(builder: Builder) -> None:
+    targets = [target(name) for name in ("a", "b", "crash", "c", "d")]
+    found = dict(built(targets, 60, workers=2, python=builder.python))
+    assert [found[one].status for one in targets] == ["ok", "ok", "failed", "ok", "ok"]
+    assert len({found[one].build_s for one in targets}) == 5
+
+
+def test_an_interruption_ends_the_builds_that_run(builder: Builder) -> None:
+    begin_s = time.monotonic()
+    results = built([target("a"), target("hang")], 500, workers=2, python=builder.python)
+    assert next(results)[0] == target("a")
+    results.close()
+    assert time.monotonic() - begin_s < 60
+
+
 def series(name: str, status: str = "ok") -> Series:
     return Series(
         f"gpunet/{name}",
@@ -168,7 +185,7 @@ def build_all(results: dict[str, BuildResult], members: list[Series], monkeypatc
     told: list[str] = []
     device = Device(Compiling(), GpuSettings(), environment.collect(1))
     directory: Any = None
-    ready = prepare.PreparedRun(directory, members, Path("reference.onnx"), device, Path("cache"), begun_s=0.0)
+    ready = prepare.PreparedRun(directory, members, Path("reference.onnx"), device, Path("cache"), None, begun_s=0.0)
     return prepare.with_engines(ready, 60.0, told.append).series, targets, told
 
 

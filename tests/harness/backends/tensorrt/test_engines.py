@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from harness.backends.backend import BuildFacts, BuiltEngine
 from harness.backends.tensorrt import backend as backend_module
 from harness.backends.tensorrt import engines
 from harness.backends.tensorrt.backend import TensorRtBackend
-from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore
+from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineStore, why_unfit
 from harness.errors import ArtifactError, StorageError
 from harness.machine.gpu.settings import GpuSettings
 from tests.fakes.tensorrt import TensorRtScript
@@ -100,8 +103,68 @@ def test_a_sidecar_reads_back() -> None:
 
 def test_an_entry_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "engines").write_text("a file where a directory belongs")
-    with pytest.raises(StorageError, match="engines"):
+    with pytest.raises(StorageError, match=r"engines.*the same --cache-dir"):
         EngineStore(tmp_path).put(KEY, b"abc", SIDECAR, "{}")
+
+
+def test_a_full_disk_leaves_no_entry_and_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = EngineStore(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fail)
+        with pytest.raises(StorageError, match=r"No space left.*Every engine that was built is still stored.*resumes"):
+            store.put(KEY, b"abc", SIDECAR)
+    assert list(store.root.iterdir()) == []
+
+
+def stored(root: Path, key: EngineKey, plan: bytes = b"plan") -> EngineStore:
+    """A store with one engine."""
+    store = EngineStore(root)
+    sidecar = dataclasses.replace(SIDECAR, built_for=key, sha256=hashlib.sha256(plan).hexdigest())
+    store.put(key, plan, sidecar, "{}")
+    return store
+
+
+def test_an_engine_from_another_machine_is_copied_with_all_its_files(tmp_path: Path) -> None:
+    offered, store = stored(tmp_path / "bundle", KEY), EngineStore(tmp_path / "cache")
+    brought = offered.find(KEY)
+    assert brought is not None
+    assert why_unfit(store, KEY) == ""
+    store.copied(brought)
+    found = store.find(KEY)
+    assert found is not None
+    assert (found.plan, found.sidecar) == (brought.plan, brought.sidecar)
+    assert (found.directory / "layers.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("here", "why"),
+    [
+        ({"version": "11.4"}, "built for version 10.16.1.11, here 11.4"),
+        ({"capabilities": ("sm120", "sm121")}, "built for capabilities sm86, here sm120+sm121"),
+        ({"capabilities": ()}, "built for capabilities sm86, here the default"),
+        (
+            {"gpu": "NVIDIA Other", "driver": ""},
+            "built for gpu NVIDIA Fake, here NVIDIA Other; driver 580.1, here none",
+        ),
+    ],
+)
+def test_an_engine_that_does_not_fit_is_described_by_what_differs(
+    tmp_path: Path, here: dict[str, Any], why: str
+) -> None:
+    assert why_unfit(stored(tmp_path, KEY), dataclasses.replace(KEY, **here)) == why
+
+
+def test_a_damaged_engine_from_another_machine_is_called_damaged(tmp_path: Path) -> None:
+    store = stored(tmp_path, KEY)
+    (store.directory(KEY) / "engine.plan").write_bytes(b"cut")
+    assert store.find(KEY) is None
+    assert why_unfit(store, KEY) == f"{KEY.name} is damaged"
+    (store.directory(KEY) / "engine.json").write_text("{")
+    assert why_unfit(store, KEY) == f"{KEY.name} is damaged"
+    assert why_unfit(store, dataclasses.replace(KEY, artifact_sha256="cd" * 32)) == ""
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
