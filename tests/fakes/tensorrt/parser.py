@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,16 @@ def make_parser(script: TensorRtScript, types: dict[str, Any]) -> type:
             if script.newest and network._parser:
                 raise AssertionError("A real process crashes when it frees a network that had two parsers.")
             network._parser = True
-            self._network, self._logger, self._errors, self._parsed = network, logger, [], False
+            self._network_alive, self._logger = weakref.ref(network), logger
+            self._errors: list[Any] = []
+            self._parsed = False
+
+        @property
+        def _network(self) -> Any:
+            network = self._network_alive()
+            if network is None:
+                raise AssertionError("A real process crashes when it parses into a network that was freed.")
+            return network
 
         @property
         def num_errors(self) -> int:
