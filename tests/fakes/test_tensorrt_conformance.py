@@ -10,7 +10,6 @@ import ctypes
 import gc
 import importlib
 import importlib.util
-import resource
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -43,7 +43,7 @@ def has_driver() -> bool:
 
 
 class Subject:
-    """A module, and everything that its logger was told."""
+    """A module, and everything that it logs."""
 
     def __init__(self, trt: Any) -> None:
         self.trt = trt
@@ -104,12 +104,10 @@ _RTX = [pytest.param(fake_rtx, id="fake-rtx"), _REAL]
 
 
 def opened(make: Callable[[], Any]) -> Iterator[Subject]:
-    gc.collect()
-    subject = Subject(make())
-    yield subject
-    # Whatever survived would keep its logger the process's.
-    del subject
-    gc.collect()
+    # What survived of another test would keep that test's logger the process's; fakes share nothing.
+    if make is real_rtx:
+        gc.collect()
+    yield Subject(make())
 
 
 @pytest.fixture(params=[pytest.param(fake_11, id="fake-11"), *_RTX])
@@ -591,10 +589,10 @@ def test_a_failed_build_leaves_the_builder_usable_and_no_memory_behind(rtx: Subj
 
     for _ in range(3):
         fail()
-    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_bytes = psutil.Process().memory_info().rss
     for _ in range(30):
         fail()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 20 * 1024
+    assert psutil.Process().memory_info().rss - before_bytes < 20 * MIB
     network, _, _ = rtx.parse(path)
     assert rtx.build(network) is not None
 
@@ -630,12 +628,13 @@ def test_timing_cache_calls_of_rtx_are_deprecated(rtx: Subject, graphs: Graphs) 
     config = rtx.builder.create_builder_config()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cache = config.create_timing_cache(b"")
+        # The real one never returns from combining a cache with itself.
+        cache, other = config.create_timing_cache(b""), config.create_timing_cache(b"")
     for call in (
         lambda: config.get_timing_cache(),
         lambda: config.set_timing_cache(cache, False),
         lambda: cache.serialize(),
-        lambda: cache.combine(cache, False),
+        lambda: cache.combine(other, False),
         lambda: cache.reset(),
     ):
         with pytest.warns(DeprecationWarning, match="Timing cache operations are no-ops in TensorRT-RTX"):
@@ -677,7 +676,7 @@ def test_a_second_logger_is_called_ignored_but_used_by_its_own_objects(subject: 
     second.lines.clear()
     assert builder.build_serialized_network(builder.create_network(), builder.create_builder_config()) is None
     assert runtime.deserialize_cuda_engine(b"x" * 100) is None
-    assert {name for name, _ in second.lines} == {"ERROR"}
+    assert len([message for name, message in second.lines if name == "ERROR"]) >= 2
     assert subject.said() == ""
     assert subject.build(subject.builder.create_network()) is None
     assert subject.said() != ""

@@ -94,7 +94,7 @@ def make_config(script: TensorRtScript, types: dict[str, Any]) -> type:
 
 
 def _with_targets(script: TensorRtScript, types: dict[str, Any], base: type) -> type:
-    """The configuration of TensorRT-RTX, which builds for compute capabilities, not for the GPU at hand."""
+    """The configuration of TensorRT-RTX, which builds for compute capabilities, not for one GPU."""
     none = types["ComputeCapability"].NONE
     current = types["ComputeCapability"].CURRENT
 
@@ -139,7 +139,7 @@ def _with_targets(script: TensorRtScript, types: dict[str, Any], base: type) -> 
             return False
 
         def _problem(self) -> str:
-            """Why there can be no engine for these compute capabilities."""
+            """Why nothing is built for these compute capabilities."""
             if none in self._targets:
                 return "Unexpected exception bad optional access"
             if current in self._targets and not script.has_driver:

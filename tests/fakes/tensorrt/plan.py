@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 HEADER_BYTES = 64
-"""How much of an engine tells what it is, and what it runs on."""
+"""The length of the part of an engine that says what it is, and what it runs on."""
 
 _MAGIC = b"fake TensorRT plan\n"
 
@@ -34,7 +34,7 @@ _WORDS = {"FLOAT": "Float", "HALF": "Half", "INT8": "Int8"}
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """The beginning of an engine: its length, and what of its version and target can be told without the rest.
+    """The beginning of an engine: its length, its version, and what it runs on.
 
     `targets` are the compute capabilities that it is for; empty: 8.0 and later ones.
     """
