@@ -25,6 +25,7 @@ def make_config(script: TensorRtScript, types: dict[str, Any]) -> type:
         _cache: Any
         _verbosity: Any
         _builder: Any
+        _sources_are_default = True
 
         @property
         def profiling_verbosity(self) -> Any:
@@ -89,7 +90,6 @@ def make_config(script: TensorRtScript, types: dict[str, Any]) -> type:
                 timing_cache.deprecated()
             return self._cache
 
-    IBuilderConfig._sources_are_default = True  # type: ignore[attr-defined]
     return _with_targets(script, types, IBuilderConfig) if script.rtx else IBuilderConfig
 
 

@@ -16,7 +16,7 @@ class LoggerRegistry:
         self._registered: Any = None
 
     def register(self, owner: Any, logger: Any, function: str, warning: Any) -> None:
-        """Counts a new builder or runtime; another logger than the process's gets a warning, and is used all the same."""
+        """Counts a new builder or runtime; a logger that is not the process's gets a warning, and is used anyway."""
         if not self._living:
             self._registered = logger
         elif logger is not self._registered:
