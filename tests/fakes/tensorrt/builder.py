@@ -1,15 +1,39 @@
-"""Building: the configuration, timing caches, and the result for a network."""
+"""Building: the result for a network and a configuration."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import onnx
 
+from tests.fakes.tensorrt.config import unsigned
+from tests.fakes.tensorrt.loggers import log_error
 from tests.fakes.tensorrt.plan import ARITHMETIC, Plan
 from tests.fakes.tensorrt.script import TensorRtScript
 from tests.fakes.tensorrt.surface import Behaviour, instance_of
+
+# The scratch memory that TensorRT-RTX needs for a small convolution.
+_CONVOLUTION_WORKSPACE_BYTES = 8_194_048
+
+_USAGE = "IBuilder::buildSerializedNetwork: Error Code 4: API Usage Error ({text})"
+_NO_PROFILE = "Network has dynamic or shape inputs, but no optimization profile has been defined."
+_NO_OUTPUT = "Network must have at least one output"
+_NO_WORKSPACE = (
+    "[codeGenerator.cpp::createMyelinGraph] Error Code 2: Internal Error (Assertion mContext.maxScratchSize > 0 "
+    "failed. Compiling this graph requires workspace memory greater than 0. Please increase the workspace memory "
+    "provided to the builder. In createMyelinGraph)"
+)
+_SMALL_WORKSPACE = (
+    "IBuilder::buildSerializedNetwork: Error Code 1: Myelin ([tactic.cpp: enumerate_tactics] Tactic Selection: no "
+    "tactics to implement the operation within workspace limit. Consider increase the allowed workspace size if "
+    "applicable.; [tactic.cpp: run] Error during tactic selection. In compileGraph)"
+)
+_SCRIPTED = {
+    "ok": "",
+    "nothing": "Error Code 10: Internal Error (Could not find any implementation for node conv.)",
+    "out_of_memory": "Error Code 2: OutOfMemory (no further information)",
+    "no_workspace": "Error Code 10: no implementation due to insufficient workspace. See the log.",
+}
 
 
 class IHostMemory(Behaviour):
@@ -24,93 +48,27 @@ class IHostMemory(Behaviour):
         return self._content
 
 
-class ITimingCache(Behaviour):
-    _made_for: str
-    _timings: dict[str, float]
-    _memory: type
-
-    def combine(self, input_cache: Any, ignore_mismatch: bool) -> bool:
-        if input_cache._made_for != self._made_for and not ignore_mismatch:
-            return False
-        self._timings.update(input_cache._timings)
-        return True
-
-    def serialize(self) -> Any:
-        content = json.dumps({"made_for": self._made_for, "timings": self._timings}).encode()
-        return instance_of(self._memory, _content=content)
-
-
-def make_config(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """The implementation of `IBuilderConfig`."""
-
-    class IBuilderConfig(Behaviour):
-        _flags: set[str]
-        _sources: int
-        _pools: dict[str, int]
-        _preview: set[str]
-        _cache: Any
-        _verbosity: Any
-        _logger: Any
-
-        @property
-        def profiling_verbosity(self) -> Any:
-            return self._verbosity
-
-        @profiling_verbosity.setter
-        def profiling_verbosity(self, value: Any) -> None:
-            self._verbosity = value
-
-        def set_flag(self, flag: Any) -> None:
-            self._flags.add(flag.name)
-
-        def clear_flag(self, flag: Any) -> None:
-            self._flags.discard(flag.name)
-
-        def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
-            self._pools[pool.name] = pool_size
-
-        def set_tactic_sources(self, tactic_sources: int) -> bool:
-            self._sources = tactic_sources
-            return True
-
-        def set_preview_feature(self, feature: Any, enable: bool) -> None:
-            (self._preview.add if enable else self._preview.discard)(feature.name)
-
-        def create_timing_cache(self, serialized_timing_cache: Any) -> Any:
-            content = bytes(serialized_timing_cache)
-            here = f"{script.version} {script.gpu}"
-            try:
-                data = json.loads(content) if content else {"made_for": here, "timings": {}}
-                state = {"_made_for": data["made_for"], "_timings": data["timings"], "_memory": types["IHostMemory"]}
-            except (ValueError, KeyError, UnicodeDecodeError):
-                self._logger.log(types["ILogger.Severity"].ERROR, "The timing cache cannot be read.")
-                return None
-            return instance_of(types["ITimingCache"], **state)
-
-        def set_timing_cache(self, cache: Any, ignore_mismatch: bool) -> bool:
-            if cache._made_for != f"{script.version} {script.gpu}" and not ignore_mismatch:
-                return False
-            self._cache = cache
-            return True
-
-        def get_timing_cache(self) -> Any:
-            return self._cache
-
-    return IBuilderConfig
-
-
 def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
     """The implementation of `Builder`."""
+    network_flags = types["NetworkDefinitionCreationFlag"]
 
     class Builder(Behaviour):
         def __init__(self, logger: Any) -> None:
-            if script.no_builder:
+            if script.no_builder or not (script.has_driver or script.rtx):
                 raise TypeError("pybind11::init(): factory function returned nullptr")
             self._logger = logger
+            if script.newest:
+                script.loggers.register(self, logger, "createInferBuilder", types["ILogger.Severity"].WARNING)
 
         def create_network(self, flags: int = 0) -> Any:
-            state = {"_flags": flags, "_inputs": [], "_layers": [], "_model": None}
-            return instance_of(types["INetworkDefinition"], **state)
+            flags = unsigned(int(flags))
+            if script.newest and flags & ~sum(1 << int(flag) for flag in network_flags.__members__.values()):
+                text = "IBuilder::createNetworkV2: Error Code 3: API Usage Error (Parameter check failed, flagSet)"
+                return log_error(script, types, self._logger, text)
+            name = f"Unnamed Network {script.networks}"
+            script.networks += 1
+            empty: dict[str, Any] = {"_inputs": [], "_outputs": [], "_layers": [], "_model": None, "_parser": False}
+            return instance_of(types["INetworkDefinition"], _flags=flags, _name=name, _builder=self, **empty)
 
         def create_builder_config(self) -> Any:
             verbosities = types["ProfilingVerbosity"]
@@ -123,51 +81,48 @@ def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
                 _preview=set(),
                 _cache=None,
                 _verbosity=verbosities.LAYER_NAMES_ONLY,
-                _logger=self._logger,
+                _builder=self,
             )
 
         def build_serialized_network(self, network: Any, config: Any) -> Any:
             script.last_config = config
             problem = self._problem(network, config)
             if problem:
+                # Unlike other errors, those of a build do not ask CUDA for its own.
                 self._logger.log(types["ILogger.Severity"].ERROR, problem)
                 return None
             self._logger.log(types["ILogger.Severity"].INFO, "Engine generation completed.")
             self._logger.log(types["ILogger.Severity"].VERBOSE, "Tactic 0x1 time 0.01")
-            layers = tuple(
-                (layer._node.op_type, layer._node.name, self._type_of(layer, network, config))
-                for layer in network._layers
-            )
-            if config._cache is not None:
-                config._cache._timings.update({name: 0.1 for _, name, _ in layers})
-            plan = Plan(script.version, script.gpu, config._verbosity.name, layers, network._model.SerializeToString())
+            plan = self._plan(network, config)
+            if config._cache is not None and not script.rtx:
+                config._cache._timings.update({name: 0.1 for _, name, _ in plan.layers})
             return instance_of(types["IHostMemory"], _content=plan.dump())
+
+        def _plan(self, network: Any, config: Any) -> Plan:
+            return Plan(
+                version=script.version,
+                gpu="" if script.rtx else script.gpu,
+                targets=config._numbers() if script.rtx else (),
+                name=network._name if script.rtx else "",
+                flags=tuple(sorted(config._flags)),
+                verbosity=config._verbosity.name,
+                layers=tuple(
+                    (layer._node.op_type, layer._node.name, self._type_of(layer, network, config))
+                    for layer in network._layers
+                ),
+                model=network._model.SerializeToString(),
+            )
 
         def _problem(self, network: Any, config: Any) -> str:
             """The reason why no engine is built, in TensorRT's words."""
-            if not network._layers:
-                return "Error Code 4: Network must have at least one output"
+            usage = _USAGE if script.newest else "Error Code 4: {text}"
+            if not network._outputs:
+                return usage.format(text=_NO_OUTPUT)
             if any(size < 0 for tensor in network._inputs for size in tuple(tensor.shape)):
-                return (
-                    "Error Code 4: Network has dynamic or shape inputs, but no optimization profile has been defined."
-                )
-            dtypes = {tensor.dtype.name for layer in network._layers for tensor in layer._outputs}
-            weak = script.major == 8
-            strong = script.major == 11 or (
-                not weak and network._flags & 1 << int(types["NetworkDefinitionCreationFlag"].STRONGLY_TYPED)
-            )
-            if strong and config._flags & {"FP16", "INT8"}:
-                return "Error Code 3: API Usage Error: precision flags cannot be set for a strongly typed network"
-            if not strong and "HALF" in dtypes and "FP16" not in config._flags:
-                return "Error Code 4: the network has FP16 tensors, but the FP16 builder flag is not set"
-            if weak and "INT8" in config._flags and "INT8" not in dtypes:
-                return "Error Code 4: Calibration failure: no calibrator and no scales"
-            return {
-                "ok": "",
-                "nothing": "Error Code 10: Internal Error (Could not find any implementation for node conv.)",
-                "out_of_memory": "Error Code 2: OutOfMemory (no further information)",
-                "no_workspace": "Error Code 10: no implementation due to insufficient workspace. See the log.",
-            }[script.build]
+                return usage.format(text=_NO_PROFILE)
+            if script.rtx:
+                return config._problem() or _workspace_problem(network, config) or _SCRIPTED[script.build]
+            return _type_problem(script, network, config, types) or _SCRIPTED[script.build]
 
         def _type_of(self, layer: Any, network: Any, config: Any) -> str:
             """The layer's type of computation: its operands' type, or what the flags allow."""
@@ -181,6 +136,30 @@ def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
             return "HALF" if "FP16" in config._flags and node.op_type not in script.fp32_operators else "FLOAT"
 
     return Builder
+
+
+def _type_problem(script: TensorRtScript, network: Any, config: Any, types: dict[str, Any]) -> str:
+    """Why the network's types and the builder's flags do not go together."""
+    dtypes = {tensor.dtype.name for layer in network._layers for tensor in layer._outputs}
+    weak = script.major == 8
+    flags = types["NetworkDefinitionCreationFlag"]
+    strong = script.newest or (not weak and network._flags & 1 << int(flags.STRONGLY_TYPED))
+    if strong and config._flags & {"FP16", "INT8"}:
+        return "Error Code 3: API Usage Error: precision flags cannot be set for a strongly typed network"
+    if not strong and "HALF" in dtypes and "FP16" not in config._flags:
+        return "Error Code 4: the network has FP16 tensors, but the FP16 builder flag is not set"
+    if weak and "INT8" in config._flags and "INT8" not in dtypes:
+        return "Error Code 4: Calibration failure: no calibrator and no scales"
+    return ""
+
+
+def _workspace_problem(network: Any, config: Any) -> str:
+    """Why TensorRT-RTX finds no kernels in the workspace."""
+    limit_bytes = config._pools.get("WORKSPACE", _CONVOLUTION_WORKSPACE_BYTES)
+    if limit_bytes == 0:
+        return _NO_WORKSPACE
+    convolves = any(layer._node.op_type == "Conv" for layer in network._layers)
+    return _SMALL_WORKSPACE if convolves and limit_bytes < _CONVOLUTION_WORKSPACE_BYTES else ""
 
 
 def _is_quantised(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:

@@ -7,7 +7,7 @@ import types as python_types
 from collections.abc import Iterator
 from typing import Any
 
-from tests.fakes.tensorrt import builder, network, runtime
+from tests.fakes.tensorrt import builder, config, just_in_time, network, parser, runtime, timing_cache
 from tests.fakes.tensorrt.script import TensorRtScript
 from tests.fakes.tensorrt.surface import Behaviour, OpenBehaviour, guard, interface, make_enum
 
@@ -34,7 +34,10 @@ class Extendable(OpenBehaviour):
 def make_module(script: TensorRtScript) -> Any:
     """TensorRT of the script's version, as a module."""
     data = interface(script.version)
-    types: dict[str, Any] = {name: make_enum(name.split(".")[-1], members) for name, members in data["enums"].items()}
+    types: dict[str, Any] = {
+        name: make_enum(name.split(".")[-1], members, data.get("values", {}).get(name))
+        for name, members in data["enums"].items()
+    }
     levels = {**types["ILogger.Severity"].__members__, "Severity": types["ILogger.Severity"]}
     behaviours: dict[str, type] = {
         "Dims": Dims,
@@ -42,30 +45,34 @@ def make_module(script: TensorRtScript) -> Any:
         "IProfiler": Extendable,
         "ITensor": network.ITensor,
         "ILayer": network.ILayer,
-        "INetworkDefinition": network.INetworkDefinition,
-        "ParserError": network.ParserError,
-        "OnnxParser": network.make_parser(script, types),
+        "INetworkDefinition": network.make_network(script, types),
+        "ParserError": parser.ParserError,
+        "OnnxParser": parser.make_parser(script, types),
         "IHostMemory": builder.IHostMemory,
-        "ITimingCache": builder.ITimingCache,
-        "IBuilderConfig": builder.make_config(script, types),
+        "ITimingCache": timing_cache.RtxTimingCache if script.rtx else timing_cache.TensorRtTimingCache,
+        "IBuilderConfig": config.make_config(script, types),
         "Builder": builder.make_builder(script, types),
         "Runtime": runtime.make_runtime(script, types),
         "ICudaEngine": runtime.make_engine(script, types),
         "EngineInspector": runtime.EngineInspector,
         "IExecutionContext": runtime.make_context(script, types),
     }
+    if script.rtx:
+        behaviours["IRuntimeConfig"] = just_in_time.make_runtime_config(script, types)
+        behaviours["IRuntimeCache"] = just_in_time.make_runtime_cache(script, types)
     for name, behaviour in behaviours.items():
         constants = levels if name == "ILogger" else {}
         types[name] = guard(name, behaviour, script.version, types, script.calls, constants)
 
     def register_plugins(logger: Any, namespace: str) -> bool:
-        if not isinstance(logger, types["ILogger"]):
+        if not isinstance(logger, types["ILogger"]) and not (script.newest and logger is None):
             raise TypeError("init_libnvinfer_plugins(): incompatible function arguments")
         script.plugins_registered = True
         return True
 
-    module = python_types.ModuleType("tensorrt")
-    module.__spec__ = importlib.machinery.ModuleSpec("tensorrt", None)
+    name = "tensorrt_rtx" if script.rtx else "tensorrt"
+    module = python_types.ModuleType(name)
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
     vars(module)["__version__"] = script.version
     for name, kind in types.items():
         if "." not in name:

@@ -1,4 +1,4 @@
-"""A network definition and the parser that reads one from an ONNX file."""
+"""A network definition, as the parser fills it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 import onnx
 from onnx import TensorProto
 
+from tests.fakes.tensorrt.loggers import log_error
 from tests.fakes.tensorrt.script import TensorRtScript
 from tests.fakes.tensorrt.surface import Behaviour, instance_of
 
+_NAME_MAX_CHARACTERS = 4096
+
 # TensorRT's layer for an operator; the type of any other layer does not matter.
 _LAYERS = {
+    "Cast": "CAST",
     "Conv": "CONVOLUTION",
     "Gemm": "MATRIX_MULTIPLY",
     "MatMul": "MATRIX_MULTIPLY",
@@ -69,107 +73,86 @@ class ILayer(Behaviour):
         return self._outputs[index]
 
 
-class INetworkDefinition(Behaviour):
-    _flags: int
-    _inputs: list[Any]
-    _layers: list[Any]
-    _model: onnx.ModelProto | None
-    _name: str = ""
+def make_network(script: TensorRtScript, types: dict[str, Any]) -> type:
+    """The implementation of `INetworkDefinition`."""
+    flags = types["NetworkDefinitionCreationFlag"]
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._name = value
-
-    @property
-    def num_inputs(self) -> int:
-        return len(self._inputs)
-
-    @property
-    def num_layers(self) -> int:
-        return len(self._layers)
-
-    def get_input(self, index: int) -> Any:
-        return self._inputs[index]
-
-    def get_layer(self, index: int) -> Any:
-        return self._layers[index]
-
-
-class ParserError(Behaviour):
-    _operator: str
-    _node: int
-    _node_name: str
-    _text: str
-
-    def desc(self) -> str:
-        return self._text
-
-    def node(self) -> int:
-        return self._node
-
-    def node_operator(self) -> str:
-        return self._operator
-
-    def node_name(self) -> str:
-        return self._node_name
-
-
-def make_parser(script: TensorRtScript, types: dict[str, Any]) -> type:
-    """The implementation of `OnnxParser`."""
-
-    class OnnxParser(Behaviour):
-        def __init__(self, network: Any, logger: Any) -> None:
-            self._network, self._logger, self._errors = network, logger, []
+    class INetworkDefinition(Behaviour):
+        _flags: int
+        _name: str
+        _inputs: list[Any]
+        _outputs: list[Any]
+        _layers: list[Any]
+        _model: onnx.ModelProto | None
+        _builder: Any
+        _parser: Any
 
         @property
-        def num_errors(self) -> int:
-            return len(self._errors)
+        def name(self) -> str:
+            return self._name
 
-        def get_error(self, index: int) -> Any:
-            return self._errors[index]
+        @name.setter
+        def name(self, value: str) -> None:
+            if not isinstance(value, str):
+                raise TypeError("name must be a str")
+            if len(value) > _NAME_MAX_CHARACTERS:
+                self._error("API Usage Error (The given name exceeds the limit (4096 characters)!)", "setName")
+                return
+            self._name = value
 
-        def supports_operator(self, op_name: str) -> bool:
-            return op_name not in script.unsupported
+        @property
+        def flags(self) -> int:
+            return self._flags | 1 << int(flags.STRONGLY_TYPED) if script.newest else self._flags
 
-        def parse_from_file(self, model: str) -> bool:
-            flags = types["NetworkDefinitionCreationFlag"]
-            if script.major == 8 and not self._network._flags & 1 << int(flags.EXPLICIT_BATCH):
-                return self._refuse("This version of the ONNX parser only supports networks with an explicit batch.")
-            loaded = onnx.shape_inference.infer_shapes(onnx.load(model))
-            unknown = [
-                (index, node) for index, node in enumerate(loaded.graph.node) if node.op_type in script.unsupported
-            ]
-            for index, node in unknown[: 1 if script.major == 8 else None]:
-                self._refuse(f"No importer registered for op: {node.op_type}.", index, node)
-            for text in script.parser_errors:
-                self._refuse(text)
-            if self._errors:
-                return False
-            fill_network(self._network, loaded, types)
-            return True
+        def get_flag(self, flag: Any) -> bool:
+            return bool(self.flags & 1 << int(flag))
 
-        def _refuse(self, text: str, index: int = 0, node: onnx.NodeProto | None = None) -> bool:
-            node = node or onnx.NodeProto()
-            state = {"_text": text, "_node": index, "_operator": node.op_type, "_node_name": node.name}
-            self._errors.append(instance_of(types["ParserError"], **state))
-            self._logger.log(types["ILogger.Severity"].ERROR, f"ModelImporter.cpp: {text}")
-            return False
+        @property
+        def num_inputs(self) -> int:
+            return len(self._inputs)
 
-    return OnnxParser
+        @property
+        def num_outputs(self) -> int:
+            return len(self._outputs)
+
+        @property
+        def num_layers(self) -> int:
+            return len(self._layers)
+
+        def __len__(self) -> int:
+            return len(self._layers)
+
+        def get_input(self, index: int) -> Any:
+            return self._item(self._inputs, index, "getInput")
+
+        def get_output(self, index: int) -> Any:
+            return self._item(self._outputs, index, "getOutput")
+
+        def get_layer(self, index: int) -> Any:
+            return self._item(self._layers, index, "getLayer")
+
+        def _item(self, items: list[Any], index: int, function: str) -> Any:
+            if 0 <= index < len(items):
+                return items[index]
+            return self._error(f"API Usage Error (Parameter check failed: index {index} of {len(items)}.)", function)
+
+        def _error(self, text: str, function: str) -> None:
+            log_error(script, types, self._builder._logger, f"INetworkDefinition::{function}: Error Code 3: {text}")
+
+    return INetworkDefinition
 
 
-def fill_network(network: Any, model: onnx.ModelProto, types: dict[str, Any]) -> None:
-    """Inputs and layers of the model, as the parser adds them."""
+def fill_network(network: Any, model: onnx.ModelProto, types: dict[str, Any], unsupported: set[str]) -> None:
+    """Inputs, outputs and layers of the model, as the parser adds them: no layer that needs an unsupported operator.
+
+    Outputs are marked only if all layers could be added.
+    """
     graph = model.graph
-    known = {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
+    values = {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
     weights = {weight.name for weight in graph.initializer}
 
     def tensor(name: str) -> Any:
-        kind = known[name].type.tensor_type if name in known else onnx.TypeProto.Tensor(elem_type=TensorProto.FLOAT)
+        kind = values[name].type.tensor_type if name in values else onnx.TypeProto.Tensor(elem_type=TensorProto.FLOAT)
         shape = [size.dim_value if size.HasField("dim_value") else -1 for size in kind.shape.dim]
         dtype = types["DataType"].__members__[_DTYPES.get(kind.elem_type, "INT32")]
         return instance_of(types["ITensor"], _name=name, _dtype=dtype, _shape=types["Dims"](shape))
@@ -177,12 +160,18 @@ def fill_network(network: Any, model: onnx.ModelProto, types: dict[str, Any]) ->
     layer_types = types["LayerType"].__members__
     network._model = model
     network._inputs = [tensor(value.name) for value in graph.input if value.name not in weights]
-    network._layers = [
-        instance_of(
-            types["ILayer"],
-            _node=node,
-            _type=layer_types[_LAYERS.get(node.op_type, "ELEMENTWISE")],
-            _outputs=[tensor(name) for name in node.output],
-        )
-        for node in graph.node
-    ]
+    known = {"", *weights, *(value.name for value in graph.input)}
+    network._layers = []
+    for node in graph.node:
+        if node.op_type in unsupported or not known.issuperset(node.input):
+            continue
+        known.update(node.output)
+        kind = _LAYERS.get(node.op_type, "ELEMENTWISE")
+        state = {
+            "_node": node,
+            "_type": layer_types[kind if kind in layer_types else "IDENTITY"],
+            "_outputs": [tensor(name) for name in node.output],
+        }
+        network._layers.append(instance_of(types["ILayer"], **state))
+    complete = len(network._layers) == len(graph.node)
+    network._outputs = [tensor(value.name) for value in graph.output] if complete else []

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import struct
 from typing import Any
 
 import onnx
+
+HEADER_BYTES = 64
+"""The length of the part of an engine that says what it is, and what it runs on."""
 
 _MAGIC = b"fake TensorRT plan\n"
 
@@ -24,15 +28,54 @@ _FORMATS = {
     "HALF": "Channel major FP16 format where channel % 8 == 0",
     "INT8": "Thirty-two wide channel vectorized row major Int8 format",
 }
+_OLDEST_DEFAULT_TARGET = 80
 _WORDS = {"FLOAT": "Float", "HALF": "Half", "INT8": "Int8"}
 
 
 @dataclasses.dataclass(frozen=True)
+class Header:
+    """The beginning of an engine: its length, its version, and what it runs on.
+
+    `targets` are the compute capabilities that it is for; empty: 8.0 and later ones.
+    """
+
+    size_bytes: int
+    version: str
+    targets: tuple[int, ...]
+
+    def dump(self) -> bytes:
+        """The header as bytes."""
+        version = bytes(int(number) for number in self.version.split("."))
+        content = _MAGIC + struct.pack("<Q4s", self.size_bytes, version) + bytes(self.targets)
+        return content.ljust(HEADER_BYTES, b"\0")
+
+    @classmethod
+    def load(cls, content: bytes) -> Header | None:
+        """The header at the beginning of the bytes; None if there is none."""
+        if len(content) < HEADER_BYTES or not content.startswith(_MAGIC):
+            return None
+        size_bytes, version = struct.unpack_from("<Q4s", content, len(_MAGIC))
+        targets = content[len(_MAGIC) + struct.calcsize("<Q4s") : HEADER_BYTES].rstrip(b"\0")
+        return cls(size_bytes, ".".join(map(str, version)), tuple(targets))
+
+    def fits(self, compute_capability: tuple[int, int]) -> bool:
+        """Whether the engine is for a GPU of this compute capability."""
+        number = 10 * compute_capability[0] + compute_capability[1]
+        return number in self.targets if self.targets else number >= _OLDEST_DEFAULT_TARGET
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
-    """The contents of an engine; `layers` are operator, name and type of computation."""
+    """The contents of an engine; `layers` are operator, name and type of computation.
+
+    `name` is the network's, and `flags` those of its build: both are in the bytes of a real engine.
+    """
 
     version: str
     gpu: str
+    targets: tuple[int, ...]
+    name: str
+    flags: tuple[str, ...]
     verbosity: str
     layers: tuple[tuple[str, str, str], ...]
     model: bytes
@@ -40,16 +83,16 @@ class Plan:
     def dump(self) -> bytes:
         """The engine as bytes."""
         data = {**dataclasses.asdict(self), "model": base64.b64encode(self.model).decode()}
-        return _MAGIC + json.dumps(data).encode()
+        body = json.dumps(data).encode()
+        return Header(HEADER_BYTES + len(body), self.version, self.targets).dump() + body
 
     @classmethod
     def load(cls, content: bytes) -> Plan:
-        """The engine read back; a ValueError if the bytes are not an engine."""
-        if not content.startswith(_MAGIC):
-            raise ValueError("no plan")
-        data = json.loads(content[len(_MAGIC) :])
+        """The engine read back, whose header is whole; a ValueError if the rest is not."""
+        data = json.loads(content[HEADER_BYTES:])
         layers = tuple(tuple(layer) for layer in data["layers"])
-        return cls(**{**data, "layers": layers, "model": base64.b64decode(data["model"])})
+        whole = {"layers": layers, "model": base64.b64decode(data["model"])}
+        return cls(**{**data, **{name: tuple(data[name]) for name in ("targets", "flags")}, **whole})
 
     def onnx_model(self) -> onnx.ModelProto:
         """The network that it computes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,23 @@ import onnx
 import onnxruntime
 from onnx import helper
 
+from tests.fakes.tensorrt.just_in_time import compile_kernels, create_runtime_config
+from tests.fakes.tensorrt.loggers import CUDA_ERROR, log_error
 from tests.fakes.tensorrt.network import _DTYPES
-from tests.fakes.tensorrt.plan import PLUGINS, Plan
+from tests.fakes.tensorrt.plan import HEADER_BYTES, PLUGINS, Header, Plan
 from tests.fakes.tensorrt.script import TensorRtScript
 from tests.fakes.tensorrt.surface import Behaviour, instance_of
 
 _CONTEXT_BYTES = 3 << 20
+
+_NO_MAGIC_BEFORE = "Error Code 1: Serialization (Serialization assertion magicTagRead == kMAGIC_TAG failed.)"
+_NO_MAGIC = (
+    "Error Code 1: Serialization (Serialization assertion header.magicTag == kEXPECTED_MAGIC_TAG failed.Trying to load "
+    "an engine created with incompatible serialization version. Check that the engine was not created using safety "
+    "runtime, same OS was used and version compatibility parameters were set accordingly and that it is a TRT engine "
+    "file.)"
+)
+_WRONG_SIZE = "Error Code 1: Serialization (Serialization assertion plan.header.size == blobSize failed.)"
 
 
 def make_runtime(script: TensorRtScript, types: dict[str, Any]) -> type:
@@ -23,25 +36,80 @@ def make_runtime(script: TensorRtScript, types: dict[str, Any]) -> type:
     class Runtime(Behaviour):
         def __init__(self, logger: Any) -> None:
             self._logger = logger
+            if script.newest:
+                script.loggers.register(self, logger, "createInferRuntime", types["ILogger.Severity"].WARNING)
+
+        @property
+        def engine_header_size(self) -> int:
+            return HEADER_BYTES
+
+        def get_engine_validity(self, buffer: Any) -> tuple[Any, int]:
+            validity, diagnostics = types["EngineValidity"], types["EngineInvalidityDiagnostics"]
+            header = Header.load(bytes(buffer))
+            if header is None:
+                return validity.INVALID, int(diagnostics.MALFORMED_ENGINE)
+            if not script.has_driver:
+                text = f"Error reading CUDA GPU properties: In getCurrentCC {CUDA_ERROR}"
+                self._logger.log(types["ILogger.Severity"].INTERNAL_ERROR, text)
+                return validity.INVALID, 0
+            found = {*_unfit(script, header), *script.diagnostics}
+            bits = sum(int(diagnostics.__members__[name]) for name in found)
+            return validity.INVALID if found else validity.VALID, bits
 
         def deserialize_cuda_engine(self, serialized_engine: Any) -> Any:
+            content = bytes(serialized_engine)
+            header = Header.load(content)
+            if header is None:
+                return self._refuse(_not_an_engine(content) if script.newest else _NO_MAGIC_BEFORE)
+            if script.rtx and header.size_bytes != len(content):
+                return self._refuse(_WRONG_SIZE)
+            if not script.has_driver:
+                return self._refuse(f"Error Code 1: Cuda Runtime (In ScopedCudaStream {CUDA_ERROR})")
             try:
-                plan = Plan.load(bytes(serialized_engine))
+                plan = Plan.load(content)
             except ValueError:
-                return self._refuse("Serialization assertion magicTagRead == kMAGIC_TAG failed.")
+                return self._refuse(_WRONG_SIZE if script.newest else _NO_MAGIC_BEFORE)
+            problem = self._misfit(plan, header)
+            if problem:
+                return self._refuse(f"Error Code 1: Serialization ({problem})")
+            state = {"_plan": plan, "_digest": hashlib.sha256(content).hexdigest(), "_runtime": self}
+            return instance_of(types["ICudaEngine"], **state, _logger=self._logger)
+
+        def _misfit(self, plan: Plan, header: Header) -> str:
+            """Why a whole engine cannot run here."""
             if plan.version != script.version:
-                return self._refuse("Version tag does not match.")
-            if plan.gpu != script.gpu:
-                return self._refuse("The engine plan file is generated on an incompatible device.")
+                return "Version tag does not match."
+            if script.rtx and not header.fits(script.driver.compute_capability):
+                return "The engine was not built for this GPU's compute capability."
+            if not script.rtx and plan.gpu != script.gpu:
+                return "The engine plan file is generated on an incompatible device."
             plugins = sorted({operator for operator, _, _ in plan.layers if operator in PLUGINS})
             if plugins and not script.plugins_registered:
-                return self._refuse(f"Cannot find plugin: {plugins[0]}_TRT, version: 1, namespace:.")
-            return instance_of(types["ICudaEngine"], _plan=plan, _logger=self._logger)
+                return f"Cannot find plugin: {plugins[0]}_TRT, version: 1, namespace:."
+            return ""
 
         def _refuse(self, why: str) -> None:
-            self._logger.log(types["ILogger.Severity"].ERROR, f"Error Code 1: Serialization ({why})")
+            function = "IRuntime::deserializeCudaEngine: " if script.newest else ""
+            log_error(script, types, self._logger, f"{function}{why}")
 
     return Runtime
+
+
+def _unfit(script: TensorRtScript, header: Header) -> Iterator[str]:
+    """The diagnostics of an engine that is whole."""
+    if header.version != script.version:
+        yield "VERSION_MISMATCH"
+    if not header.fits(script.driver.compute_capability):
+        yield "UNSUPPORTED_CC"
+
+
+def _not_an_engine(content: bytes) -> str:
+    """What the newest versions say of bytes that do not begin like an engine."""
+    if not content:
+        return "Error Code 3: API Usage Error (Cannot deserialize with an empty memory buffer.)"
+    if len(content) < HEADER_BYTES:
+        return "Error Code 2: Internal Error (Assertion bufferSize >= minBufferSize failed.)"
+    return _NO_MAGIC
 
 
 def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
@@ -49,6 +117,8 @@ def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
 
     class ICudaEngine(Behaviour):
         _plan: Plan
+        _digest: str
+        _runtime: Any
         _logger: Any
 
         @property
@@ -81,7 +151,15 @@ def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
         def create_engine_inspector(self) -> Any:
             return instance_of(types["EngineInspector"], _plan=self._plan)
 
-        def create_execution_context(self) -> Any:
+        def create_runtime_config(self) -> Any:
+            if not script.rtx:
+                raise NotImplementedError("The fake TensorRT does not play ICudaEngine.create_runtime_config.")
+            return create_runtime_config(types, self._logger)
+
+        def create_execution_context(self, how: Any = None) -> Any:
+            """`how` is a runtime configuration; the fake does not play a strategy of allocation."""
+            if how is not None and not (script.rtx and isinstance(how, types["IRuntimeConfig"])):
+                raise NotImplementedError("The fake TensorRT plays no allocation strategies.")
             if script.no_room_for_context:
                 text = "Error Code 2: OutOfMemory (Requested size was 3145728 bytes.)"
                 return self._logger.log(types["ILogger.Severity"].ERROR, text)
@@ -89,7 +167,9 @@ def make_engine(script: TensorRtScript, types: dict[str, Any]) -> type:
             model = self._plan.model
             session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
             state = {"_engine": self, "_addresses": {}, "_session": session, "_profiler": None, "_emits": True}
-            return instance_of(types["IExecutionContext"], **state, _nvtx=None, _runs=0, _pending=None)
+            if script.rtx and script.compiles_at == "context":
+                compile_kernels(script, self._digest, how)
+            return instance_of(types["IExecutionContext"], **state, _config=how, _nvtx=None, _runs=0, _pending=None)
 
         def _values(self) -> dict[str, onnx.TypeProto.Tensor]:
             graph = self._plan.onnx_model().graph
@@ -112,6 +192,7 @@ def make_context(script: TensorRtScript, types: dict[str, Any]) -> type:
 
     class IExecutionContext(Behaviour):
         _engine: Any
+        _config: Any
         _addresses: dict[str, int]
         _session: onnxruntime.InferenceSession
         _profiler: Any
@@ -160,6 +241,8 @@ def make_context(script: TensorRtScript, types: dict[str, Any]) -> type:
                 return self._error(f"Error Code 3: address is not set for tensor {missing[0]}.")
             if script.executed == script.fails_at:
                 return self._error("Error Code 1: Cuda Runtime (an illegal memory access was encountered)")
+            if script.rtx and script.compiles_at == "first_inference" and not self._runs:
+                compile_kernels(script, self._engine._digest, self._config)
             script.executed += 1
             self._pending = self._runs
             self._runs += 1

@@ -20,26 +20,42 @@ def interface(version: str) -> dict[str, Any]:
 
 
 class EnumMember:
-    """A member of a pybind11 enumeration: it has a name, and only `int` converts it to an integer."""
+    """A member of a pybind11 enumeration: it has a name and a value, and is no integer, but converts to one."""
 
-    def __init__(self, name: str, value: int) -> None:
-        self.name = name
-        self._value = value
+    __members__: dict[str, EnumMember]
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    @property
+    def name(self) -> str:
+        return next((name for name, member in self.__members__.items() if member.value == self.value), "???")
 
     def __int__(self) -> int:
-        return self._value
+        return self.value
+
+    def __index__(self) -> int:
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.value == self.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}.{self.name}: {self._value}>"
+        return f"<{type(self).__name__}.{self.name}: {self.value}>"
 
 
-def make_enum(name: str, members: list[str]) -> type:
-    """The enumeration, with its members as attributes and in `__members__`; the numbers are not the real ones."""
+def make_enum(name: str, members: list[str], values: dict[str, int] | None) -> type:
+    """The enumeration, with its members as attributes and in `__members__`.
+
+    Without the real numbers, they are numbered from 1.
+    """
     kind = type(name, (EnumMember,), {"__members__": {}})
-    for number, member in enumerate(members):
-        instance = kind(member, number + 1)
-        kind.__members__[member] = instance
-        setattr(kind, member, instance)
+    for number, member in enumerate(members, 1):
+        kind.__members__[member] = kind(number if values is None else values[member])
+        setattr(kind, member, kind.__members__[member])
     return kind
 
 
@@ -101,7 +117,7 @@ def instance_of(kind: type, **state: Any) -> Any:
 
 
 def _property(owner: str, member: str, behaviour: type) -> property:
-    found = behaviour.__dict__.get(member)
+    found = getattr(behaviour, member, None)
     if isinstance(found, property):
         return found
 
@@ -125,7 +141,7 @@ def _method(
                 break
         else:
             raise TypeError(f"{owner}.{member}(): incompatible arguments {arguments} {keywords}; it has {signatures}")
-        if implementation is None or (member.startswith("__") and member not in behaviour.__dict__):
+        if implementation is None or (member.startswith("__") and not _written(behaviour, member)):
             if member == "__init__":
                 self._initialised = True
                 return None
@@ -135,6 +151,11 @@ def _method(
     return call
 
 
+def _written(behaviour: type, member: str) -> bool:
+    """Whether the behaviour or a base of it defines the method, not only `object`."""
+    return any(member in kind.__dict__ for kind in behaviour.__mro__ if kind is not object)
+
+
 def _no_constructor(name: str) -> Callable[..., None]:
     def refuse(self: Any, *arguments: Any, **keywords: Any) -> None:
         raise TypeError(f"{name}: No constructor defined!")
@@ -142,8 +163,8 @@ def _no_constructor(name: str) -> Callable[..., None]:
     return refuse
 
 
-def parse_signature(text: str) -> list[tuple[str, str, bool]]:
-    """Name, type and presence of a default of each parameter after `self`, from pybind11's text."""
+def parse_signature(text: str) -> list[tuple[str, str, str]]:
+    """Name, type and default of each parameter after `self`, from pybind11's text; "" is no default."""
     inside = text[text.index("(") + 1 : text.rindex(") ->")]
     parts, depth, current = [], 0, ""
     for character in inside:
@@ -158,27 +179,27 @@ def parse_signature(text: str) -> list[tuple[str, str, bool]]:
     for part in parts:
         declared, _, default = part.partition(" = ")
         name, _, kind = declared.partition(": ")
-        found.append((name.strip(), kind.strip(), bool(default)))
+        found.append((name.strip(), kind.strip(), default.strip()))
     return [parameter for parameter in found if parameter[0] not in ("self", "")]
 
 
 def bind(
-    parameters: list[tuple[str, str, bool]], arguments: tuple[Any, ...], keywords: dict[str, Any], types: dict[str, Any]
+    parameters: list[tuple[str, str, str]], arguments: tuple[Any, ...], keywords: dict[str, Any], types: dict[str, Any]
 ) -> list[Any] | None:
     """The arguments in the order of the parameters, without trailing defaults; None if they do not match."""
     if len(arguments) > len(parameters) or set(keywords) - {name for name, _, _ in parameters[len(arguments) :]}:
         return None
     bound: list[Any] = []
-    for position, (name, kind, has_default) in enumerate(parameters):
+    for position, (name, kind, default) in enumerate(parameters):
         if position < len(arguments):
             value = arguments[position]
         elif name in keywords:
             value = keywords[name]
-        elif has_default:
+        elif default:
             break
         else:
             return None
-        if not fits(value, kind, types):
+        if not (value is None and default == "None") and not fits(value, kind, types):
             return None
         bound.append(value)
     return bound
@@ -187,12 +208,16 @@ def bind(
 def fits(value: Any, kind: str, types: dict[str, Any]) -> bool:
     """Whether pybind11 accepts the value for a parameter of this type; types that the fake lacks are not checked."""
     kind = re.sub(r"^(nvinfer1|nvonnxparser)::", "", kind).replace("::", ".")
-    if kind in ("int", "typing.SupportsInt"):
+    if kind == "int":
         return hasattr(value, "__index__") and not isinstance(value, EnumMember)
+    if kind == "typing.SupportsInt":
+        return hasattr(value, "__index__")
     if kind in ("float", "typing.SupportsFloat"):
         return hasattr(value, "__float__") or hasattr(value, "__index__")
-    if kind in ("str", "bool"):
-        return isinstance(value, {"str": str, "bool": bool}[kind])
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "str":
+        return isinstance(value, (str, bytes))
     if kind in ("buffer", "typing_extensions.Buffer"):
         return isinstance(value, (bytes, bytearray, memoryview)) or hasattr(value, "__buffer__")
     if kind not in types:
