@@ -98,5 +98,5 @@ def _line(name: str, result: BuildResult) -> str:
         return f"{name}: {result.status}: {result.reason}"
     if result.cached:
         return f"{name}: {'from the bundle' if result.engine.bundled else 'in the cache'}"
-    why = f", because that of the bundle was {result.engine.unfit}" if result.engine.unfit else ""
+    why = f", not taken from the bundle: {result.engine.unfit}" if result.engine.unfit else ""
     return f"{name}: {result.engine.build_s:.1f} s{why}"

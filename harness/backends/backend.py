@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.record_types import array
 from harness.backends.session import Session, TensorSpec, check_input
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
@@ -47,7 +48,7 @@ class BuildFacts:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> BuildFacts:
         """The facts read back."""
-        return cls(**{**data, "warnings": tuple(data["warnings"])})
+        return cls(**{**data, "warnings": array(data["warnings"])})
 
 
 @dataclasses.dataclass(frozen=True)

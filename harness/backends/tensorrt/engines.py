@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from foundation.record_types import array, check_types
 from foundation.replacing import replacing
 from foundation.units import BYTES_PER_MIB
 from harness.backends.backend import BuildFacts, BuiltEngine
@@ -62,7 +63,7 @@ class EngineKey:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EngineKey:
         """The key read back."""
-        return cls(**{**data, **{name: tuple(data[name]) for name in ("tactic_sources", "capabilities")}})
+        return cls(**{**data, **{name: array(data[name]) for name in ("tactic_sources", "capabilities")}})
 
     @property
     def stem(self) -> str:
@@ -102,15 +103,21 @@ class EngineSidecar:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EngineSidecar:
-        """The sidecar read back."""
-        return cls(
+        """The sidecar read back.
+
+        Raises:
+            KeyError, TypeError: a fact is missing, unknown or of another type.
+        """
+        sidecar = cls(
             **{
                 **data,
-                "log_tail": tuple(data["log_tail"]),
+                "log_tail": array(data["log_tail"]),
                 "built_for": EngineKey.from_json(data["built_for"]),
                 "facts": BuildFacts.from_json(data["facts"]),
             }
         )
+        check_types(sidecar)
+        return sidecar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +180,7 @@ class EngineStore:
         directory = self.directory(key)
         with explained_cache(directory):
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f".{key.name}-", dir=self.root) as aside:
+            with tempfile.TemporaryDirectory(prefix=_aside(key), dir=self.root) as aside:
                 prepared = Path(aside) / "entry"
                 prepared.mkdir()
                 (prepared / ENGINE_FILE).write_bytes(plan)
@@ -192,7 +199,8 @@ class EngineStore:
         """
         layers = engine.directory / LAYERS_FILE
         with explained_cache(layers):
-            text = layers.read_text(encoding="utf-8") if layers.is_file() else ""
+            # No digest covers these: a damaged description must not cost the engine.
+            text = layers.read_text(encoding="utf-8", errors="replace") if layers.is_file() else ""
         return self.put(engine.sidecar.built_for, engine.plan, engine.sidecar, text)
 
     def of_artifact(self, key: EngineKey) -> list[Path]:
@@ -207,7 +215,13 @@ class EngineStore:
     def building(self, key: EngineKey) -> Iterator[None]:
         """Holds the exclusive right to build the engine of this key; other processes wait for it."""
         with self._locked(key.name):
+            self._remove_unfinished(key)
             yield
+
+    def _remove_unfinished(self, key: EngineKey) -> None:
+        """Removes what a process that was killed while it stored this engine left behind."""
+        for folder in self.root.glob(f"{_aside(key)}*/"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def read_timings(self, key: EngineKey) -> bytes:
         """Returns the serialised timing cache; empty if there is none yet."""
@@ -237,6 +251,11 @@ class EngineStore:
             lock.release()
 
 
+def _aside(key: EngineKey) -> str:
+    """Beginning of the name of the folder in which an entry is prepared."""
+    return f".{key.name}-"
+
+
 def why_unfit(offered: EngineStore, key: EngineKey) -> str:
     """Says why no engine in a store that another machine filled is the one of this key; empty if there is none."""
     reasons: list[str] = []
@@ -256,7 +275,7 @@ def _sidecar(folder: Path) -> EngineSidecar | None:
     """The sidecar in a folder; None if it cannot be read."""
     try:
         return EngineSidecar.from_json(json.loads((folder / SIDECAR_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -65,7 +65,7 @@ def test_each_end_has_its_line_and_the_summary_its_count(
         "a: 2.0 s",
         "b: in the cache",
         "c: from the bundle",
-        "d: 3.0 s, because that of the bundle was built for version 1, here 2",
+        "d: 3.0 s, not taken from the bundle: built for version 1, here 2",
         "e: unsupported: no Foo",
     ):
         assert line in progress

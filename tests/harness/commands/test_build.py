@@ -62,7 +62,7 @@ def test_engines_are_built_without_a_gpu_and_travel_in_the_bundle(
     words = ["--artifacts", str(bundle), "--models", "gpunet", "--cache-dir", str(tmp_path / "third")]
     code, _, err = run(capsys, *words)
     assert code == 0, err
-    assert "because that of the bundle was built for capabilities sm86+sm120, here the default" in err
+    assert "not taken from the bundle: built for capabilities sm86+sm120, here the default" in err
     assert "engines: 2 built" in err
 
 

@@ -167,6 +167,61 @@ def test_a_damaged_engine_from_another_machine_is_called_damaged(tmp_path: Path)
     assert why_unfit(store, dataclasses.replace(KEY, artifact_sha256="cd" * 32)) == ""
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("size_bytes",), "3"),
+        (("size_bytes",), None),
+        (("build_s",), "long"),
+        (("precision_effective",), 16),
+        (("log_tail",), "done"),
+        (("built_for", "capabilities"), "sm86"),
+        (("built_for", "capabilities"), [86]),
+        (("built_for", "workspace_mib"), "64"),
+        (("facts", "parse_s"), "short"),
+        (("facts", "warnings"), [1]),
+        (("facts",), "none"),
+    ],
+)
+def test_a_sidecar_with_a_fact_of_another_type_is_damaged(tmp_path: Path, place: tuple[str, ...], value: Any) -> None:
+    store = stored(tmp_path, KEY)
+    path = store.directory(KEY) / "engine.json"
+    data = inner = json.loads(path.read_text())
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(data))
+    assert store.find(KEY) is None
+    assert why_unfit(store, dataclasses.replace(KEY, version="11.4")) == f"{KEY.name} is damaged"
+
+
+def test_a_sidecar_that_json_cannot_be_read_from_is_damaged(tmp_path: Path) -> None:
+    store = stored(tmp_path, KEY)
+    (store.directory(KEY) / "engine.json").write_text("[" * 100_000)
+    assert store.find(KEY) is None
+
+
+def test_damaged_layers_do_not_cost_the_engine(tmp_path: Path) -> None:
+    offered, store = stored(tmp_path / "bundle", KEY), EngineStore(tmp_path / "cache")
+    (offered.directory(KEY) / "layers.json").write_bytes(b"\xff{")
+    brought = offered.find(KEY)
+    assert brought is not None
+    store.copied(brought)
+    assert store.find(KEY) is not None
+
+
+def test_what_a_killed_process_left_of_an_engine_is_removed_before_its_next_build(tmp_path: Path) -> None:
+    store = EngineStore(tmp_path)
+    another = dataclasses.replace(KEY, version="11.4")
+    left, others = (store.root / f".{key.name}-a1b2" / "entry" for key in (KEY, another))
+    for folder in (left, others):
+        folder.mkdir(parents=True)
+        (folder / "engine.plan").write_bytes(b"half")
+    with store.building(KEY):
+        assert not left.parent.exists()
+    assert others.exists(), "another process may be writing it"
+
+
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Path, target: Path) -> None:
         raise KeyboardInterrupt
