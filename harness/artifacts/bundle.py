@@ -14,11 +14,13 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from foundation.digests import file_sha256
+from foundation.record_types import array, check_types
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from foundation.wording import listed
 from harness.artifacts.reference import REFERENCE_SHA256
@@ -37,6 +39,7 @@ ENGINES_FOLDER = "engines"
 MACHINE_FACTS = ("backend", "artifact_path")
 """Facts of a series that belong to the machine that measures, and are not in a bundle."""
 
+_FOLDER_NAME = re.compile(r"\w[\w.-]*")
 _NEAREST_MAX = 5
 """Models that a message offers instead of one that is not there."""
 
@@ -194,18 +197,20 @@ def read_bundle(directory: Path) -> Bundle:
         data = json.loads(text)
         version = data["schema_version"]
         written_by = data["harness_version"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"{path} is damaged ({error!r}). Copy the folder again, or export it again.") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BundleError(_damaged(path, repr(error))) from error
     if version != BUNDLE_SCHEMA_VERSION:
         raise BundleError(_of_another_version(path, f"schema version {version}", written_by))
     try:
         reference = _file(data["reference"])
-        models = tuple(_model(entry) for entry in data["models"])
+        models = tuple(_model(entry) for entry in array(data["models"]))
         # An index that an earlier version wrote has none.
-        engines = tuple(_engine(entry) for entry in data.get("engines", ()))
+        engines = tuple(_engine(entry) for entry in array(data.get("engines", [])))
         for model in models:
-            model.series("", directory)
+            check_types(model.series("", directory))
     except (ValueError, TypeError, KeyError) as error:
+        if written_by == _version_here():
+            raise BundleError(_damaged(path, str(error))) from error
         raise BundleError(_of_another_version(path, f"facts that are not known here ({error})", written_by)) from error
     if reference.sha256 != REFERENCE_SHA256:
         raise BundleError(_of_another_version(path, "another reference network", written_by))
@@ -232,27 +237,41 @@ def _model(entry: dict[str, Any]) -> BundledModel:
     artifact, provenance = (_file(entry[name]) if entry[name] else None for name in ("artifact", "provenance"))
     if (artifact is None) == (entry["facts"]["status"] == "ok"):
         raise ValueError(f"status {entry['facts']['status']} of {entry['facts']['model']} and its files disagree")
-    return BundledModel(entry["facts"], tuple(entry["suites"]), artifact, provenance)
+    return BundledModel(entry["facts"], array(entry["suites"]), artifact, provenance)
 
 
 def _engine(entry: dict[str, Any]) -> BundledEngine:
-    files = tuple(_file(file) for file in entry["files"])
-    return BundledEngine(**{**entry, "capabilities": tuple(entry["capabilities"]), "files": files})
+    files = tuple(_file(file) for file in array(entry["files"]))
+    engine = BundledEngine(**{**entry, "capabilities": array(entry["capabilities"]), "files": files})
+    check_types(engine)
+    folder = PurePosixPath(ENGINES_FOLDER, engine.name)
+    strangers = [file.path for file in files if PurePosixPath(file.path).parent != folder]
+    if strangers or not _FOLDER_NAME.fullmatch(engine.name):
+        raise ValueError(f"engine {engine.name!r} is not a folder below {ENGINES_FOLDER}/ with its files in it")
+    return engine
 
 
 def _file(entry: dict[str, Any]) -> BundledFile:
     file = BundledFile(**entry)
+    check_types(file)
     path = PurePosixPath(file.path)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{file.path} is not below the folder")
     return file
 
 
+def _version_here() -> str:
+    return importlib.metadata.version("baseline-zoo")
+
+
+def _damaged(path: Path, what: str) -> str:
+    return f"{path} is damaged ({what}). Copy the folder again, or export it again."
+
+
 def _of_another_version(path: Path, what: str, written_by: str) -> str:
-    here = importlib.metadata.version("baseline-zoo")
     return (
-        f"{path} has {what}: baseline-zoo {written_by} wrote it, but this is {here}. Install the same version on both "
-        "machines, then export again."
+        f"{path} has {what}: baseline-zoo {written_by} wrote it, but this is {_version_here()}. Install the same "
+        "version on both machines, then export again."
     )
 
 

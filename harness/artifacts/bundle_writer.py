@@ -14,6 +14,7 @@ from types import TracebackType
 
 from foundation.digests import file_sha256
 from foundation.replacing import TEMPORARY_SUFFIX, replacing
+from foundation.system_errors import is_not_allowed
 from harness.artifacts.bundle import (
     BUNDLE_NAME,
     BUNDLE_SCHEMA_VERSION,
@@ -67,6 +68,8 @@ class BundleWriter:
             with _explained(directory):
                 remove_temporary_files(directory)
                 remove_temporary_files(directory / MODELS_FOLDER)
+                for folder in (directory / ENGINES_FOLDER).glob("*/"):
+                    remove_temporary_files(folder)
                 self._open()
         except BaseException:
             self._lock.release()
@@ -266,6 +269,10 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _cannot_write(path: Path, error: BaseException | None) -> str:
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    if isinstance(error, OSError) and is_not_allowed(error):
+        return (
+            f"Not allowed to write {path} ({why}). Give --export a folder that you may write to; copy this one there."
+        )
     return (
         f"Cannot use {path} ({why}). Free some space or give another --export DIR, and repeat the command: it resumes "
         "where it stopped."

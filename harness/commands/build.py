@@ -100,17 +100,25 @@ def _build(arguments: argparse.Namespace) -> int:
             _export_artifacts(series, writer)
         results = _engines(series, request, arguments, bundle, writer)
     failed = _print_paths(series, results, arguments.export)
-    if arguments.export:
+    if results[_reference_key()].engine is None:
+        say("Without an engine of the reference network nothing can be measured: see its reason above.")
+    elif arguments.export:
         say(_how_to_measure(arguments.export, request))
     return EXIT_FAILED_ROWS if failed else EXIT_SUCCESS
 
 
 def _check_export(request: ArtifactRequest, export: Path | None) -> None:
-    """Refuses to export the artifacts of one bundle into another.
+    """Refuses to export what a bundle cannot have.
 
     Raises:
-        HarnessError: the two folders differ.
+        HarnessError: the two folders differ, or a file of the user would have to be exported.
     """
+    if export and request.onnx_files:
+        raise HarnessError(
+            f"--export {export}: a folder of artifacts has converted models only, not --onnx files; leave --export "
+            f"out, or copy the file and build where the GPU is: run --onnx {request.onnx_files[0].name} --backend "
+            f"{request.backend}"
+        )
     if request.artifacts and export and request.artifacts.resolve() != export.resolve():
         raise HarnessError(
             f"--export {export}: engines of the artifacts in {request.artifacts} are added to that folder; give "
@@ -157,9 +165,21 @@ def _key(target: Target) -> str:
     return f"{target.sha256} {target.precision}"
 
 
+def _reference_key() -> str:
+    from harness.artifacts.reference import REFERENCE_SHA256
+
+    return f"{REFERENCE_SHA256} fp32"
+
+
 def _print_paths(series: Sequence[Series], results: Mapping[str, BuildResult], exported: Path | None) -> int:
-    """Prints the path of each engine, or why there is none; returns how many there are without one."""
+    """Prints the path of each engine, or why there is none; returns how many there are without one.
+
+    The reference network, whose engine nobody asked for, has a line only if there is none.
+    """
     failed = sum(result.status != "ok" for result in results.values())
+    reference = results.get(_reference_key())
+    if reference and reference.engine is None:
+        print(f"the reference network\t{reference.status}: {reference.reason}")
     for one in series:
         result = results.get(f"{one.artifact_sha256} {one.precision}")
         if result is None or result.engine is None:

@@ -36,12 +36,20 @@ class TensorRtBackend(Backend):
 
         The check creates no TensorRT objects and nothing on a device.
         """
+        return self._availability("use --backend onnxruntime")
+
+    def build_availability(self) -> Availability:
+        """Returns the same: kernels are timed while an engine is built."""
+        return self._availability("use --backend tensorrt-rtx, which builds engines without one")
+
+    def _availability(self, without_gpu: str) -> Availability:
+        """The availability; `without_gpu` is what to do on a machine that has no GPU."""
         try:
             found = devices.cuda_devices()
         except NoGpuError as error:
-            return _without_gpu(str(error))
+            return _without_gpu(str(error), without_gpu)
         if not found:
-            return _without_gpu("CUDA sees no GPU. Check CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
+            return _without_gpu("CUDA sees no GPU. Check CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.", without_gpu)
         cuda_version = found[0].cuda_version
         if not versions.is_installed():
             return versions.not_installed(cuda_version)
@@ -181,13 +189,13 @@ def _require(store: EngineStore, key: EngineKey, artifact: Path) -> StoredEngine
     )
 
 
-def _without_gpu(why: str) -> Availability:
+def _without_gpu(why: str, what_to_do: str) -> Availability:
     """Availability without a GPU: the driver's explanation ends with what to do; TensorRT may be missing too."""
     if versions.is_installed():
-        return Availability(False, why, "On a machine without an NVIDIA GPU, use --backend onnxruntime.")
+        return Availability(False, why, f"On a machine without an NVIDIA GPU, {what_to_do}.")
     missing = versions.not_installed(None)
     return Availability(
         False,
         f"{why} Also, {missing.why}",
-        f"With a GPU and its driver: {missing.what_to_do}. Otherwise, use --backend onnxruntime.",
+        f"With a GPU and its driver: {missing.what_to_do}. Without a GPU, {what_to_do}.",
     )

@@ -134,7 +134,7 @@ def test_a_folder_that_is_not_a_bundle_is_refused_with_the_way_to_make_one(tmp_p
         read_bundle(tmp_path / place)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 1', '{"schema_version": 1}', "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 1', '{"schema_version": 1}', "\xff", "[" * 100_000])
 def test_a_damaged_index_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / BUNDLE_NAME).write_text(text, encoding="latin-1")
     with pytest.raises(BundleError, match="Copy the folder again"):
@@ -161,6 +161,9 @@ def changed_model(directory: Path, **changes: Any) -> None:
 def test_facts_of_a_later_version_are_refused(three: Path) -> None:
     facts = json.loads((three / BUNDLE_NAME).read_text())["models"][0]["facts"]
     changed_model(three, facts={**facts, "colour": "blue"})
+    with pytest.raises(BundleError, match=r"is damaged \(.*colour"):
+        read_bundle(three)
+    change_index(three, harness_version="9.9.9")
     with pytest.raises(BundleError, match=r"facts that are not known here \(.*colour.*Install the same version"):
         read_bundle(three)
 
@@ -210,9 +213,56 @@ def test_an_index_of_an_earlier_version_has_no_engines(three: Path) -> None:
     assert read_bundle(three).engines == ()
 
 
-def test_an_engine_outside_the_folder_is_refused(three: Path) -> None:
-    file = {"path": "engines/../../elsewhere", "sha256": "0", "size_bytes": 1}
-    engine = {"name": "a", "backend": "tensorrt-rtx", "artifact_sha256": "0", "precision": "fp32", "capabilities": []}
-    change_index(three, engines=[{**engine, "files": [file]}])
-    with pytest.raises(BundleError, match="is not below the folder"):
+ENGINE = {
+    "name": "a",
+    "backend": "tensorrt-rtx",
+    "artifact_sha256": "0",
+    "precision": "fp32",
+    "capabilities": ["sm86"],
+    "files": [{"path": "engines/a/engine.plan", "sha256": "0", "size_bytes": 1}],
+}
+
+
+def test_an_engine_of_the_index_is_read(three: Path) -> None:
+    change_index(three, engines=[ENGINE])
+    assert read_bundle(three).engine_capabilities("tensorrt-rtx") == [("sm86",)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"files": [{**ENGINE["files"][0], "path": "engines/../../elsewhere"}]}, "is not below the folder"),
+        ({"files": [{**ENGINE["files"][0], "path": "/elsewhere"}]}, "is not below the folder"),
+        ({"files": [{**ENGINE["files"][0], "path": "models/b.onnx"}]}, "engine 'a' is not a folder below engines/"),
+        ({"files": [{**ENGINE["files"][0], "size_bytes": "1"}]}, "size_bytes is '1'"),
+        ({"files": {}}, "{} is not an array"),
+        ({"name": "../a"}, "engine '../a' is not a folder below engines/"),
+        ({"name": "/a", "files": []}, "engine '/a' is not a folder below engines/"),
+        ({"name": "", "files": []}, "engine '' is not a folder below engines/"),
+        ({"name": "a\\b", "files": []}, "is not a folder below engines/"),
+        ({"name": "..", "files": []}, "engine '..' is not a folder below engines/"),
+        ({"name": ["a"]}, r"name is \['a'\]"),
+        ({"backend": 1}, "backend is 1"),
+        ({"capabilities": "sm86"}, "'sm86' is not an array"),
+        ({"capabilities": [86]}, r"capabilities is \(86,\)"),
+    ],
+)
+def test_a_damaged_engine_of_the_index_is_refused(three: Path, changes: dict[str, Any], message: str) -> None:
+    change_index(three, engines=[{**ENGINE, **changes}])
+    with pytest.raises(BundleError, match=f"is damaged \\(.*{message}.*Copy the folder again"):
+        read_bundle(three)
+
+
+@pytest.mark.parametrize("engines", [None, {}, "abc", 3])
+def test_engines_that_are_no_array_are_refused(three: Path, engines: Any) -> None:
+    change_index(three, engines=engines)
+    with pytest.raises(BundleError, match=r"is damaged .*is not an array"):
+        read_bundle(three)
+
+
+@pytest.mark.parametrize(("name", "value"), [("model", 3), ("batch", "1"), ("precision", None), ("macs", "many")])
+def test_a_fact_of_another_type_is_refused(three: Path, name: str, value: Any) -> None:
+    facts = json.loads((three / BUNDLE_NAME).read_text())["models"][0]["facts"]
+    changed_model(three, facts={**facts, name: value})
+    with pytest.raises(BundleError, match=f"is damaged .*{name} is {value!r}"):
         read_bundle(three)

@@ -180,10 +180,24 @@ def test_what_a_killed_export_leaves_is_taken_over(converted, write_bundle, tmp_
     (tmp_path / "bundle" / "models").mkdir(parents=True)
     (tmp_path / "bundle" / "reference.onnx").write_bytes(b"a part")
     (tmp_path / "bundle" / "models" / ".gpunet-GPUNet-0-fp32-b1.onnx.1.tmp").touch()
+    (tmp_path / "bundle" / "engines" / "abc-fp32-1").mkdir(parents=True)
+    (tmp_path / "bundle" / "engines" / "abc-fp32-1" / ".engine.plan.1.tmp").touch()
     directory = write_bundle(converted())
     bundle = read_bundle(directory)
     bundle.check_files(bundle.models)
-    assert not list((directory / "models").glob(".*"))
+    assert not list(directory.rglob(".*.tmp"))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_may_not_be_written_to_is_not_called_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path) -> KernelLock:
+        raise OSError(number, "Read-only file system")
+
+    monkeypatch.setattr(bundle_writer, "KernelLock", refuse)
+    with pytest.raises(BundleError, match=r"^Not allowed to write .*bundle \(Read-only file system\)\. Give --export"):
+        BundleWriter(tmp_path / "bundle")
 
 
 def test_an_artifact_that_changed_since_its_conversion_is_refused(converted, write_bundle) -> None:

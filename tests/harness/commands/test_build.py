@@ -77,6 +77,27 @@ def test_an_engine_that_cannot_be_built_is_a_line_and_1(
     assert "engines: 1 built, 1 failed" in err
 
 
+def test_without_an_engine_of_the_reference_network_no_next_step_is_promised(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--artifacts", str(bundle), "--models", "gpunet", "--export", str(bundle), "--build-timeout", "0.001s"]
+    code, out, err = run(capsys, *words, "--cache-dir", str(tmp_path / "here"))
+    assert code == 1
+    assert out.startswith("the reference network\ttimeout: The build did not end within")
+    assert "Without an engine of the reference network nothing can be measured" in err
+    assert "next:" not in err
+
+
+def test_a_file_of_the_user_is_not_exported(
+    tiny_onnx: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "--onnx", str(tiny_onnx()), "--export", str(tmp_path / "bundle"))
+    assert code == 2
+    assert "has converted models only, not --onnx files" in err
+    assert "run --onnx tiny.onnx --backend tensorrt-rtx" in err
+    assert not (tmp_path / "bundle").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -63,6 +63,18 @@ def test_a_missing_gpu_is_reported_in_the_drivers_words(
     assert "--backend onnxruntime" in available.what_to_do
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_builds_without_a_gpu_is_named_to_whoever_wants_to_build(
+    monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    no_gpu(monkeypatch)
+    monkeypatch.setattr(versions, "is_installed", lambda: installed)
+    available = TensorRtBackend().build_availability()
+    assert not available.usable
+    assert available.what_to_do.endswith("use --backend tensorrt-rtx, which builds engines without one.")
+    assert "onnxruntime" not in available.what_to_do
+
+
 def test_hidden_gpus_do_not_count(script: TensorRtScript, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "cuda_devices", lambda: [])
     assert "CUDA_VISIBLE_DEVICES" in TensorRtBackend().availability().why
