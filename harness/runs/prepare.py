@@ -66,13 +66,14 @@ class PreparedRun:
         return [row for one, row in zip(directory.series(), directory.rows(), strict=True) if one.key in wanted]
 
 
-def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
+def with_engines(ready: PreparedRun, timeout_s: float, say: Say, workers: int = 0) -> PreparedRun:
     """Returns the run with its engines built, if the backend builds any; failures are rows too.
 
     Args:
         ready: the run.
         timeout_s: limit for one engine.
         say: prints a line for the user.
+        workers: builds at a time if the backend builds side by side; the number of physical cores if 0.
 
     Raises:
         HarnessError: the reference network cannot be built, so that nothing could be measured.
@@ -88,7 +89,7 @@ def with_engines(ready: PreparedRun, timeout_s: float, say: Say) -> PreparedRun:
         names.setdefault(target, one.model)
         measured[target] = one.measurement
     failed: dict[Measurement, BuildResult] = {}
-    for target, result in build_engines(ready.device.backend, names, timeout_s, say):
+    for target, result in build_engines(ready.device.backend, names, timeout_s, say, workers):
         if result.status == "ok":
             continue
         if target == reference:
@@ -154,6 +155,6 @@ def prepared(
         if series is None:
             series = convert_all(wanted, cache_dir, say)
         ready = PreparedRun(directory, series, reference_path, device, cache_dir, wanted.artifacts, begun_s)
-        ready = with_engines(ready, request.build_timeout_s, say)
+        ready = with_engines(ready, request.build_timeout_s, say, wanted.workers)
         directory.set_series(ready.series)
         yield ready

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.child import memory_peak_mib
+from foundation.wording import listed
 from harness.backends.backend import BuildFacts
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.dialect import Dialect
@@ -17,6 +18,7 @@ from harness.backends.tensorrt.engines import EngineKey, EngineSidecar, EngineSt
 from harness.backends.tensorrt.logs import LogTail, explanatory, logging_to, open_log
 from harness.backends.tensorrt.plugins import register_plugins
 from harness.errors import ArtifactError, FallbackError, HarnessError, UnsupportedError
+from harness.files.artifact_digest import external_locations
 from harness.files.onnx_graph import OnnxGraph, read_graph
 from harness.machine.gpu.driver import CudaOutOfMemoryError
 
@@ -116,6 +118,11 @@ class EngineBuild:
         parser = self.trt.OnnxParser(network, logger)
         if parser.parse_from_file(str(self.artifact)):
             return
+        if lost := [location for location, file in external_locations(self.artifact).items() if file is None]:
+            raise ArtifactError(
+                f"{self.artifact} has weights in files that are not there, or not in its folder: {listed(lost)}. Copy "
+                "them beside it."
+            )
         missing = {
             operator: nodes for operator, nodes in graph.operators().items() if not parser.supports_operator(operator)
         }

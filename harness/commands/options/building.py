@@ -33,7 +33,7 @@ class BuildOptions:
             default=(),
             metavar="CAPABILITIES",
             help="GPUs that engines of tensorrt-rtx are built for, as in sm86,sm89,sm120 (8.0, 8.6, 8.9, 12.0 and "
-            "later, or those of the engines in --artifacts)",
+            "later; of `run --artifacts`, those of the engines there)",
         )
         group.add_argument(
             "--workspace", type=count, metavar="MIB", help="limit of a kernel's scratch memory (all there is)"

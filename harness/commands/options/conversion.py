@@ -26,7 +26,7 @@ class ConversionOptions:
     preprocessing: str
     """How images are prepared for user networks: the name of a zoo model, or a TOML file; empty if it is assumed."""
     workers: int
-    """Parallel conversions; one for each physical core if 0."""
+    """Parallel conversions and builds; one for each physical core if 0."""
     timeout_s: float
     """Time limit of one conversion."""
     cache_dir: Path
@@ -53,7 +53,11 @@ class ConversionOptions:
         group.add_argument("--batch", type=int, metavar="N", help=f"images per inference ({ArtifactRequest.batch})")
         _add_user_networks(group)
         group.add_argument(
-            "--workers", type=count, default=0, metavar="N", help="parallel conversions (one for each physical core)"
+            "--workers",
+            type=count,
+            default=0,
+            metavar="N",
+            help="parallel conversions, and builds of engines that need no GPU (one for each physical core)",
         )
         group.add_argument(
             "--conversion-timeout",

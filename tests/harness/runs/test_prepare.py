@@ -12,7 +12,8 @@ from harness import backends
 from harness.artifacts.bundle import Bundle, BundledEngine, BundledFile
 from harness.artifacts.request import ArtifactRequest
 from harness.machine.gpu.settings import GpuSettings
-from harness.runs.prepare import with_bundled_capabilities
+from harness.runs import prepare
+from harness.runs.prepare import PreparedRun, prepared, with_bundled_capabilities
 from harness.runs.request import RunRequest
 
 REQUEST = RunRequest(ArtifactRequest(artifacts=Path("bundle"), backend="tensorrt-rtx"))
@@ -25,7 +26,7 @@ class Adopting:
         return dataclasses.replace(gpu, capabilities=offered[0])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def adopting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "get", lambda name: Adopting())
 
@@ -36,19 +37,36 @@ def bundle(*engines: tuple[str, tuple[str, ...]]) -> Bundle:
     return Bundle(Path("bundle"), file, engines=tuple(made))
 
 
+@pytest.mark.usefixtures("adopting")
 def test_the_backend_chooses_among_the_engines_that_are_its_own() -> None:
     offered = bundle(("tensorrt", ()), ("tensorrt-rtx", ("sm86",)))
     assert with_bundled_capabilities(REQUEST, offered).gpu.capabilities == ("sm86",)
 
 
 @pytest.mark.parametrize("offered", [None, bundle(), bundle(("tensorrt", ()))])
+@pytest.mark.usefixtures("adopting")
 def test_without_engines_nothing_is_chosen(offered: Any) -> None:
     assert with_bundled_capabilities(REQUEST, offered) is REQUEST
 
 
+@pytest.mark.usefixtures("adopting")
 def test_settings_without_capabilities_are_those_of_earlier_versions() -> None:
     assert "capabilities" not in REQUEST.settings()["gpu"]
     named = dataclasses.replace(REQUEST, gpu=GpuSettings(capabilities=("sm86",)))
     assert named.settings()["gpu"]["capabilities"] == ("sm86",)
     assert GpuSettings.from_json(named.gpu.to_json()) == named.gpu
     assert GpuSettings.from_json(REQUEST.gpu.to_json()) == GpuSettings()
+
+
+def test_a_run_builds_as_many_engines_at_a_time_as_it_converts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def with_engines(ready: PreparedRun, timeout_s: float, say: Any, workers: int) -> PreparedRun:
+        asked.append(workers)
+        return ready
+
+    monkeypatch.setattr(prepare, "with_engines", with_engines)
+    monkeypatch.setattr(prepare, "convert_all", lambda *words: [])
+    request = RunRequest(ArtifactRequest(models=("smoke",), workers=3))
+    with prepared(request, tmp_path / "results", tmp_path / "cache", False, print):
+        assert asked == [3]

@@ -223,3 +223,22 @@ def test_the_messages_of_each_build_go_to_its_own_log(write_model: WriteModel, t
     logs = [next((tmp_path / name / "engines").glob("*.log")).read_text() for name in ("first", "second")]
     assert all("Engine generation completed" in log or "network tensors" in log for log in logs)
     assert "logger" not in logs[1].lower()
+
+
+def test_weights_that_were_not_copied_with_the_graph_are_named(tmp_path: Path) -> None:
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = numpy_helper.from_array(np.ones((3, 3, 3, 3), np.float32), "w")
+    conv = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 8, 8]) for name in "xy")
+    model = helper.make_model(
+        helper.make_graph([conv], "g", [x], [y], [weights]), opset_imports=[helper.make_opsetid("", 18)], ir_version=10
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="net.weights", size_threshold=0)
+    build(path, tmp_path)
+    (tmp_path / "net.weights").unlink()
+    with pytest.raises(ArtifactError, match=r"not there, or not in its folder: net\.weights\. Copy them beside it"):
+        build(path, tmp_path)

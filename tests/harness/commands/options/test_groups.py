@@ -20,6 +20,7 @@ from harness.commands.options.measuring import MeasuringOptions
 from harness.commands.options.models import FileOptions, ModelOptions
 from harness.commands.options.outputs import add_outputs, read_outputs
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
+from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import RequestOptions, artifact_request
 from harness.commands.options.rules import add_rules, read_rules
@@ -29,6 +30,7 @@ from harness.comparison.gate import GateRules
 from harness.comparison.gate_setup import PairSettings
 from harness.comparison.outputs import Outputs
 from harness.comparison.verdict import Rules
+from harness.errors import HarnessError
 from harness.machine.gpu.settings import GpuSettings
 from harness.runs.request import RunRequest
 from harness.timing.settings import TimingSettings
@@ -50,6 +52,18 @@ def test_models() -> None:
     assert read_all(ModelOptions.add, ModelOptions.read) == ModelOptions()
     words = ["--models", "resnest,ofa", "--models", "*b0", "--model", "a:b"]
     assert read_all(ModelOptions.add, ModelOptions.read, *words) == ModelOptions(("resnest,ofa", "*b0"), ("a:b",))
+
+
+def test_how_artifacts_are_judged() -> None:
+    def add(parser: argparse.ArgumentParser) -> None:
+        ParserOptions.add(parser, "--parser", "help")
+
+    assert read_all(add, ParserOptions.read) == ParserOptions(False, "tensorrt-rtx", 1800.0)
+    words = ["--parser", "--backend", "tensorrt", "--build-timeout", "1m"]
+    assert read_all(add, ParserOptions.read, *words) == ParserOptions(True, "tensorrt", 60.0)
+    for words in (["--backend", "tensorrt-rtx"], ["--build-timeout", "1m"]):
+        with pytest.raises(HarnessError, match=r"^--backend and --build-timeout need --parser$"):
+            read_all(add, ParserOptions.read, *words)
 
 
 def test_files() -> None:
