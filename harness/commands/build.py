@@ -38,8 +38,9 @@ _DESCRIPTION = (
 
 _EPILOG = f"""\
 {MODELS_HELP}
-With --export DIR, artifacts and engines are copied to DIR as they end: copy that folder to the machine with the GPU,
-and `run --artifacts DIR` there builds nothing. An engine of another version or for other GPUs is built again there.
+With --export DIR, artifacts are copied to DIR when all are converted, and each engine when it is built: copy that
+folder to the machine with the GPU, and `run --artifacts DIR` there builds nothing. An engine of another version or for
+other GPUs is built again there. The folder has no --onnx files: `run --onnx FILE` builds theirs where the GPU is.
 
 Run the same command again to resume after an interruption: nothing finished is built twice.
 
