@@ -149,7 +149,19 @@ def test_what_needs_more_says_what(monkeypatch, capsys) -> None:
 
 def test_a_command_that_takes_no_bundle_is_advised_to_run_one() -> None:
     takes = {entry.name for entry in ENTRIES if entry.load().takes_artifacts}
-    assert takes == {"run", "accuracy", "profile"}
+    assert takes == {"run", "build", "accuracy", "profile"}
+
+
+def test_engines_of_a_bundle_are_built_with_numpy_pandas_and_tensorrt_for_rtx_alone(
+    converted, write_bundle, thin, tmp_path
+) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed")
+    write_bundle(converted())
+    ended = thin(
+        "build", "--artifacts", "bundle", "--export", "bundle", "--for", "sm86", absent=(*ABSENT, "onnxruntime")
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(list((tmp_path / "bundle" / "engines").iterdir())) == 2, "with the reference network's"
 
 
 def test_a_module_that_is_missing_for_another_reason_is_not_a_bad_request(monkeypatch) -> None:
