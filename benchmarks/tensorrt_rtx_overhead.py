@@ -7,6 +7,9 @@ Each pair runs in fresh processes, in random order: the process in which the har
 imports tensorrt_rtx alone. Ratios are the project's figure over the bare script's: medians over the pairs, with an
 interval of 95 %. It needs no GPU. Artifacts are taken from the cache, or converted first.
 
+On a busy machine, `--processor-time` lets both sides measure parsing and building in processor seconds, which other
+programs disturb less.
+
 Engines are compared too: those of all pairs, of two builds in one process, and of a copy in another folder.
 """
 
@@ -25,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import converters
 from foundation.cache import default_cache_dir
@@ -83,6 +87,12 @@ from foundation.child import memory_peak_mib
 print(memory_peak_mib(), file=sys.stderr)
 """
 
+# Both sides measure with `time.perf_counter`.
+PROCESSOR_CLOCK = """
+import time
+time.perf_counter = time.process_time
+"""
+
 # `EngineBuild` names a network so; a network's name is part of its engine.
 _NAME_DIGITS = 12
 
@@ -129,58 +139,55 @@ def ran(code: str, *arguments: str, given: str = "") -> Ended:
     return Ended(ended.stdout, ended.stderr, wall_s, cpu_s)
 
 
-def bare_build(artifact: Path, sha256: str, folder: Path) -> Build:
-    """Builds with the bare script."""
-    engine = folder / "bare.plan"
-    ended = ran(BARE, str(artifact), str(engine), sha256[:_NAME_DIGITS])
-    return Build(**json.loads(ended.stdout), wall_s=ended.wall_s, cpu_s=ended.cpu_s, engine_sha256=file_sha256(engine))
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """An artifact that both sides build."""
 
+    path: Path
+    sha256: str
+    precision: str
+    clock: str
+    """Code that precedes that of both sides."""
 
-def project_builds(
-    artifact: Path, precision: str, folders: Sequence[Path]
-) -> tuple[Ended, list[dict[str, float | str]]]:
-    """Builds with the project: one process, and an engine in each of the folders, which hold none."""
-    targets = [Target(str(artifact), "", "tensorrt-rtx", precision, 1, 1, cache_dir=str(folder)) for folder in folders]
-    ended = ran(PROJECT, given="".join(json.dumps(target.to_json()) + "\n" for target in targets))
-    answers = [json.loads(line) for line in ended.stdout.splitlines()]
-    if failed := [answer["reason"] for answer in answers if answer["status"] != "ok"]:
-        raise SystemExit(f"{artifact}: {failed[0]}")
-    engines = [answer["engine"] for answer in answers]
-    return ended, [
-        {"inside_s": one["facts"]["parse_s"] + one["build_s"], "engine_sha256": file_sha256(Path(one["path"]))}
-        for one in engines
-    ]
+    def bare_build(self, folder: Path) -> Build:
+        """Builds with the bare script."""
+        engine = folder / "bare.plan"
+        ended = ran(self.clock + BARE, str(self.path), str(engine), self.sha256[:_NAME_DIGITS])
+        found = json.loads(ended.stdout)
+        return Build(found["inside_s"], ended.wall_s, ended.cpu_s, found["memory_peak_mib"], file_sha256(engine))
 
+    def project_build(self, folder: Path) -> Build:
+        """Builds with the project, one engine in one process."""
+        ended, (engine,) = self.project_builds([folder])
+        inside_s = engine["facts"]["parse_s"] + engine["build_s"]
+        peak_mib = float(ended.stderr.splitlines()[-1])
+        return Build(inside_s, ended.wall_s, ended.cpu_s, peak_mib, file_sha256(Path(engine["path"])))
 
-def project_build(artifact: Path, precision: str, folder: Path) -> Build:
-    """Builds with the project, one engine in one process."""
-    ended, (built,) = project_builds(artifact, precision, [folder])
-    peak_mib = float(ended.stderr.splitlines()[-1])
-    return Build(**built, wall_s=ended.wall_s, cpu_s=ended.cpu_s, memory_peak_mib=peak_mib)  # type: ignore[arg-type]
+    def project_builds(self, folders: Sequence[Path]) -> tuple[Ended, list[dict[str, Any]]]:
+        """Builds with the project: one process, and an engine in each of the folders, which hold none."""
+        target = Target(str(self.path), "", "tensorrt-rtx", self.precision, 1, 1)
+        questions = [dataclasses.replace(target, cache_dir=str(folder)).to_json() for folder in folders]
+        ended = ran(self.clock + PROJECT, given="".join(json.dumps(question) + "\n" for question in questions))
+        answers = [json.loads(line) for line in ended.stdout.splitlines()]
+        if failed := [answer["reason"] for answer in answers if answer["status"] != "ok"]:
+            raise SystemExit(f"{self.path}: {failed[0]}")
+        return ended, [answer["engine"] for answer in answers]
 
+    def pair(self) -> dict[str, Build]:
+        """One build of each side, in random order."""
+        with tempfile.TemporaryDirectory() as folder:
+            sides = {"project": self.project_build, "bare": self.bare_build}
+            return {side: sides[side](Path(folder)) for side in random.sample(sorted(sides), len(sides))}
 
-def pair_of(artifact: converters.Artifact, precision: str) -> dict[str, Build]:
-    """One build of each side, in random order."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sides = {
-            "project": lambda: project_build(artifact.path, precision, folder),
-            "bare": lambda: bare_build(artifact.path, artifact.sha256, folder),
-        }
-        return {side: sides[side]() for side in random.sample(sorted(sides), len(sides))}
-
-
-def other_engines(artifact: converters.Artifact, precision: str) -> dict[str, list[str]]:
-    """Digests of engines that were built in other ways than those of the pairs."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        copy = Path(shutil.copyfile(artifact.path, folder / "a copy.onnx"))
-        _, twice = project_builds(artifact.path, precision, [folder / "first", folder / "second"])
-        _, elsewhere = project_builds(copy, precision, [folder / "copied"])
-        return {
-            "twice in one process": [str(one["engine_sha256"]) for one in twice],
-            "from a copy in another folder": [str(one["engine_sha256"]) for one in elsewhere],
-        }
+    def other_engines(self) -> dict[str, set[str]]:
+        """Digests of engines that are built in other ways than those of the pairs."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            copy = Path(shutil.copyfile(self.path, folder / "a copy.onnx"))
+            _, twice = self.project_builds([folder / "first", folder / "second"])
+            _, elsewhere = dataclasses.replace(self, path=copy).project_builds([folder / "copied"])
+            found = {"twice in one process": twice, "from a copy in another folder": elsewhere}
+            return {how: {file_sha256(Path(one["path"])) for one in engines} for how, engines in found.items()}
 
 
 def ratio_text(pairs: Sequence[dict[str, Build]], figure: str) -> str:
@@ -197,14 +204,10 @@ def median_text(pairs: Sequence[dict[str, Build]], figure: str) -> str:
     return " / ".join(f"{value:.2f} s" if figure.endswith("_s") else f"{value:.0f} MiB" for value in medians)
 
 
-def equality_text(pairs: Sequence[dict[str, Build]], others: dict[str, list[str]]) -> str:
+def equality_text(pairs: Sequence[dict[str, Build]], others: dict[str, set[str]]) -> str:
     """Whether all engines are equal byte for byte, and which are not."""
-    sides = {side: {pair[side].engine_sha256 for pair in pairs} for side in ("project", "bare")}
-    first = pairs[0]["bare"].engine_sha256
-    found = {"the project's": sides["project"], "the bare script's": sides["bare"]} | {
-        name: set(digests) for name, digests in others.items()
-    }
-    different = [name for name, digests in found.items() if digests != {first}]
+    found = {side: {pair[side].engine_sha256 for pair in pairs} for side in ("project", "bare")} | others
+    different = [how for how, digests in found.items() if digests != {pairs[0]["bare"].engine_sha256}]
     return f"differ: {', '.join(different)}" if different else "equal"
 
 
@@ -214,7 +217,9 @@ def main() -> None:
     parser.add_argument("--artifacts", default=",".join(ARTIFACTS), metavar="MODEL:PRECISION,...")
     parser.add_argument("--pairs", type=int, default=10, metavar="N", help="pairs of each artifact (%(default)s)")
     parser.add_argument("--cache-dir", type=Path, default=default_cache_dir())
+    parser.add_argument("--processor-time", action="store_true", help="parse and build in processor seconds")
     arguments = parser.parse_args()
+    clock = PROCESSOR_CLOCK if arguments.processor_time else ""
     print(
         f"load of the machine: {os.getloadavg()[0]:.1f}; {arguments.pairs} pairs; project over bare, [95 % interval]\n"
     )
@@ -223,11 +228,10 @@ def main() -> None:
     for name in arguments.artifacts.split(","):
         model, _, precision = name.partition(":")
         artifact = converters.convert(model, precision=precision, cache_dir=arguments.cache_dir)
-        pairs = [pair_of(artifact, precision) for _ in range(arguments.pairs)]
+        subject = Subject(artifact.path, artifact.sha256, precision, clock)
+        pairs = [subject.pair() for _ in range(arguments.pairs)]
         cells = [f"{ratio_text(pairs, figure)}, {median_text(pairs, figure)}" for figure in FIGURES]
-        print(
-            f"| {name} | {' | '.join(cells)} | {equality_text(pairs, other_engines(artifact, precision))} |", flush=True
-        )
+        print(f"| {name} | {' | '.join(cells)} | {equality_text(pairs, subject.other_engines())} |", flush=True)
 
 
 if __name__ == "__main__":
