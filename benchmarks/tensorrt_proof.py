@@ -267,7 +267,7 @@ class Proof:
         """Measures one model with the backend and with the other program."""
         row = Row(model_of(path), self.precision, compared=self.smoke is not None)
         built = self._build(path, self.precision)
-        if built.status != "ok":
+        if built.engine is None:
             row.problem = f"build: {built.status}: {built.reason}"
             return row
         row.engine_build_s, row.engine_bundled, row.warnings = built.build_s, built.engine.bundled, built.engine.unfit
