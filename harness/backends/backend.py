@@ -116,8 +116,8 @@ class Backend(abc.ABC):
         """
         if capabilities:
             raise HarnessError(
-                f"--for {','.join(capabilities)}: backend {self.name} builds engines only for the GPU that it runs on; "
-                "tensorrt-rtx builds for others"
+                f"--for {','.join(capabilities)}: backend {self.name} builds no engines for named GPUs; "
+                "tensorrt-rtx does"
             )
 
     def adopted(self, gpu: GpuSettings, offered: Sequence[tuple[str, ...]]) -> GpuSettings:

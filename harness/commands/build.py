@@ -21,7 +21,7 @@ from harness.commands.options.parsing import BACKENDS
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
 from harness.commands.options.weights import WeightsOptions
-from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.text.console import say
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--export",
         type=Path,
         metavar="DIR",
-        help="also copy artifacts and engines to DIR, for `run --artifacts DIR` on the machine with the GPU",
+        help="also copy artifacts and engines to DIR, for `run --artifacts DIR` on the machine with the GPU; with "
+        "--artifacts the same folder",
     )
     group = parser.add_argument_group("building")
     group.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="runtime (%(default)s)")
@@ -86,6 +87,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
     request, options = request_of(arguments), BuildOptions.read(arguments)
     request.check()
+    _check_export(request, arguments.export)
     runtime = backends.buildable(request.backend)
     if options.capabilities:
         runtime.check_capabilities(options.capabilities)
@@ -94,13 +96,26 @@ def _build(arguments: argparse.Namespace) -> int:
     # A folder that cannot be written to is refused before the conversions, which may take an hour.
     with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
         series = bundled_series(request, bundle, runtime) if bundle else convert_all(request, cache_dir, say)
-        if writer:
+        if writer and not bundle:
             _export_artifacts(series, writer)
         results = _engines(series, request, arguments, bundle, writer)
     failed = _print_paths(series, results, arguments.export)
     if arguments.export:
         say(_how_to_measure(arguments.export, request))
     return EXIT_FAILED_ROWS if failed else EXIT_SUCCESS
+
+
+def _check_export(request: ArtifactRequest, export: Path | None) -> None:
+    """Refuses to export the artifacts of one bundle into another.
+
+    Raises:
+        HarnessError: the two folders differ.
+    """
+    if request.artifacts and export and request.artifacts.resolve() != export.resolve():
+        raise HarnessError(
+            f"--export {export}: engines of the artifacts in {request.artifacts} are added to that folder; give "
+            f"--export {request.artifacts}, or copy the folder first"
+        )
 
 
 def _export_artifacts(series: Sequence[Series], writer: BundleWriter) -> None:

@@ -62,13 +62,13 @@ def _verify(arguments: argparse.Namespace) -> int:
         conversion,
     )
     request.check()
-    images = _images(arguments)
     if ParserOptions.read(arguments).wanted:
-        if images is not None:
+        if arguments.images is not None:
             raise HarnessError(
                 "--parser and --images: give one of them; the parser judges graphs, not what they compute"
             )
         return _judge_all(request, arguments)
+    images = _images(arguments)
     if images is None and request.weights != PROBE:
         raise HarnessError(
             f"--weights {request.weights}: the results of the releases are recorded for probe weights; add --images "

@@ -191,6 +191,11 @@ class EngineBuild:
             )
         if tail.wants_workspace:
             return EngineBuildError(f"{what} A kernel needs more scratch memory: increase --workspace.{log}")
+        if tail.not_on_turing:
+            return UnsupportedError(
+                f"{what} It lacks an operation on Turing GPUs (compute capability 7.5), as all matrix products in "
+                f"float32. Leave sm75 out of --for, or on a Turing card use --backend tensorrt.{log}"
+            )
         return EngineBuildError(f"{what} Convert the model with another exporter, or upgrade TensorRT.{log}")
 
     def _keep_timings(self, config: Any) -> None:

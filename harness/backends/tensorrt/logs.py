@@ -17,6 +17,7 @@ _WARNINGS_MAX = 50
 # TensorRT's words for insufficient GPU memory and scratch memory.
 _OUT_OF_MEMORY = re.compile(r"out\s?of\s?memory|gpu memory .*could not be allocated", re.IGNORECASE)
 _MORE_WORKSPACE = re.compile(r"insufficient workspace|increas\w* the (?:allowed )?workspace", re.IGNORECASE)
+_NOT_ON_TURING = re.compile(r"cannot compile operation .* for turing", re.IGNORECASE)
 
 # What TensorRT-RTX adds to every error on a machine without a driver; it explains none of them.
 _WITHOUT_DRIVER = re.compile(r"catchCudaError.*cudaError 35\b", re.DOTALL)
@@ -77,6 +78,11 @@ class LogTail:
         """Whether an error was caused by insufficient scratch memory."""
         return self._any_error(_MORE_WORKSPACE)
 
+    @property
+    def not_on_turing(self) -> bool:
+        """Whether an error was caused by an operation that has no kernels for compute capability 7.5."""
+        return self._any_error(_NOT_ON_TURING)
+
     def _any_error(self, pattern: re.Pattern[str]) -> bool:
         with self._lock:
             return any(pattern.search(line) for line in self._errors)
@@ -107,9 +113,9 @@ _loggers: dict[type, tuple[Any, _Tails]] = {}
 def logging_to(trt: Any, tail: LogTail) -> Iterator[Any]:
     """Yields the process's `ILogger`, whose messages, except verbose ones, the tail receives inside the context.
 
-    A process has one logger for its whole life: TensorRT ignores a second one with a warning while objects made with
-    the first exist, and its plugins write to the one they were registered with until the process ends. If several
-    tails are open, as of the two networks of a trial, each receives every message.
+    A process has one logger for its whole life: TensorRT warns of a second one while objects made with the first exist,
+    and passes it a part of the messages only; its plugins write to the one they were registered with until the process
+    ends. If several tails are open, as of the two networks of a trial, each receives every message.
     """
     if trt.ILogger not in _loggers:
         tails = _Tails()

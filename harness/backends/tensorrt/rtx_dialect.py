@@ -59,7 +59,8 @@ class RtxDialect(Dialect):
 
 def known_capabilities(trt: Any) -> list[str]:
     """The GPUs for which the library can build, as in `sm86`."""
-    return [name.lower() for name in trt.ComputeCapability.__members__ if name not in _NO_GPU]
+    names = [name.lower() for name in trt.ComputeCapability.__members__ if name not in _NO_GPU]
+    return sorted(names, key=lambda name: int(name.removeprefix("sm")))
 
 
 def check_capabilities(trt: Any, dialect: Dialect, capabilities: tuple[str, ...]) -> None:

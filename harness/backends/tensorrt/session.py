@@ -65,7 +65,6 @@ class IoTensor:
 class TensorRtSession(Session):
     """One engine with its own execution context."""
 
-    provider = "TensorRT"
     latency_kind: LatencyKind = "gpu_compute"
 
     def __init__(
@@ -87,6 +86,7 @@ class TensorRtSession(Session):
             CudaOutOfMemoryError: the device has too little memory for it.
         """
         super().__init__(precision)
+        self.provider = dialect.library
         self._trt = trt
         self._dialect = dialect
         self._driver = driver

@@ -39,9 +39,9 @@ class Verdict:
 def verdict_on(trt: Any, runtime: Any, plan: bytes) -> Verdict:
     """Returns the verdict on a serialised engine; only its head is read, so its body may be damaged nevertheless."""
     validity, diagnostics = runtime.get_engine_validity(plan[: runtime.engine_header_size])
-    kinds = trt.EngineInvalidityDiagnostics.__members__
-    # One bit each; the numbers of the members are the bits themselves.
-    found = [name for name, kind in kinds.items() if int(diagnostics) & int(kind)]
+    # One bit each: the numbers of the members are the bits themselves.
+    bits = {name: int(kind) for name, kind in trt.EngineInvalidityDiagnostics.__members__.items()}
+    found = [name for name in sorted(bits, key=bits.__getitem__) if int(diagnostics) & bits[name]]
     return Verdict(
         valid=validity != trt.EngineValidity.INVALID,
         suboptimal=validity == trt.EngineValidity.SUBOPTIMAL,

@@ -35,6 +35,11 @@ _SCRIPTED = {
     "no_workspace": "Error Code 10: no implementation due to insufficient workspace. See the log.",
 }
 
+_NOT_ON_TURING = (
+    "IBuilder::buildSerializedNetwork: Error Code 1: Myelin ([pass.cpp:337: check_turing_op_compatibility] Cannot "
+    "compile operation '{name}' for Turing (SM75): FP32 GEMM is not supported.)"
+)
+
 
 class IHostMemory(Behaviour):
     _content: bytes
@@ -121,7 +126,8 @@ def make_builder(script: TensorRtScript, types: dict[str, Any]) -> type:
             if any(size < 0 for tensor in network._inputs for size in tuple(tensor.shape)):
                 return usage.format(text=_NO_PROFILE)
             if script.rtx:
-                return config._problem() or _workspace_problem(network, config) or _SCRIPTED[script.build]
+                problem = config._problem() or _turing_problem(network, config) or _workspace_problem(network, config)
+                return problem or _SCRIPTED[script.build]
             return _type_problem(script, network, config, types) or _SCRIPTED[script.build]
 
         def _type_of(self, layer: Any, network: Any, config: Any) -> str:
@@ -150,6 +156,16 @@ def _type_problem(script: TensorRtScript, network: Any, config: Any, types: dict
         return "Error Code 4: the network has FP16 tensors, but the FP16 builder flag is not set"
     if weak and "INT8" in config._flags and "INT8" not in dtypes:
         return "Error Code 4: Calibration failure: no calibrator and no scales"
+    return ""
+
+
+def _turing_problem(network: Any, config: Any) -> str:
+    """Why TensorRT-RTX has no kernels for compute capability 7.5."""
+    if 75 not in config._numbers():
+        return ""
+    for layer in network._layers:
+        if layer._node.op_type in ("Gemm", "MatMul") and layer._outputs[0].dtype.name == "FLOAT":
+            return _NOT_ON_TURING.format(name=layer._node.name)
     return ""
 
 

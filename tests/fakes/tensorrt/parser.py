@@ -23,6 +23,8 @@ _NO_FILE = (
 )
 _NO_WEIGHTS = "Failed to import initializer: {error}"
 
+_ASYMMETRIC = "Assertion failed: shiftIsAllZeros(zeroPoint): Non-zero zero point is not supported."
+
 _END_GROUP = 4
 _VARINT, _EIGHT_BYTES, _LENGTH_DELIMITED, _FOUR_BYTES = 0, 1, 2, 5
 
@@ -48,6 +50,16 @@ class ParserError(Behaviour):
 
     def node_name(self) -> str:
         return self._node_name
+
+
+def _asymmetric(model: onnx.ModelProto) -> list[tuple[int, onnx.NodeProto]]:
+    """The numbers and nodes of quantisations with a zero point other than 0."""
+    constants = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
+    return [
+        (index, node)
+        for index, node in enumerate(model.graph.node)
+        if node.op_type == "QuantizeLinear" and len(node.input) > 2 and constants[node.input[2]].any()
+    ]
 
 
 def make_parser(script: TensorRtScript, types: dict[str, Any]) -> type:
@@ -94,6 +106,8 @@ def make_parser(script: TensorRtScript, types: dict[str, Any]) -> type:
             missing = [(index, node) for index, node in enumerate(loaded.graph.node) if node.op_type in unknown]
             for index, node in missing[: 1 if script.major == 8 else None]:
                 self._refuse_node(index, node)
+            for index, node in _asymmetric(loaded) if script.newest else ():
+                self._refuse("INVALID_NODE", _ASYMMETRIC, index, node)
             for text in script.parser_errors:
                 self._refuse("INVALID_NODE", text, 0)
             if script.newest or not self._errors:

@@ -166,6 +166,38 @@ def test_an_interruption_ends_the_builds_that_run(builder: Builder) -> None:
     assert time.monotonic() - begin_s < 60
 
 
+def rtx_target(path: Path, cache_dir: Path, **facts: Any) -> Target:
+    """A build by the real TensorRT for RTX."""
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed")
+    known: dict[str, Any] = {"precision": "fp32", "batch": 1, "threads": 1, **facts}
+    return Target(str(path), "", "tensorrt-rtx", cache_dir=str(cache_dir), **known)
+
+
+def test_a_real_build_that_is_killed_at_its_time_limit_leaves_nothing_behind(write_model: Any, tmp_path: Path) -> None:
+    """Its lock too: the next build of the same engine starts at once."""
+    target = rtx_target(write_model(extra=("HardSwish",) * 40), tmp_path)
+    ((_, killed),) = built([target], 0.2)
+    assert killed.status == "timeout"
+    assert "(--build-timeout)" in killed.reason
+    ((_, again),) = built([target], 120)
+    assert (again.status, again.cached) == ("ok", False)
+    assert [path.name for path in (tmp_path / "engines").iterdir() if path.name.startswith(".")] == []
+
+
+def test_two_real_builds_of_one_engine_at_a_time_make_it_once(write_model: Any, tmp_path: Path) -> None:
+    path = write_model(extra=("HardSwish",) * 40)
+    targets = [rtx_target(path, tmp_path, threads=number) for number in (1, 2)]
+    found = [result for _, result in built(targets, 120, workers=2)]
+    assert sorted(result.cached for result in found) == [False, True]
+    assert len({result.engine.sha256 for result in found if result.engine}) == 1
+
+
+def test_operators_that_the_real_parser_lacks_are_unsupported(write_model: Any, tmp_path: Path) -> None:
+    ((_, result),) = built([rtx_target(write_model(extra=("Det",)), tmp_path)], 120)
+    assert (result.status, result.engine) == ("unsupported", None)
+    assert "cannot run these operators: Det (1 node, first 'extra_0')" in result.reason
+
+
 def series(name: str, status: str = "ok") -> Series:
     return Series(
         f"gpunet/{name}",

@@ -35,7 +35,7 @@ class Install:
 
     def __call__(self, version: str, driver: FakeCudaDriver | None = None, **scripted: Any) -> TensorRtScript:
         script = TensorRtScript(version=version, driver=driver or SharedDriver(), **scripted)
-        self._monkeypatch.setitem(sys.modules, "tensorrt", make_module(script))
+        self._monkeypatch.setitem(sys.modules, "tensorrt_rtx" if script.rtx else "tensorrt", make_module(script))
         self._monkeypatch.setattr(cuda.CudaDriver, "open", lambda device: script.driver)
         self._monkeypatch.setattr(devices, "cuda_devices", lambda: [device_of(script.driver)])
         return script

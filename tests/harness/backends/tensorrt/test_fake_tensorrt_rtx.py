@@ -83,9 +83,9 @@ def test_an_engine_loads_on_every_gpu_from_8_0(write_model: Callable[..., Path])
     ],
 )
 def test_a_narrowed_engine_loads_where_it_is_for(
-    write_model: Callable[..., Path], targets: tuple[str, ...], capability: tuple[int, int], fits: bool
+    write_network: Callable[..., Path], targets: tuple[str, ...], capability: tuple[int, int], fits: bool
 ) -> None:
-    plan = Machine((8, 6)).build(write_model(), *targets)
+    plan = Machine((8, 6)).build(write_network(), *targets)
     machine = Machine(capability)
     assert (machine.validity(plan)[0] == "VALID") is fits
     assert (machine.runtime.deserialize_cuda_engine(plan) is not None) is fits

@@ -1,4 +1,4 @@
-"""The same backend on a real TensorRT and GPU: `pytest -m gpu`."""
+"""The same backends on a real TensorRT, a real TensorRT for RTX and a GPU: `pytest -m gpu`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import pytest
 
 from harness.artifacts.reference import write_reference
 from harness.backends.tensorrt.backend import TensorRtBackend
+from harness.backends.tensorrt.rtx_backend import TensorRtRtxBackend
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.build import built
 from harness.processes.target import Target
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not TensorRtBackend().availability().usable, reason=TensorRtBackend().availability().why),
-]
+pytestmark = pytest.mark.gpu
 
 # Relative to the largest output: FP32 kernels differ in the order of their sums, FP16 has 11 bits, INT8 grids are equal
 # on both sides but may round to a neighbouring value.
@@ -31,8 +29,13 @@ def images_of(seed: int = 1) -> npt.NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((1, 3, 224, 224)).astype(np.float32)
 
 
-def is_strongly_typed() -> bool:
-    return int(TensorRtBackend().runtime().split()[1].split(".")[0]) >= 10
+@pytest.fixture(scope="module", params=[TensorRtBackend, TensorRtRtxBackend], ids=lambda kind: kind.name)
+def backend(request: pytest.FixtureRequest) -> TensorRtBackend:
+    found: TensorRtBackend = request.param()
+    availability = found.availability()
+    if not availability.usable:
+        pytest.skip(availability.why)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,8 @@ def on_cpu(path: Path, images: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
     return result
 
 
-def prepare(path: Path, cache_dir: Path, precision: str, **settings: Any) -> Any:
-    backend, gpu = TensorRtBackend(), GpuSettings(**settings)
+def prepare(backend: TensorRtBackend, path: Path, cache_dir: Path, precision: str, **settings: Any) -> Any:
+    gpu = GpuSettings(**settings)
     backend.build(path, precision=precision, gpu=gpu, cache_dir=cache_dir)
     return backend.prepare(path, precision=precision, batch=1, threads=1, gpu=gpu, cache_dir=cache_dir)
 
@@ -62,11 +65,11 @@ def prepare(path: Path, cache_dir: Path, precision: str, **settings: Any) -> Any
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("cuda_graph", [False, True])
 def test_the_engine_computes_what_the_processor_computes(
-    write_model: Any, cache_dir: Path, precision: str, cuda_graph: bool
+    backend: TensorRtBackend, write_model: Any, cache_dir: Path, precision: str, cuda_graph: bool
 ) -> None:
     path = write_model(precision=precision, shape=(1, 3, 224, 224))
     images = images_of()
-    with prepare(path, cache_dir, precision, cuda_graph=cuda_graph) as session:
+    with prepare(backend, path, cache_dir, precision, cuda_graph=cuda_graph) as session:
         session.start(images)
         session.time_block(np.zeros(10, dtype=np.int64))
         found = session.outputs()["logits"]
@@ -75,35 +78,38 @@ def test_the_engine_computes_what_the_processor_computes(
     assert np.abs(found - expected).max() <= _TOLERANCES[precision] * np.abs(expected).max()
 
 
-def test_fp32_is_not_tf32(reference: Path, cache_dir: Path) -> None:
+def test_fp32_is_not_tf32(backend: TensorRtBackend, reference: Path, cache_dir: Path) -> None:
     """TF32 has 10 bits of mantissa: its error here would be a few parts in a thousand."""
     images = images_of()
-    with prepare(reference, cache_dir, "fp32") as session:
+    with prepare(backend, reference, cache_dir, "fp32") as session:
         session.start(images)
         found = session.outputs()["logits"]
     expected = on_cpu(reference, images)
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-def test_an_engine_comes_from_the_cache_the_second_time(reference: Path, cache_dir: Path) -> None:
-    backend = TensorRtBackend()
+def test_an_engine_comes_from_the_cache_the_second_time(
+    backend: TensorRtBackend, reference: Path, cache_dir: Path
+) -> None:
     first = backend.build(reference, precision="fp32", gpu=GpuSettings(), cache_dir=cache_dir)
     second = backend.build(reference, precision="fp32", gpu=GpuSettings(), cache_dir=cache_dir)
     assert second.cached
     assert second.sha256 == first.sha256
 
 
-def test_it_builds_in_its_own_process(reference: Path, tmp_path: Path) -> None:
-    target = Target(str(reference), "", "tensorrt", "fp32", batch=1, threads=1, cache_dir=str(tmp_path))
+def test_it_builds_in_its_own_process(backend: TensorRtBackend, reference: Path, tmp_path: Path) -> None:
+    target = Target(str(reference), "", backend.name, "fp32", batch=1, threads=1, cache_dir=str(tmp_path))
     ((_, result),) = built([target], timeout_s=600)
     assert result.status == "ok", result.reason
     assert result.build_s is not None
     assert result.build_s > 0
 
 
-def test_device_times_are_those_of_the_host_less_its_own(reference: Path, cache_dir: Path) -> None:
+def test_device_times_are_those_of_the_host_less_its_own(
+    backend: TensorRtBackend, reference: Path, cache_dir: Path
+) -> None:
     """Without waiting for the GPU, or with events in another stream, times would be far from the host's."""
-    with prepare(reference, cache_dir, "fp32") as session:
+    with prepare(backend, reference, cache_dir, "fp32") as session:
         session.start(images_of())
         latencies_ns = np.zeros(200, dtype=np.int64)
         session.time_block(latencies_ns)
@@ -117,8 +123,8 @@ def test_device_times_are_those_of_the_host_less_its_own(reference: Path, cache_
     assert figures.engine_mib > 0
 
 
-def test_layer_times_add_up_to_the_inference(reference: Path, cache_dir: Path) -> None:
-    with prepare(reference, cache_dir, "fp32") as session:
+def test_layer_times_add_up_to_the_inference(backend: TensorRtBackend, reference: Path, cache_dir: Path) -> None:
+    with prepare(backend, reference, cache_dir, "fp32") as session:
         session.start(images_of())
         latencies_ns = np.zeros(100, dtype=np.int64)
         session.time_block(latencies_ns)
@@ -131,20 +137,40 @@ def test_layer_times_add_up_to_the_inference(reference: Path, cache_dir: Path) -
     assert any(layer.precision == "fp32" and layer.kind for layer in layers)
 
 
-def test_an_fp16_request_for_an_fp32_graph_is_not_accepted(write_model: Any, cache_dir: Path) -> None:
-    if not is_strongly_typed():
+def test_an_fp16_request_for_an_fp32_graph_is_not_accepted(
+    backend: TensorRtBackend, write_model: Any, cache_dir: Path
+) -> None:
+    if not backend.dialect().strongly_typed:
         pytest.skip("TensorRT 8 makes FP16 of an FP32 graph.")
     with pytest.raises(ArtifactError, match="the graph is FP32"):
-        prepare(write_model(shape=(1, 3, 224, 224)), cache_dir, "fp16")
+        prepare(backend, write_model(shape=(1, 3, 224, 224)), cache_dir, "fp16")
 
 
-def test_an_fp32_request_for_an_fp16_graph_is_not_accepted(write_model: Any, cache_dir: Path) -> None:
-    if not is_strongly_typed():
+def test_an_fp32_request_for_an_fp16_graph_is_not_accepted(
+    backend: TensorRtBackend, write_model: Any, cache_dir: Path
+) -> None:
+    if not backend.dialect().strongly_typed:
         pytest.skip("TensorRT 8 refuses FP16 tensors without its flag.")
     with pytest.raises(FallbackError, match="computes in fp16"):
-        prepare(write_model(precision="fp16", shape=(1, 3, 224, 224)), cache_dir, "fp32")
+        prepare(backend, write_model(precision="fp16", shape=(1, 3, 224, 224)), cache_dir, "fp32")
 
 
-def test_an_unsupported_operator_is_named(write_model: Any, cache_dir: Path) -> None:
+def test_an_unsupported_operator_is_named(backend: TensorRtBackend, write_model: Any, cache_dir: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"cannot run these operators: Det"):
-        prepare(write_model(extra=("Det",), shape=(1, 3, 224, 224)), cache_dir, "fp32")
+        prepare(backend, write_model(extra=("Det",), shape=(1, 3, 224, 224)), cache_dir, "fp32")
+
+
+def test_kernels_are_compiled_once_for_each_gpu(reference: Path, tmp_path: Path) -> None:
+    backend = TensorRtRtxBackend()
+    if not backend.availability().usable:
+        pytest.skip(backend.availability().why)
+    uses, seconds = [], []
+    for _ in range(2):
+        with prepare(backend, reference, tmp_path, "fp32") as session:
+            session.start(images_of())
+            session.time_block(np.zeros(10, dtype=np.int64))
+            figures = session.gpu_figures()
+        uses.append(figures.jit_cache)
+        seconds.append(figures.jit_s)
+    assert uses == ["miss", "hit"]
+    assert seconds[1] < seconds[0]
