@@ -9,14 +9,13 @@ An interrupted call resumes: rows that are in the CSV are not computed again. Se
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
+import csv_rows
 import numpy as np
 
 import zoo
@@ -88,31 +87,6 @@ def row_of(name: str, variant: str, store: ArtifactStore, discard: bool) -> dict
     return {"model": name, "variant": variant, **found, "seconds": f"{time.monotonic() - started:.1f}"}
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows so far."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, rows: list[dict[str, Any]]) -> None:
-    with filelock.FileLock(f"{path}.lock"), path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerows(rows)
-
-
-def tidied(path: Path) -> list[dict[str, str]]:
-    """The latest row of each model and variant, in order; the CSV is rewritten accordingly."""
-    latest = {(row["model"].lower(), row["variant"]): row for row in read(path)}
-    rows = [latest[key] for key in sorted(latest)]
-    path.unlink()
-    append(path, rows)
-    return rows
-
-
 def compute(
     models: list[str], variants: list[str], path: Path, store: ArtifactStore, *, discard: bool, largest_first: bool
 ) -> None:
@@ -120,12 +94,12 @@ def compute(
     cards = sorted(zoo.cards(models), key=lambda card: card.macs, reverse=largest_first)
     for variant in variants:
         for card in cards:
-            done = {(row["model"], row["variant"]) for row in read(path)}
+            done = {(row["model"], row["variant"]) for row in csv_rows.read(path)}
             if (card.name, variant) in done:
                 continue
             row = row_of(card.name, variant, store, discard)
             twins = [other.name for other in cards if other.network_facts() == card.network_facts()]
-            append(path, [{**row, "model": name} for name in twins if (name, variant) not in done])
+            csv_rows.append(path, COLUMNS, [{**row, "model": name} for name in twins if (name, variant) not in done])
             print(*row.values(), flush=True)
 
 
@@ -193,7 +167,7 @@ def main() -> None:
             largest_first=arguments.largest_first,
         )
     if arguments.markdown:
-        rows = tidied(arguments.csv)
+        rows = csv_rows.tidied(arguments.csv, COLUMNS, ("model", "variant"))
         title = "# Errors of FP16 and INT8 artifacts\n\nWhat the columns mean: [precision.md](precision.md)."
         arguments.markdown.write_text("\n".join([title, *summary(rows)]) + "\n", encoding="utf-8")
 

@@ -17,6 +17,15 @@ program a copy of our timing cache, so that it picks the same kernels.
 
 The order of the seven GPUNets is then compared with the release's published latencies. `--output` gets rows.csv,
 environment.json with the settings that were off, and the files that smoke writes.
+
+The same for TensorRT for RTX, for which there is no other program: its engines are built beside the artifacts, on any
+machine, and it is asked whether they load on this GPU, in which precision they compute, and how long compiling takes.
+
+    python benchmarks/tensorrt_proof.py convert --output proof-rtx --backend tensorrt-rtx --precision fp16
+    python benchmarks/tensorrt_proof.py measure --artifacts proof-rtx --backend tensorrt-rtx --output proof
+
+The most important comes first, so that a session that ends early has it: a trial of the reference network with ONNX
+Runtime's CUDA provider and with the backend, in checks.json; then the GPUNets. Each row is written at once.
 """
 
 from __future__ import annotations
@@ -30,14 +39,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from foundation.vocabulary import PRECISIONS
 from harness import backends
 from harness.backends.device import environment_of
 from harness.backends.tensorrt.dialect import restricted_tactic_sources
+from harness.commands.options.types import capabilities
+from harness.machine.environment import default_threads
 from harness.machine.gpu.settings import GpuSettings
-from harness.processes.build import built
+from harness.processes.build import BuildResult, built
 from harness.processes.launcher import run_trial
 from harness.processes.target import Target
 from harness.processes.trial import TrialJob, TrialResult
@@ -65,6 +78,7 @@ MODELS = (
 )
 OPSET = 17
 REFERENCE = "reference.onnx"
+BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 # One inference at a time, as in the other program; then the harness's own protocol.
 STREAM = GpuSettings(queue_depth=1)
@@ -81,6 +95,8 @@ class Row:
 
     model: str
     precision: str
+    compared: bool = True
+    """Whether there is another program."""
     precision_effective: str | None = None
     stream_ms: float | None = None
     smoke_stream_ms: float | None = None
@@ -88,6 +104,14 @@ class Row:
     smoke_graph_ms: float | None = None
     protocol_ms: float | None = None
     engine_build_s: float | None = None
+    engine_bundled: bool | None = None
+    """Whether the engine was built beside the artifacts, on another machine."""
+    engine_capabilities: str | None = None
+    jit_s: float | None = None
+    """In the first trial."""
+    jit_cache: str | None = None
+    """In each of the three trials, joined by `+`."""
+    warnings: str = ""
     problem: str = ""
 
     @property
@@ -101,10 +125,27 @@ class Row:
         return difference_percent(self.graph_ms, self.smoke_graph_ms)
 
     @property
-    def agrees(self) -> bool:
-        """Whether both medians are present and within the tolerance."""
+    def agrees(self) -> bool | None:
+        """Whether both medians are present and within the tolerance; None without another program."""
+        if not self.compared:
+            return None
         differences = (self.stream_difference_percent, self.graph_difference_percent)
         return all(one is not None and abs(one) <= TOLERANCE_PERCENT for one in differences)
+
+    @property
+    def good(self) -> bool:
+        """Whether everything was measured, and agrees if it was compared."""
+        return not self.problem and self.agrees is not False
+
+    def note(self, result: TrialResult) -> None:
+        """Takes from a trial what it says of the engine."""
+        self.precision_effective = result.precision_effective
+        if result.gpu is None:
+            return
+        self.engine_capabilities = result.gpu.engine_capabilities
+        self.jit_s = result.gpu.jit_s if self.jit_s is None else self.jit_s
+        self.jit_cache = "+".join(filter(None, (self.jit_cache, result.gpu.jit_cache))) or None
+        self.warnings = " ".join(dict.fromkeys(filter(None, (self.warnings, *result.gpu.warnings))))
 
     def cells(self) -> dict[str, Any]:
         """The row of the CSV."""
@@ -157,10 +198,11 @@ def smoke_command(
 
 def summarise(rows: list[Row]) -> tuple[list[str], bool]:
     """The result in lines, and whether everything is as required."""
-    lines = [f"{sum(row.agrees for row in rows)} of {len(rows)} models agree within {TOLERANCE_PERCENT:g} %"]
-    lines += [f"  {row.model}: {row.problem or _differences(row)}" for row in rows if not row.agrees]
+    how = f"agree within {TOLERANCE_PERCENT:g} %" if any(row.compared for row in rows) else "were measured"
+    lines = [f"{sum(row.good for row in rows)} of {len(rows)} models {how}"]
+    lines += [f"  {row.model}: {row.problem or _differences(row)}" for row in rows if not row.good]
     latencies_ms = {row.model: row.protocol_ms for row in rows if row.protocol_ms is not None}
-    good = all(row.agrees for row in rows) and bool(rows)
+    good = all(row.good for row in rows) and bool(rows)
     for device, published_ms in PUBLISHED_MS.items():
         missing = [name for name in published_ms if f"gpunet/GPUNet-{name}" not in latencies_ms]
         wrong = out_of_order(latencies_ms, published_ms)
@@ -175,7 +217,13 @@ def _differences(row: Row) -> str:
     return ", ".join(f"{name} {value:+.1f} %" for name, value in found.items() if value is not None)
 
 
-def convert(output: Path, models: list[str]) -> None:
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """The models' files, those of the proof first and in its order."""
+    places = {model: place for place, model in enumerate(MODELS)}
+    return sorted(paths, key=lambda path: (places.get(model_of(path), len(places)), path.name))
+
+
+def convert(output: Path, models: list[str], precision: str) -> None:
     """Writes the models and the reference network, with opset 17 so that every TensorRT reads them."""
     import converters
     from harness.artifacts.reference import write_reference
@@ -183,8 +231,22 @@ def convert(output: Path, models: list[str]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     write_reference(output / REFERENCE)
     for model in models:
-        shutil.copyfile(converters.convert(model, opset=OPSET).path, output / file_of(model))
+        artifact = converters.convert(model, opset=OPSET, precision=precision)
+        shutil.copyfile(artifact.path, output / file_of(model))
         print(model, flush=True)
+
+
+def build_beside(output: Path, precision: str, gpu: GpuSettings) -> bool:
+    """Builds engines of TensorRT for RTX beside the artifacts, where a measurement finds them; whether all were."""
+    files = {output / REFERENCE: "fp32"} | dict.fromkeys(in_order(output.glob("*__*.onnx")), precision)
+    targets = [
+        Target(str(path), "", "tensorrt-rtx", precision, 1, 1, gpu, str(output)) for path, precision in files.items()
+    ]
+    good = True
+    for target, result in built(targets, _BUILD_TIMEOUT_S, workers=default_threads()):
+        good &= result.status == "ok"
+        print(f"{model_of(Path(target.artifact))}: {result.status} {result.reason}".rstrip(), flush=True)
+    return good
 
 
 class Proof:
@@ -193,7 +255,9 @@ class Proof:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.artifacts: Path = arguments.artifacts
         self.output: Path = arguments.output
-        self.smoke: Path = arguments.smoke
+        self.backend: str = arguments.backend
+        self.capabilities: tuple[str, ...] = arguments.capabilities
+        self.smoke: Path | None = arguments.smoke
         self.python: str = arguments.smoke_python
         self.precision: str = arguments.precision
         self.share_timings: bool = arguments.share_timings
@@ -201,20 +265,22 @@ class Proof:
 
     def row(self, path: Path) -> Row:
         """Measures one model with the backend and with the other program."""
-        row = Row(model_of(path), self.precision)
+        row = Row(model_of(path), self.precision, compared=self.smoke is not None)
         built = self._build(path, self.precision)
-        if built.status != "ok":
+        if built.engine is None:
             row.problem = f"build: {built.status}: {built.reason}"
             return row
-        row.engine_build_s = built.build_s
+        row.engine_build_s, row.engine_bundled, row.warnings = built.build_s, built.engine.bundled, built.engine.unfit
         for field, settings in (("stream_ms", STREAM), ("graph_ms", GRAPH), ("protocol_ms", PROTOCOL)):
             result = self._trial(path, settings)
             if result.status != "ok":
                 row.problem = f"trial: {result.status}: {result.reason}"
                 return row
             setattr(row, field, result.latency_median_ms)
-            row.precision_effective = result.precision_effective
-        answer = self._smoke(path)
+            row.note(result)
+        if self.smoke is None:
+            return row
+        answer = self._smoke(path, self.smoke)
         if isinstance(answer, str):
             row.problem = f"smoke: {answer}"
             return row
@@ -228,48 +294,75 @@ class Proof:
             SystemExit: the reference network's engine cannot be built, and every measurement needs it.
         """
         self.output.mkdir(parents=True, exist_ok=True)
-        built = self._build(self.artifacts / REFERENCE, "fp32")
-        if built.status != "ok":
-            raise SystemExit(f"the reference network's engine: {built.status}: {built.reason}")
+        checks = {name: self.check(name) for name in dict.fromkeys(("onnxruntime-cuda", self.backend))}
+        (self.output / "checks.json").write_text(json.dumps(checks, indent=2) + "\n")
+        if not checks[self.backend].startswith("ok"):
+            raise SystemExit(f"the reference network's engine: {checks[self.backend]}")
         rows = []
-        for path in sorted(self.artifacts.glob("*__*.onnx")):
+        for path in in_order(self.artifacts.glob("*__*.onnx")):
             rows.append(self.row(path))
+            write_rows(rows, self.output / "rows.csv")
             print(json.dumps(rows[-1].cells()), flush=True)
         return rows
 
+    def check(self, backend: str) -> str:
+        """How a trial of the reference network with a backend ends, in a line that is printed too."""
+        line = self._checked(backend)
+        print(f"{backend}: {line}", flush=True)
+        return line
+
+    def _checked(self, backend: str) -> str:
+        available = backends.get(backend).availability()
+        if not available.usable:
+            return f"{available.why} {available.what_to_do}"
+        target = dataclasses.replace(self._target(self.artifacts / REFERENCE, "fp32", PROTOCOL), backend=backend)
+        if backend == self.backend:
+            made = self._build(self.artifacts / REFERENCE, "fp32")
+            if made.status != "ok":
+                return f"build: {made.status}: {made.reason}"
+        result = self._run(target, target)
+        if result.status != "ok":
+            return f"trial: {result.status}: {result.reason}"
+        row = Row("reference", "fp32")
+        row.note(result)
+        found = f"ok, {result.latency_median_ms:.4f} ms, computes in {row.precision_effective}"
+        if row.jit_cache:
+            found += f", engine for {row.engine_capabilities}, compiled in {row.jit_s} s (cache: {row.jit_cache})"
+        return f"{found}. {row.warnings}".rstrip()
+
     def environment(self) -> dict[str, Any]:
         """The machine, the software, and settings that were off or restricted."""
-        backend = backends.get("tensorrt")
+        backend = backends.get(self.backend)
         return {
             "environment": environment_of(backend, PROTOCOL, None).to_json(),
             "runtime": backend.runtime(),
             "tactic_sources": list(restricted_tactic_sources()) or "TensorRT's own choice",
             "tf32": "off",
             "shared_timings": self.share_timings,
-            "smoke": str(self.smoke),
+            "smoke": str(self.smoke or "none"),
             "cuda_environment": {name: value for name, value in os.environ.items() if name.startswith("CUDA_")},
         }
 
     def _target(self, path: Path, precision: str, settings: GpuSettings) -> Target:
-        return Target(str(path), "", "tensorrt", precision, 1, 1, settings, str(self.cache_dir))
+        gpu = dataclasses.replace(settings, capabilities=self.capabilities)
+        return Target(str(path), "", self.backend, precision, 1, 1, gpu, str(self.cache_dir), str(self.artifacts))
 
-    def _build(self, path: Path, precision: str) -> Any:
+    def _build(self, path: Path, precision: str) -> BuildResult:
         ((_, result),) = built([self._target(path, precision, PROTOCOL)], _BUILD_TIMEOUT_S)
         return result
 
     def _trial(self, path: Path, settings: GpuSettings) -> TrialResult:
-        job = TrialJob(
-            first=self._target(path, self.precision, settings),
-            second=self._target(self.artifacts / REFERENCE, "fp32", settings),
-            timing=TimingSettings(),
-            seed=0,
-        )
+        reference = self._target(self.artifacts / REFERENCE, "fp32", settings)
+        return self._run(self._target(path, self.precision, settings), reference)
+
+    def _run(self, first: Target, second: Target) -> TrialResult:
+        job = TrialJob(first=first, second=second, timing=TimingSettings(), seed=0)
         return run_trial(job, timeout_s=_TRIAL_TIMEOUT_S, work_dir=self.output)
 
-    def _smoke(self, path: Path) -> dict[str, Any] | str:
+    def _smoke(self, path: Path, smoke: Path) -> dict[str, Any] | str:
         """The other program's answer, or its error output if it failed."""
         answer = self.output / f"smoke-{path.stem}.json"
-        command = smoke_command(self.python, self.smoke, path, self.precision, answer, self._timings())
+        command = smoke_command(self.python, smoke, path, self.precision, answer, self._timings())
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S)
         if ended.returncode or not answer.is_file():
             return (ended.stderr or ended.stdout).strip()[-500:] or f"exit code {ended.returncode}"
@@ -300,28 +393,41 @@ def parse(argv: list[str]) -> argparse.Namespace:
     converting = commands.add_parser("convert", help="write the models as ONNX files")
     converting.add_argument("--output", type=Path, required=True)
     converting.add_argument("--models", nargs="+", default=list(MODELS))
+    converting.add_argument(
+        "--precision", choices=PRECISIONS, default="fp32", help="of the files, in which TensorRT 10 and later compute"
+    )
     measuring = commands.add_parser("measure", help="build and time them with both programs")
     measuring.add_argument("--artifacts", type=Path, required=True)
-    measuring.add_argument("--smoke", type=Path, required=True)
+    measuring.add_argument("--smoke", type=Path, help="required for tensorrt")
     measuring.add_argument("--smoke-python", default=sys.executable, help="the interpreter that runs SMOKE")
     measuring.add_argument("--output", type=Path, required=True)
     measuring.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
     measuring.add_argument("--share-timings", action="store_true", help="give the other program our timing cache")
-    return parser.parse_args(argv)
+    for command in (converting, measuring):
+        command.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0])
+        command.add_argument(
+            "--for", dest="capabilities", type=capabilities, default=(), help="GPUs of engines of tensorrt-rtx"
+        )
+    arguments = parser.parse_args(argv)
+    if arguments.command == "measure" and arguments.backend == "tensorrt" and arguments.smoke is None:
+        parser.error("--backend tensorrt is compared with another program: give --smoke")
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 if every model agrees and the GPUNets are in a published order, else 1."""
     arguments = parse(sys.argv[1:] if argv is None else argv)
     if arguments.command == "convert":
-        convert(arguments.output, arguments.models)
-        return 0
-    available = backends.get("tensorrt").availability()
+        convert(arguments.output, arguments.models, arguments.precision)
+        if arguments.backend != "tensorrt-rtx":
+            return 0
+        gpu = GpuSettings(capabilities=arguments.capabilities)
+        return 0 if build_beside(arguments.output, arguments.precision, gpu) else 1
+    available = backends.get(arguments.backend).availability()
     if not available.usable:
         raise SystemExit(f"{available.why} {available.what_to_do}")
     proof = Proof(arguments)
     rows = proof.run()
-    write_rows(rows, arguments.output / "rows.csv")
     (arguments.output / "environment.json").write_text(json.dumps(proof.environment(), indent=2) + "\n")
     lines, good = summarise(rows)
     print("\n".join(lines))

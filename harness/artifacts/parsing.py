@@ -33,6 +33,13 @@ class ParserVerdict:
     engine: BuiltEngine | None = None
     """The engine that was built and thrown away; None if the status is not `ok`."""
 
+    @property
+    def parsed(self) -> bool | None:
+        """Whether the parser took it; None if that is not known, because something else failed."""
+        if self.status == "ok":
+            return True
+        return False if self.status == "unsupported" and self.artifact_sha256 else None
+
     def line(self) -> str:
         """The verdict for people."""
         if self.engine is None:

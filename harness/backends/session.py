@@ -10,12 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from harness.backends.layers import LayerTime
@@ -79,6 +78,9 @@ class Session(abc.ABC):
             raise ValueError(
                 f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
             )
+        # Not at the top: a process that builds engines has no images.
+        import numpy as np
+
         return np.ascontiguousarray(images)
 
     @abc.abstractmethod

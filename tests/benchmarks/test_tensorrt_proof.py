@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,8 +13,13 @@ import pytest
 
 from benchmarks import tensorrt_proof as proof
 from benchmarks.tensorrt_proof import PUBLISHED_MS, Row
+from harness.backends.backend import Availability
+from harness.backends.onnxruntime.cuda import OnnxRuntimeCudaBackend
+from harness.backends.tensorrt.backend import TensorRtBackend
+from harness.backends.tensorrt.rtx_backend import TensorRtRtxBackend
+from harness.machine.gpu.figures import GpuFigures
 from harness.processes.build import BuildResult
-from harness.processes.trial import TrialResult
+from harness.processes.trial import TrialJob, TrialResult
 from tests.fakes.engines import build_result
 
 SMOKE = """
@@ -72,6 +78,42 @@ def test_the_summary_is_good_only_where_everything_is() -> None:
     assert any("0 before 1" in line for line in lines)
 
 
+def test_without_another_program_rows_are_measured_but_not_compared() -> None:
+    alone = row(compared=False, smoke_stream_ms=None, smoke_graph_ms=None)
+    assert alone.agrees is None
+    assert alone.good
+    assert not row(compared=False, problem="trial: failed: no").good
+    rows = [dataclasses.replace(one, compared=False, smoke_stream_ms=None) for one in gpunets()]
+    lines, good = proof.summarise(rows)
+    assert lines[0] == "7 of 7 models were measured"
+    assert good
+
+
+def test_a_row_keeps_what_its_trials_say_of_the_engine() -> None:
+    found = row()
+    for jit_s, jit_cache in ((2.5, "miss"), (0.25, "hit")):
+        figures = GpuFigures(engine_capabilities="8.0 and later", jit_s=jit_s, jit_cache=jit_cache, warnings=("Slow.",))
+        found.note(TrialResult("ok", precision_effective="fp16", gpu=figures))
+    assert (found.jit_s, found.jit_cache, found.warnings) == (2.5, "miss+hit", "Slow.")
+    assert (found.engine_capabilities, found.precision_effective) == ("8.0 and later", "fp16")
+
+
+def test_the_gpunets_come_first() -> None:
+    names = ["alphanet__a0.onnx", "own__x.onnx", "gpunet__GPUNet-D1.onnx", "gpunet__GPUNet-0.onnx"]
+    assert [path.name for path in proof.in_order(map(Path, names))] == [
+        "gpunet__GPUNet-0.onnx", "gpunet__GPUNet-D1.onnx", "alphanet__a0.onnx", "own__x.onnx",
+    ]  # fmt: skip
+
+
+def test_another_program_is_required_for_tensorrt_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["measure", "--artifacts", "a", "--output", "o"]
+    with pytest.raises(SystemExit):
+        proof.parse(argv)
+    assert "give --smoke" in capsys.readouterr().err
+    found = proof.parse([*argv, "--backend", "tensorrt-rtx", "--for", "8.6"])
+    assert (found.smoke, found.capabilities) == (None, ("sm86",))
+
+
 def test_model_and_file_names_convert_both_ways() -> None:
     for model in proof.MODELS:
         assert proof.model_of(Path(proof.file_of(model))) == model
@@ -92,46 +134,82 @@ def test_the_command_line_of_the_other_program(precision: str) -> None:
     assert command[-4:] == ["--timing-cache", "t.cache", "--json", "a.json"]
 
 
-def test_the_whole_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_onnx: Any) -> None:
-    """Build and trial are scripted, the other program is a real process."""
-    artifacts, output = tmp_path / "artifacts", tmp_path / "proof"
-    artifacts.mkdir()
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_onnx: Any) -> list[TrialJob]:
+    """Builds and trials are scripted; ONNX Runtime finds no GPU. Returns the jobs of the trials."""
+    (tmp_path / "artifacts").mkdir()
     for name in ("reference.onnx", "gpunet__GPUNet-0.onnx", "ofa__broken.onnx", "ofa__unbuilt.onnx"):
         tiny_onnx(name=f"artifacts/{name}")
-    smoke = tmp_path / "smoke.py"
-    smoke.write_text(SMOKE)
-    asked = []
+    jobs: list[TrialJob] = []
 
     def built(targets: Any, _timeout_s: float) -> list[tuple[Any, BuildResult]]:
         failed = "unbuilt" in targets[0].artifact
         return [(targets[0], BuildResult("unsupported", "no Foo") if failed else build_result(3.0))]
 
-    def trial(job: Any, **_: Any) -> TrialResult:
+    def trial(job: TrialJob, **_: Any) -> TrialResult:
+        jobs.append(job)
         gpu = job.first.gpu
-        asked.append(gpu)
         median_ms = 0.505 if gpu.cuda_graph else 1.01 if gpu.queue_depth == 1 else 0.95
-        return TrialResult("ok", latency_median_ms=median_ms, precision_effective="fp16")
+        figures = GpuFigures(jit_cache="miss", jit_s=1.5) if job.first.backend == "tensorrt-rtx" else None
+        return TrialResult("ok", latency_median_ms=median_ms, precision_effective="fp16", gpu=figures)
 
     monkeypatch.setattr(proof, "built", built)
     monkeypatch.setattr(proof, "run_trial", trial)
-    argv = ["measure", "--artifacts", str(artifacts), "--smoke", str(smoke), "--output", str(output)]
-    rows = proof.Proof(proof.parse([*argv, "--smoke-python", sys.executable])).run()
-    proof.write_rows(rows, output / "rows.csv")
+    for backend in (TensorRtBackend, TensorRtRtxBackend):
+        monkeypatch.setattr(backend, "availability", lambda self: Availability(True, "A GPU."))
+    monkeypatch.setattr(OnnxRuntimeCudaBackend, "availability", lambda self: Availability(False, "None.", "Get one."))
+    return jobs
+
+
+def written(output: Path) -> list[dict[str, str]]:
     with (output / "rows.csv").open() as file:
-        good, broken, unbuilt = csv.DictReader(file)
-    assert asked[:3] == [proof.STREAM, proof.GRAPH, proof.PROTOCOL]
+        return list(csv.DictReader(file))
+
+
+def test_the_whole_proof(tmp_path: Path, scripted: list[TrialJob]) -> None:
+    """The other program is a real process."""
+    output, smoke = tmp_path / "proof", tmp_path / "smoke.py"
+    smoke.write_text(SMOKE)
+    argv = ["measure", "--artifacts", str(tmp_path / "artifacts"), "--smoke", str(smoke), "--output", str(output)]
+    proof.Proof(proof.parse([*argv, "--smoke-python", sys.executable])).run()
+    good, broken, unbuilt = written(output)
+    assert [job.first.gpu for job in scripted][:4] == [proof.PROTOCOL, proof.STREAM, proof.GRAPH, proof.PROTOCOL]
     assert (good["model"], good["agrees"]) == ("gpunet/GPUNet-0", "True")
     assert float(good["stream_difference_percent"]) == pytest.approx(1.0)
     assert good["protocol_ms"] == "0.95"
     assert "smoke: smoke.py: the engine was not built" in broken["problem"]
     assert unbuilt["problem"] == "build: unsupported: no Foo"
     assert "--fp32" not in json.loads((output / "smoke-gpunet__GPUNet-0.json").read_text())["argv"]
+    assert json.loads((output / "checks.json").read_text()) == {
+        "onnxruntime-cuda": "None. Get one.",
+        "tensorrt": "ok, 0.9500 ms, computes in fp16.",
+    }
+
+
+def test_tensorrt_for_rtx_is_measured_without_another_program(tmp_path: Path, scripted: list[TrialJob]) -> None:
+    artifacts, output = tmp_path / "artifacts", tmp_path / "proof"
+    argv = ["measure", "--artifacts", str(artifacts), "--output", str(output), "--backend", "tensorrt-rtx"]
+    proof.Proof(proof.parse([*argv, "--for", "sm80"])).run()
+    first, second, unbuilt = written(output)
+    assert (first["agrees"], first["smoke_stream_ms"], first["problem"]) == ("", "", "")
+    assert (first["stream_ms"], first["jit_s"], first["jit_cache"]) == ("1.01", "1.5", "miss+miss+miss")
+    assert second["problem"] == ""
+    assert unbuilt["problem"] == "build: unsupported: no Foo"
+    assert {(job.first.backend, job.first.gpu.capabilities) for job in scripted} == {("tensorrt-rtx", ("sm80",))}
+    assert {job.first.bundle_dir for job in scripted} == {str(artifacts)}
+
+
+def test_an_engine_that_does_not_load_ends_the_proof_with_its_reason(
+    tmp_path: Path, scripted: list[TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "run_trial", lambda job, **_: TrialResult("failed", "not built for this GPU"))
+    argv = ["measure", "--artifacts", str(tmp_path / "artifacts"), "--output", str(tmp_path / "proof")]
+    with pytest.raises(SystemExit, match="trial: failed: not built for this GPU"):
+        proof.Proof(proof.parse([*argv, "--backend", "tensorrt-rtx"])).run()
+    assert "not built" in json.loads((tmp_path / "proof" / "checks.json").read_text())["tensorrt-rtx"]
 
 
 def test_without_a_gpu_it_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.backends.backend import Availability
-    from harness.backends.tensorrt.backend import TensorRtBackend
-
     monkeypatch.setattr(TensorRtBackend, "availability", lambda self: Availability(False, "No GPU.", "Get one."))
     argv = ["measure", "--artifacts", str(tmp_path), "--smoke", "smoke.py", "--output", str(tmp_path / "proof")]
     with pytest.raises(SystemExit, match=r"No GPU\. Get one\."):

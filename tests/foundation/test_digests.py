@@ -8,7 +8,7 @@ import pytest
 from foundation.digests import file_sha256, json_sha256
 
 
-@pytest.mark.parametrize("size_bytes", [0, 1, (1 << 22) - 1, 1 << 22, (1 << 22) + 1])
+@pytest.mark.parametrize("size_bytes", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 1 << 22])
 def test_a_file_has_the_digest_of_its_bytes(tmp_path: Path, size_bytes: int) -> None:
     content = bytes(index % 251 for index in range(1000)) * (size_bytes // 1000 + 1)
     file = tmp_path / "file"

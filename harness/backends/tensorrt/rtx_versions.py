@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import re
 from typing import Any
@@ -44,6 +43,9 @@ def driver_too_old(version: str, cuda_version: str) -> Availability | None:
         version: the library's version.
         cuda_version: the newest CUDA that the driver supports, as in `12.4`.
     """
+    # Not at the top: it imports a dozen modules, which a building process does without.
+    import importlib.metadata
+
     needed = [
         int(match.group(1))
         for distribution in importlib.metadata.distributions()

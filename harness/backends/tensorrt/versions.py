@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import platform
 import re
@@ -54,6 +53,9 @@ def required_cuda(tensorrt_version: str) -> int | None:
     Packages of the index state it (`tensorrt-cu13-bindings`); JetPack's and Debian's do not, but come
     with a matching driver.
     """
+    # Not at the top: it imports a dozen modules, which a building process does without.
+    import importlib.metadata
+
     if tensorrt_version.startswith("8.") and _from_index("tensorrt"):
         return _CUDA_OF_TENSORRT_8
     found = [
@@ -78,6 +80,8 @@ def driver_too_old(tensorrt_version: str, cuda_version: str) -> Availability | N
 
 
 def _from_index(name: str) -> bool:
+    import importlib.metadata
+
     try:
         return importlib.metadata.distribution(name) is not None
     except importlib.metadata.PackageNotFoundError:

@@ -11,15 +11,15 @@ import contextlib
 import ctypes
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from foundation.units import BYTES_PER_MIB
 from harness.errors import CudaError, CudaOutOfMemoryError, NoGpuError
 from harness.machine.gpu.calls import FUNCTIONS, Caller, find_caller
 from harness.machine.gpu.cuda_errors import cuda_error, opening_error
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["CudaDriver", "CudaError", "CudaOutOfMemoryError", "NoGpuError"]
 
@@ -99,6 +99,9 @@ class CudaDriver:
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Allocates a zeroed array in page-locked host memory; only from there do copies run at full speed."""
+        # Not at the top: a process that builds engines has no arrays.
+        import numpy as np
+
         nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         address = self._own("cuMemFreeHost", self._calls["cuMemHostAlloc"](max(nbytes, 1), 0))
         memory = (ctypes.c_uint8 * nbytes).from_address(address)

@@ -58,3 +58,11 @@ def test_the_line_of_a_verdict() -> None:
     assert verdict.line() == (
         "resnest/resnest50 fp32: 249 layers, parsed in 0.3 s, built in 1.2 s, 103.1 MiB, warning: a weight is denormal"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "sha256", "parsed"),
+    [("ok", "a", True), ("unsupported", "a", False), ("failed", "a", None), ("unsupported", "", None)],
+)
+def test_whether_the_parser_took_it(status: Any, sha256: str, parsed: bool | None) -> None:
+    assert ParserVerdict("model", "fp32", sha256, status).parsed is parsed

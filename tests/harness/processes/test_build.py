@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -83,6 +84,12 @@ def test_an_exception_becomes_a_status(monkeypatch: pytest.MonkeyPatch, error: E
         build.build(TARGET)
     assert failure(raised.value).status == status
     assert str(error) in failure(raised.value).reason
+
+
+def test_a_building_process_does_without_numpy() -> None:
+    modules = "harness.processes.build, harness.backends.tensorrt.builder, harness.backends.tensorrt.rtx_backend"
+    code = f"import sys, {modules}; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_real_process_answers_for_a_backend_that_builds_nothing() -> None:
