@@ -374,7 +374,7 @@ def test_a_bundle_is_added_to(stored: Path, bundle: Path, cache: list[str]) -> N
     assert ("own/nets:small: was there" in done.stderr) == again
 
     index = read_json(bundle / "bundle.json")
-    assert set(index) == set(index_before)
+    assert set(index) == {*index_before, "engines"}
     assert [one["facts"]["model"] for one in index["models"]] == ["own/nets:small", "own/nets:wide"]
     assert index["models"][0]["artifact"] == entry["artifact"]
     for one in index["models"]:
