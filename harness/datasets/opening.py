@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foundation.wording import cause
 from harness.datasets import cifar, imagenet
+from harness.datasets.classes import counted_classes
 from harness.datasets.folder import open_folder
 from harness.datasets.ground_truth import FORMS, read_ground_truth
 from harness.datasets.layout import label_by_folder
@@ -25,7 +26,14 @@ _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"
 """First bytes of a compressed file, and the program that decompresses it."""
 
 
-def open_images(path: Path, *, ground_truth: Path | None = None, limit: int | None = None, seed: int = 0) -> ImageSet:
+def open_images(
+    path: Path,
+    *,
+    ground_truth: Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    class_order: str = "",
+) -> ImageSet:
     """Opens the labelled images at a path, in any of the layouts that docs/accuracy.md lists.
 
     Args:
@@ -34,13 +42,14 @@ def open_images(path: Path, *, ground_truth: Path | None = None, limit: int | No
         limit: size of a class-balanced subset; all images if there are fewer. The subset depends only on names, labels
             and `seed`, and contains every smaller one with the same seed.
         seed: seed of the subset.
+        class_order: how the user's classes are numbered, one of `classes.ORDERS`; by their names if empty.
 
     Raises:
         AccuracyError: the path holds no known data set, or a damaged one; the message says what to do.
     """
     if limit is not None and limit < 1:
         raise AccuracyError(f"a limit of {limit} images leaves nothing to measure; give a number of at least 1")
-    images = _folder(path, ground_truth) if _is_folder(path) else _file(path, ground_truth)
+    images = (_folder if _is_folder(path) else _file)(path, ground_truth, class_order)
     return images if limit is None else images.subset(limit, seed)
 
 
@@ -56,14 +65,14 @@ def _is_folder(path: Path) -> bool:
     return stat.S_ISDIR(mode)
 
 
-def _folder(path: Path, ground_truth: Path | None) -> StoredImages:
+def _folder(path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     if cifar.is_folder(path):
         _refuse_labels(path, ground_truth)
         return cifar.open_folder(path)
-    return _labelled(open_folder(path), path, ground_truth)
+    return _labelled(open_folder(path), path, ground_truth, order)
 
 
-def _file(path: Path, ground_truth: Path | None) -> StoredImages:
+def _file(path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -78,10 +87,10 @@ def _file(path: Path, ground_truth: Path | None) -> StoredImages:
                 f"{path} is compressed and not a complete archive of CIFAR-10: its images cannot be read in "
                 f"place; unpack it ({undo}) and give the result, or fetch it again"
             )
-    return _labelled(open_tar(path), path, ground_truth)
+    return _labelled(open_tar(path), path, ground_truth, order)
 
 
-def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> StoredImages:
+def _labelled(store: FileStore, path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     """Labels image files by class folder, or from the file of labels."""
     if not store.names:
         raise AccuracyError(_no_images(path))
@@ -93,13 +102,14 @@ def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> Stored
         )
     if in_folders:
         _refuse_labels(path, ground_truth)
-        return label_by_folder(store, path)
+        return label_by_folder(store, path, order)
     if ground_truth is None:
         raise AccuracyError(
             f"{path} has images and no class folders: give their labels too (--ground-truth), as {FORMS}, or sort the "
             "images into one folder per class"
         )
-    return label(imagenet.NAME, imagenet.CLASSES, store, read_ground_truth(ground_truth).of(store.names, path))
+    classes = counted_classes(imagenet.CLASSES)
+    return label(imagenet.NAME, classes, store, read_ground_truth(ground_truth).of(store.names, path))
 
 
 def _refuse_labels(path: Path, ground_truth: Path | None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import LabelledImage, check_classes, open_images
+from harness.datasets import LabelledImage, open_images
 from harness.datasets.imagenet import index_of_wnid
 from harness.errors import EXIT_BAD_REQUEST, AccuracyError
 from tests.fakes.data_sets import INDICES, VALIDATION, Files, encoded
@@ -122,15 +122,6 @@ def test_a_child_process_reads_what_its_parent_opened(
     assert pickle.loads(pickle.dumps(images)).digest == images.digest
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(methodcaller("read", 3), images).result() == images.read(3)
-
-
-def test_model_and_labels_must_have_the_same_number_of_classes(
-    tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles
-) -> None:
-    images = open_images(write_files(tmp_path, sorted_in_folders))
-    assert check_classes(images, 1000, "regnet/RegNetX-200MF") == ""
-    reason = check_classes(images, 10, "lanet/lanet")
-    assert reason.startswith("1,000-class labels (ImageNet) for a 10-class model (lanet/lanet)")
 
 
 def test_an_error_is_a_bad_request() -> None:
