@@ -6,11 +6,10 @@ import stat
 from pathlib import Path
 
 from foundation.wording import cause
-from harness.datasets import cifar, imagenet
-from harness.datasets.classes import counted_classes
+from harness.datasets import cifar, tiny_imagenet
 from harness.datasets.folder import open_folder
 from harness.datasets.ground_truth import FORMS, read_ground_truth
-from harness.datasets.layout import label_by_folder
+from harness.datasets.layout import label_by_folder, name_of
 from harness.datasets.protocol import ImageSet
 from harness.datasets.store import IMAGE_SUFFIXES, FileStore
 from harness.datasets.stored import StoredImages, label
@@ -69,6 +68,10 @@ def _folder(path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     if cifar.is_folder(path):
         _refuse_labels(path, ground_truth)
         return cifar.open_folder(path)
+    if ground_truth is None and tiny_imagenet.is_validation(path):
+        return tiny_imagenet.open_validation(path, order)
+    if tiny_imagenet.is_whole(path):
+        raise AccuracyError(f"{path} is Tiny ImageNet with all of its splits; give {path / tiny_imagenet.SPLIT}")
     return _labelled(open_folder(path), path, ground_truth, order)
 
 
@@ -100,7 +103,8 @@ def _labelled(store: FileStore, path: Path, ground_truth: Path | None, order: st
         raise AccuracyError(
             f"{path} has images both in class folders ({in_folders[0]}) and beside them ({flat}); keep one of the two"
         )
-    if in_folders:
+    one_folder = len({name.rpartition("/")[0] for name in in_folders}) == 1
+    if in_folders and not (one_folder and ground_truth is not None):
         _refuse_labels(path, ground_truth)
         return label_by_folder(store, path, order)
     if ground_truth is None:
@@ -108,8 +112,8 @@ def _labelled(store: FileStore, path: Path, ground_truth: Path | None, order: st
             f"{path} has images and no class folders: give their labels too (--ground-truth), as {FORMS}, or sort the "
             "images into one folder per class"
         )
-    classes = counted_classes(imagenet.CLASSES)
-    return label(imagenet.NAME, classes, store, read_ground_truth(ground_truth).of(store.names, path))
+    truth = read_ground_truth(ground_truth, order)
+    return label(truth.classes.set_name or name_of(path), truth.classes, store, truth.of(store.names, path))
 
 
 def _refuse_labels(path: Path, ground_truth: Path | None) -> None:

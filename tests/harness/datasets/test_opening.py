@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,7 +16,7 @@ import pytest
 
 from harness.datasets import LabelledImage, open_images
 from harness.datasets.imagenet import index_of_wnid
-from harness.errors import EXIT_BAD_REQUEST, AccuracyError
+from harness.errors import EXIT_BAD_REQUEST, AccuracyError, UnreadableFileError
 from tests.fakes.data_sets import INDICES, VALIDATION, Files, encoded
 
 WriteFiles = Callable[..., Path]
@@ -205,8 +206,31 @@ def test_an_image_that_is_gone_is_reported(tmp_path: Path, sorted_in_folders: Fi
     with pytest.raises(AccuracyError, match=r"ILSVRC2012_val_00000001\.JPEG cannot be read \(No such file"):
         images.read(0)
     path.symlink_to("nowhere")
-    with pytest.raises(AccuracyError, match=r"ILSVRC2012_val_00000001\.JPEG cannot be read \(No such file"):
-        open_images(tmp_path)
+    for _ in range(2):
+        again = open_images(tmp_path)
+        with pytest.raises(UnreadableFileError, match=r"ILSVRC2012_val_00000001\.JPEG cannot be read \("):
+            again.read(0)
+        assert again.items == images.items
+        assert again.read(1) == images.read(1)
+        path.unlink()
+        path.symlink_to(path.name)
+
+
+def test_a_class_folder_that_is_a_dangling_link_is_not_left_out(tmp_path: Path, write_files: WriteFiles) -> None:
+    root = write_files(tmp_path, {"cat/1.jpg": b"", "emu/1.jpg": b""})
+    (root / "notes.txt").symlink_to("nowhere")
+    assert open_images(root).classes == 2
+    (root / "dog").symlink_to("nowhere")
+    with pytest.raises(AccuracyError, match=r"dog is a link to nothing; if it is a class, fix or remove it"):
+        open_images(root)
+
+
+def test_a_folder_that_is_gone_is_not_many_unreadable_images(tmp_path: Path, write_files: WriteFiles) -> None:
+    images = open_images(write_files(tmp_path / "val", {"cat/1.jpg": b""}))
+    shutil.rmtree(tmp_path / "val")
+    with pytest.raises(AccuracyError, match=r"1\.jpg cannot be read") as caught:
+        images.read(0)
+    assert not isinstance(caught.value, UnreadableFileError)
 
 
 def test_what_reading_would_wait_for_is_refused(
