@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pandas as pd
+import pyarrow
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from pyarrow import parquet
 
 from harness.__main__ import main
 from harness.datasets.imagenet import index_of_wnid
@@ -104,6 +108,65 @@ def test_a_network_of_imagenettes_own_classes(evaluate: Evaluate) -> None:
     assert (row.accuracy_measured_top1_percent, row.accuracy_classes_covered_count) == (100, 3)
     assert "Its 3 outputs are taken for the 3 classes of the images" in row.warnings
     assert "cover" not in row.warnings
+
+
+def picture(index: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (SIDE_PX, SIDE_PX), tuple(map(int, COLOURS[index]))).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_parquet() -> str:
+    """A split of the Hub in two shards, some of whose labels are out of order."""
+    for shard, indices in enumerate(([11, 0, 10], [1, 2, 9])):
+        images = [{"bytes": picture(index), "path": f"{index}.png"} for index in indices]
+        table = pyarrow.table({"image": images, "label": indices})
+        Path("data").mkdir(exist_ok=True)
+        parquet.write_table(table, f"data/validation-{shard:05d}-of-00002.parquet", row_group_size=2)
+    return "data/validation"
+
+
+def write_webdataset() -> str:
+    with tarfile.open("val-000.tar", "w:") as archive:
+        for index in (11, 0, 10, 1, 2, 9):
+            for kind, data in (("png", picture(index)), ("cls", str(index).encode())):
+                member = tarfile.TarInfo(f"{index}.{kind}")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    return "val-000.tar"
+
+
+@pytest.mark.parametrize("write_shards", [write_parquet, write_webdataset])
+@pytest.mark.parametrize("classes", [12, 1000])
+def test_shards(evaluate: Evaluate, write_shards: Callable[[], str], classes: int) -> None:
+    row = evaluate(COLOURS[:classes], images=write_shards())
+    assert (row.accuracy_measured_top1_percent, row.accuracy_images_count) == (100, 6)
+    assert f"The images cover 6 of its {classes:,} classes" in row.warnings
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_tiny_imagenet(evaluate: Evaluate, own: bool) -> None:
+    indices = [573, 758, 1]
+    wnid_of = {index: wnid for wnid, index in index_of_wnid().items()}
+    (Path("val") / "images").mkdir(parents=True)
+    for number, index in enumerate(indices):
+        (Path("val") / "images" / f"val_{number}.JPEG").write_bytes(picture(index))
+    lines = [f"val_{number}.JPEG\t{wnid_of[index]}\t0\t32\t44\t62\n" for number, index in enumerate(indices)]
+    (Path("val") / "val_annotations.txt").write_text("".join(lines))
+    row = evaluate(COLOURS[sorted(indices)] if own else COLOURS)
+    assert (row.accuracy_measured_top1_percent, row.accuracy_classes_covered_count) == (100, 3)
+
+
+@pytest.mark.parametrize("classes", [12, 1000])
+def test_a_table_of_indices(evaluate: Evaluate, classes: int) -> None:
+    Path("val").mkdir()
+    for index in range(12):
+        (Path("val") / f"{'lkjihgfedcba'[index]}.png").write_bytes(picture(index))
+    rows = [f'"{"lkjihgfedcba"[index]}.png","{index}"\n' for index in range(12)]
+    Path("labels.csv").write_text('"ImageId","Class"\n' + "".join(rows))
+    row = evaluate(COLOURS[:classes], "--ground-truth", "labels.csv")
+    assert (row.accuracy_measured_top1_percent, row.accuracy_classes_covered_count) == (100, 12)
+    assert ("cover 12 of its 1,000 classes" in row.warnings) is (classes == 1000)
 
 
 @pytest.mark.parametrize("background", [0, 12])
