@@ -65,6 +65,8 @@ def run(
     timing: TimingSettings | None = None,
     images: AnyPath | None = None,
     ground_truth: AnyPath | None = None,
+    class_order: str = "",
+    background_class: int | None = None,
     output: AnyPath = "results",
     cache_dir: AnyPath | None = None,
     progress: bool = True,
@@ -95,7 +97,10 @@ def run(
         half_width_percent: a series is no longer measured once its ratio's interval is this narrow.
         timing: how a trial warms up and measures; as on the command line if None.
         images: labelled images to evaluate the series on afterwards.
-        ground_truth: file of their labels, for ImageNet's validation images in one folder.
+        ground_truth: file of their labels, for images that are not in class folders.
+        class_order: `name`, `number` or `index`: how the classes are numbered (docs/accuracy.md); by the numbers in
+            their names, or by the names, if empty.
+        background_class: the output that is no class, in networks with one output more than there are classes.
         output: the run directory, new or of the same run.
         cache_dir: where artifacts are kept; the user's cache directory if None.
         progress: whether to report progress on standard error.
@@ -132,7 +137,9 @@ def run(
         timing=timing or TimingSettings(),
     )
     request.check()
-    accuracy = _opened_images(images, ground_truth) if images is not None else None
+    accuracy = (
+        _opened_images(images, ground_truth, None, 0, class_order, background_class) if images is not None else None
+    )
     with (
         _notes(progress),
         _reported(Path(output)),
@@ -162,6 +169,8 @@ def evaluate(
     preprocessing: str = "",
     threads: int | None = None,
     ground_truth: AnyPath | None = None,
+    class_order: str = "",
+    background_class: int | None = None,
     limit: int | None = None,
     seed: int = 0,
     output: AnyPath = "results",
@@ -186,7 +195,9 @@ def evaluate(
         resolution: as for `run`.
         preprocessing: as for `run`; that of ONNX files too.
         threads: as for `run`.
-        ground_truth: file of the labels, for ImageNet's validation images in one folder.
+        ground_truth: as for `run`.
+        class_order: as for `run`.
+        background_class: as for `run`.
         limit: number of images of a class-balanced subset; all if None.
         seed: seed of the subset.
         output: the run directory: that of an earlier run, whose rows get their accuracy, or a new one.
@@ -218,7 +229,7 @@ def evaluate(
     )
     request = RunRequest(wanted, threads=threads)
     request.check()
-    accuracy = _opened_images(images, ground_truth, limit, seed)
+    accuracy = _opened_images(images, ground_truth, limit, seed, class_order, background_class)
     from harness.accuracy.session import settings_of_latency
 
     directory = Path(output)
@@ -350,14 +361,18 @@ def _reported(output: Path) -> Iterator[None]:
 
 def _opened_images(
     images: AnyPath,
-    ground_truth: AnyPath | None = None,
-    limit: int | None = None,
-    seed: int = 0,
+    ground_truth: AnyPath | None,
+    limit: int | None,
+    seed: int,
+    class_order: str,
+    background_class: int | None,
 ) -> tuple[AccuracyRequest, ImageSet]:
     from harness.accuracy.request import AccuracyRequest
 
     truth = None if ground_truth is None else Path(ground_truth)
-    request = AccuracyRequest(Path(images), truth, limit, seed)
+    request = AccuracyRequest(
+        Path(images), truth, limit, seed, class_order=class_order, background_class=background_class
+    )
     return request, request.open()
 
 

@@ -78,6 +78,10 @@ class AccuracyError(HarnessError):
     """Accuracy cannot be measured as requested; the message names the file and says what to do about it."""
 
 
+class UnreadableFileError(AccuracyError):
+    """The file of one image cannot be read; the others can."""
+
+
 class ComparisonError(HarnessError):
     """The given runs cannot be compared; the message names the file and says what to do."""
 

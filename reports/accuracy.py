@@ -40,7 +40,7 @@ def _measured(rows: pandas.DataFrame) -> list[str]:
         return []
     header = (
         "model", "backend", "precision", "top-1 %", "95 % interval", "top-5 %", "published %", "difference",
-        "published is", "images", "unreadable",
+        "published is", "images", "unreadable", "classes",
     )  # fmt: skip
     by_accuracy = rows.sort_values(["accuracy_measured_top1_percent", "model"], ascending=[False, True])
     lines = [
@@ -56,11 +56,12 @@ def _measured(rows: pandas.DataFrame) -> list[str]:
             {"yes": "inside", "no": "outside"}.get(row["accuracy_published_in_interval"], ""),
             _count(row["accuracy_images_count"]),
             _count(row["accuracy_unreadable_count"]),
+            _classes(row["accuracy_classes_covered_count"], row["classes"]),
         )
         for row in records(by_accuracy)
     ]
     warning = [f"> **Warning**: {told}\n" for told in different_images(rows)]
-    return ["### Accuracy measured with images\n", *warning, table(header, lines, align="lllrrrrrlrr")]
+    return ["### Accuracy measured with images\n", *warning, table(header, lines, align="lllrrrrrlrrr")]
 
 
 def _reasons(rows: pandas.DataFrame) -> list[str]:
@@ -82,6 +83,13 @@ def _percent(value: float | None, sign: str = "") -> str:
 
 def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def _classes(covered: int | None, classes: int | None) -> str:
+    """How many classes the images cover, as in `200 of 1,000`."""
+    if covered is None or classes is None or covered >= classes:
+        return _count(covered)
+    return f"{covered:,} of {classes:,}"
 
 
 def _count(value: Any) -> str:

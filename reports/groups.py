@@ -93,7 +93,7 @@ def ranked(rows: pandas.DataFrame, training: Training = ALONE) -> pandas.DataFra
         training_data=training_data(rows, kind),
     ).sort_values(["latency_median_ms", "model"], ignore_index=True)
     # An accuracy on ten classes is not comparable with one on a thousand. No accuracy, no classes to match.
-    usual_classes = by_latency["classes"].eq(_usual_classes(by_latency) or 0).fillna(False)
+    usual_classes = _classes(by_latency).eq(_usual_classes(by_latency) or 0).fillna(False)
     comparable = by_latency["accuracy_percent"].notna() & usual_classes.astype(bool)
     data = by_latency["training_data"]
     known = by_latency.assign(comparable=comparable, other_data=is_other_data(data, usual_data(data[comparable])))
@@ -117,5 +117,11 @@ def _contends(ranked: pandas.DataFrame, training: Training) -> pandas.Series[boo
 
 
 def _usual_classes(ranked: pandas.DataFrame) -> int | None:
-    counts = ranked.loc[ranked["accuracy_percent"].notna(), "classes"].value_counts()
+    counts = _classes(ranked)[ranked["accuracy_percent"].notna()].value_counts()
     return None if counts.empty else int(str(counts.index[0]))
+
+
+def _classes(ranked: pandas.DataFrame) -> pandas.Series[int]:
+    """Number of classes behind each row's accuracy: those that the images of a measured one have."""
+    covered = ranked["accuracy_classes_covered_count"].where(ranked["accuracy_kind"] == "measured")
+    return covered.fillna(ranked["classes"])

@@ -38,6 +38,10 @@ class AccuracyRequest:
     """Threads that decode; one per processor if None."""
     timeout_s: float = 300.0
     """Limit for a few images of one network; decoding one chunk may take ten times as long."""
+    class_order: str = ""
+    """How the user's classes are numbered, one of `harness.datasets.classes.ORDERS`; by their names if empty."""
+    background_class: int | None = None
+    """The output that is no class, of networks with one output more than there are classes."""
 
     def _check(self) -> None:
         missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
@@ -56,7 +60,13 @@ class AccuracyRequest:
             AccuracyError: the images are not in a known layout, there are none, or an option is wrong.
         """
         self._check()
-        images = open_images(self.images, ground_truth=self.ground_truth, limit=self.limit, seed=self.seed)
+        images = open_images(
+            self.images,
+            ground_truth=self.ground_truth,
+            limit=self.limit,
+            seed=self.seed,
+            class_order=self.class_order,
+        )
         if not images.items:
             raise AccuracyError(f"{self.images} holds no images; give a folder, an archive or a tar of labelled images")
         return images
@@ -72,6 +82,7 @@ class AccuracyRequest:
             "ground_truth": str(self.ground_truth.resolve()) if self.ground_truth else None,
             "limit": self.limit,
             "seed": self.seed,
+            "class_order": self.class_order,
         }
 
 
@@ -83,4 +94,5 @@ def open_selection(selection: dict[str, Any]) -> ImageSet:
         ground_truth=Path(truth) if truth else None,
         limit=selection["limit"],
         seed=selection["seed"],
+        class_order=selection["class_order"],
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundation.wording import counted, sentences
+from foundation.wording import counted
 from harness.accuracy.evaluation import Cost, Evaluation
-from harness.accuracy.predictions import read_predictions
+from harness.accuracy.outcome import notes_on, result_of
 from harness.accuracy.records import ImageRecord, Predictions, folder_of
 from harness.accuracy.request import AccuracyRequest
 from harness.accuracy.targets import EvaluationTarget, calibration_digests, evaluation_target
@@ -23,8 +22,6 @@ from harness.records.series import Series
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
 from zoo.card import Preprocessing
-from zoo.own_preprocessing import is_assumed
-from zoo.preprocessing import described
 
 Say = Callable[[str], None]
 
@@ -53,8 +50,13 @@ class AccuracyTask:
             AccuracyError: the images changed, or can no longer be read.
             StorageError: the run directory cannot be written.
         """
-        own = self.own_preprocessing
-        found = {facts.key: evaluation_target(facts, self.ready.target(facts), self.images, own) for facts in series}
+        own, background = self.own_preprocessing, self.request.background_class
+        found = {
+            facts.key: evaluation_target(facts, self.ready.target(facts), self.images, own, background)
+            for facts in series
+        }
+        if self.images.told:
+            self.say(f"accuracy: {self.images.name}, {self.images.told}")
         for key, target in found.items():
             if isinstance(target, str):
                 self._record_reason(key, target)
@@ -88,9 +90,7 @@ class AccuracyTask:
                 if failure:
                     self._record_reason(one.target.key, failure)
                 else:
-                    seen = record.count(calibrated_on.get(one.target.key, ()))
-                    notes = self._notes(one.target, seen, len(calibrated_on.get(one.target.key, ())))
-                    self.ready.directory.record_accuracy(one.target.key, self._result(one, notes))
+                    self._record_result(one, record, calibrated_on.get(one.target.key, ()))
             self._tell(record, ended.cost)
         finally:
             record.close()
@@ -132,44 +132,12 @@ class AccuracyTask:
     def _record_reason(self, key: str, reason: str) -> None:
         self.ready.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
 
-    def _notes(self, target: EvaluationTarget, seen: int, calibration_count: int) -> str:
-        """What a reader of the accuracy should know, in sentences; said too."""
-        notes = []
-        if is_assumed(target.preprocessing):
-            steps = described(target.pipeline)
-            notes.append(f"images were prepared as assumed ({steps}): state how the network is fed (--preprocessing)")
-        if seen:
-            notes.append(f"{seen:,} of the {calibration_count:,} calibration images are among those evaluated")
+    def _record_result(self, one: Predictions, record: ImageRecord, calibrated_on: Sequence[str]) -> None:
+        directory, target = self.ready.directory, one.target
+        notes = notes_on(one, self.images, record.count(calibrated_on), len(calibrated_on))
         for note in notes:
             self.say(f"warning: {target.model} in {target.network.precision}: {note}")
-        return sentences(notes)
-
-    def _result(self, one: Predictions, notes: str) -> AccuracyResult:
-        """The result of a series that has seen every image."""
-        table = read_predictions(one.path)
-        readable = int(table.readable.sum())
-        if not readable:
-            reason = f"none of the {len(self.images.items):,} images can be read"
-            return AccuracyResult(self.images.name, self.images.digest, reason=reason)
-        return AccuracyResult(
-            images=self.images.name,
-            images_digest=self.images.digest,
-            images_count=readable,
-            unreadable_count=len(table.readable) - readable,
-            top1_correct_count=int(table.right(1).sum()),
-            top5_correct_count=None if table.guesses_all_classes else int(table.right(5).sum()),
-            predictions=one.path.relative_to(self.ready.directory.path).as_posix(),
-            preprocessing=described(one.target.pipeline),
-            pixels_by=one.pixels_by,
-            evaluated_at=_modified(one.path),
-            warnings=notes,
-        )
-
-
-def _modified(path: Path) -> str:
-    """Time when a file was written, UTC, ISO 8601."""
-    stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.timezone.utc)
-    return stamp.isoformat(timespec="seconds")
+        directory.record_accuracy(target.key, result_of(one, self.images, notes, directory.path))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from foundation.digests import json_sha256
 from foundation.vocabulary import PROBE
 from foundation.wording import one_line
 from harness.artifacts.preprocessing import preprocessing_in
-from harness.datasets import ImageSet, check_classes
+from harness.datasets import ImageSet, output_labels
 from harness.processes.target import Target
 from harness.records.series import Series
 from zoo.card import Preprocessing
@@ -41,9 +41,15 @@ class EvaluationTarget:
     model: str
     network: Target
     classes: int
-    """Number of classes that the network must have: that of the labels."""
+    """Number of outputs that the network must have."""
     preprocessing: Preprocessing
     resolution: int
+    output_labels: tuple[int, ...] = ()
+    """The label that each output stands for; empty if an output's index is its label."""
+    known_classes: int = 0
+    """Number of classes that the network tells apart, without a background class."""
+    assumption: str = ""
+    """What is assumed about its outputs; empty if nothing is."""
 
     @functools.cached_property
     def pipeline(self) -> Pipeline:
@@ -58,12 +64,15 @@ class EvaluationTarget:
     def from_json(cls, data: dict[str, Any]) -> EvaluationTarget:
         """The target read back."""
         network, preprocessing = Target.from_json(data["network"]), preprocessing_of(data["preprocessing"], "")
-        return cls(**{**data, "network": network, "preprocessing": preprocessing})
+        labels = tuple(data["output_labels"])
+        return cls(**{**data, "network": network, "preprocessing": preprocessing, "output_labels": labels})
 
     def identity(self) -> dict[str, Any]:
         """What determines its predictions besides the images; predictions of different identities are never mixed."""
         steps = {name: value for name, value in dataclasses.asdict(self.preprocessing).items() if name != "stated_in"}
+        labels = {"output_labels": json_sha256(list(self.output_labels))} if self.output_labels else {}
         return {
+            **labels,
             "key": self.key,
             "model": self.model,
             "artifact_sha256": self.network.sha256,
@@ -77,7 +86,7 @@ class EvaluationTarget:
 
 
 def evaluation_target(
-    facts: Series, network: Target, images: ImageSet, own: Preprocessing | None
+    facts: Series, network: Target, images: ImageSet, own: Preprocessing | None, background: int | None = None
 ) -> EvaluationTarget | str:
     """The target of a series, or the reason why the series is not evaluated.
 
@@ -87,6 +96,7 @@ def evaluation_target(
         images: what it would be evaluated on.
         own: stated preprocessing of networks without a card in the zoo; None for what their files state, or what is
             assumed.
+        background: the output that is no class, of networks with one output more than there are classes.
     """
     if facts.status != "ok":
         return one_line(f"there is no artifact: {facts.reason}")
@@ -94,13 +104,25 @@ def evaluation_target(
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
         return "its input does not have the fixed shape of square images, (batch, 3, R, R): export it with one"
-    if facts.classes and (wrong := check_classes(images, facts.classes, facts.model)):
-        return wrong
+    outputs = facts.classes or images.classes
+    labels = output_labels(images, outputs, facts.model, background)
+    if isinstance(labels, str):
+        return labels
     if lacks_recalibration(facts):
         return NOT_RECALIBRATED
     try:
         steps = _preprocessing(facts, own)
-        target = EvaluationTarget(facts.key, facts.model, network, images.classes, steps, facts.resolution)
+        target = EvaluationTarget(
+            key=facts.key,
+            model=facts.model,
+            network=network,
+            classes=outputs,
+            preprocessing=steps,
+            resolution=facts.resolution,
+            output_labels=labels.labels,
+            known_classes=labels.classes,
+            assumption=labels.note,
+        )
         _ = target.pipeline
     except ZooError as error:
         return one_line(f"its preprocessing cannot be done: {error}")

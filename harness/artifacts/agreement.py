@@ -16,6 +16,7 @@ from converters.pool import Conversion, load_native
 from converters.verify import Agreement, artifact_logits, compare, padded
 from converters.weights import with_finite_statistics
 from harness.datasets import ImageSet
+from harness.errors import UnreadableFileError
 from zoo.card import ModelCard
 from zoo.native import NativeModel
 from zoo.preprocessing import Decoded, UnreadableImageError, decode, pipeline
@@ -93,7 +94,7 @@ def _inputs(card: ModelCard, images: ImageSet, unreadable: list[str]) -> Iterato
     for index in range(len(images.items)):
         try:
             ready.append(steps.normalised(steps.resampled(_decoded(images, index))))
-        except UnreadableImageError as error:
+        except (UnreadableImageError, UnreadableFileError) as error:
             unreadable.append(f"{images.location(index)}: {error}")
         if len(ready) == _CHUNK_IMAGES:
             yield np.stack(ready)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.datasets.opening import open_images
-from harness.datasets.protocol import ImageSet, LabelledImage, check_classes
+from harness.datasets.outputs import OutputLabels, output_labels
+from harness.datasets.protocol import ImageSet, LabelledImage
 
-__all__ = ["ImageSet", "LabelledImage", "check_classes", "open_images"]
+__all__ = ["ImageSet", "LabelledImage", "OutputLabels", "open_images", "output_labels"]

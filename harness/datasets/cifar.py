@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from foundation.wording import cause
 from harness.datasets.cifar_pickle import read_batch
+from harness.datasets.classes import counted_classes
 from harness.datasets.stored import StoredImages, label
 from harness.errors import AccuracyError
 
@@ -142,4 +143,5 @@ def _test_set(place: str, name: str, data: bytes) -> StoredImages:
             f"{place} is not a test set of CIFAR-10 ({error}); fetch it again from its publisher"
         ) from error
     planes = rows.reshape(-1, 3, _SIDE_PX, _SIDE_PX)
-    return label(NAME, CLASSES, PixelStore(place, np.ascontiguousarray(planes.transpose(0, 2, 3, 1))), labels)
+    store = PixelStore(place, np.ascontiguousarray(planes.transpose(0, 2, 3, 1)))
+    return label(NAME, counted_classes(CLASSES), store, labels)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from foundation.wording import cause
 from harness.datasets.store import is_image
-from harness.errors import AccuracyError
+from harness.errors import AccuracyError, UnreadableFileError
 from harness.text.lists import few
 
 
@@ -31,15 +31,15 @@ class FolderStore:
         """Reads the file's bytes.
 
         Raises:
-            AccuracyError: the file is gone, or may not be read.
+            UnreadableFileError: the file is gone, is a link to nothing, or may not be read.
+            AccuracyError: the whole folder is gone.
         """
         path = self.root / self.names[position]
         try:
             return path.read_bytes()
         except OSError as error:
-            raise AccuracyError(
-                f"{path} cannot be read ({cause(error)}); make it readable, and leave the images alone while in use"
-            ) from error
+            told = f"{path} cannot be read ({cause(error)}); make it readable, and leave the images alone while in use"
+            raise (UnreadableFileError if self.root.is_dir() else AccuracyError)(told) from error
 
     def location(self, position: int) -> str:
         """Returns the file's path."""
@@ -73,10 +73,15 @@ def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                status = _status(entry)
+                if status is None:
+                    if is_image(entry.name):
+                        images[entry.name] = 0
+                    elif not PurePosixPath(entry.name).suffix:
+                        raise AccuracyError(f"{entry.path} is a link to nothing; if it is a class, fix or remove it")
+                elif stat.S_ISDIR(status.st_mode):
                     folders.append(entry.name)
                 elif is_image(entry.name):
-                    status = entry.stat()
                     images[entry.name] = status.st_size
                     if not stat.S_ISREG(status.st_mode):
                         odd.append(entry.name)
@@ -87,3 +92,13 @@ def _listing(folder: Path) -> tuple[list[str], dict[str, int]]:
         # Reading from a pipe would wait for somebody to write to it.
         raise AccuracyError(f"{folder} holds pipes, sockets or devices named like images ({few(odd)}); remove them")
     return folders, images
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What an entry is; None if it is a link to nothing, or to itself."""
+    try:
+        return entry.stat()
+    except OSError:
+        if not entry.is_symlink():
+            raise
+        return None

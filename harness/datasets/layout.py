@@ -7,44 +7,35 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from harness.datasets import imagenet
+from harness.datasets.classes import classes_of
 from harness.datasets.store import FileStore
 from harness.datasets.stored import StoredImages, label
 from harness.errors import AccuracyError
 from harness.text.lists import encodable, few
 
 
-def label_by_folder(store: FileStore, place: Path) -> StoredImages:
+def label_by_folder(store: FileStore, place: Path, order: str) -> StoredImages:
     """Labels images by class folder: ImageNet's 1,000 classes if folders are named by wnid, otherwise the user's.
-
-    The user's classes are numbered by the sorted names of their folders, as in torchvision's ImageFolder.
 
     Args:
         store: images in class folders.
         place: what the store was opened from, for messages and the name.
+        order: how the user's classes are numbered (`classes.classes_of`).
 
     Raises:
-        AccuracyError: a wnid is not one of the 1,000, there are other folders beside wnids, or an image of ImageNet
-            occurs twice.
+        AccuracyError: the folders are not classes (`classes.classes_of`), or an image of ImageNet occurs twice.
     """
-    classes = [PurePosixPath(name).parent.name for name in store.names]
-    if any(imagenet.is_wnid(folder) for folder in store.folders):
-        index_of = imagenet.index_of_wnid()
-        _check_wnids(store.folders, place)
+    classes = classes_of(store.folders, place, order)
+    if classes.set_name:
         _check_once(store.names, place)
-        return label(imagenet.NAME, imagenet.CLASSES, store, [index_of[folder] for folder in classes])
-    own = {folder: index for index, folder in enumerate(sorted(store.folders))}
+    labels = [classes.index_of[PurePosixPath(name).parent.name] for name in store.names]
+    return label(classes.set_name or name_of(place), classes, store, labels)
+
+
+def name_of(place: Path) -> str:
+    """The name of the user's data set: that of its folder or file."""
     resolved = place.resolve()
-    name = resolved.stem if resolved.is_file() else resolved.name
-    return label(encodable(name), len(own), store, [own[folder] for folder in classes])
-
-
-def _check_wnids(folders: Sequence[str], place: Path) -> None:
-    unknown = [folder for folder in folders if folder not in imagenet.index_of_wnid()]
-    if unknown:
-        raise AccuracyError(
-            f"{place} has folders that are not among ImageNet's 1,000 classes: {few(unknown)}; remove them. Folders "
-            "named like n01440764 are read as ImageNet's: for your own classes, use other names"
-        )
+    return encodable(resolved.stem if resolved.is_file() else resolved.name)
 
 
 def _check_once(names: Sequence[str], place: Path) -> None:

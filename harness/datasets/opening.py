@@ -6,42 +6,62 @@ import stat
 from pathlib import Path
 
 from foundation.wording import cause
-from harness.datasets import cifar, imagenet
+from harness.datasets import cifar, parquet, sharded, tiny_imagenet, webdataset
 from harness.datasets.folder import open_folder
 from harness.datasets.ground_truth import FORMS, read_ground_truth
-from harness.datasets.layout import label_by_folder
+from harness.datasets.kinds import LONGEST_START, decompressor, other_kind
+from harness.datasets.layout import label_by_folder, name_of
 from harness.datasets.protocol import ImageSet
+from harness.datasets.shards import shards_named
 from harness.datasets.store import IMAGE_SUFFIXES, FileStore
 from harness.datasets.stored import StoredImages, label
-from harness.datasets.tar import open_tar
+from harness.datasets.tar import members_of, open_tar
 from harness.errors import AccuracyError
 from harness.text.lists import few
 
 _LAYOUTS = (
-    "a folder of class folders, a folder of images with a file of labels, an uncompressed tar of either, or CIFAR-10 "
-    "(its archive, or the folder in it)"
+    "a folder of class folders, a folder of images with a file of labels, an uncompressed tar of either, shards of "
+    "Parquet or WebDataset, or CIFAR-10 (its archive, or the folder in it)"
 )
-_COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd", b"PK": "unzip"}
-"""First bytes of a compressed file, and the program that decompresses it."""
 
 
-def open_images(path: Path, *, ground_truth: Path | None = None, limit: int | None = None, seed: int = 0) -> ImageSet:
+def open_images(
+    path: Path,
+    *,
+    ground_truth: Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    class_order: str = "",
+) -> ImageSet:
     """Opens the labelled images at a path, in any of the layouts that docs/accuracy.md lists.
 
     Args:
-        path: a folder of class folders, a folder of images, a tar of either, or CIFAR-10 (folder or archive).
+        path: a folder of class folders, a folder of images, a tar of either, shards of Parquet or WebDataset (their
+            folder, one of them, or `data/validation` for those of one split), or CIFAR-10 (folder or archive).
         ground_truth: file with the labels of images that are not in class folders.
         limit: size of a class-balanced subset; all images if there are fewer. The subset depends only on names, labels
             and `seed`, and contains every smaller one with the same seed.
         seed: seed of the subset.
+        class_order: how the user's classes are numbered, one of `classes.ORDERS`; by their names if empty.
 
     Raises:
         AccuracyError: the path holds no known data set, or a damaged one; the message says what to do.
     """
     if limit is not None and limit < 1:
         raise AccuracyError(f"a limit of {limit} images leaves nothing to measure; give a number of at least 1")
-    images = _folder(path, ground_truth) if _is_folder(path) else _file(path, ground_truth)
+    if _is_missing(path) and (shards := shards_named(path)):
+        _refuse_labels(path, ground_truth)
+        images = sharded.open_shards(shards, path, class_order)
+        return images if limit is None else images.subset(limit, seed)
+    images = (_folder if _is_folder(path) else _file)(path, ground_truth, class_order)
     return images if limit is None else images.subset(limit, seed)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def _is_folder(path: Path) -> bool:
@@ -56,32 +76,45 @@ def _is_folder(path: Path) -> bool:
     return stat.S_ISDIR(mode)
 
 
-def _folder(path: Path, ground_truth: Path | None) -> StoredImages:
+def _folder(path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     if cifar.is_folder(path):
         _refuse_labels(path, ground_truth)
         return cifar.open_folder(path)
-    return _labelled(open_folder(path), path, ground_truth)
+    if ground_truth is None and tiny_imagenet.is_validation(path):
+        return tiny_imagenet.open_validation(path, order)
+    if tiny_imagenet.is_whole(path):
+        raise AccuracyError(f"{path} is Tiny ImageNet with all of its splits; give {path / tiny_imagenet.SPLIT}")
+    if ground_truth is None and (shards := sharded.shards_of_folder(path)):
+        return sharded.open_shards(shards, path, order)
+    return _labelled(open_folder(path), path, ground_truth, order)
 
 
-def _file(path: Path, ground_truth: Path | None) -> StoredImages:
+def _file(path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     try:
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(LONGEST_START)
     except OSError as error:
         raise AccuracyError(f"{path} cannot be read ({cause(error)}); make it readable") from error
     if cifar.is_archive(path):
         _refuse_labels(path, ground_truth)
         return cifar.open_archive(path)
-    for magic, undo in _COMPRESSED.items():
-        if start.startswith(magic):
-            raise AccuracyError(
-                f"{path} is compressed and not a complete archive of CIFAR-10: its images cannot be read in "
-                f"place; unpack it ({undo}) and give the result, or fetch it again"
-            )
-    return _labelled(open_tar(path), path, ground_truth)
+    if program := decompressor(start):
+        raise AccuracyError(
+            f"{path} is compressed and not a complete archive of CIFAR-10: its images cannot be read in place; unpack "
+            f"it ({program}) and give the result, or fetch it again"
+        )
+    if start.startswith(parquet.MAGIC):
+        _refuse_labels(path, ground_truth)
+        return parquet.open_shards([path], path, order)
+    if told := other_kind(start):
+        raise AccuracyError(f"{path} is {told}")
+    members = members_of(path)
+    if ground_truth is None and webdataset.has_labels(members):
+        return webdataset.open_shards([(path, members)], path, order)
+    return _labelled(open_tar(path, members), path, ground_truth, order)
 
 
-def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> StoredImages:
+def _labelled(store: FileStore, path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     """Labels image files by class folder, or from the file of labels."""
     if not store.names:
         raise AccuracyError(_no_images(path))
@@ -91,15 +124,17 @@ def _labelled(store: FileStore, path: Path, ground_truth: Path | None) -> Stored
         raise AccuracyError(
             f"{path} has images both in class folders ({in_folders[0]}) and beside them ({flat}); keep one of the two"
         )
-    if in_folders:
+    one_folder = len({name.rpartition("/")[0] for name in in_folders}) == 1
+    if in_folders and not (one_folder and ground_truth is not None):
         _refuse_labels(path, ground_truth)
-        return label_by_folder(store, path)
+        return label_by_folder(store, path, order)
     if ground_truth is None:
         raise AccuracyError(
             f"{path} has images and no class folders: give their labels too (--ground-truth), as {FORMS}, or sort the "
             "images into one folder per class"
         )
-    return label(imagenet.NAME, imagenet.CLASSES, store, read_ground_truth(ground_truth).of(store.names, path))
+    truth = read_ground_truth(ground_truth, order)
+    return label(truth.classes.set_name or name_of(path), truth.classes, store, truth.of(store.names, path))
 
 
 def _refuse_labels(path: Path, ground_truth: Path | None) -> None:

@@ -36,6 +36,22 @@ class ImageSet(Protocol):
         """Number of classes of the labels, whether or not each has an image."""
 
     @property
+    def class_indices(self) -> Sequence[int]:
+        """Indices of the classes in the whole set, ascending; a subset of its images has the same."""
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether labels are plain indices, so that a network may have more classes than `classes`."""
+
+    @property
+    def told(self) -> str:
+        """How the classes are numbered, for the log; empty if their data set numbers them."""
+
+    @property
+    def caution(self) -> str:
+        """What a reader of the accuracy should know about the labels; empty if nothing."""
+
+    @property
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of the number of classes and of every image's name and label; not of its content."""
 
@@ -60,19 +76,3 @@ class ImageSet(Protocol):
 
     def location(self, index: int) -> str:
         """Where the image `items[index]` is stored, for messages: a path, or an archive and its member."""
-
-
-def check_classes(images: ImageSet, model_classes: int, model: str) -> str:
-    """Why a model's outputs cannot be compared with the labels; empty if they can.
-
-    Args:
-        images: the data set.
-        model_classes: number of logits of the model.
-        model: its name.
-    """
-    if images.classes == model_classes:
-        return ""
-    return (
-        f"{images.classes:,}-class labels ({images.name}) for a {model_classes:,}-class model ({model}); "
-        "give images of the model's own classes"
-    )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.datasets.classes import Classes
 from harness.datasets.protocol import LabelledImage
 from harness.datasets.store import Store
 from harness.datasets.subset import balanced
@@ -25,6 +26,14 @@ class StoredImages:
     positions: tuple[int, ...]
     """Position of each item in the store."""
     store: Store
+    class_indices: tuple[int, ...]
+    """See `ImageSet.class_indices`."""
+    open_ended: bool = False
+    """See `ImageSet.open_ended`."""
+    told: str = ""
+    """See `ImageSet.told`."""
+    caution: str = ""
+    """See `ImageSet.caution`."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -60,7 +69,7 @@ class StoredImages:
         )
 
 
-def label(name: str, classes: int, store: Store, labels: Sequence[int]) -> StoredImages:
+def label(name: str, classes: Classes, store: Store, labels: Sequence[int]) -> StoredImages:
     """A data set of a store's images and their labels, which are in the store's order.
 
     Images are named by their file's name alone if these names are unique, so that a set is the same in every layout.
@@ -71,8 +80,12 @@ def label(name: str, classes: int, store: Store, labels: Sequence[int]) -> Store
     order = sorted(range(len(names)), key=names.__getitem__)
     return StoredImages(
         name=name,
-        classes=classes,
+        classes=classes.count,
         items=tuple(LabelledImage(names[position], labels[position]) for position in order),
         positions=tuple(order),
         store=store,
+        class_indices=classes.indices,
+        open_ended=classes.open_ended,
+        told=classes.told,
+        caution=classes.caution,
     )

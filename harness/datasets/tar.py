@@ -66,14 +66,16 @@ class TarStore:
         return f"{self.path}: {self.members[position]}"
 
 
-def open_tar(path: Path) -> TarStore:
+def open_tar(path: Path, members: Sequence[tarfile.TarInfo]) -> TarStore:
     """Lists the images of a tar archive. Names of members are only compared, never used as paths.
 
+    Args:
+        path: the archive.
+        members: what it holds, from `members_of`.
+
     Raises:
-        AccuracyError: the archive cannot be read, is not an uncompressed tar, is truncated or damaged, holds a name
-            twice or an image that is a link, or has images at several depths.
+        AccuracyError: the archive holds a name twice or an image that is a link, or has images at several depths.
     """
-    members = _members(path)
     images = [member for member in members if not member.isdir() and _visible(member) and is_image(member.name)]
     _check_images(path, images)
     paths = [PurePosixPath(member.name) for member in images]
@@ -94,8 +96,12 @@ def _is_class(folder: PurePosixPath, top: PurePosixPath | None) -> bool:
     return top is not None and folder != top and folder.parent == top
 
 
-def _members(path: Path) -> list[tarfile.TarInfo]:
-    """All members of an archive, which must be complete."""
+def members_of(path: Path) -> list[tarfile.TarInfo]:
+    """All members of an archive, which must be complete.
+
+    Raises:
+        AccuracyError: the archive cannot be read, is not an uncompressed tar, or is truncated or damaged.
+    """
     try:
         with tarfile.open(path, "r:") as archive:
             members = archive.getmembers()

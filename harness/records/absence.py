@@ -20,6 +20,8 @@ class RowState:
     accuracy_measured: bool = False
     top5_measured: bool = False
     top1_published: bool = False
+    classes_covered: bool = True
+    """Whether the images of the accuracy have all classes of the network."""
 
     @property
     def ok(self) -> bool:

@@ -25,11 +25,12 @@ def accuracy_cells(result: AccuracyResult | None, published_top1_percent: float 
         **_cells("top5", result.top5_correct_count, result.images_count),
         "accuracy_images_count": result.images_count,
         "accuracy_unreadable_count": result.unreadable_count,
+        "accuracy_classes_covered_count": result.classes_covered_count,
         "accuracy_images_digest": result.images_digest,
         "accuracy_preprocessing": result.preprocessing,
         "accuracy_pixels_by": result.pixels_by,
     }
-    if published_top1_percent is not None:
+    if published_top1_percent is not None and result.covers_all_classes:
         measured, low, high = top1.values()
         cells["accuracy_difference_percent"] = measured - published_top1_percent
         cells["accuracy_published_in_interval"] = "yes" if low <= published_top1_percent <= high else "no"

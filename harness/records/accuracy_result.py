@@ -19,6 +19,10 @@ class AccuracyResult:
     images_count: int | None = None
     """Images behind the accuracy: those that could be read. None without an accuracy, as are all fields below."""
     unreadable_count: int | None = None
+    classes_count: int | None = None
+    """Classes that the network tells apart; None if an older version measured it, as is the next."""
+    classes_covered_count: int | None = None
+    """Classes that the images behind the accuracy have."""
     top1_correct_count: int | None = None
     top5_correct_count: int | None = None
     """None if there are five classes or fewer."""
@@ -37,6 +41,11 @@ class AccuracyResult:
     def measured(self) -> bool:
         """Whether there is an accuracy."""
         return self.images_count is not None
+
+    @property
+    def covers_all_classes(self) -> bool:
+        """Whether the images have all classes of the network, as far as is known."""
+        return self.classes_count is None or self.classes_covered_count == self.classes_count
 
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""

@@ -80,6 +80,7 @@ def build_row(
         accuracy_measured=accuracy is not None and accuracy.measured,
         top5_measured=accuracy is not None and accuracy.top5_correct_count is not None,
         top1_published=series.accuracy_published_top1_percent is not None,
+        classes_covered=accuracy is None or accuracy.covers_all_classes,
     )
     return checked_row(values, state)
 

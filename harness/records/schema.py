@@ -56,7 +56,11 @@ _NOT_CONVERTED = (Absence("nothing was converted"),)
 _NOT_READ = (*_NO_ARTIFACT, Absence("the file cannot be read"))
 _NOT_EVALUATED = (Absence("it was not measured", lambda row: not row.accuracy_measured),)
 _FEW_CLASSES = (*_NOT_EVALUATED, Absence("there are five classes or fewer", lambda row: not row.top5_measured))
-_NO_DIFFERENCE = (*_NOT_EVALUATED, Absence("the release states none", lambda row: not row.top1_published))
+_NO_DIFFERENCE = (
+    *_NOT_EVALUATED,
+    Absence("the release states none", lambda row: not row.top1_published),
+    Absence("the images cover only some of the classes", lambda row: not row.classes_covered),
+)
 _NO_REASON = (
     Absence("it was measured", lambda row: row.accuracy_measured),
     Absence("accuracy was not requested", lambda row: not row.accuracy_asked),
@@ -155,6 +159,15 @@ _ACCURACY = (
         "images",
         "Images that could not be read and are not in the count; `accuracy/*/unreadable.csv` lists them.",
         _NOT_EVALUATED,
+    ),
+    Column(
+        "accuracy_classes_covered_count",
+        "integer",
+        "classes",
+        "Classes that these images have. Where they are fewer than the network's, the accuracy is not compared with "
+        "the published one, which is of all classes.",
+        (*_NOT_EVALUATED, Absence("an older version measured it")),
+        since=5,
     ),
     Column("accuracy_images_digest", "text", "", "Digest of the images' names and labels.", _NOT_EVALUATED),
     Column(

@@ -19,6 +19,7 @@ def _row(model: str, top1: float | None = None, published: float | None = None, 
             "accuracy_measured_top5_percent": 95.0,
             "accuracy_images_count": 49_998,
             "accuracy_unreadable_count": 2,
+            "accuracy_classes_covered_count": 1000,
             "accuracy_images_digest": "d1",
         }
     if top1 is not None and published is not None:
@@ -36,11 +37,20 @@ def _lines(report: str, title: str) -> list[str]:
 def test_what_was_measured_stands_beside_what_was_published(make_rows: MakeRows, run_info: RunInfo) -> None:
     rows = [_row("a/x", 77.2, 77.0), _row("a/y", 70.0, 72.5, precision="int8"), _row("onnx/mine", 80.0)]
     report = render(make_rows(rows), [run_info])
-    assert _lines(report, "Accuracy measured with images") == [
-        "| `onnx/mine` | onnxruntime | fp32 | 80.00 | 79.60 to 80.40 | 95.00 |  |  |  | 49,998 | 2 |",
-        "| `a/x` | onnxruntime | fp32 | 77.20 | 76.80 to 77.60 | 95.00 | 77.00 | +0.20 | inside | 49,998 | 2 |",
-        "| `a/y` | onnxruntime | int8 | 70.00 | 69.60 to 70.40 | 95.00 | 72.50 | -2.50 | outside | 49,998 | 2 |",
+    found = _lines(report, "Accuracy measured with images")
+    assert [line.removesuffix(" 49,998 | 2 | 1,000 |") for line in found] == [
+        "| `onnx/mine` | onnxruntime | fp32 | 80.00 | 79.60 to 80.40 | 95.00 |  |  |  |",
+        "| `a/x` | onnxruntime | fp32 | 77.20 | 76.80 to 77.60 | 95.00 | 77.00 | +0.20 | inside |",
+        "| `a/y` | onnxruntime | int8 | 70.00 | 69.60 to 70.40 | 95.00 | 72.50 | -2.50 | outside |",
     ]
+
+
+def test_a_part_of_the_classes_is_shown_as_such(make_rows: MakeRows, run_info: RunInfo) -> None:
+    (line,) = _lines(
+        render(make_rows([_row("a/x", 90.0, accuracy_classes_covered_count=200)]), [run_info]),
+        "Accuracy measured with images",
+    )
+    assert line.endswith("| 49,998 | 2 | 200 of 1,000 |")
 
 
 def test_accuracy_without_latency_is_shown(make_rows: MakeRows, run_info: RunInfo) -> None:

@@ -94,6 +94,17 @@ def test_nothing_measured_has_no_groups(make_rows: MakeRows) -> None:
     assert grouped(make_rows([])) == []
 
 
+def test_an_accuracy_on_some_of_the_classes_is_not_ranked_beside_one_on_all(make_rows: MakeRows) -> None:
+    part = {"accuracy_measured_top1_percent": 99.0, "accuracy_classes_covered_count": 10}
+    rows = make_rows([_row("a/x", 5.0, 75.0), _row("a/y", 6.0, 76.0), _row("a/part", 1.0, 74.0, **part)])
+    (group,) = grouped(rows)
+    assert list(group.comparable["model"]) == ["a/x", "a/y"]
+    both = {**part, "accuracy_measured_top1_percent": 98.0}
+    (group,) = grouped(make_rows([_row("a/x", 5.0, 75.0, **both), _row("a/part", 1.0, 74.0, **part)]))
+    assert group.classes == 10, "rows on the same classes are compared"
+    assert list(group.comparable["model"]) == ["a/part", "a/x"]
+
+
 def test_a_row_whose_classes_are_unknown_is_not_ranked(make_rows: MakeRows) -> None:
     rows = make_rows([_row("a/x", 5.0, 75.0), _row("own/y", 1.0, 90.0, classes=None)])
     group = grouped(rows)[0]

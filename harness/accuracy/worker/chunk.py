@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.wording import one_line
 from harness.accuracy.worker.image_cache import ImageCache
 from harness.datasets import ImageSet
+from harness.errors import UnreadableFileError
 from zoo.preprocessing import Decoded, Pipeline, Resampling, UnreadableImageError, decode
+
+_NO_CONTENT = "0" * 64
+"""Digest of an image whose file cannot be read."""
 
 
 class Chunk:
@@ -59,7 +64,7 @@ class Chunk:
         """Waits until every image is prepared.
 
         Raises:
-            AccuracyError: an image's file can no longer be read.
+            AccuracyError: the images can no longer be read.
         """
         waiting, self._waiting = self._waiting, []
         try:
@@ -86,7 +91,12 @@ class Chunk:
     def _prepare(self, index: int) -> None:
         began_s = time.thread_time()
         position = index - self.start
-        stored = self._images.read(index)
+        try:
+            stored = self._images.read(index)
+        except UnreadableFileError as error:
+            self.digests[position] = _NO_CONTENT
+            self.unreadable[index] = one_line(str(error))
+            return
         digest = hashlib.sha256(stored if isinstance(stored, bytes) else stored.tobytes()).hexdigest()
         self.digests[position] = digest
         decoded: Decoded | None = None

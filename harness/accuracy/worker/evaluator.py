@@ -17,9 +17,9 @@ from harness.accuracy.targets import EvaluationTarget
 from harness.accuracy.worker.chunk import Chunk
 from harness.accuracy.worker.image_cache import ImageCache
 from harness.accuracy.worker.inputs import Inputs
-from harness.accuracy.worker.top_classes import GUESSES, NONE, top_classes
+from harness.accuracy.worker.top_classes import GUESSES, NONE, labels_of, top_classes
 from harness.backends.session import Session
-from harness.datasets import ImageSet, check_classes
+from harness.datasets import ImageSet, output_labels
 from harness.errors import AccuracyError, ArtifactError
 from harness.processes.tensors import check_finite
 
@@ -124,12 +124,17 @@ class Evaluator:
                 f"{artifact}: the output {name!r} is {example.dtype} {list(example.shape)}, but one number for "
                 f"each image and class is expected, [{batch}, {target.classes}]. Export the complete classifier."
             )
-        if wrong := check_classes(self._images, example.shape[1], target.model):
-            raise ArtifactError(wrong)
+        if example.shape[1] != target.classes:
+            wrong = output_labels(self._images, example.shape[1], target.model)
+            raise ArtifactError(
+                wrong
+                if isinstance(wrong, str)
+                else f"{artifact}: {example.shape[1]:,} outputs where {target.classes:,} were expected; export it again"
+            )
         logits = np.concatenate([output[name] for output in outputs])[: len(usable)]
         check_finite({name: logits[usable]})
         top = np.full((len(usable), GUESSES), NONE, np.int32)
-        top[usable] = top_classes(logits[usable])
+        top[usable] = labels_of(top_classes(logits[usable]), target.output_labels)
         return top
 
     def _open(self, target: EvaluationTarget, images: NDArray[np.float32]) -> Session:

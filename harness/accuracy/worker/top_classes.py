@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,3 +30,11 @@ def top_classes(logits: NDArray[np.floating]) -> NDArray[np.int32]:
         found[:, guess] = best
         left[rows, best] = -np.inf
     return found
+
+
+def labels_of(top: NDArray[np.int32], output_labels: Sequence[int]) -> NDArray[np.int32]:
+    """The labels that predicted outputs stand for, (N, 5); the outputs themselves if `output_labels` is empty."""
+    if not output_labels:
+        return top
+    # Indexed by NONE, the last entry is NONE.
+    return np.array([*output_labels, NONE], np.int32)[top]

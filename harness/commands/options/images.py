@@ -7,11 +7,12 @@ from pathlib import Path
 
 from harness.accuracy.request import AccuracyRequest
 from harness.commands.options.types import duration_s
+from harness.datasets.classes import ORDERS
 from harness.errors import AccuracyError
 
 IMAGES_HELP = """\
-DIR holds labelled images: class folders, flat files with a ground truth, a tar of either, or CIFAR-10 as it is
-published. docs/accuracy.md has the list.
+DIR holds labelled images: class folders, flat files with a ground truth, a tar of either, Parquet or WebDataset
+shards, or CIFAR-10 as it is published. docs/accuracy.md has the list.
 """
 
 
@@ -26,6 +27,19 @@ def add_image_options(parser: argparse.ArgumentParser, required: bool) -> None:
     group.add_argument("--images", type=Path, required=required, metavar="DIR", help="labelled images, see below")
     group.add_argument(
         "--ground-truth", type=Path, metavar="FILE", help="labels of images that are not in class folders"
+    )
+    group.add_argument(
+        "--class-order",
+        choices=ORDERS,
+        default="",
+        help="how the classes are numbered: sorted by name as text, by the number in the name, or the number is the "
+        "class index (by number where names are numbered, otherwise by name)",
+    )
+    group.add_argument(
+        "--background-class",
+        type=int,
+        metavar="N",
+        help="the output that is no class, in networks with one output more than there are classes",
     )
     group.add_argument("--limit", type=int, metavar="N", help="a class-balanced subset of N images")
     group.add_argument(
@@ -56,6 +70,8 @@ def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | No
     if arguments.images is None:
         given = {
             "--ground-truth": arguments.ground_truth,
+            "--class-order": arguments.class_order or None,
+            "--background-class": arguments.background_class,
             "--limit": arguments.limit,
             "--seed": arguments.seed,
             "--cache-images": arguments.cache_images,
@@ -74,4 +90,6 @@ def read_accuracy_request(arguments: argparse.Namespace) -> AccuracyRequest | No
         memory_mib=arguments.memory,
         decoders=arguments.decoders,
         timeout_s=arguments.image_timeout,
+        class_order=arguments.class_order,
+        background_class=arguments.background_class,
     )

@@ -15,6 +15,7 @@ from harness.__main__ import main
 from harness.artifacts.agreement import agree_on_images
 from harness.datasets import open_images
 from harness.datasets.cifar import PixelStore
+from harness.datasets.classes import counted_classes
 from harness.datasets.stored import label
 
 NAME = "ofa/LG-G8_lat-8ms_top1-71.1_finetune-25"
@@ -33,7 +34,7 @@ def conversion(cache_dir):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Six images in two classes, one of them damaged."""
+    """Six images in two classes, one of them damaged, and a link to nothing."""
     root = tmp_path / "images"
     pixels = (dead_leaves(96, 6).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
     for number, image in enumerate(pixels):
@@ -41,6 +42,7 @@ def folder(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
     path.write_bytes(path.read_bytes()[:100])
+    (root / "b" / "gone.png").symlink_to("nowhere.png")
     return root
 
 
@@ -49,15 +51,16 @@ def test_an_artifact_agrees_with_its_network_and_unreadable_images_are_reported(
     assert found.status == "ok"
     assert (found.agreement.count, found.agreement.top1_agreement) == (5, 1.0)
     assert 0 < found.agreement.relative_l2 < 1e-4
-    assert len(found.unreadable) == 1
+    assert len(found.unreadable) == 2
     assert str(folder / "b" / "5.png") in found.unreadable[0]
+    assert "gone.png cannot be read (No such file" in found.unreadable[1]
     assert f"{NAME}  ok  top-1 equal on 5 of 5 images  logits " in found.line()
-    assert "1 unreadable, the first: " in found.line()
+    assert "2 unreadable, the first: " in found.line()
 
 
 def test_images_that_are_pixels_are_used_as_they_are(conversion, cache_dir):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    images = label("pixels", 1, PixelStore("here", pixels), [0, 0, 0])
+    images = label("pixels", counted_classes(1), PixelStore("here", pixels), [0, 0, 0])
     found = agree_on_images(conversion, images, cache_dir)
     assert (found.status, found.agreement.count) == ("ok", 3)
 

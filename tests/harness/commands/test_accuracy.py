@@ -132,11 +132,13 @@ def test_labels_of_a_thousand_classes_for_a_network_of_ten(make_images, write_cl
 def test_unreadable_images_are_counted_listed_and_warned_of(make_images, write_classifier, places, rows, capsys):
     folder = make_images()
     (folder / "class00" / "00_000.png").write_bytes(b"<html>")
+    (folder / "class00" / "00_001.png").unlink()
+    (folder / "class00" / "00_001.png").symlink_to("nowhere.png")
     assert main(accuracy(folder, "--onnx", str(write_classifier()), *places)) == 0
     row = rows().loc["onnx/net"]
-    assert (row.accuracy_images_count, row.accuracy_unreadable_count) == (41, 1)
+    assert (row.accuracy_images_count, row.accuracy_unreadable_count) == (40, 2)
     said = capsys.readouterr().err
-    assert "warning: 1 of 42 images gave no input and are left out of the accuracy: " in said
+    assert "warning: 2 of 42 images gave no input and are left out of the accuracy: " in said
     assert "unreadable.csv" in said
 
 

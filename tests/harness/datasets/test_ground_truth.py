@@ -18,6 +18,15 @@ KAGGLE = "ImageId,PredictionString\n" + "".join(
 )
 INDEXED = "".join(f"{name} {index}\n" for name, index in zip(reversed(VALIDATION), reversed(INDICES), strict=True))
 BY_WNID = "".join(f"val/{name}\t{wnid}\r\n" for name, wnid in VALIDATION.items())
+QUOTED = '"ImageId","Class"\r\n' + "".join(f'"{name}","{wnid}"\r\n' for name, wnid in VALIDATION.items())
+OF_INDICES = "Class;Image Id\n" + "".join(f"{index};{name}\n" for name, index in zip(VALIDATION, INDICES, strict=True))
+QUOTED_KAGGLE = '"ImageId","PredictionString"\n' + "".join(
+    f'"{name.removesuffix(".JPEG")}","{wnid} 156 48 272 332, 5"\n' for name, wnid in VALIDATION.items()
+)
+WITHOUT_HEADER = "".join(f"val/{name}, {wnid}\n" for name, wnid in VALIDATION.items())
+BOXED = "".join(f"{name}\t{wnid}\t0\t32\t44\t62\n" for name, wnid in VALIDATION.items())
+"""As Tiny ImageNet's."""
+FORMS = [QUOTED, OF_INDICES, QUOTED_KAGGLE, WITHOUT_HEADER, BOXED]
 SYNSETS = "\n".join(VALIDATION.values()) + "\n\n"
 
 # Some permutation that is not the sorted order, as the devkit's is.
@@ -40,7 +49,7 @@ def labels(tmp_path: Path) -> Callable[[str | bytes], Path]:
     return write
 
 
-@pytest.mark.parametrize("content", [KAGGLE, INDEXED, BY_WNID, SYNSETS, "\ufeff" + INDEXED])
+@pytest.mark.parametrize("content", [KAGGLE, INDEXED, BY_WNID, SYNSETS, "\ufeff" + INDEXED, *FORMS])
 def test_every_form_gives_the_same_labels(folder: Path, labels: Callable[[str], Path], content: str) -> None:
     images = open_images(folder, ground_truth=labels(content))
     assert (images.name, images.classes) == ("ImageNet", 1000)
@@ -144,7 +153,7 @@ def test_labels_without_names_go_with_the_validation_sets_own_names(
         ("", "is empty; give the labels as LOC_val_solution"),
         ("\n \n", "is empty"),
         ("ImageId,PredictionString\n", "has a header but no labels"),
-        ("ImageId,PredictionString\na,n01440764 1 2 3 4\nb,\n", "line 3: 'b' is not a label"),
+        ("ImageId,PredictionString\na,n01440764 1 2 3 4\nb,\n", "line 3: 'b,' is not a label"),
         ("a.jpg 5\n\nb.jpg cat\n", "line 3: 'b.jpg cat' is not a label"),
         ("a.jpg 5\nb.jpg\n", "line 2: 'b.jpg' is not a label"),
         ("a.jpg 5\nb.jpg 1000\n", "line 2: 1000 is not a class index; .* from 0 to 999"),
@@ -172,3 +181,51 @@ def test_two_images_of_one_name_are_reported(folder: Path, labels: Callable[[str
     (folder / "ILSVRC2012_val_00000003.png").write_bytes(b"")
     with pytest.raises(AccuracyError, match="has images twice: ILSVRC2012_val_00000003"):
         open_images(folder, ground_truth=labels(INDEXED))
+
+
+@pytest.fixture
+def pets(tmp_path: Path, write_files: Callable[..., Path]) -> Path:
+    return write_files(tmp_path / "pets", {f"{number}.png": b"" for number in range(3)})
+
+
+@pytest.mark.parametrize(
+    ("content", "classes", "expected"),
+    [
+        ("ImageId,Class\n0.png,emu\n1.png,cat\n2.png,emu\n", 2, [1, 0, 1]),
+        ("id,label\n2,class_10\n0,class_9\n1,class_10\n", 2, [0, 1, 1]),
+        ('Class,Note,"File Name"\n"cat, black","a ""b""",0.png\ndog,,1.png\n\ndog,,2.png\n', 2, [0, 1, 1]),
+        ("0.png cat\n1.png dog\n2.png dog\n", 2, [0, 1, 1]),
+        ("ImageId,Class\n0,7\n1,0\n2,7\n", 8, [7, 0, 7]),
+    ],
+)
+def test_the_users_own_classes(
+    pets: Path, labels: Callable[[str], Path], content: str, classes: int, expected: list[int]
+) -> None:
+    images = open_images(pets, ground_truth=labels(content))
+    assert (images.name, images.classes) == ("pets", classes)
+    assert [item.label for item in images.items] == expected
+    assert images.told
+
+
+def test_indices_in_a_table_may_be_of_a_network_with_more_classes(pets: Path, labels: Callable[[str], Path]) -> None:
+    images = open_images(pets, ground_truth=labels("ImageId,Class\n0,7\n1,0\n2,7\n"))
+    assert images.open_ended
+    assert images.told == "labels from 0 to 7 are class indices, counted from 0"
+    dense = open_images(pets, ground_truth=labels("ImageId,Class\n0,7\n1,0\n2,7\n"), class_order="number")
+    assert (dense.classes, [item.label for item in dense.items]) == (2, [1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("picture,what\n0,cat\n", "has the columns picture, what; name that of the images ImageId"),
+        ("path,noisy_labels_0\n0,n01440764\n", "has the columns path, noisy_labels_0"),
+        ("ImageId,Class\n0,cat\n1,2\n", "line 3: '1,2' is not a label"),
+        ("ImageId,Class\n0,cat\n1,\n", "line 3: '1,' is not a label"),
+        ("ImageId,Class\n0,0.5\n1,0.7\n", "line 2: '0,0.5' is not a label"),
+        ("this is prose\nof two lines\n", "line 1: 'this is prose' is not a label"),
+    ],
+)
+def test_a_table_without_labels_is_refused(pets: Path, labels: Callable[[str], Path], content: str, fault: str) -> None:
+    with pytest.raises(AccuracyError, match=fault):
+        open_images(pets, ground_truth=labels(content))

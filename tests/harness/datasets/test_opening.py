@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import LabelledImage, check_classes, open_images
+from harness.datasets import LabelledImage, open_images
 from harness.datasets.imagenet import index_of_wnid
-from harness.errors import EXIT_BAD_REQUEST, AccuracyError
+from harness.errors import EXIT_BAD_REQUEST, AccuracyError, UnreadableFileError
 from tests.fakes.data_sets import INDICES, VALIDATION, Files, encoded
 
 WriteFiles = Callable[..., Path]
@@ -124,15 +125,6 @@ def test_a_child_process_reads_what_its_parent_opened(
         assert pool.submit(methodcaller("read", 3), images).result() == images.read(3)
 
 
-def test_model_and_labels_must_have_the_same_number_of_classes(
-    tmp_path: Path, sorted_in_folders: Files, write_files: WriteFiles
-) -> None:
-    images = open_images(write_files(tmp_path, sorted_in_folders))
-    assert check_classes(images, 1000, "regnet/RegNetX-200MF") == ""
-    reason = check_classes(images, 10, "lanet/lanet")
-    assert reason.startswith("1,000-class labels (ImageNet) for a 10-class model (lanet/lanet)")
-
-
 def test_an_error_is_a_bad_request() -> None:
     assert AccuracyError.exit_code == EXIT_BAD_REQUEST
 
@@ -214,8 +206,31 @@ def test_an_image_that_is_gone_is_reported(tmp_path: Path, sorted_in_folders: Fi
     with pytest.raises(AccuracyError, match=r"ILSVRC2012_val_00000001\.JPEG cannot be read \(No such file"):
         images.read(0)
     path.symlink_to("nowhere")
-    with pytest.raises(AccuracyError, match=r"ILSVRC2012_val_00000001\.JPEG cannot be read \(No such file"):
-        open_images(tmp_path)
+    for _ in range(2):
+        again = open_images(tmp_path)
+        with pytest.raises(UnreadableFileError, match=r"ILSVRC2012_val_00000001\.JPEG cannot be read \("):
+            again.read(0)
+        assert again.items == images.items
+        assert again.read(1) == images.read(1)
+        path.unlink()
+        path.symlink_to(path.name)
+
+
+def test_a_class_folder_that_is_a_dangling_link_is_not_left_out(tmp_path: Path, write_files: WriteFiles) -> None:
+    root = write_files(tmp_path, {"cat/1.jpg": b"", "emu/1.jpg": b""})
+    (root / "notes.txt").symlink_to("nowhere")
+    assert open_images(root).classes == 2
+    (root / "dog").symlink_to("nowhere")
+    with pytest.raises(AccuracyError, match=r"dog is a link to nothing; if it is a class, fix or remove it"):
+        open_images(root)
+
+
+def test_a_folder_that_is_gone_is_not_many_unreadable_images(tmp_path: Path, write_files: WriteFiles) -> None:
+    images = open_images(write_files(tmp_path / "val", {"cat/1.jpg": b""}))
+    shutil.rmtree(tmp_path / "val")
+    with pytest.raises(AccuracyError, match=r"1\.jpg cannot be read") as caught:
+        images.read(0)
+    assert not isinstance(caught.value, UnreadableFileError)
 
 
 def test_what_reading_would_wait_for_is_refused(

@@ -180,7 +180,7 @@ def test_a_compressed_archive_is_refused(
         open_images(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 one image", b"x" * 4096])
+@pytest.mark.parametrize("data", [b"", b"no tar", b"x" * 4096])
 def test_another_file_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "images.tar"
     path.write_bytes(data)

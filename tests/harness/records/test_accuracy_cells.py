@@ -32,6 +32,15 @@ def test_a_published_figure_outside_of_the_interval():
     assert accuracy_cells(RESULT, 72.0)["accuracy_published_in_interval"] == "no"
 
 
+def test_a_published_figure_of_all_classes_is_not_compared_with_one_of_some():
+    some = dataclasses.replace(RESULT, classes_count=1000, classes_covered_count=200)
+    cells = accuracy_cells(some, 77.0)
+    assert not {name for name in cells if "published" in name or "difference" in name}
+    assert (cells["accuracy_measured_top1_percent"], cells["accuracy_classes_covered_count"]) == (75.0, 200)
+    every = dataclasses.replace(some, classes_covered_count=1000)
+    assert accuracy_cells(every, 77.0)["accuracy_difference_percent"] == -2.0
+
+
 def test_nothing_published_nothing_to_differ_from():
     assert not {name for name in accuracy_cells(RESULT, None) if "published" in name or "difference" in name}
 

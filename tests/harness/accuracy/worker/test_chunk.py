@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -59,24 +60,21 @@ def test_a_chunk_covers_its_own_images_and_rules(folder, pool):
     chunk.abandon()
 
 
-def test_an_image_that_is_gone_ends_the_evaluation(folder, pool):
+def test_a_file_that_cannot_be_read_costs_one_image(folder, pool):
     images = open_images(folder)
     (folder / "class00" / "00_002.png").unlink()
+    (folder / "class01" / "01_000.png").unlink()
+    (folder / "class01" / "01_000.png").symlink_to("nowhere")
     chunk = Chunk(images, 0, 6, [OWN], pool)
-    with pytest.raises(AccuracyError, match=r"00_002\.png"):
-        chunk.wait()
-
-
-class Pixels:
-    """A data set that stores pixels, as CIFAR-10 does."""
-
-    def read(self, index: int) -> np.ndarray:
-        return np.full((32, 32, 3), index, np.uint8).transpose(1, 0, 2)
-
-
-def test_pixels_are_taken_as_they_are(pool):
-    chunk = Chunk(Pixels(), 0, 2, [CIFAR], pool)
     chunk.wait()
-    assert (chunk.crop(CIFAR, 1) == np.full((32, 32, 3), 1, np.uint8)).all()
-    assert chunk.digests[1] == hashlib.sha256(bytes([1]) * 3072).hexdigest()
-    assert chunk.unreadable == {}
+    assert chunk.usable(OWN, 0, 6).tolist() == [True, True, False, False, False, True]
+    assert "00_002.png cannot be read (No such file or directory)" in chunk.unreadable[2]
+    assert chunk.digests[2] == chunk.digests[3] == "0" * 64
+
+
+def test_images_whose_folder_is_gone_end_the_evaluation(folder, pool):
+    images = open_images(folder)
+    shutil.rmtree(folder)
+    chunk = Chunk(images, 0, 6, [OWN], pool)
+    with pytest.raises(AccuracyError, match=r"00_000\.png cannot be read"):
+        chunk.wait()

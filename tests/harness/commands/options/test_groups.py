@@ -185,8 +185,9 @@ def test_images() -> None:
     assert read_all(add, read_accuracy_request, "--images", "val") == AccuracyRequest(Path("val"))
     words = ["--images", "val", "--ground-truth", "t.txt", "--limit", "9", "--seed", "3"]
     words += ["--cache-images", "c", "--memory", "64", "--decoders", "2", "--image-timeout", "30"]
+    words += ["--class-order", "index", "--background-class", "0"]
     assert read_all(add, read_accuracy_request, *words) == AccuracyRequest(
-        Path("val"), Path("t.txt"), 9, 3, Path("c"), 64, 2, 30.0
+        Path("val"), Path("t.txt"), 9, 3, Path("c"), 64, 2, 30.0, "index", 0
     )
 
 
