@@ -30,7 +30,7 @@ class ArtifactRequest:
     """Models, user networks and files, and how they are converted."""
 
     models: tuple[str, ...] = ()
-    """Names, globs, sources or suites of the zoo."""
+    """Names, globs, sources or suites of the zoo; `timm/NAME` and `torchvision/NAME`, globs too, of these libraries."""
     own_models: tuple[str, ...] = ()
     """`module:function` of user networks."""
     onnx_files: tuple[Path, ...] = ()
@@ -69,7 +69,7 @@ class ArtifactRequest:
     """Conversions at a time; 0 for the number of physical cores."""
 
     def cards(self) -> list[ModelCard]:
-        """The requested cards of the zoo.
+        """The requested cards of the zoo and of libraries.
 
         Raises:
             HarnessError: a pattern selects nothing; the message offers the nearest names.
@@ -91,7 +91,7 @@ class ArtifactRequest:
             HarnessError: the request cannot be carried out; the message says which option to change.
         """
         if not (self.models or self.own_models or self.onnx_files or self.artifacts):
-            raise HarnessError("nothing to measure: give --models, --onnx or --model")
+            raise HarnessError("nothing to measure: give --models, --timm, --torchvision, --onnx or --model")
         if self.batch < 1:
             raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
@@ -280,11 +280,14 @@ class ArtifactRequest:
                 calibration_count=self.calibration_limit,
             ),
         )
+        from zoo.libraries import SOURCES
+
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         of_the_zoo = [
             dataclasses.replace(
                 common,
                 model=card.name,
+                library_card=card if card.source in SOURCES else None,
                 weights=self.weights,
                 recalibration_images=self.calibration_images if self.recalibrates(card) else None,
             )
