@@ -130,6 +130,8 @@ def implementation_versions(card: ModelCard, implementation: str) -> dict[str, s
     if implementation == RELEASE:
         commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
         return {**commits, "drivers": _source_texts("zoo.releases.drivers")}
+    if card.source in SOURCES:
+        return {**installed_versions((card.source,)), "own part": _source_texts("zoo.libraries")}
     if card.release.package:
         return installed_versions((card.release.package.split("==")[0],))
     return {"own definition": _source_texts("zoo.architectures", "zoo.adapters")}

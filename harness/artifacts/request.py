@@ -114,6 +114,7 @@ class ArtifactRequest:
     def _check_weights(self) -> None:
         cards = self.cards()
         self._check_implementation(cards)
+        self._check_resolution(cards)
         if self.weights in (RELEASED, AUTO):
             return
         for option, value in (("--mirror", self.mirror), ("--weights-lock", self.weights_lock)):
@@ -156,6 +157,18 @@ class ArtifactRequest:
                 release_source(source)
         except ReleaseError as error:
             raise HarnessError(f"--implementation {self.implementation}: {error}") from error
+
+    def _check_resolution(self, cards: list[ModelCard]) -> None:
+        """Refuses a size for networks of libraries alone, whose weights decide it."""
+        from zoo.libraries import SOURCES
+
+        sized = next((card for card in cards if card.source in SOURCES), None)
+        if sized is None or self.resolution is None or self.own_models or self.onnx_files:
+            return
+        raise HarnessError(
+            f"--resolution {self.resolution}: {sized.name} takes images of {sized.resolution} pixels, as its library "
+            "states; give a function that builds it for another size (--model MODULE:FUNCTION)"
+        )
 
     def own_preprocessing(self) -> Preprocessing | None:
         """How images are prepared for user networks; None if it is not stated.

@@ -79,6 +79,7 @@ def load(card: ModelCard, checkpoint: FetchedCheckpoint | Path | None) -> TorchM
     """
     import torch
 
+    from zoo.libraries.ranges import keep_in_range
     from zoo.torch_checkpoint import next_step, read_state_dict
     from zoo.torch_model import TorchModel
     from zoo.weights import apply_weights, record_released
@@ -90,6 +91,8 @@ def load(card: ModelCard, checkpoint: FetchedCheckpoint | Path | None) -> TorchM
         if checkpoint is None or isinstance(checkpoint, Path):
             native = TorchModel(card, library.build(card))
             apply_weights(native, checkpoint)
+            if checkpoint is None:
+                keep_in_range(native)
             return native
         state = read_state_dict(checkpoint.path, card)
         try:

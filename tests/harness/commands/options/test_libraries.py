@@ -7,8 +7,9 @@ import argparse
 import pytest
 
 from harness.artifacts.request import ArtifactRequest
-from harness.commands.options.models import ModelOptions, of_library
+from harness.commands.options.models import LIBRARIES, ModelOptions, of_library
 from harness.errors import HarnessError
+from zoo.libraries import SOURCES
 
 pytest.importorskip("timm")
 
@@ -28,6 +29,10 @@ def test_networks_of_libraries_are_selected_beside_those_of_the_zoo() -> None:
         *("fbnet/fbnet_a", "timm/test_vit", "timm/test_resnet", "timm/mobilenetv4*", "torchvision/alexnet"),
     )
     assert options.own_models == ("a:b",)
+
+
+def test_the_options_are_the_libraries_of_the_zoo() -> None:
+    assert LIBRARIES == SOURCES
 
 
 def test_a_name_is_not_given_its_library_twice() -> None:
@@ -60,3 +65,9 @@ def test_what_has_no_original_code_is_not_asked_for_it() -> None:
 def test_nothing_at_all_names_the_options() -> None:
     with pytest.raises(HarnessError, match="give --models, --timm, --torchvision, --onnx or --model"):
         ArtifactRequest().check()
+
+
+def test_the_size_of_a_librarys_network_is_not_an_option() -> None:
+    with pytest.raises(HarnessError, match="--resolution 96: timm/test_vit takes images of 160 pixels"):
+        ArtifactRequest(models=("timm/test_vit",), resolution=96).check()
+    ArtifactRequest(models=("timm/test_vit",), own_models=("a:b",), resolution=96).check()
