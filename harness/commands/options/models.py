@@ -32,7 +32,7 @@ def add_libraries(group: argparse._ActionsContainer) -> None:
             action="append",
             default=[],
             metavar="NETWORKS",
-            help=f"networks of {library} by name, see below; may be repeated",
+            help=f"networks of {library}, by its own names and globs; may be repeated",
         )
 
 
