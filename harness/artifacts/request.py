@@ -91,7 +91,7 @@ class ArtifactRequest:
             HarnessError: the request cannot be carried out; the message says which option to change.
         """
         if not (self.models or self.own_models or self.onnx_files or self.artifacts):
-            raise HarnessError("nothing to measure: give --models, --timm, --torchvision, --onnx or --model")
+            raise HarnessError("no models are selected: give --models, --timm, --torchvision, --model or --onnx")
         if self.batch < 1:
             raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
         if self.exporter not in EXPORTERS:

@@ -63,7 +63,7 @@ def test_what_has_no_original_code_is_not_asked_for_it() -> None:
 
 
 def test_nothing_at_all_names_the_options() -> None:
-    with pytest.raises(HarnessError, match="give --models, --timm, --torchvision, --onnx or --model"):
+    with pytest.raises(HarnessError, match="give --models, --timm, --torchvision, --model or --onnx"):
         ArtifactRequest().check()
 
 
