@@ -95,7 +95,7 @@ def load_native(request: ConversionRequest, store: ArtifactStore) -> NativeModel
     if request.is_own:
         return own.load(request.model, request.resolution, request.preprocessing)
     return zoo.load(
-        request.model,
+        request.card(),
         request.released or request.weights,
         calibration_images=request.recalibration_images,
         implementation=request.implementation,
@@ -268,19 +268,15 @@ def convert_many(
 
 
 def _key(request: ConversionRequest) -> str | None:
-    import zoo
-
-    return None if request.is_own else stored_under(request, zoo.card(request.model))
+    return None if request.is_own else stored_under(request, request.card())
 
 
 def _server(request: ConversionRequest) -> str:
     """The server that a conversion is forked from."""
-    import zoo
-
     if request.implementation == RELEASE:
         # Original code may need its own version of what a server has imported, and variables set before the import.
         return servers.NO_FRAMEWORK
-    return "pytorch" if request.is_own else zoo.card(request.model).release.framework
+    return "pytorch" if request.is_own else request.card().release.framework
 
 
 def _start(request: ConversionRequest, store: ArtifactStore) -> _Job:

@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-import zoo
 from converters import float16, int8
 from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
 from converters.calibration import Calibration
@@ -96,7 +95,7 @@ def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
     Raises:
         ConversionError: see `derived_key`.
     """
-    key = None if request.is_own else stored_under(request, zoo.card(request.model))
+    key = None if request.is_own else stored_under(request, request.card())
     source = store.find(key) if key else None
     if source is None or request.precision == "fp32":
         return source

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import zoo
 from converters import pytorch, tensorflow
 from foundation.digests import file_sha256, json_sha256
 from foundation.packages import package_version
@@ -24,6 +25,7 @@ from foundation.vocabulary import (
 from zoo.card import ModelCard, Preprocessing
 from zoo.catalog.reader import same_network
 from zoo.checkpoints import FetchedCheckpoint
+from zoo.libraries import SOURCES
 from zoo.releases.pins import release_source
 from zoo.training_images import TrainingImages
 
@@ -55,7 +57,7 @@ class ConversionRequest:
     """One artifact to make."""
 
     model: str
-    """Full name of a model of the zoo, or `module:function` for a user model."""
+    """Full name of a model of the zoo or of a library, or `module:function` for a user model."""
     weights: str = PROBE
     """`probe`, or the path of a checkpoint."""
     released: FetchedCheckpoint | None = None
@@ -74,6 +76,16 @@ class ConversionRequest:
     """Input size of a user model, in pixels; for a model of the zoo, the card decides."""
     preprocessing: Preprocessing | None = None
     """How images are prepared for a user model; the usual way is assumed if None."""
+    library_card: ModelCard | None = None
+    """The card of a network of a library (`zoo.libraries`), which is costly to look up again; None for others."""
+
+    def card(self) -> ModelCard:
+        """The card of a model of the zoo or of a library.
+
+        Raises:
+            UnknownModelError: there is none of this name.
+        """
+        return self.library_card or zoo.card(self.model)
 
     @property
     def is_own(self) -> bool:
@@ -118,6 +130,8 @@ def implementation_versions(card: ModelCard, implementation: str) -> dict[str, s
     if implementation == RELEASE:
         commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
         return {**commits, "drivers": _source_texts("zoo.releases.drivers")}
+    if card.source in SOURCES:
+        return {**installed_versions((card.source,)), "own part": _source_texts("zoo.libraries")}
     if card.release.package:
         return installed_versions((card.release.package.split("==")[0],))
     return {"own definition": _source_texts("zoo.architectures", "zoo.adapters")}
@@ -187,5 +201,5 @@ def stored_under(request: ConversionRequest, card: ModelCard, weights_kind: str 
 
 
 def sharing_models(card: ModelCard) -> list[str]:
-    """Names of the zoo's models with exactly this network."""
-    return [other.name for other in same_network(card)]
+    """Names of the zoo's models with exactly this network; a network of a library is alone."""
+    return [card.name] if card.source in SOURCES else [other.name for other in same_network(card)]

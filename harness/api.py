@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_OPSET, PROBE, RELEASED
 from harness.artifacts.request import ArtifactRequest
+from harness.commands.options.models import of_library
 from harness.comparison.verdict import RunRules, RunsComparison, compare_runs
 from harness.records.directory import RESULTS_NAME
 from harness.records.reader import read_run
@@ -46,6 +47,8 @@ _DEFAULT_MODELS = "smoke"
 def run(
     models: Some = (),
     *,
+    timm: Some = (),
+    torchvision: Some = (),
     onnx: AnyPath | Sequence[AnyPath] = (),
     model: Some = (),
     artifacts: AnyPath | None = None,
@@ -78,6 +81,8 @@ def run(
     Args:
         models: names, globs, sources or suites of the zoo; `smoke` if nothing at all is requested, and all of
             `artifacts` if that is given.
+        timm: names or globs of timm's networks.
+        torchvision: names or globs of torchvision's networks.
         onnx: the user's ONNX files.
         model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
@@ -112,6 +117,7 @@ def run(
     Raises:
         HarnessError: a bad request, an unusable backend, or a directory of another run.
     """
+    models = _with_libraries(models, timm, torchvision)
     if not (models or onnx or model or artifacts):
         models = _DEFAULT_MODELS
     request = RunRequest(
@@ -155,6 +161,8 @@ def evaluate(
     images: AnyPath,
     models: Some = (),
     *,
+    timm: Some = (),
+    torchvision: Some = (),
     onnx: AnyPath | Sequence[AnyPath] = (),
     model: Some = (),
     artifacts: AnyPath | None = None,
@@ -182,13 +190,15 @@ def evaluate(
     Args:
         images: labelled images: a folder, an archive or a tar (docs/accuracy.md).
         models: as for `run`.
+        timm: as for `run`.
+        torchvision: as for `run`.
         onnx: as for `run`.
         model: as for `run`.
         artifacts: as for `run`.
         backend: as for `run`.
         precision: as for `run`.
         batch: as for `run`.
-        weights: as for `run`; if None, released weights for models of the zoo.
+        weights: as for `run`; if None, released weights for models of the zoo and of libraries.
         calibration_images: as for `run`.
         calibration_count: as for `run`.
         opset: as for `run`.
@@ -210,6 +220,7 @@ def evaluate(
     Raises:
         HarnessError: a bad request, an unusable backend, or images that cannot be read.
     """
+    models = _with_libraries(models, timm, torchvision)
     # Other weights predict nothing, so there would be nothing to measure.
     asked = weights or (RELEASED if models and not artifacts else PROBE)
     wanted = _wanted(
@@ -327,6 +338,10 @@ def _wanted(
         preprocessing=preprocessing,
     )
     return request if opset or artifacts else request.with_readable_opset()
+
+
+def _with_libraries(models: Some, timm: Some, torchvision: Some) -> tuple[str, ...]:
+    return (*_several(models), *of_library("timm", timm), *of_library("torchvision", torchvision))
 
 
 def _several(texts: Some) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from harness.records.table import format_header, format_row
@@ -46,7 +47,7 @@ def timm_csv(rows: pandas.DataFrame) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(TIMM_COLUMNS)
-    preprocessing = _preprocessing()
+    preprocessing = _preprocessing(set(rows["model"]))
     for group in grouped(rows):
         for row in records(group.rows):
             # A user network has no card.
@@ -55,11 +56,17 @@ def timm_csv(rows: pandas.DataFrame) -> str:
     return buffer.getvalue()
 
 
-def _preprocessing() -> dict[str, Preprocessing]:
+def _preprocessing(models: Set[str]) -> dict[str, Preprocessing]:
+    """The preprocessing of every model of the zoo, and of networks of libraries where these are installed."""
     try:
         import zoo
+        from zoo import libraries
 
-        return {card.name: card.preprocessing for card in zoo.cards()}
+        cards = zoo.cards()
+        of_libraries, _ = libraries.split(sorted(models))
+        with contextlib.suppress(zoo.ZooError):
+            cards += libraries.cards(of_libraries)
+        return {card.name: card.preprocessing for card in cards}
     except ImportError as error:
         raise ReportError(
             f"timm's crop_pct and interpolation come from the catalogue of models, which cannot be read here "
@@ -91,7 +98,7 @@ def _timm_row(row: Mapping[str, Any], preprocessing: Preprocessing | None) -> di
 
 def crop_fraction(preprocessing: Preprocessing) -> float | None:
     """The share of the shorter side that the centre crop keeps, which timm calls crop_pct."""
-    if preprocessing.rule == "resize_then_crop" and preprocessing.resize_px:
+    if preprocessing.resize_px:
         return preprocessing.crop_px / preprocessing.resize_px
     if preprocessing.rule == "crop_then_resize":
         return preprocessing.crop_fraction

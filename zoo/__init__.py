@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foundation import privacy, vocabulary
-from zoo import adapters, releases, selection
+from zoo import adapters, libraries, releases, selection
 from zoo.card import ModelCard
 from zoo.catalog import reader
 from zoo.errors import UnknownModelError, ZooError
@@ -31,12 +31,18 @@ __all__ = ["ModelCard", "UnknownModelError", "ZooError", "card", "cards", "list_
 
 
 def cards(patterns: str | Iterable[str] = "all") -> list[ModelCard]:
-    """The cards selected by name, glob, source or suite, in catalogue order.
+    """The cards selected by name, glob, source or suite, in catalogue order, then those of libraries.
+
+    Args:
+        patterns: what to select; `timm/NAME` and `torchvision/NAME` are networks of these libraries (`zoo.libraries`).
 
     Raises:
         UnknownModelError: a pattern selects nothing.
+        MissingPackageError: a library that is asked for is not installed.
     """
-    return selection.select(patterns, reader.all_cards())
+    of_libraries, others = libraries.split(patterns)
+    found = selection.select(others, reader.all_cards()) if others or not of_libraries else []
+    return found + libraries.cards(of_libraries)
 
 
 def list_models(patterns: str | Iterable[str] = "all") -> list[str]:
@@ -93,6 +99,8 @@ def load(
     facts = card(model) if isinstance(model, str) else model
     # Before the original code is built, which cuts the process off from the network.
     checkpoint = at_hand(facts, weights, settings)
+    if facts.source in libraries.SOURCES:
+        return libraries.load(facts, checkpoint)
     native = adapters.build(facts) if implementation == vocabulary.OWN else releases.build(facts, cache_dir)
     apply_weights(native, checkpoint, calibration_images)
     return native

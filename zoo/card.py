@@ -37,7 +37,8 @@ class Preprocessing:
     rule: str
     """`resize_then_crop`: shorter side to `resize_px`, then the centre `crop_px` square;
     `crop_then_resize`: centre square of `crop_fraction` of the shorter side, resized to `crop_px`;
-    `squash`: both sides to `crop_px`, the aspect ratio ignored;
+    `squash`: both sides to `resize_px`, the aspect ratio ignored, then the centre `crop_px` square; without `resize_px`
+    both sides to `crop_px`;
     `none`: the data set's images already have `crop_px`, and are used as they are."""
     crop_px: int
     interpolation: str

@@ -67,10 +67,15 @@ def apply_weights(
         native.checkpoint = {"sha256": file_sha256(checkpoint)}
     else:
         _load_released(native, checkpoint)
-        native.weights = RELEASED
-        native.checkpoint = {"sha256": checkpoint.sha256, "url": checkpoint.url, "tag": checkpoint.tag}
+        record_released(native, checkpoint)
     if native.needs_recalibration and calibration_images is not None:
         _recalibrate(native, calibration_images)
+
+
+def record_released(native: NativeModel, checkpoint: FetchedCheckpoint) -> None:
+    """Records that a network has these released weights."""
+    native.weights = RELEASED
+    native.checkpoint = {"sha256": checkpoint.sha256, "url": checkpoint.url, "tag": checkpoint.tag}
 
 
 def _load_released(native: NativeModel, checkpoint: FetchedCheckpoint) -> None:

@@ -18,6 +18,7 @@ from harness.records.series import Series
 from zoo.card import Preprocessing
 from zoo.catalog.reader import preprocessing_of
 from zoo.errors import ZooError
+from zoo.libraries import SOURCES as LIBRARIES
 from zoo.own import SOURCE, card
 from zoo.own_preprocessing import same_steps
 from zoo.preprocessing import Pipeline, PreprocessingError, described, pipeline
@@ -137,9 +138,12 @@ def _preprocessing(facts: Series, own: Preprocessing | None) -> Preprocessing:
     """
     import zoo
 
-    if facts.source not in (SOURCE, "onnx"):
+    if facts.source not in (SOURCE, "onnx", *LIBRARIES):
         return zoo.card(facts.model).preprocessing
     converted_for = preprocessing_in(Path(facts.artifact_path))
+    if facts.source in LIBRARIES:
+        # The library need not be installed where its networks are only evaluated.
+        return converted_for or zoo.card(facts.model).preprocessing
     if own is None:
         return converted_for or card(facts.variant, facts.resolution).preprocessing
     if converted_for and facts.precision == "int8" and not same_steps(converted_for, own):

@@ -16,21 +16,19 @@ from harness.records.series import Series
 if TYPE_CHECKING:
     from converters.pool import Conversion
     from converters.request import ConversionRequest
+    from zoo.card import ModelCard
 
 
-def _card_facts(name: str) -> dict[str, Any]:
-    """The facts from the card, known whether or not the model is measured."""
-    import zoo
-
-    card = zoo.card(name)
+def _card_facts(card: ModelCard) -> dict[str, Any]:
+    """The facts from the card, known whether or not the model is measured; those of a library know no sizes."""
     return {
         "model": card.name,
         "source": card.source,
         "variant": card.variant,
         "resolution": card.resolution,
-        "classes": card.classes,
-        "parameters": card.parameters,
-        "macs": card.macs,
+        "classes": card.classes or None,
+        "parameters": card.parameters or None,
+        "macs": card.macs or None,
         "accuracy_published_top1_percent": card.published.top1_percent,
         "accuracy_published_top5_percent": card.published.top5_percent,
         "accuracy_published_source": card.published.stated_in,
@@ -66,8 +64,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
     made = conversion.artifact.provenance
     return {
         "resolution": made["resolution"],
-        # A user network has no card that knows them; the graph does.
-        "classes": made["classes"] or _classes(read_graph(conversion.artifact.path)),
+        "classes": made["classes"] or _unstated_classes(conversion),
         "parameters": made["parameters"],
         "macs": made["macs"],
         **_weights_facts(conversion.request, made["weights"]),
@@ -82,6 +79,13 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
         "conversion_s": sum(made["seconds"].values()),
         "verification_relative_l2": max(check["relative_l2"] for check in made["verification"]),
     }
+
+
+def _unstated_classes(conversion: Conversion) -> int | None:
+    """The classes of a network whose card states none: a user network's are in its graph, a library's has features."""
+    if conversion.artifact is None or not conversion.request.is_own:
+        return None
+    return _classes(read_graph(conversion.artifact.path))
 
 
 def _calibration_text(request: ConversionRequest, made: Mapping[str, Any]) -> str:
@@ -101,7 +105,7 @@ def _calibration_text(request: ConversionRequest, made: Mapping[str, Any]) -> st
 def facts_of_conversion(conversion: Conversion, backend: str) -> Series:
     """The series of a conversion, or the row that says why there is none."""
     request = conversion.request
-    facts = _own_facts(request.model) if request.is_own else _card_facts(request.model)
+    facts = _own_facts(request.model) if request.is_own else _card_facts(request.card())
     return Series(
         **{**facts, **_artifact_facts(conversion)},
         backend=backend,

@@ -30,7 +30,7 @@ class ArtifactRequest:
     """Models, user networks and files, and how they are converted."""
 
     models: tuple[str, ...] = ()
-    """Names, globs, sources or suites of the zoo."""
+    """Names, globs, sources or suites of the zoo; `timm/NAME` and `torchvision/NAME`, globs too, of these libraries."""
     own_models: tuple[str, ...] = ()
     """`module:function` of user networks."""
     onnx_files: tuple[Path, ...] = ()
@@ -69,7 +69,7 @@ class ArtifactRequest:
     """Conversions at a time; 0 for the number of physical cores."""
 
     def cards(self) -> list[ModelCard]:
-        """The requested cards of the zoo.
+        """The requested cards of the zoo and of libraries.
 
         Raises:
             HarnessError: a pattern selects nothing; the message offers the nearest names.
@@ -91,7 +91,7 @@ class ArtifactRequest:
             HarnessError: the request cannot be carried out; the message says which option to change.
         """
         if not (self.models or self.own_models or self.onnx_files or self.artifacts):
-            raise HarnessError("no models are selected: give --models, --model or --onnx")
+            raise HarnessError("no models are selected: give --models, --timm, --torchvision, --model or --onnx")
         if self.batch < 1:
             raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
@@ -114,6 +114,7 @@ class ArtifactRequest:
     def _check_weights(self) -> None:
         cards = self.cards()
         self._check_implementation(cards)
+        self._check_resolution(cards)
         if self.weights in (RELEASED, AUTO):
             return
         for option, value in (("--mirror", self.mirror), ("--weights-lock", self.weights_lock)):
@@ -156,6 +157,18 @@ class ArtifactRequest:
                 release_source(source)
         except ReleaseError as error:
             raise HarnessError(f"--implementation {self.implementation}: {error}") from error
+
+    def _check_resolution(self, cards: list[ModelCard]) -> None:
+        """Refuses a size for networks of libraries alone, whose weights decide it."""
+        from zoo.libraries import SOURCES
+
+        sized = next((card for card in cards if card.source in SOURCES), None)
+        if sized is None or self.resolution is None or self.own_models or self.onnx_files:
+            return
+        raise HarnessError(
+            f"--resolution {self.resolution}: {sized.name} takes images of {sized.resolution} pixels, as its library "
+            "states; give a function that builds it for another size (--model MODULE:FUNCTION)"
+        )
 
     def own_preprocessing(self) -> Preprocessing | None:
         """How images are prepared for user networks; None if it is not stated.
@@ -280,11 +293,14 @@ class ArtifactRequest:
                 calibration_count=self.calibration_limit,
             ),
         )
+        from zoo.libraries import SOURCES
+
         cards = sorted(self.cards(), key=lambda card: card.macs, reverse=True)
         of_the_zoo = [
             dataclasses.replace(
                 common,
                 model=card.name,
+                library_card=card if card.source in SOURCES else None,
                 weights=self.weights,
                 recalibration_images=self.calibration_images if self.recalibrates(card) else None,
             )

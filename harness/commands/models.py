@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from foundation.wording import counted
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
-from harness.commands.options.models import MODELS_HELP
+from harness.commands.options.models import MODELS_HELP, add_libraries, read_libraries
 from harness.errors import EXIT_SUCCESS, HarnessError
 from harness.text.console import say
 
@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
 
 def _add_list_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", nargs="*", default=["all"], metavar="MODELS", help="which ones (all)")
+    parser.add_argument("models", nargs="*", metavar="MODELS", help="which ones (all of the zoo)")
+    add_libraries(parser)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     """Prints one line per model."""
-    cards = ArtifactRequest(models=tuple(arguments.models)).cards()
+    asked = (*arguments.models, *read_libraries(arguments))
+    cards = ArtifactRequest(models=asked or ("all",)).cards()
     width = max(len(card.name) for card in cards)
     print(f"{'model':{width}}  pixels  params/M    MACs/G  top-1/% (published)  trained on")
     for card in cards:
         top1 = card.published.top1_percent
-        figures = f"{card.resolution:6}  {card.parameters / 1e6:8.2f}  {card.macs / 1e9:8.3f}"
+        # A library's network has to be built before these are known.
+        parameters = f"{card.parameters / 1e6:.2f}" if card.parameters else "-"
+        macs = f"{card.macs / 1e9:.3f}" if card.macs else "-"
+        figures = f"{card.resolution:6}  {parameters:>8}  {macs:>8}"
         published = "-" if top1 is None else f"{top1:.1f}"
         print(f"{card.name:{width}}  {figures}  {published:19}  {card.training.all_data}")
     say(f"{counted(len(cards), 'model')} of {counted(len({card.source for card in cards}), 'source')}")
@@ -66,9 +71,9 @@ def _sections(card: ModelCard) -> dict[str, dict[str, Any]]:
         "network": {
             "implementation": card.release.package or "this project's own definition",
             "resolution (pixels)": card.resolution,
-            "classes": card.classes,
-            "parameters": f"{card.parameters:,}",
-            "multiply-adds of one image": f"{card.macs:,}",
+            "classes": card.classes or None,
+            "parameters": f"{card.parameters:,}" if card.parameters else None,
+            "multiply-adds of one image": f"{card.macs:,}" if card.macs else None,
             "digest of the state dict's names and shapes": card.signature_sha256,
         },
         "published": facts["published"],

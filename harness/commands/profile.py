@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.command import Command
-from harness.commands.options.models import ModelOptions
+from harness.commands.options.models import ModelOptions, add_libraries, read_libraries
 from harness.commands.options.request import RequestOptions
 from harness.commands.options.runtime import RuntimeOptions
 from harness.commands.options.types import duration_s
@@ -66,6 +66,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the one model, phrased for a command that takes only one; `FileOptions` reads the files."""
     parser.add_argument("profiled", nargs="?", metavar="MODEL", help="one model of the zoo, as `list` prints it")
+    add_libraries(parser)
     parser.add_argument(
         "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or a user network, as for `run`"
     )
@@ -87,7 +88,8 @@ def _profile(arguments: argparse.Namespace) -> int:
     if arguments.top < 1:
         raise HarnessError(f"--top {arguments.top}: give a number of at least 1")
     options = RequestOptions.read(arguments)
-    models = ModelOptions((arguments.profiled,) if arguments.profiled else (), tuple(arguments.model))
+    named = [arguments.profiled] if arguments.profiled else []
+    models = ModelOptions((*named, *read_libraries(arguments)), tuple(arguments.model))
     path = arguments.csv
     if path is None:
         settings = ProfileSettings(arguments.inferences, arguments.timeout)

@@ -79,10 +79,28 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"--model {request.own_models[0]}: there is no release to compare it with; add --images DIR to compare its "
             "artifact with the network"
         )
+    if images is None:
+        _refuse_libraries(request)
     by_model = {one.request.model: one for one in converted(request, conversion.cache_dir, say)}
     conversions = [by_model[name] for name in (*(card.name for card in request.cards()), *request.own_models)]
     agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, conversion.cache_dir)
     return EXIT_SUCCESS if agree else EXIT_FAILED_ROWS
+
+
+def _refuse_libraries(request: ArtifactRequest) -> None:
+    """Refuses networks of libraries, which are the original code.
+
+    Raises:
+        HarnessError: there are some.
+    """
+    from zoo.libraries import SOURCES
+
+    named = next((card.name for card in request.cards() if card.source in SOURCES), None)
+    if named:
+        raise HarnessError(
+            f"{named}: the library's own code builds it, so there is no other to compare it with; `convert` verifies "
+            "each artifact with it, and --images DIR does on images"
+        )
 
 
 def _judge_all(request: ArtifactRequest, arguments: argparse.Namespace) -> int:

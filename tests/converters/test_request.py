@@ -151,3 +151,18 @@ def test_original_code_is_known_by_its_commits_and_drivers(tmp_path, monkeypatch
     (tmp_path / "zoo.releases.drivers" / "fbnet.py").write_text("# changed", "utf-8")
     monkeypatch.setattr(requests.resources, "files", lambda package: tmp_path / package)
     assert key(name, implementation="release") not in (own, release)
+
+
+def test_a_network_of_a_library_is_stored_under_its_version_and_preprocessing(monkeypatch):
+    pytest.importorskip("torchvision")
+    card = zoo.card("torchvision/alexnet")
+    request = ConversionRequest(card.name, library_card=card)
+    stored = stored_under(request, card)
+    assert stored == key(card.name)
+    assert sharing_models(card) == [card.name]
+    assert artifact_preprocessing(card, PROBE) == card.preprocessing
+    assert stored != key("torchvision/vgg11")
+    found = requests.installed_versions
+    other = {"torchvision": "0.1.0"}
+    monkeypatch.setattr(requests, "installed_versions", lambda names: {**found(names), **other})
+    assert stored_under(request, card) != stored

@@ -93,6 +93,8 @@ def test_a_failure_is_a_row(measure: Callable[..., Any], tmp_path: Path) -> None
         ({"models": "smoke", "backend": "abacus"}, "abacus"),
         ({"artifacts": "nowhere"}, "nowhere is not a folder of artifacts"),
         ({"models": "smoke", "images": "nowhere"}, "nowhere"),
+        ({"timm": "test_vitt"}, "unknown model 'test_vitt' in timm; nearest: test_vit,"),
+        ({"torchvision": ["alexnet", "resnet5"]}, "unknown model 'resnet5' in torchvision; nearest: resnet50,"),
     ],
 )
 def test_a_bad_request_is_raised_and_nothing_is_written(

@@ -63,6 +63,14 @@ def test_a_measured_accuracy_takes_precedence_over_the_published_one(make_rows: 
     assert (line["top1"], line["top5"], line["accuracy_kind"]) == ("79.5", "94.5", "measured")
 
 
+def test_a_network_of_a_library_has_the_preprocessing_of_its_package(make_rows: MakeRows) -> None:
+    pytest.importorskip("torchvision")
+    (line,) = _timm(make_rows, {"model": "torchvision/inception_v3", "latency_median_ms": 5.0})
+    assert (line["crop_pct"], line["interpolation"]) == ("0.874269", "bilinear")
+    (line,) = _timm(make_rows, {"model": "torchvision/of_another_version", "latency_median_ms": 5.0})
+    assert (line["crop_pct"], line["interpolation"]) == ("", "")
+
+
 def test_a_user_network_has_empty_cells_and_a_failed_row_no_line(make_rows: MakeRows) -> None:
     own = {"model": "onnx/mine", "latency_median_ms": 5.0, "parameters": None, "macs": None}
     (line,) = _timm(make_rows, own, {"model": "a/x", "status": "failed"})

@@ -33,7 +33,8 @@ def _crop(by: Resampling) -> str:
     if by.rule == "crop_then_resize":
         return f"centre square of {by.crop_fraction!r} of the shorter side, to {by.crop_px} px {resize}"
     if by.rule == "squash":
-        return f"both sides to {by.crop_px} px {resize}"
+        cropped = f", centre {by.crop_px} px" if by.resize_px > by.crop_px else ""
+        return f"both sides to {by.resize_px or by.crop_px} px {resize}{cropped}"
     return f"images of {by.crop_px} px as they are"
 
 

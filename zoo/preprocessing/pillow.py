@@ -43,9 +43,11 @@ def crop_then_resize(decoded: Decoded, crop_fraction: float, crop_px: int, inter
     return _pixels(cropped.resize((crop_px, crop_px), _method(interpolation)))
 
 
-def squash(decoded: Decoded, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
-    """Both sides to `crop_px`, whatever the aspect ratio: timm's crop mode `squash` without cropping."""
-    return _pixels(decoded.image.resize((crop_px, crop_px), _method(interpolation)))
+def squash(decoded: Decoded, resize_px: int, crop_px: int, interpolation: str) -> NDArray[np.uint8]:
+    """Both sides to `resize_px`, whatever the aspect ratio, then the centre: timm's crop mode `squash`."""
+    resized = decoded.image.resize((resize_px, resize_px), _method(interpolation))
+    first = round((resize_px - crop_px) / 2)
+    return _pixels(resized.crop((first, first, first + crop_px, first + crop_px)))
 
 
 def _method(interpolation: str) -> int:

@@ -48,7 +48,8 @@ class Resampling:
         if not isinstance(preprocessing.crop_fraction, int | float | None):
             raise PreprocessingError(f"crop_fraction must be a number, not {preprocessing.crop_fraction!r}")
         resize_px, crop_fraction = preprocessing.resize_px or 0, preprocessing.crop_fraction or 0.0
-        if rule == "resize_then_crop" and resize_px < preprocessing.crop_px:
+        must_cover = rule == "resize_then_crop" or (rule == "squash" and resize_px)
+        if must_cover and resize_px < preprocessing.crop_px:
             raise PreprocessingError(f"{rule}: resize_px is {resize_px}, less than crop_px, {preprocessing.crop_px}")
         if rule == "crop_then_resize" and not 0 < crop_fraction <= 1:
             raise PreprocessingError(f"{rule}: crop_fraction is {crop_fraction}; it must be more than 0 and at most 1")
@@ -90,7 +91,9 @@ _RESIZES: dict[tuple[str, str], _Resize] = {
     ("crop_then_resize", "pil"): lambda decoded, by: pillow.crop_then_resize(
         decoded, by.crop_fraction, by.crop_px, by.interpolation
     ),
-    ("squash", "pil"): lambda decoded, by: pillow.squash(decoded, by.crop_px, by.interpolation),
+    ("squash", "pil"): lambda decoded, by: pillow.squash(
+        decoded, by.resize_px or by.crop_px, by.crop_px, by.interpolation
+    ),
     ("resize_then_crop", "opencv"): lambda decoded, by: opencv.resize_then_crop(decoded, by.resize_px, by.crop_px),
     ("crop_then_resize", "tensorflow1"): lambda decoded, by: tensorflow1.crop_then_resize(
         decoded, by.crop_fraction, by.crop_px

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
+
+from foundation.selection import parts
 
 MODELS_HELP = """\
 MODELS are names, globs, sources or suites, separated by commas; case does not matter:
@@ -13,7 +16,34 @@ MODELS are names, globs, sources or suites, separated by commas; case does not m
   resnest                  a source
   all, mobile, smoke       a suite: every model; at most 600 M multiply-adds;
                            the smallest of each source
+NETWORKS of --timm and --torchvision are names or globs of the installed package, as in its own list; a name with a tag
+means certain weights: resnet50.a1_in1k, resnet50.IMAGENET1K_V1. Elsewhere they are named timm/NAME, torchvision/NAME.
 """
+
+LIBRARIES = ("timm", "torchvision")
+"""Libraries whose networks have an option of their own; `zoo.libraries` reads them."""
+
+
+def add_libraries(group: argparse._ActionsContainer) -> None:
+    """Adds --timm and --torchvision."""
+    for library in LIBRARIES:
+        group.add_argument(
+            f"--{library}",
+            action="append",
+            default=[],
+            metavar="NETWORKS",
+            help=f"networks of {library}, by its own names and globs; may be repeated",
+        )
+
+
+def read_libraries(arguments: argparse.Namespace) -> list[str]:
+    """The patterns of --timm and --torchvision, each with the name of its library."""
+    return [pattern for library in LIBRARIES for pattern in of_library(library, getattr(arguments, library))]
+
+
+def of_library(library: str, patterns: str | Iterable[str]) -> list[str]:
+    """Patterns of a library's own names with the library's name before a slash, as they are selected everywhere."""
+    return [f"{library}/{one.removeprefix(f'{library}/')}" for one in parts(patterns)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,17 +51,18 @@ class ModelOptions:
     """Models to convert or to select."""
 
     models: tuple[str, ...] = ()
-    """Names, globs, sources or suites of the zoo."""
+    """Names, globs, sources or suites of the zoo, and of libraries with the name of the library before a slash."""
     own_models: tuple[str, ...] = ()
     """`module:function` of user networks."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
-        """Adds --models and --model."""
+        """Adds --models, --model and the options of libraries."""
         group = parser.add_argument_group("what")
         group.add_argument(
             "--models", action="append", default=[], metavar="MODELS", help="models of the zoo, see below"
         )
+        add_libraries(group)
         group.add_argument(
             "--model",
             action="append",
@@ -43,7 +74,7 @@ class ModelOptions:
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> ModelOptions:
         """The record of parsed arguments."""
-        return cls(tuple(arguments.models), tuple(arguments.model))
+        return cls((*arguments.models, *read_libraries(arguments)), tuple(arguments.model))
 
 
 @dataclasses.dataclass(frozen=True)

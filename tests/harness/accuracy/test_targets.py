@@ -93,6 +93,20 @@ def test_the_images_of_a_calibration_are_known_by_the_record_beside_the_artifact
     assert calibration_digests(facts) == ["a" * 64]
 
 
+@pytest.mark.parametrize("source", ["timm", "torchvision"])
+def test_a_network_of_a_library_takes_images_as_its_file_says(images, facts, source, tmp_path):
+    """Where it is evaluated, the library need not be installed; --preprocessing is that of user networks."""
+    path = tmp_path / "own.toml"
+    path.write_text(SQUASH_TOML)
+    squashed = stated_preprocessing(str(path))
+    converted_for(facts, squashed)
+    facts = dataclasses.replace(facts, model=f"{source}/no_such_network", source=source)
+    for own in (None, card("a:b", 16).preprocessing):
+        target = target_of(facts, images, own)
+        assert isinstance(target, EvaluationTarget)
+        assert target.preprocessing == squashed
+
+
 def test_a_model_of_the_zoo_takes_images_as_its_release_does(images, facts):
     lanet = zoo.card("lanet/LaNet_CIFAR10_128")
     released = dataclasses.replace(

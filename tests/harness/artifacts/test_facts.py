@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import zoo
 from converters.artifact import Artifact
 from converters.pool import Conversion
@@ -49,6 +51,27 @@ def test_a_failed_conversion_keeps_its_row_and_reason():
     facts = facts_of_conversion(Conversion(request, "out_of_memory", "why"), "onnxruntime")
     assert (facts.status, facts.reason, facts.artifact_sha256) == ("out_of_memory", "why", "")
     assert facts.parameters == 2684792
+
+
+def test_a_network_of_a_library_has_the_facts_of_its_package():
+    pytest.importorskip("torchvision")
+    card = zoo.card("torchvision/mobilenet_v3_small")
+    request = ConversionRequest(card.name, library_card=card)
+    failed = facts_of_conversion(Conversion(request, "failed", "why"), "onnxruntime")
+    assert (failed.model, failed.source, failed.variant) == (card.name, "torchvision", "mobilenet_v3_small")
+    assert (failed.parameters, failed.macs, failed.classes) == (None, None, 1000)
+    assert failed.accuracy_published_top1_percent == card.published.top1_percent
+    made = facts_of_conversion(Conversion(request, "ok", artifact=Artifact(Path("m.onnx"), PROVENANCE)), "onnxruntime")
+    assert (made.parameters, made.macs, made.weights) == (2684792, 199039872, "probe")
+
+
+def test_features_are_no_classes():
+    pytest.importorskip("timm")
+    card = zoo.card("timm/vit_small_patch14_dinov2")
+    request = ConversionRequest(card.name, library_card=card)
+    made = {**PROVENANCE, "classes": card.classes}
+    facts = facts_of_conversion(Conversion(request, "ok", artifact=Artifact(Path("m.onnx"), made)), "onnxruntime")
+    assert (card.classes, facts.classes) == (0, None)
 
 
 def test_an_own_model_that_failed_has_a_row_too():

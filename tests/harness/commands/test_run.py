@@ -89,7 +89,7 @@ def test_bad_files_are_rows_with_reasons_beside_good_ones(tiny_onnx, places, tmp
     [
         (["--models", "resnest51"], "nearest: resnest/resnest50"),
         (["--models", "vgg*"], "no model matches 'vgg*'"),
-        ([], "no models are selected: give --models, --model or --onnx"),
+        ([], "no models are selected: give --models, --timm, --torchvision, --model or --onnx"),
         (["--onnx", "nowhere.onnx"], "--onnx nowhere.onnx: no such file"),
         (["--models", "smoke", "--batch", "0"], "--batch 0: give a number of at least 1"),
         (["--models", "smoke", "--calibration-images", "."], "nothing here is calibrated; add --precision int8"),

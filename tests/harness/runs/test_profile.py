@@ -78,6 +78,8 @@ def test_without_matplotlib_the_csv_is_written_and_the_user_is_warned(
         ([], "no model is given: give one MODEL of `list`, --onnx or --model"),
         (["resnest51"], "nearest: resnest/resnest50"),
         (["smoke"], "profile takes one model, but"),
+        (["--timm", "test_vit,test_vit2"], "profile takes one model, but"),
+        (["resnest50", "--torchvision", "alexnet"], "profile takes one model, but"),
         (["resnest50", "--model", "nets:build"], "2 models are selected"),
         (["--onnx", "nowhere.onnx"], "--onnx nowhere.onnx: no such file"),
         (["resnest50", "--inferences", "1"], "--inferences 1: give a number of at least 2"),
