@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 
+from foundation.wording import counted
+
 _SIZES_PX = (28, 32, 64, 96, 112, 128, 160, 192, 224, 240, 256, 288, 299, 320, 384, 448, 512, 518)
 _CHANNELS = (1, 4, 2, 6)
+_BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 def runs(network: Callable[[torch.Tensor], Any], *shape: int, dtype: torch.dtype = torch.float32) -> bool:
@@ -33,11 +36,12 @@ def input_advice(network: torch.nn.Module, batch: int, resolution: int) -> str:
     if (needed := _required_inputs(network)) and len(needed) > 1:
         return f"its forward takes {len(needed)} inputs ({', '.join(needed)}): return a module that takes images alone"
     square = (resolution, resolution)
+    sizes = sorted(_SIZES_PX, key=lambda size: abs(size - resolution))
     for taken, advice in (
-        *((((batch, 3, size, size), f"it takes images of {size} px: --resolution {size}")) for size in _SIZES_PX),
+        *(((batch, 3, size, size), f"it takes images of {size} px: --resolution {size}") for size in sizes),
         *(((batch, channels, *square), _of_channels(channels)) for channels in _CHANNELS),
         ((batch, *square, 3), "it takes images (N, R, R, 3): return a module that permutes (N, 3, R, R) to them first"),
-        ((1, 3, *square), "it takes one image at a time: --batch 1"),
+        *(((n, 3, *square), f"it takes {counted(n, 'image')} at a time: --batch {n}") for n in _BATCHES),
     ):
         if taken != (batch, 3, *square) and runs(network, *taken):
             return advice

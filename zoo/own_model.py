@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.endings import says_out_of_memory
 from foundation.wording import counted, first_line, listed
 from zoo.card import ModelCard
 from zoo.errors import ZooError
@@ -109,6 +110,8 @@ class OwnModel(TorchModel):
             except MemoryError:
                 raise
             except Exception as failure:
+                if says_out_of_memory(str(failure)):
+                    raise
                 error = failure
         raise OwnModelError(
             f"the network of {self.card.variant} does not take images {shape} of float32: {type(error).__name__}: "

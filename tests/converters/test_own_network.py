@@ -208,9 +208,7 @@ def test_batch_statistics_in_use_are_in_the_warnings(exporter, tmp_path):
 
 
 def test_an_exporter_that_drops_batch_statistics_is_found_and_the_other_is_named(tmp_path):
-    with pytest.raises(
-        converters.VerificationError, match=r"batch statistics.*without them.*try the other exporter"
-    ):
+    with pytest.raises(converters.VerificationError, match=r"batch statistics.*without them.*try the other exporter"):
         converted("always_training", tmp_path, exporter="dynamo", batch=2)
     assert converted("always_training", tmp_path, batch=2).provenance["verification"]
 

@@ -131,7 +131,8 @@ def test_a_network_that_rounds_its_input_itself_stays_as_it_is():
         (TwoInputs(), 1, r"its forward takes 2 inputs \(images, mask\): return a module that takes images alone"),
         (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 5)), 1, "--resolution 32"),
         (Around(before=lambda x: x.permute(0, 3, 1, 2)), 1, r"it takes images \(N, R, R, 3\)"),
-        (Around(after=lambda y: y.view(1, 5)), 3, "it takes one image at a time: --batch 1"),
+        (Around(after=lambda y: y.view(1, 5)), 3, "it takes 1 image at a time: --batch 1"),
+        (Around(after=lambda y: y.view(8, 5)), 1, "it takes 8 images at a time: --batch 8"),
         (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Embedding(256, 4)), 1, "it takes integers"),
         (Around(before=lambda x: x / None), 1, r"return a module whose forward takes one float32 tensor of images"),
         (
@@ -144,6 +145,21 @@ def test_a_network_that_rounds_its_input_itself_stays_as_it_is():
 def test_a_network_that_does_not_take_images_says_what_it_takes(network, batch, advice):
     with pytest.raises(OwnModelError, match=rf"does not take images \({batch}, 3, {SIZE}, {SIZE}\).*{advice}"):
         own(network, batch)
+
+
+def test_memory_that_runs_out_is_no_question_of_the_input():
+    def fail(images):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        own(Around(before=fail))
+
+
+def test_the_nearest_size_that_a_network_takes_is_recommended():
+    with pytest.raises(OwnModelError, match="it takes images of 96 px: --resolution 96"):
+        own(Around(before=lambda x: x.view(-1, 3, 96, 96)), resolution=100)
+    with pytest.raises(OwnModelError, match="--resolution 192"):
+        own(torch.nn.Sequential(classifier()[0], torch.nn.MaxPool2d(180), torch.nn.Flatten()), resolution=180)
 
 
 def test_batch_statistics_in_use_are_reported_with_their_layers():
