@@ -18,6 +18,7 @@ from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
 from converters.errors import ConversionError
 from converters.exporting import export
 from converters.operators import histogram
+from converters.own_network import multiply_adds, refuse_other_precision, verify_own
 from converters.precision import derive
 from converters.request import (
     CONVERTER_REVISION,
@@ -28,11 +29,12 @@ from converters.request import (
     sharing_models,
     stored_under,
 )
-from converters.verify import verify
+from converters.verify import Agreement, verify
 from converters.weights import weights_facts, weights_warnings, with_finite_statistics
 from foundation.digests import file_sha256, json_sha256
 from foundation.vocabulary import METADATA_PREFIX, OWN, PROBE, RELEASE
 from zoo.native import NativeModel
+from zoo.own_model import OwnModel
 
 PROVENANCE_SCHEMA = 1
 
@@ -41,6 +43,8 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
     """The part of the provenance that follows from the request alone; it is written into the file too."""
     card = native.card
     commits = implementation_versions(card, RELEASE) if native.implementation == RELEASE else {}
+    macs, unknown = _multiply_adds(native, request, model)
+    texts = [*weights_warnings(native), *(native.notes if isinstance(native, OwnModel) else ()), *unknown]
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     return {
         "schema": PROVENANCE_SCHEMA,
@@ -52,7 +56,7 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
         **({"original_code": commits} if commits else {}),
         "weights": weights_facts(native),
         "parameters": native.count_parameters(),
-        "macs": native.count_macs(),
+        "macs": macs,
         "classes": card.classes,
         "resolution": card.resolution,
         "exporter": {"name": request.exporter, **request.exporter_versions()},
@@ -63,8 +67,20 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
         "input": {"name": pytorch.INPUT_NAME, "shape": shape, "dtype": "float32"},
         "output": {"name": pytorch.OUTPUT_NAME},
         "operators": histogram(model),
-        **({"warnings": texts} if (texts := weights_warnings(native)) else {}),
+        **({"warnings": texts} if texts else {}),
     }
+
+
+def _multiply_adds(
+    native: NativeModel, request: ConversionRequest, model: onnx.ModelProto
+) -> tuple[int | None, list[str]]:
+    """Multiply-adds of one image, and a sentence if they are not known.
+
+    A user network may refuse to run on shapes alone; its graph is there.
+    """
+    if isinstance(native, OwnModel):
+        return multiply_adds(model, request.batch)
+    return native.count_macs(), []
 
 
 def _save(model: onnx.ModelProto, path: Path, description: dict[str, Any], native: NativeModel) -> None:
@@ -187,14 +203,14 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
     staged = store.staging()
     try:
         started = time.perf_counter()
-        model = export(native, request)
+        model = _exported(native, request)
         exported = time.perf_counter()
         description = _describe(native, request, model)
         path = staged / MODEL_FILE
         _save(model, path, description, native)
         del model
         saved = time.perf_counter()
-        agreements = verify(native, path, request.batch)
+        agreements, notes = _verified(native, path, request.batch)
         seconds = {
             "export_s": round(exported - started, 3),
             "save_s": round(saved - exported, 3),
@@ -207,7 +223,25 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
             "preprocessing": preprocessing,
             "verification": [a.to_json() for a in agreements],
             "seconds": seconds,
+            **({"warnings": [*description.get("warnings", ()), *notes]} if notes else {}),
         }
         return store.put(key or file_sha256(path), staged, facts)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def _exported(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
+    """The graph of a network, in fp32."""
+    if not isinstance(native, OwnModel):
+        return export(native, request)
+    native.fit(request.batch)
+    model = export(native, request)
+    refuse_other_precision(model)
+    return model
+
+
+def _verified(native: NativeModel, path: Path, batch: int) -> tuple[list[Agreement], list[str]]:
+    """How an artifact agrees with its network, and what a reader should know that the verification found."""
+    if isinstance(native, OwnModel):
+        return verify_own(native, path, batch)
+    return verify(native, path, batch), []

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import onnx
 
 from converters import pytorch, tensorflow
 from converters.errors import ConversionError
+from converters.light_graph import weights_bytes
 from converters.request import ConversionRequest
+from foundation.endings import says_out_of_memory
+from foundation.units import BYTES_PER_GIB
 from foundation.wording import first_line
 from zoo.errors import MissingPackageError
 from zoo.native import NativeModel
+
+LARGEST_WEIGHTS_BYTES = 2 * BYTES_PER_GIB - (1 << 20)
+"""Protocol buffers hold less than 2 GiB; the graph's structure and notes need some room beside the weights."""
 
 _FRAMEWORKS = {"pytorch": pytorch, "tensorflow": tensorflow}
 
@@ -26,19 +34,61 @@ def export(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
         MissingPackageError: the framework's exporter is not installed.
     """
     try:
-        return _FRAMEWORKS[native.card.release.framework].export(
-            native.deployable(),
-            exporter=request.exporter,
-            opset=request.opset,
-            batch=request.batch,
-            resolution=native.card.resolution,
-        )
-    except (ConversionError, MissingPackageError):
+        model = _exported(native, request)
+    except (ConversionError, MissingPackageError, MemoryError):
         raise
     except Exception as error:
         # The dynamo exporter wraps the actual error in debugging advice.
         root = error.__cause__ or error
+        _refuse_large(_state_bytes(native))
         raise ConversionError(
-            f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}; "
-            "try the other one (--exporter)"
+            f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}"
+            f"{_of_the_other(native, request, root)}"
         ) from error
+    _refuse_large(weights_bytes(model))
+    return model
+
+
+def _exported(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
+    model: onnx.ModelProto = _FRAMEWORKS[native.card.release.framework].export(
+        native.deployable(),
+        exporter=request.exporter,
+        opset=request.opset,
+        batch=request.batch,
+        resolution=native.card.resolution,
+    )
+    return model
+
+
+def _refuse_large(size_bytes: int) -> None:
+    """Refuses weights that no ONNX file can hold.
+
+    Raises:
+        ConversionError: they are larger.
+    """
+    if size_bytes > LARGEST_WEIGHTS_BYTES:
+        raise ConversionError(
+            f"the weights take {size_bytes / BYTES_PER_GIB:.1f} GiB, and an artifact is one ONNX file, which holds at "
+            "most 2 GiB: export the network with external data (torch.onnx.export with external_data=True), and "
+            "measure that file with --onnx"
+        )
+
+
+def _state_bytes(native: NativeModel) -> int:
+    """Bytes of a PyTorch network's weights; 0 for another framework, whose exporter has no such limit of its own."""
+    if native.card.release.framework != "pytorch":
+        return 0
+    tensors = (*native.module.parameters(), *native.module.buffers())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _of_the_other(native: NativeModel, request: ConversionRequest, root: BaseException) -> str:
+    """Whether PyTorch's other exporter takes a network that the requested one fails on, found by trying it."""
+    if native.card.release.framework != "pytorch" or says_out_of_memory(str(root)):
+        return ""
+    other = next(name for name in pytorch.EXPORTERS if name != request.exporter)
+    try:
+        _exported(native, dataclasses.replace(request, exporter=other))
+    except Exception:
+        return f"; the {other} exporter fails too"
+    return f"; the {other} exporter takes the network: --exporter {other}"

@@ -28,7 +28,7 @@ from converters.images import dead_leaves
 from converters.int8_agreement import disagreement
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
 from converters.rounding import with_rounding
-from converters.verify import Agreement, artifact_logits, measure, noise_images, padded
+from converters.verify import Agreement, artifact_outputs, as_rows, measure, noise_images, padded
 from foundation.digests import json_sha256
 from foundation.vocabulary import METADATA_PREFIX
 from zoo.card import Preprocessing
@@ -146,7 +146,7 @@ def _verify(
 
 
 def _logits(path: Path, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    return artifact_logits(path, padded(images, batch))[: len(images)]
+    return as_rows(artifact_outputs(path, padded(images, batch)), batch)[: len(images)]
 
 
 def judge(precision: str, agreement: Agreement) -> None:

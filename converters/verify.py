@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from converters.errors import VerificationError
 from converters.images import dead_leaves, pixel_noise
 from zoo import probe
-from zoo.card import Preprocessing
+from zoo.card import ModelCard, Preprocessing
 from zoo.native import NativeModel
 from zoo.own import SOURCE
 from zoo.preprocessing import Normalisation
@@ -45,7 +46,12 @@ def padded(images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
 
 
 def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
-    """Logits of an artifact in ONNX Runtime on the CPU.
+    """Logits of an artifact in ONNX Runtime on the CPU; see `artifact_outputs`."""
+    return np.concatenate(artifact_outputs(path, images, threads))
+
+
+def artifact_outputs(path: Path, images: NDArray[np.float32], threads: int = 1) -> list[NDArray[np.float32]]:
+    """The first output of an artifact in ONNX Runtime on the CPU, for each batch.
 
     Args:
         path: the ONNX file, with a static batch.
@@ -60,8 +66,13 @@ def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -
     source = session.get_inputs()[0]
     dtype = np.float16 if source.type == "tensor(float16)" else np.float32
     batches = images.reshape(-1, source.shape[0], *images.shape[1:]).astype(dtype, copy=False)
-    logits = np.concatenate([session.run(None, {source.name: batch})[0] for batch in batches])
-    return logits.astype(np.float32, copy=False)
+    outputs = (session.run(None, {source.name: batch})[0] for batch in batches)
+    return [output.astype(np.float32, copy=False) for output in outputs]
+
+
+def as_rows(outputs: Sequence[NDArray[np.float32]], batch: int) -> NDArray[np.float32]:
+    """Outputs of several batches as one row of numbers per image; per batch, if there is none for each image."""
+    return np.concatenate([one.reshape(batch if one.ndim and one.shape[0] == batch else 1, -1) for one in outputs])
 
 
 def measure(images: str, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Agreement:
@@ -127,18 +138,21 @@ def noise_images(source: str, resolution: int, preprocessing: Preprocessing) -> 
     return "noise", Normalisation.of(preprocessing).unit_range(pixel_noise(resolution, PROBE_IMAGES))
 
 
+def image_sets(card: ModelCard) -> list[tuple[str, NDArray[np.float32], float]]:
+    """The images that an artifact is verified on: their name, the images, and the relative error that is allowed."""
+    natural = Normalisation.of(card.preprocessing).unit_range(dead_leaves(card.resolution, NATURAL_IMAGES))
+    return [
+        (*noise_images(card.source, card.resolution, card.preprocessing), card.artifact_tolerance),
+        ("natural", natural, probe.RUNTIME_TOLERANCE),
+    ]
+
+
 def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
     """Compares an artifact with its native model on noise and on photograph-like images.
 
     Raises:
         VerificationError: see `compare`.
     """
-    card = native.card
-    natural = Normalisation.of(card.preprocessing).unit_range(dead_leaves(card.resolution, NATURAL_IMAGES))
-    sets = [
-        (*noise_images(card.source, card.resolution, card.preprocessing), card.artifact_tolerance),
-        ("natural", natural, probe.RUNTIME_TOLERANCE),
-    ]
     return [
         compare(
             name,
@@ -146,5 +160,5 @@ def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
             artifact_logits(path, padded(images, batch))[: len(images)],
             tolerance,
         )
-        for name, images, tolerance in sets
+        for name, images, tolerance in image_sets(native.card)
     ]

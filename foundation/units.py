@@ -1,5 +1,6 @@
 """Conversion factors between units of measurement."""
 
 BYTES_PER_MIB = 1024 * 1024
+BYTES_PER_GIB = 1024 * BYTES_PER_MIB
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 MILLISECONDS_PER_SECOND = 1000

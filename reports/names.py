@@ -31,7 +31,8 @@ def is_own(model: str) -> bool:
 
 def _last(model: str) -> str:
     name = model.partition("/")[2] or model
-    return name.rpartition(":")[2] or name
+    # The first colon: the arguments of a function may contain others.
+    return name.partition(":")[2] or name
 
 
 def _cut(name: str) -> str:

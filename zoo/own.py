@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import operator
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
-from zoo.errors import ZooError
+from zoo.own_model import OwnModel, OwnModelError
 from zoo.own_preprocessing import assumed_preprocessing
-
-if TYPE_CHECKING:
-    from zoo.torch_model import TorchModel
+from zoo.own_reference import Reference, parse_reference
 
 SOURCE = "own"
 DEFAULT_RESOLUTION = 224
@@ -29,15 +29,11 @@ _RELEASE = Release(
 )
 
 
-class OwnModelError(ZooError):
-    """A `module:function` that cannot be imported, or that does not return a network."""
-
-
 def card(reference: str, resolution: int | None = None, preprocessing: Preprocessing | None = None) -> ModelCard:
     """The card of a user network: what is known of it before it is built.
 
     Args:
-        reference: `module:function`.
+        reference: `module:function` or `module:function(name=value)`.
         resolution: size of the input in pixels; by default that of the preprocessing's crop.
         preprocessing: how images are prepared for it; the usual one is assumed if None.
     """
@@ -58,39 +54,78 @@ def card(reference: str, resolution: int | None = None, preprocessing: Preproces
     )
 
 
-def load(reference: str, resolution: int | None = None, preprocessing: Preprocessing | None = None) -> TorchModel:
+def load(reference: str, resolution: int | None = None, preprocessing: Preprocessing | None = None) -> OwnModel:
     """Builds a user network with the weights that its function gives it.
 
     Args:
-        reference: `module:function`; the current directory is searched first. The function takes no
-            argument and returns a `torch.nn.Module` for images (N, 3, R, R).
+        reference: `module:function` or `module:function(name=value)` (`zoo.own_reference`); the current directory is
+            searched first. The function returns a `torch.nn.Module` for images (N, 3, R, R).
         resolution: R in pixels; by default that of the preprocessing, or 224.
         preprocessing: how images are prepared for it; the usual one is assumed if None.
 
     Raises:
+        OwnReferenceError: the reference has another form.
         OwnModelError: the module cannot be imported, lacks the function, or the function raises or returns
             something else.
     """
     import torch
 
-    from zoo.torch_model import TorchModel
+    parsed = parse_reference(reference)
+    network = _found(reference, parsed)
+    if not isinstance(network, torch.nn.Module):
+        network = _called(reference, network, parsed)
+    if not isinstance(network, torch.nn.Module):
+        raise OwnModelError(
+            f"{_call_text(reference)} returned a {type(network).__name__}; it must return a torch.nn.Module"
+        )
+    return OwnModel(card(reference, resolution, preprocessing), network)
 
-    module_name, _, function_name = reference.partition(":")
+
+def _found(reference: str, parsed: Reference) -> Any:
+    """The function of a reference, or the network itself if that is what the name means.
+
+    Raises:
+        OwnModelError: there is no such module or function, or the module raises when it is imported.
+    """
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        function = getattr(importlib.import_module(module_name), function_name)
+        module = importlib.import_module(parsed.module)
+        found = operator.attrgetter(parsed.function)(module)
     except (ImportError, AttributeError, ValueError) as error:
         raise OwnModelError(
             f"cannot find {reference}: {error}; give it as module:function, importable from the current directory"
         ) from error
+    except (Exception, SystemExit) as error:
+        # A script that runs when it is imported may do anything.
+        raise OwnModelError(f"{parsed.module} raised {type(error).__name__} when imported: {error}") from error
+    return found
+
+
+def _called(reference: str, function: Any, parsed: Reference) -> Any:
+    """What the function returns.
+
+    Raises:
+        OwnModelError: it takes other arguments, or raises.
+    """
+    if not callable(function):
+        raise OwnModelError(f"{reference} is a {type(function).__name__}; it must be a function")
     try:
-        network = function()
+        inspect.signature(function).bind(**parsed.arguments)
+    except TypeError as error:
+        raise OwnModelError(
+            f"{reference} cannot be called: {error}; give its arguments by name, as in "
+            f"{parsed.module}:{parsed.function}(width=2)"
+        ) from error
+    except ValueError:
+        # A function that is not written in Python may have no signature.
+        pass
+    try:
+        return function(**parsed.arguments)
     except Exception as error:
-        raise OwnModelError(f"{reference}() raised {type(error).__name__}: {error}") from error
-    if not isinstance(network, torch.nn.Module):
-        raise OwnModelError(f"{reference}() returned a {type(network).__name__}; it must return a torch.nn.Module")
-    native = TorchModel(card(reference, resolution, preprocessing), network)
-    native.weights = "own"
-    return native
+        raise OwnModelError(f"{_call_text(reference)} raised {type(error).__name__}: {error}") from error
+
+
+def _call_text(reference: str) -> str:
+    return reference if reference.endswith(")") else f"{reference}()"

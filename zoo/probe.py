@@ -139,4 +139,5 @@ def relative_l2(values: NDArray[np.floating], reference: NDArray[np.floating]) -
     if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
         return math.inf
     scale = float(np.linalg.norm(expected))
-    return float(np.linalg.norm(actual - expected)) / scale if scale else math.inf
+    error = float(np.linalg.norm(actual - expected))
+    return error / scale if scale else math.inf if error else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -38,7 +39,7 @@ class TorchModel:
             deploy: makes the copy to convert, if that is not the module itself (`deployable`).
         """
         self.card = card
-        self.module = module.eval().requires_grad_(False)
+        self.module = frozen(module)
         self.implementation = card.implementation
         self.weights = ""
         self.checkpoint: Mapping[str, str] = {}
@@ -156,6 +157,18 @@ class TorchModel:
         count = recalibrate(self.module, (torch.from_numpy(batch) for batch in batches))
         self.needs_recalibration = False
         return count
+
+
+def frozen(module: torch.nn.Module) -> torch.nn.Module:
+    """The module itself, in evaluation mode and without gradients as far as it allows."""
+    # A module of torch.export has one mode only.
+    with contextlib.suppress(NotImplementedError):
+        module.eval()
+    for parameter in module.parameters():
+        # A lazy module has no weights before its first image.
+        with contextlib.suppress(ValueError):
+            parameter.requires_grad_(False)
+    return module
 
 
 def _renamed(

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from converters.artifact import ArtifactStore
 from converters.errors import VerificationError
 from converters.pool import Conversion, load_native
-from converters.verify import Agreement, artifact_logits, compare, padded
+from converters.verify import Agreement, artifact_outputs, as_rows, compare, padded
 from converters.weights import with_finite_statistics
 from harness.datasets import ImageSet
 from harness.errors import UnreadableFileError
 from zoo.card import ModelCard
 from zoo.native import NativeModel
+from zoo.own_model import OwnModel
 from zoo.preprocessing import Decoded, UnreadableImageError, decode, pipeline
 from zoo.probe import RUNTIME_TOLERANCE
 
@@ -67,12 +68,15 @@ def agree_on_images(conversion: Conversion, images: ImageSet, cache_dir: Path) -
     if conversion.artifact is None:
         return ImageAgreement(name, conversion.status, conversion.reason)
     native = with_finite_statistics(load_native(conversion.request, ArtifactStore(cache_dir)))
+    batch = conversion.request.batch
+    if isinstance(native, OwnModel):
+        native.fit(batch)
     unreadable: list[str] = []
     expected, actual = [], []
     for inputs in _inputs(native.card, images, unreadable):
-        expected.append(_native_logits(native, inputs))
-        batches = padded(inputs, conversion.request.batch)
-        actual.append(artifact_logits(conversion.artifact.path, batches)[: len(inputs)])
+        expected.append(_native_logits(native, inputs, batch))
+        outputs = artifact_outputs(conversion.artifact.path, padded(inputs, batch))
+        actual.append(as_rows(outputs, batch)[: len(inputs)])
     if not expected:
         return ImageAgreement(name, "failed", "none of the images can be used", unreadable=tuple(unreadable))
     try:
@@ -82,9 +86,12 @@ def agree_on_images(conversion: Conversion, images: ImageSet, cache_dir: Path) -
     return ImageAgreement(name, "ok", agreement=found, unreadable=tuple(unreadable))
 
 
-def _native_logits(native: NativeModel, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    starts = range(0, len(inputs), _NATIVE_BATCH)
-    return np.concatenate([native.logits(inputs[start : start + _NATIVE_BATCH]) for start in starts])
+def _native_logits(native: NativeModel, inputs: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """Logits of the network; a user network may take no other batch than its artifact's."""
+    step = batch if isinstance(native, OwnModel) else _NATIVE_BATCH
+    fed = padded(inputs, step)
+    outputs = [native.logits(fed[start : start + step]) for start in range(0, len(fed), step)]
+    return as_rows(outputs, step)[: len(inputs)]
 
 
 def _inputs(card: ModelCard, images: ImageSet, unreadable: list[str]) -> Iterator[NDArray[np.float32]]:

@@ -104,8 +104,7 @@ class ArtifactRequest:
             if not path.is_file():
                 raise HarnessError(f"--onnx {path}: no such file")
         for reference in self.own_models:
-            if not all(reference.partition(":")):
-                raise HarnessError(f"--model {reference}: give it as module:function")
+            _check_reference(reference)
         if self.artifacts:
             self._check_conversion_options()
             return
@@ -308,3 +307,18 @@ class ArtifactRequest:
         ]
         own = dataclasses.replace(common, resolution=self.resolution, preprocessing=self.own_preprocessing())
         return of_the_zoo + [dataclasses.replace(own, model=name) for name in dict.fromkeys(self.own_models)]
+
+
+def _check_reference(reference: str) -> None:
+    """Refuses a reference to a user network that has another form.
+
+    Raises:
+        HarnessError: see `zoo.own_reference.parse_reference`.
+    """
+    from zoo.errors import ZooError
+    from zoo.own_reference import parse_reference
+
+    try:
+        parse_reference(reference)
+    except ZooError as error:
+        raise HarnessError(f"--model {error}") from error

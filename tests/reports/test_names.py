@@ -15,6 +15,7 @@ from reports.names import short_names
         ("ofa/flops-595M_top1-80.0_finetune-75", "flops-595M"),
         ("mine", "mine"),
         ("own/my.package.nets:build", "build"),
+        ("own/nets:build(table={'a': 1})", "build(table={'a': 1})"),
         ("own/nets:a_function_whose_name_says_everything_about_it", "a_function_whos…rything_about_it"),
     ],
 )

@@ -17,6 +17,15 @@ def broken():
 
 def number():
     return 7
+
+def build(width, bias=True):
+    layer = torch.nn.Conv2d(3, width, 3, bias=bias)
+    return torch.nn.Sequential(layer, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+
+class Family:
+    small = staticmethod(lambda: build(2))
+
+ready = build(5)
 """
 
 
@@ -38,8 +47,31 @@ def test_a_function_of_a_module_here_is_a_native_model():
 
 
 @pytest.mark.parametrize(
+    ("reference", "classes"),
+    [("build(width=3)", 3), ("build(width=2, bias=False)", 2), ("Family.small", 2), ("ready", 5)],
+)
+def test_a_reference_may_have_arguments_be_in_a_class_or_be_the_network_itself(reference, classes):
+    model = own.load(f"my_own_networks:{reference}", 16)
+    assert model.card.variant == f"my_own_networks:{reference}"
+    assert model.logits(np.zeros((1, 3, 16, 16), np.float32)).shape == (1, classes)
+
+
+def test_a_module_that_cannot_be_imported_says_why(tmp_path):
+    (tmp_path / "my_script.py").write_text("raise SystemExit(2)")
+    (tmp_path / "my_typo.py").write_text("def f(:")
+    for name, error in (("my_script", "SystemExit"), ("my_typo", "SyntaxError")):
+        with pytest.raises(own.OwnModelError, match=f"{name} raised {error} when imported"):
+            own.load(f"{name}:network")
+
+
+@pytest.mark.parametrize(
     ("reference", "message"),
     [
+        ("my_own_networks:build", "missing a required argument: 'width'; give its arguments by name"),
+        ("my_own_networks:build(depth=3)", "cannot be called: .*; give its arguments by name"),
+        ("my_own_networks:build(width=0.5)", r"build\(width=0.5\) raised ValueError"),
+        ("my_own_networks:SIZES", "cannot find my_own_networks:SIZES"),
+        ("my_own_networks:__name__", "is a str; it must be a function"),
         ("my_own_networks:absent", "cannot find my_own_networks:absent"),
         ("no_such_module_here:network", "cannot find no_such_module_here:network"),
         ("my_own_networks:broken", r"broken\(\) raised RuntimeError: no weights here"),

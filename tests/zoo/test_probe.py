@@ -99,6 +99,11 @@ def test_relative_l2_of_a_scaled_vector_is_the_scale(size, error):
     assert probe.relative_l2(reference * (1 + error), reference) == pytest.approx(abs(error), abs=1e-12)
 
 
+def test_relative_l2_of_zeros_that_are_zeros_is_zero():
+    """A classifier whose last layer starts at zero is computed exactly."""
+    assert probe.relative_l2(np.zeros(2), np.zeros(2)) == 0.0
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_relative_l2_of_what_is_not_finite_is_infinite(bad):
     assert probe.relative_l2(np.array([bad, 1.0]), np.ones(2)) == math.inf

@@ -68,7 +68,8 @@ class ModelOptions:
             action="append",
             default=[],
             metavar="MODULE:FUNCTION",
-            help="a user network: a function that returns a torch.nn.Module; may be repeated",
+            help="a user network: a function that returns a torch.nn.Module, also MODULE:FUNCTION(name=value) with "
+            "literal values; may be repeated",
         )
 
     @classmethod

@@ -58,6 +58,34 @@ def test_an_artifact_agrees_with_its_network_and_unreadable_images_are_reported(
     assert "2 unreadable, the first: " in found.line()
 
 
+ONE_IMAGE = """
+import torch
+
+class Network(torch.nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(3, classes)
+
+    def forward(self, images):
+        return {"logits": self.layer(images.mean((2, 3))).view(1, -1)}
+
+def build(classes):
+    return Network(classes)
+"""
+
+
+def test_a_user_network_for_one_image_with_named_outputs_is_compared(folder, tmp_path, monkeypatch):
+    (tmp_path / "one_image_networks.py").write_text(ONE_IMAGE)
+    monkeypatch.chdir(tmp_path)
+    request = ConversionRequest("one_image_networks:build(classes=4)", exporter="torchscript", resolution=32)
+    (conversion,) = convert_many([request], tmp_path / "cache")
+    assert (conversion.status, conversion.reason) == ("ok", "")
+    found = agree_on_images(conversion, open_images(folder), tmp_path / "cache")
+    assert (found.status, found.agreement.count) == ("ok", 5)
+    assert found.agreement.relative_l2 < 1e-5
+
+
 def test_images_that_are_pixels_are_used_as_they_are(conversion, cache_dir):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     images = label("pixels", counted_classes(1), PixelStore("here", pixels), [0, 0, 0])

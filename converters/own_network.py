@@ -1,0 +1,134 @@
+"""What the conversion of a user network adds: its precision, its multiply-adds, and how its artifact is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from converters.errors import ConversionError, VerificationError
+from converters.graph_precision import graph_precision
+from converters.light_graph import without_weights
+from converters.multiply_adds import count_multiply_adds
+from converters.verify import Agreement, artifact_outputs, as_rows, compare, image_sets, padded
+from foundation.wording import counted, first_line
+from zoo import probe
+from zoo.own_model import WITHOUT_BATCH_STATISTICS, OwnModel, batch_statistics_layers, statistics_text
+
+Array = NDArray[np.float32]
+
+ONE_BATCH = "the network takes {images} at a time, no more"
+NO_ROWS = (
+    "given {images}, the network does not return a row for each: it is verified at the batch of the artifact alone"
+)
+MIXES_IMAGES = (
+    "an image's output depends on the other images of its batch: figures of accuracy are those of batches of {batch}"
+)
+RANDOM = (
+    "two runs of the network on the same images differ, so no graph can be verified: it draws random numbers, as in "
+    "dropout without training=self.training, or keeps a state"
+)
+
+
+def refuse_other_precision(model: onnx.ModelProto) -> None:
+    """Refuses a graph that is not one of float32: every other precision is derived from that.
+
+    Raises:
+        ConversionError: convolutions or matrix products have another precision.
+    """
+    try:
+        found = graph_precision(without_weights(model)).split("+")
+    except onnx.shape_inference.InferenceError:
+        # Verification judges the graph; a type that cannot be inferred is no fault of it.
+        return
+    if named := [name for name in found if name not in ("", "fp32", "other")]:
+        raise ConversionError(
+            f"the network computes in {' and '.join(named)} inside, whatever its input: return it in float32, and "
+            "choose the precision with --precision"
+        )
+
+
+def multiply_adds(model: onnx.ModelProto, batch: int) -> tuple[int | None, list[str]]:
+    """Multiply-adds of one image, and a sentence if they are not known."""
+    found = count_multiply_adds(model, batch)
+    return found.multiply_adds, [f"multiply-adds are not known: {found.reason}"] if found.reason else []
+
+
+def verify_own(native: OwnModel, path: Path, batch: int) -> tuple[list[Agreement], list[str]]:
+    """Compares an artifact with its user network, which may take no other batch than the artifact's.
+
+    Returns:
+        The agreements, and what a reader should know about other batches.
+
+    Raises:
+        VerificationError: see `converters.verify.compare`; or the network or ONNX Runtime does not run.
+    """
+    agreements = []
+    for name, images, tolerance in image_sets(native.card):
+        fed = padded(images, batch)
+        expected, actual = _native_outputs(native, fed, batch), _artifact_outputs(path, fed)
+        if expected[0].shape != actual[0].shape:
+            raise VerificationError(
+                f"the graph's output has shape {actual[0].shape}, the network's {expected[0].shape}"
+            )
+        try:
+            agreements.append(compare(name, as_rows(expected, batch), as_rows(actual, batch), tolerance))
+        except VerificationError as error:
+            if cause := _cause(native, fed[:batch], expected[0]):
+                raise VerificationError(cause) from error
+            raise
+    return agreements, _other_batch(native, fed, batch, expected)
+
+
+def _native_outputs(native: OwnModel, images: Array, batch: int) -> list[Array]:
+    try:
+        return [native.logits(chunk) for chunk in images.reshape(-1, batch, *images.shape[1:])]
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise VerificationError(
+            f"the network takes black images and fails on others: {type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def _artifact_outputs(path: Path, images: Array) -> list[Array]:
+    try:
+        return artifact_outputs(path, images)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise VerificationError(
+            f"ONNX Runtime does not run the converted graph: {first_line(error)}; try the other exporter (--exporter)"
+        ) from error
+
+
+def _cause(native: OwnModel, images: Array, before: Array) -> str:
+    """Why a graph may disagree with its network although the exporter made no mistake; empty if nothing is found."""
+    again = native.logits(images)
+    if np.isfinite(before).all() and np.isfinite(again).all():
+        if probe.relative_l2(again, before) > probe.RUNTIME_TOLERANCE:
+            return RANDOM
+        if layers := batch_statistics_layers(native.module):
+            return (
+                f"{statistics_text(layers)}, and the exporter wrote a graph without them: {WITHOUT_BATCH_STATISTICS}, "
+                "or try the other exporter (--exporter)"
+            )
+    return ""
+
+
+def _other_batch(native: OwnModel, images: Array, batch: int, expected: Sequence[Array]) -> list[str]:
+    """What to say about batches of one more image than the artifact's; nothing if their rows are the same."""
+    more = np.resize(images, (batch + 1, *images.shape[1:]))
+    try:
+        output = native.logits(more)
+    except MemoryError:
+        raise
+    except Exception:
+        return [ONE_BATCH.format(images=counted(batch, "image"))]
+    if not output.ndim or output.shape[0] != batch + 1:
+        return [NO_ROWS.format(images=counted(batch + 1, "image"))]
+    same = probe.relative_l2(output[:batch], expected[0]) <= probe.RUNTIME_TOLERANCE
+    return [] if same or batch_statistics_layers(native.module) else [MIXES_IMAGES.format(batch=batch)]
