@@ -76,9 +76,9 @@ def _multiply_adds(
 ) -> tuple[int | None, list[str]]:
     """Multiply-adds of one image, and a sentence if they are not known.
 
-    A user network may refuse to run on shapes alone; its graph is there.
+    A network of a user or of a library may refuse to run on shapes alone; its graph is there.
     """
-    if isinstance(native, OwnModel):
+    if isinstance(native, OwnModel) or request.library_card is not None:
         return multiply_adds(model, request.batch)
     return native.count_macs(), []
 
