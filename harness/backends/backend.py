@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.backends.session import Session, TensorSpec, check_input
+from harness.backends.session import Session, TensorSpec, check_inputs
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 
@@ -103,6 +103,10 @@ class Backend(abc.ABC):
     def opset_limit(self) -> int | None:
         """Returns the newest ONNX opset that this version of the runtime reads; None if it is unknown."""
         return None
+
+    def readable_ir_version(self, version: int) -> int:
+        """Returns the newest version of ONNX's file format up to the given one that the runtime reads."""
+        return version
 
     def build_availability(self) -> Availability:
         """Returns whether `build` works here; a runtime that builds without a device overrides it."""
@@ -200,8 +204,8 @@ class Backend(abc.ABC):
             path, precision=precision, threads=threads, gpu=gpu, cache_dir=Path(cache_dir)
         )
         try:
-            session.input = check_input(inputs, batch, path)
-        except ArtifactError:
+            session.inputs = check_inputs(inputs, batch, path)
+        except (ArtifactError, UnsupportedError):
             session.close()
             raise
         session.load_s = time.perf_counter() - begin_s

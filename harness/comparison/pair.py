@@ -23,6 +23,8 @@ class Side:
     """Path of the ONNX file."""
     sha256: str
     precision: str
+    inputs: str = ""
+    """What its inputs hold; see `Series.inputs`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Conditions:
             threads=self.threads,
             gpu=self.gpu,
             cache_dir=self.cache_dir,
+            inputs=side.inputs,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class Target:
     bundle_dir: str = ""
     """Bundle with engines that another machine built, which a build looks through first; empty if there is none."""
 
+    inputs: str = ""
+    """What its inputs hold while it is measured, as `harness.processes.inputs.Feed.of` reads it."""
+
     def open(self) -> Session:
         """Loads the artifact, which must be the planned one.
 

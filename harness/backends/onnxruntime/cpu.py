@@ -6,11 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from foundation.wording import counted, listed
 from harness.backends.backend import Availability, Backend
-from harness.backends.onnxruntime import nodes
-from harness.backends.session import Session, TensorSpec
+from harness.backends.onnxruntime import custom_operators, nodes
+from harness.backends.session import Arrays, Session, TensorSpec
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 
@@ -72,13 +71,14 @@ class OnnxRuntimeSession(Session):
         """Returns the specs of all inputs of the network."""
         return tensor_specs(self._session.get_inputs())
 
-    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Binds the input to a buffer of the runtime, which allocates the outputs from its own arena."""
+    def bind_impl(self, arrays: Arrays) -> None:
+        """Binds the inputs to buffers of the runtime, which allocates the outputs from its own arena."""
         import onnxruntime
 
-        self._images = images
-        self._input_value = onnxruntime.OrtValue.ortvalue_from_numpy(images)
-        self._binding.bind_ortvalue_input(self.input.name, self._input_value)
+        self._arrays = arrays
+        self._input_values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
+        for name, value in zip(arrays, self._input_values, strict=True):
+            self._binding.bind_ortvalue_input(name, value)
         for output in self._session.get_outputs():
             self._binding.bind_output(output.name)
 
@@ -131,10 +131,11 @@ class OnnxRuntimeSession(Session):
     def precision_effective(self) -> str:
         """Returns the precisions of convolutions and matrix products, or of all nodes if there are none.
 
-        If the plan shows that nothing changes the input's type, it is that type, float32; otherwise it is read from
-        the nodes that ran.
+        If all inputs are float32 and the plan shows that nothing changes this type, it is float32; otherwise it is read
+        from the nodes that ran.
         """
-        if self._planned and not any(node.may_change_type for node in self._planned):
+        only_float32 = all(spec.dtype == "float32" for spec in self.inputs)
+        if only_float32 and self._planned and not any(node.may_change_type for node in self._planned):
             return "fp32"
         return nodes.precision_of(self._executed_nodes())
 
@@ -144,10 +145,9 @@ class OnnxRuntimeSession(Session):
         A session that was once profiled stays slower after profiling has ended (docs/evidence.md).
         """
         if self._executed is None:
-            feed = {self.input.name: self._images}
             options = session_options(self._threads)
             provider = (self.provider, self._options)
-            self._executed = nodes.profiled_nodes(self._artifact, options, provider, feed)
+            self._executed = nodes.profiled_nodes(self._artifact, options, provider, dict(self._arrays))
         return self._executed
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
@@ -175,8 +175,8 @@ class OnnxRuntimeSession(Session):
             with OnnxRuntimeSession(
                 profiled, self._artifact, provider=self.provider, precision=self.precision, threads=self._threads
             ) as twin:
-                twin.input = self.input
-                twin.bind_impl(self._images)
+                twin.inputs = self.inputs
+                twin.bind_impl(self._arrays)
                 for _ in range(layers.WARM_UP_INFERENCES + inferences):
                     twin.infer()
                 return layers.read_layer_times(Path(profiled.end_profiling()), inferences)
@@ -213,6 +213,12 @@ class OnnxRuntimeBackend(Backend):
         import onnxruntime
 
         return f"onnxruntime {onnxruntime.__version__}"
+
+    def readable_ir_version(self, version: int) -> int:
+        """Returns the newest version that this runtime accepts for a network of one node, up to the given one."""
+        from harness.backends.onnxruntime.file_versions import readable_ir_version
+
+        return readable_ir_version(version)
 
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
@@ -282,6 +288,11 @@ def load_error(error: Exception, artifact: Path) -> Exception:
         return ArtifactError(
             f"{artifact} is not a readable ONNX file; it may be truncated, or in another format. "
             "Convert the model again, or copy the file again."
+        )
+    if missing := custom_operators.missing(text, artifact):
+        return UnsupportedError(
+            f"This onnxruntime lacks {counted(len(missing), 'custom operator')} of {artifact}: {listed(missing)}. "
+            "Export it with standard operators, or with these as functions of the model."
         )
     if any(words in text for words in _NOT_SUPPORTED):
         return UnsupportedError(

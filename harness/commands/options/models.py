@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+
+from harness.artifacts.onnx_files import OnnxFile
+from harness.commands.options.types import array_file, named_shape, value_range
 
 MODELS_HELP = """\
 MODELS are names, globs, sources or suites, separated by commas; case does not matter:
@@ -50,20 +54,25 @@ class ModelOptions:
 class FileOptions:
     """Artifacts that are measured without being converted."""
 
-    onnx_files: tuple[Path, ...] = ()
+    onnx_files: tuple[OnnxFile, ...] = ()
+    shapes: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    """The shape of files' inputs by name."""
+    inputs: str = ""
+    """What inputs hold: a range, a file, or nothing."""
     artifacts: Path | None = None
     """A bundle, within which `--models` then selects."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
-        """Adds --onnx and --artifacts."""
+        """Adds --onnx, --artifacts and the options of inputs."""
         parser.add_argument(
             "--onnx",
             action="append",
             default=[],
-            type=Path,
-            metavar="FILE",
-            help="an ONNX file, measured as it is; may be repeated",
+            type=OnnxFile.of,
+            metavar="[NAME=]FILE",
+            help="an ONNX file, measured as it is; may be repeated. Its name in the table is the file's, with as much "
+            "of the path as tells equal ones apart",
         )
         parser.add_argument(
             "--artifacts",
@@ -72,8 +81,41 @@ class FileOptions:
             help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
             "as do --precision and --batch",
         )
+        FileOptions.add_inputs(parser)
+
+    @staticmethod
+    def add_inputs(parser: argparse.ArgumentParser) -> None:
+        """Adds --shape, --input-range and --input."""
+        parser.add_argument(
+            "--shape",
+            action="append",
+            default=[],
+            type=named_shape,
+            metavar="NAME:1x3x224x224",
+            help="shape of an input that an ONNX file leaves free (--batch and --resolution for images, else, with a "
+            "warning, 224 pixels); may be repeated",
+        )
+        held = parser.add_mutually_exclusive_group()
+        held.add_argument(
+            "--input-range",
+            type=value_range,
+            metavar="LOW:HIGH",
+            help="the values that user networks take, as in 0:255: uniform noise (standard normal noise; integers by "
+            "their types)",
+        )
+        held.add_argument(
+            "--input",
+            type=array_file,
+            metavar="FILE",
+            help="what the inputs of user networks hold: an .npy file, or an .npz file with an array for each name",
+        )
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> FileOptions:
         """The record of parsed arguments."""
-        return cls(tuple(arguments.onnx), arguments.artifacts)
+        return cls(tuple(arguments.onnx), dict(arguments.shape), held_inputs(arguments), arguments.artifacts)
+
+
+def held_inputs(arguments: argparse.Namespace) -> str:
+    """What the options of `FileOptions.add_inputs` say that inputs hold."""
+    return arguments.input_range or arguments.input or ""

@@ -29,6 +29,8 @@ def artifact_request(
         models=models.models,
         own_models=models.own_models,
         onnx_files=files.onnx_files,
+        shapes=files.shapes,
+        inputs=files.inputs,
         artifacts=files.artifacts,
         precision=ArtifactRequest.precision if precision.precision is None else precision.precision,
         float16_io=precision.float16_io,
