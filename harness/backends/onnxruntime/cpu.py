@@ -32,6 +32,12 @@ _UNREADABLE = (
     "Missing opset",
 )
 
+# The runtime's words for values or shapes that an operator refuses when it runs.
+_INPUTS_FAULT = "Non-zero status code returned while running"
+
+# The runtime's words for operators that do not fit together, as after free sizes of inputs were fixed.
+_DO_NOT_FIT = ("ShapeInferenceError", "Can't merge shape info", "TypeInferenceError")
+
 # The runtime's words for a newer format, opset or operator than it supports.
 _NOT_SUPPORTED = (
     "NOT_IMPLEMENTED",
@@ -66,6 +72,19 @@ class OnnxRuntimeSession(Session):
         self._binding = session.io_binding()
         self._planned = nodes.planned_nodes(session)
         self._executed: list[nodes.ExecutedNode] | None = None
+
+    def start(self, values: npt.NDArray[Any] | Arrays) -> float:
+        """See `Session.start`; a network that cannot compute on its inputs is the file's fault, or theirs."""
+        try:
+            return super().start(values)
+        except Exception as error:
+            if _INPUTS_FAULT not in str(error) or "CUDA" in str(error):
+                raise
+            shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in self.inputs)
+            raise ArtifactError(
+                f"{self._artifact} cannot compute on its inputs, {shapes}: {error} State other shapes with "
+                "--resolution or --shape, or other values with --input-range or --input."
+            ) from error
 
     def input_specs(self) -> list[TensorSpec]:
         """Returns the specs of all inputs of the network."""
@@ -293,6 +312,11 @@ def load_error(error: Exception, artifact: Path) -> Exception:
         return UnsupportedError(
             f"This onnxruntime lacks {counted(len(missing), 'custom operator')} of {artifact}: {listed(missing)}. "
             "Export it with standard operators, or with these as functions of the model."
+        )
+    if any(words in text for words in _DO_NOT_FIT):
+        return ArtifactError(
+            f"{artifact} does not fit the shapes of its inputs: {text.strip()} "
+            "State others with --resolution or --shape."
         )
     if any(words in text for words in _NOT_SUPPORTED):
         return UnsupportedError(
