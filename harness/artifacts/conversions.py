@@ -127,6 +127,7 @@ def _file_series(request: ArtifactRequest, cache_dir: Path) -> list[Series]:
         shapes=AskedShapes(request.batch, request.resolution, request.shapes),
         inputs=request.inputs,
         cache_dir=cache_dir,
+        custom_operators=request.custom_operators,
     )
     return [series_of_file(name, path, settings) for name, path in named(request.onnx_files).items()]
 

@@ -37,6 +37,8 @@ class FileSettings:
     """See `Series.inputs`."""
     cache_dir: Path
     """Where copies are kept."""
+    custom_operators: str = ""
+    """See `Series.custom_operators`."""
 
 
 def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
@@ -54,7 +56,9 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
         series = facts_of_file(path, settings.backend.name, settings.precision, settings.shapes.batch, name)
         return dataclasses.replace(series, status="failed", reason=one_line(f"{path}: {error}"))
     series = facts_of_file(measured, settings.backend.name, settings.precision, settings.shapes.batch, name)
-    return dataclasses.replace(series, inputs=settings.inputs, warnings=sentences(notes))
+    return dataclasses.replace(
+        series, inputs=settings.inputs, custom_operators=settings.custom_operators, warnings=sentences(notes)
+    )
 
 
 def wrong_file(path: Path) -> str:

@@ -43,6 +43,8 @@ class ArtifactRequest:
     inputs: str = ""
     """What the inputs of ONNX files and user networks hold while latency is measured: `LOW:HIGH`, the path of an
     `.npy` or `.npz` file, or, if empty, values by their types."""
+    custom_operators: str = ""
+    """Path of a library of operators of the ONNX files that the runtime lacks."""
     artifacts: Path | None = None
     """A bundle to measure instead of converting; `models` then selects within it, and no models means all of it."""
     backend: str = "onnxruntime"
@@ -127,6 +129,10 @@ class ArtifactRequest:
                     else "no such file"
                 )
                 raise HarnessError(f"--onnx {file.path}: {what}")
+        if self.custom_operators and not self.onnx_files:
+            raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
+        if self.custom_operators and not Path(self.custom_operators).is_file():
+            raise HarnessError(f"--custom-operators {self.custom_operators}: no such file")
         check_shapes(named(self.onnx_files).values(), self.shapes)
         if self.inputs:
             feed = Feed.of(self.inputs)

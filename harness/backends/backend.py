@@ -108,6 +108,16 @@ class Backend(abc.ABC):
         """Returns the newest version of ONNX's file format up to the given one that the runtime reads."""
         return version
 
+    def use_custom_operators(self, library: Path) -> None:
+        """Lets the sessions that follow use the operators of a library.
+
+        Raises:
+            UnsupportedError: the runtime takes no such library.
+        """
+        raise UnsupportedError(
+            f"Backend {self.name} takes no library of custom operators ({library}); use --backend onnxruntime."
+        )
+
     def build_availability(self) -> Availability:
         """Returns whether `build` works here; a runtime that builds without a device overrides it."""
         return self.availability()

@@ -25,6 +25,8 @@ class Side:
     precision: str
     inputs: str = ""
     """What its inputs hold; see `Series.inputs`."""
+    custom_operators: str = ""
+    """See `Series.custom_operators`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Conditions:
             gpu=self.gpu,
             cache_dir=self.cache_dir,
             inputs=side.inputs,
+            custom_operators=side.custom_operators,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class SideSeries:
     """Names of the zoo's suites that the model is in; None if they were not recorded."""
     inputs: str = ""
     """What its inputs hold; see `Series.inputs`."""
+    custom_operators: str = ""
+    """See `Series.custom_operators`."""
 
     def __str__(self) -> str:
         return f"{self.model} ({self.precision}, batch {self.batch})"
@@ -95,6 +97,7 @@ def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:
             one.artifact_sha256,
             suites=suites,
             inputs=one.inputs,
+            custom_operators=one.custom_operators,
         )
     return SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}", suites=suites)
 
@@ -183,7 +186,7 @@ def unpaired(
 
 
 def _side(series: SideSeries) -> Side:
-    return Side(series.path, series.sha256, series.precision, series.inputs)
+    return Side(series.path, series.sha256, series.precision, series.inputs, series.custom_operators)
 
 
 def _series_of_run(path: Path) -> list[Series]:

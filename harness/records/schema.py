@@ -422,6 +422,14 @@ _ARTIFACT = (
         (Absence("they held values by their types (docs/models.md), as those of every model of the zoo"),),
         since=5,
     ),
+    Column(
+        "custom_operators",
+        "text",
+        "",
+        "Library of the operators of a user's network that the runtime lacks.",
+        _NOTHING,
+        since=5,
+    ),
     Column("opset", "integer", "", "ONNX operator set of the artifact.", _NOT_READ),
     Column(
         "conversion_s",

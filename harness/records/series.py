@@ -66,6 +66,8 @@ class Series:
     """Largest relative L2 error of the artifact's logits against the native model's."""
     inputs: str = ""
     """What the inputs hold while latency is measured: `LOW:HIGH` or a file; empty for values by their types."""
+    custom_operators: str = ""
+    """Library of operators that the runtime lacks."""
     warnings: str = ""
     """What a reader should know about the artifact, in sentences."""
     status: str = "ok"
@@ -100,6 +102,7 @@ class Series:
             gpu=gpu,
             cache_dir=str(cache_dir),
             inputs=self.inputs,
+            custom_operators=self.custom_operators,
         )
 
     def to_json(self) -> dict[str, Any]:

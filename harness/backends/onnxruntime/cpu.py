@@ -61,9 +61,11 @@ class OnnxRuntimeSession(Session):
         precision: str,
         threads: int,
         options: dict[str, str] | None = None,
+        custom_operators: Path | None = None,
     ) -> None:
         """Wraps a session; `options` are the provider's options for a second session on the same artifact."""
         super().__init__(precision)
+        self._custom_operators = custom_operators
         self.provider = provider
         self._options = options or {}
         self._session = session
@@ -164,7 +166,7 @@ class OnnxRuntimeSession(Session):
         A session that was once profiled stays slower after profiling has ended (docs/evidence.md).
         """
         if self._executed is None:
-            options = session_options(self._threads)
+            options = session_options(self._threads, self._custom_operators)
             provider = (self.provider, self._options)
             self._executed = nodes.profiled_nodes(self._artifact, options, provider, dict(self._arrays))
         return self._executed
@@ -184,7 +186,7 @@ class OnnxRuntimeSession(Session):
 
         from harness.backends.onnxruntime import layers
 
-        options = session_options(self._threads)
+        options = session_options(self._threads, self._custom_operators)
         options.enable_profiling = True
         with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
             options.profile_file_prefix = str(Path(directory, "inferences"))
@@ -214,6 +216,11 @@ class OnnxRuntimeBackend(Backend):
 
     def __init__(self, provider: str = _CPU_PROVIDER) -> None:
         self.provider = provider
+        self.custom_operators: Path | None = None
+
+    def use_custom_operators(self, library: Path) -> None:
+        """Lets the sessions that follow use the operators of a library."""
+        self.custom_operators = library
 
     def availability(self) -> Availability:
         """Returns whether onnxruntime is installed, loads and has the provider."""
@@ -245,7 +252,14 @@ class OnnxRuntimeBackend(Backend):
         """Creates the session on exactly the requested provider."""
         del gpu, cache_dir  # The processor needs neither.
         session = self.create_session(artifact, threads, {})
-        loaded = OnnxRuntimeSession(session, artifact, provider=self.provider, precision=precision, threads=threads)
+        loaded = OnnxRuntimeSession(
+            session,
+            artifact,
+            provider=self.provider,
+            precision=precision,
+            threads=threads,
+            custom_operators=self.custom_operators,
+        )
         return loaded, loaded.input_specs()
 
     def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
@@ -259,8 +273,13 @@ class OnnxRuntimeBackend(Backend):
 
         try:
             session = onnxruntime.InferenceSession(
-                str(artifact), session_options(threads), providers=[(self.provider, options)], enable_fallback=False
+                str(artifact),
+                session_options(threads, self.custom_operators),
+                providers=[(self.provider, options)],
+                enable_fallback=False,
             )
+        except ArtifactError:
+            raise
         except Exception as error:
             raise self.explain(error, artifact) from error
         self._check_providers(session.get_providers())
@@ -283,8 +302,12 @@ class OnnxRuntimeBackend(Backend):
             )
 
 
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """The options of every measured session."""
+def session_options(threads: int, custom_operators: Path | None = None) -> onnxruntime.SessionOptions:
+    """The options of every measured session.
+
+    Raises:
+        ArtifactError: the library of custom operators cannot be used.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -297,6 +320,13 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.force_spinning_stop", "1")
     # For `planned_nodes`; it has no cost at run time. Versions that do not know an entry ignore it.
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if custom_operators is not None:
+        try:
+            options.register_custom_ops_library(str(custom_operators))
+        except Exception as error:
+            raise ArtifactError(
+                f"--custom-operators {custom_operators} is no library of operators for this onnxruntime: {error}"
+            ) from error
     return options
 
 
@@ -311,7 +341,7 @@ def load_error(error: Exception, artifact: Path) -> Exception:
     if missing := custom_operators.missing(text, artifact):
         return UnsupportedError(
             f"This onnxruntime lacks {counted(len(missing), 'custom operator')} of {artifact}: {listed(missing)}. "
-            "Export it with standard operators, or with these as functions of the model."
+            "Give the library that has them, --custom-operators FILE, or export it with standard operators."
         )
     if any(words in text for words in _DO_NOT_FIT):
         return ArtifactError(

@@ -87,9 +87,18 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         driver: CudaDriver,
         stream: int,
         gpu: GpuSettings,
+        custom_operators: Path | None = None,
     ) -> None:
         """Wraps a session that computes in the stream; the driver is closed with it."""
-        super().__init__(session, artifact, provider=provider, precision=precision, threads=threads, options=options)
+        super().__init__(
+            session,
+            artifact,
+            provider=provider,
+            precision=precision,
+            threads=threads,
+            options=options,
+            custom_operators=custom_operators,
+        )
         import onnxruntime
 
         self._driver = driver
@@ -271,6 +280,7 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
             driver=driver,
             stream=stream,
             gpu=gpu,
+            custom_operators=self.custom_operators,
         )
 
     def explain(self, error: Exception, artifact: Path) -> Exception:

@@ -59,6 +59,8 @@ class FileOptions:
     """The shape of files' inputs by name."""
     inputs: str = ""
     """What inputs hold: a range, a file, or nothing."""
+    custom_operators: str = ""
+    """Library of operators that the runtime lacks."""
     artifacts: Path | None = None
     """A bundle, within which `--models` then selects."""
 
@@ -85,7 +87,7 @@ class FileOptions:
 
     @staticmethod
     def add_inputs(parser: argparse.ArgumentParser) -> None:
-        """Adds --shape, --input-range and --input."""
+        """Adds --shape, --custom-operators, --input-range and --input."""
         parser.add_argument(
             "--shape",
             action="append",
@@ -94,6 +96,12 @@ class FileOptions:
             metavar="NAME:1x3x224x224",
             help="shape of an input that an ONNX file leaves free (--batch and --resolution for images, else, with a "
             "warning, 224 pixels); may be repeated",
+        )
+        parser.add_argument(
+            "--custom-operators",
+            type=Path,
+            metavar="FILE",
+            help="library of the operators of ONNX files that ONNX Runtime lacks (.so, .dll, .dylib)",
         )
         held = parser.add_mutually_exclusive_group()
         held.add_argument(
@@ -113,7 +121,18 @@ class FileOptions:
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> FileOptions:
         """The record of parsed arguments."""
-        return cls(tuple(arguments.onnx), dict(arguments.shape), held_inputs(arguments), arguments.artifacts)
+        return cls(
+            tuple(arguments.onnx),
+            dict(arguments.shape),
+            held_inputs(arguments),
+            library_of(arguments),
+            arguments.artifacts,
+        )
+
+
+def library_of(arguments: argparse.Namespace) -> str:
+    """The library of custom operators, whole, so that it is the same in every process."""
+    return str(arguments.custom_operators.absolute()) if arguments.custom_operators else ""
 
 
 def held_inputs(arguments: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from harness.artifacts.input_shapes import AskedShapes
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.gpu import GpuOptions
 from harness.commands.options.measuring import add_blocks, read_timing
-from harness.commands.options.models import FileOptions, held_inputs
+from harness.commands.options.models import FileOptions, held_inputs, library_of
 from harness.commands.options.types import count, duration_s
 from harness.comparison.gate import GateRules
 from harness.comparison.gate_setup import PairSettings
@@ -58,6 +58,7 @@ def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
         shapes=AskedShapes(shapes=dict(arguments.shape)),
         inputs=held_inputs(arguments),
         cache_dir=arguments.cache_dir or default_cache_dir(),
+        custom_operators=library_of(arguments),
     )
 
 

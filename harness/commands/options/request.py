@@ -31,6 +31,7 @@ def artifact_request(
         onnx_files=files.onnx_files,
         shapes=files.shapes,
         inputs=files.inputs,
+        custom_operators=files.custom_operators,
         artifacts=files.artifacts,
         precision=ArtifactRequest.precision if precision.precision is None else precision.precision,
         float16_io=precision.float16_io,

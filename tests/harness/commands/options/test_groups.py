@@ -57,10 +57,12 @@ def test_files() -> None:
     assert read_all(FileOptions.add, FileOptions.read) == FileOptions()
     words = ["--onnx", "a.onnx", "--onnx", "mine=b.onnx", "--artifacts", "bundle", "--input-range", "0:255"]
     words += ["--shape", "images:0:1x3x64x48", "--shape", "ids:1,128"]
+    words += ["--custom-operators", "ops.so"]
     assert read_all(FileOptions.add, FileOptions.read, *words) == FileOptions(
         (OnnxFile(Path("a.onnx")), OnnxFile(Path("b.onnx"), "mine")),
         {"images:0": (1, 3, 64, 48), "ids": (1, 128)},
         "0:255",
+        str(Path("ops.so").absolute()),
         Path("bundle"),
     )
     given = read_all(FileOptions.add, FileOptions.read, "--input", "photos.npz")
