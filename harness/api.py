@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_OPSET, PROBE, RELEASED
+from harness.artifacts.onnx_files import OnnxFile
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.models import of_library
 from harness.comparison.verdict import RunRules, RunsComparison, compare_runs
@@ -325,7 +326,7 @@ def _wanted(
     request = ArtifactRequest(
         models=_several(models),
         own_models=_several(model),
-        onnx_files=tuple(Path(file) for file in files),
+        onnx_files=tuple(OnnxFile.of(str(file)) for file in files),
         artifacts=None if artifacts is None else Path(artifacts),
         backend=backend,
         precision=precision,

@@ -13,6 +13,8 @@ from foundation.vocabulary import PROBE
 from foundation.wording import one_line
 from harness.artifacts.preprocessing import preprocessing_in
 from harness.datasets import ImageSet, output_labels
+from harness.errors import ArtifactError
+from harness.files.onnx_graph import read_graph
 from harness.processes.target import Target
 from harness.records.series import Series
 from zoo.card import Preprocessing
@@ -31,6 +33,8 @@ NOT_RECALIBRATED = (
     "the statistics of the released supernet fit none of its subnets: recalibrate them on training images "
     "(--calibration-images DIR), as the release does"
 )
+
+_NOT_IMAGES = "its input does not have the fixed shape of square images, (batch, 3, R, R): export it with one"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +108,9 @@ def evaluation_target(
     if facts.weights == PROBE:
         return NOT_THE_WEIGHTS
     if facts.resolution is None:
-        return "its input does not have the fixed shape of square images, (batch, 3, R, R): export it with one"
+        return _NOT_IMAGES
+    if facts.source == "onnx" and (wrong := unfit_inputs(Path(facts.artifact_path))):
+        return wrong
     outputs = facts.classes or images.classes
     labels = output_labels(images, outputs, facts.model, background)
     if isinstance(labels, str):
@@ -128,6 +134,22 @@ def evaluation_target(
     except ZooError as error:
         return one_line(f"its preprocessing cannot be done: {error}")
     return target
+
+
+def unfit_inputs(path: Path) -> str:
+    """Why images cannot be fed to an ONNX file; empty if they can, or if the file cannot be read."""
+    try:
+        inputs = read_graph(path).inputs
+    except ArtifactError:
+        return ""
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs)
+        return f"it has {len(inputs)} inputs ({names}): images are evaluated on networks that take nothing else"
+    (image,) = inputs
+    if image.dtype != "float32":
+        return f"its input {image.name!r} is {image.dtype}: export it with float32, which the preprocessing makes"
+    shape = image.shape or ()
+    return "" if len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] else f"{_NOT_IMAGES}, not {list(shape)}"
 
 
 def _preprocessing(facts: Series, own: Preprocessing | None) -> Preprocessing:

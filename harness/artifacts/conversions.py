@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.wording import counted
+from harness import backends
 from harness.artifacts import facts
 from harness.artifacts.bundle import Bundle, check_opsets
+from harness.artifacts.file_series import FileSettings, series_of_file
+from harness.artifacts.input_shapes import AskedShapes
+from harness.artifacts.onnx_files import named
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend
@@ -82,15 +87,27 @@ def _notes(request: ArtifactRequest) -> Iterator[str]:
 def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
     """Every series of the request, missing artifacts converted; failures are rows too."""
     found = [
-        facts.facts_of_conversion(conversion, request.backend) for conversion in converted(request, cache_dir, say)
+        _with_inputs(facts.facts_of_conversion(conversion, request.backend), conversion, request)
+        for conversion in converted(request, cache_dir, say)
     ]
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
-    return found + _file_series(request)
+    return found + _file_series(request, cache_dir)
 
 
-def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -> list[Series]:
+def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
+    """The series, with what the inputs of a user's network hold; images of the zoo's models are always noise."""
+    return dataclasses.replace(series, inputs=request.inputs) if conversion.request.is_own else series
+
+
+def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend, cache_dir: Path) -> list[Series]:
     """Every series of the request from a bundle, its files verified against their digests.
+
+    Args:
+        request: which series.
+        bundle: the bundle.
+        backend: the runtime.
+        cache_dir: where copies of the user's ONNX files are kept.
 
     Raises:
         BundleError: the bundle has none of the series, a file is damaged, or the runtime is too old.
@@ -99,15 +116,20 @@ def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend) -
     found = [model.series(request.backend, bundle.directory) for model in chosen]
     check_opsets(found, backend)
     bundle.check_files(chosen)
-    return found + _file_series(request)
+    return found + _file_series(request, cache_dir)
 
 
-def _file_series(request: ArtifactRequest) -> list[Series]:
+def _file_series(request: ArtifactRequest, cache_dir: Path) -> list[Series]:
     """The series of the ONNX files; a file given twice is one series."""
-    found = [
-        facts.facts_of_file(path, request.backend, request.precision, request.batch) for path in request.onnx_files
-    ]
-    return list({series.key: series for series in found}.values())
+    settings = FileSettings(
+        backend=backends.get(request.backend),
+        precision=request.precision,
+        shapes=AskedShapes(request.batch, request.resolution, request.shapes),
+        inputs=request.inputs,
+        cache_dir=cache_dir,
+        custom_operators=request.custom_operators,
+    )
+    return [series_of_file(name, path, settings) for name, path in named(request.onnx_files).items()]
 
 
 def _conversion_line(conversion: Conversion) -> str:

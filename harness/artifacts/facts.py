@@ -11,6 +11,7 @@ from foundation.wording import counted, sentences
 from harness.errors import ArtifactError
 from harness.files.artifact_digest import artifact_sha256, artifact_size_bytes
 from harness.files.onnx_graph import OnnxGraph, read_graph
+from harness.files.shapes import batch_of, classes_of, first_image, resolution_of
 from harness.records.series import Series
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> Series:
 
 
 def _onnx_description(path: Path) -> dict[str, Any]:
-    """Input, opset and classes from the graph of a file; without the input if its shape is not fixed.
+    """Batch, resolution, opset and classes from the graph of a file, where its shapes are fixed.
 
     Empty if the file cannot be read.
     """
@@ -126,22 +127,35 @@ def _onnx_description(path: Path) -> dict[str, Any]:
     except ArtifactError:
         # The measuring process opens the file with the runtime itself and reports what is wrong with it.
         return {}
-    shape = graph.input_shape
-    known = {"batch": shape[0], "resolution": shape[2]} if len(shape) == 4 and all(shape) else {}
-    return {"opset": graph.opset or None, "classes": _classes(graph), **known}
+    described: dict[str, Any] = {"opset": graph.opset or None, "classes": _classes(graph)}
+    shapes = [value.shape or () for value in graph.inputs]
+    if not shapes:
+        return described
+    image = shapes[first_image(shapes)]
+    batch = batch_of(image)
+    return {**described, **({"batch": batch} if batch else {}), "resolution": resolution_of(image)}
 
 
-def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Series:
-    """The series of the user's ONNX file; its fixed batch overrides the requested one."""
+def facts_of_file(path: Path, backend: str, precision: str, batch: int, name: str = "") -> Series:
+    """The series of the user's ONNX file; its fixed batch overrides the requested one.
+
+    Args:
+        path: the file as it is measured, whose links are not followed: its weights may be beside the link alone.
+        backend: name of the runtime.
+        precision: the requested precision.
+        batch: images in one inference, if the file leaves it free.
+        name: the variant's name; that of the file if empty.
+    """
     described = {"batch": batch, **_onnx_description(path)}
+    variant = name or path.stem
     return Series(
-        model=f"onnx/{path.stem}",
+        model=f"onnx/{variant}",
         source="onnx",
-        variant=path.stem,
+        variant=variant,
         backend=backend,
         precision=precision,
         weights="own",
-        artifact_path=str(path.resolve()),
+        artifact_path=str(path.absolute()),
         artifact_sha256=artifact_sha256(path),
         artifact_mib=artifact_size_bytes(path) / BYTES_PER_MIB,
         **described,
@@ -149,9 +163,8 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int) -> Serie
 
 
 def _classes(graph: OnnxGraph) -> int | None:
-    """The number of classes of a graph whose output is [N, classes]; None for any other output.
+    """The number of classes of a graph, by its first output; None if that is not one number for each class.
 
     Networks are ranked by accuracy among those with the same number of classes; one without it never is.
     """
-    shape = graph.output_shape
-    return shape[1] or None if len(shape) == 2 else None
+    return classes_of(graph.outputs[0].shape or ()) if graph.outputs else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ from foundation.vocabulary import (
     RELEASED,
 )
 from harness import backends
+from harness.artifacts.file_series import check_shapes
+from harness.artifacts.onnx_files import OnnxFile, named
 from harness.errors import HarnessError
+from harness.processes.inputs import Feed
 
 if TYPE_CHECKING:
     from converters.request import ConversionRequest
@@ -33,7 +37,14 @@ class ArtifactRequest:
     """Names, globs, sources or suites of the zoo; `timm/NAME` and `torchvision/NAME`, globs too, of these libraries."""
     own_models: tuple[str, ...] = ()
     """`module:function` of user networks."""
-    onnx_files: tuple[Path, ...] = ()
+    onnx_files: tuple[OnnxFile, ...] = ()
+    shapes: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    """The shape of ONNX files' inputs by name, where the files leave it free."""
+    inputs: str = ""
+    """What the inputs of ONNX files and user networks hold while latency is measured: `LOW:HIGH`, the path of an
+    `.npy` or `.npz` file, or, if empty, values by their types."""
+    custom_operators: str = ""
+    """Path of a library of operators of the ONNX files that the runtime lacks."""
     artifacts: Path | None = None
     """A bundle to measure instead of converting; `models` then selects within it, and no models means all of it."""
     backend: str = "onnxruntime"
@@ -60,7 +71,7 @@ class ArtifactRequest:
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
     resolution: int | None = None
-    """Input size in pixels of user networks."""
+    """Input size in pixels of user networks, and of ONNX files that leave it free."""
     preprocessing: str = ""
     """How images are prepared for user networks, for int8's ranges as for the accuracy: the name of a zoo model, or a
     TOML file; the usual way is assumed if empty."""
@@ -100,15 +111,38 @@ class ArtifactRequest:
             raise HarnessError("--float16-io: add --precision fp16")
         self._check_calibration()
         self._check_preprocessing()
-        for path in self.onnx_files:
-            if not path.is_file():
-                raise HarnessError(f"--onnx {path}: no such file")
+        self._check_files()
         for reference in self.own_models:
             _check_reference(reference)
         if self.artifacts:
             self._check_conversion_options()
             return
         self._check_weights()
+
+    def _check_files(self) -> None:
+        for file in self.onnx_files:
+            if not file.path.is_file():
+                what = (
+                    f"a link to {file.path.readlink()}, which is not there"
+                    if file.path.is_symlink()
+                    else "no such file"
+                )
+                raise HarnessError(f"--onnx {file.path}: {what}")
+        if self.custom_operators and not self.onnx_files:
+            raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
+        if self.custom_operators and not Path(self.custom_operators).is_file():
+            raise HarnessError(f"--custom-operators {self.custom_operators}: no such file")
+        check_shapes(named(self.onnx_files).values(), self.shapes)
+        if self.inputs:
+            feed = Feed.of(self.inputs)
+            if not (self.own_models or self.onnx_files):
+                option = "--input" if feed.file else "--input-range"
+                raise HarnessError(
+                    f"{option} {feed}: it is for user networks, and models of the zoo take noise as their images; add "
+                    "--model or --onnx"
+                )
+            if feed.file and not feed.file.is_file():
+                raise HarnessError(f"--input {feed}: no such file")
 
     def _check_weights(self) -> None:
         cards = self.cards()
@@ -257,7 +291,7 @@ class ArtifactRequest:
             "--implementation": self.implementation != IMPLEMENTATIONS[0],
             "--exporter": self.exporter != DEFAULT_EXPORTER,
             "--opset": self.opset != DEFAULT_OPSET,
-            "--resolution": self.resolution is not None,
+            "--resolution": self.resolution is not None and not self.onnx_files,
             "--int8-scheme": self.int8_scheme != "",
             "--calibration-images": self.calibration_images is not None,
             "--calibration-count": self.calibration_count is not None,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.record_types import array
-from harness.backends.session import Session, TensorSpec, check_input
+from harness.backends.session import Session, TensorSpec, check_inputs
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 
@@ -104,6 +104,20 @@ class Backend(abc.ABC):
     def opset_limit(self) -> int | None:
         """Returns the newest ONNX opset that this version of the runtime reads; None if it is unknown."""
         return None
+
+    def readable_ir_version(self, version: int) -> int:
+        """Returns the newest version of ONNX's file format up to the given one that the runtime reads."""
+        return version
+
+    def use_custom_operators(self, library: Path) -> None:
+        """Lets the sessions that follow use the operators of a library.
+
+        Raises:
+            UnsupportedError: the runtime takes no such library.
+        """
+        raise UnsupportedError(
+            f"Backend {self.name} takes no library of custom operators ({library}); use --backend onnxruntime."
+        )
 
     def build_availability(self) -> Availability:
         """Returns whether `build` works here; a runtime that builds without a device overrides it."""
@@ -201,8 +215,8 @@ class Backend(abc.ABC):
             path, precision=precision, threads=threads, gpu=gpu, cache_dir=Path(cache_dir)
         )
         try:
-            session.input = check_input(inputs, batch, path)
-        except ArtifactError:
+            session.inputs = check_inputs(inputs, batch, path)
+        except (ArtifactError, UnsupportedError):
             session.close()
             raise
         session.load_s = time.perf_counter() - begin_s

@@ -5,13 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
+from harness.files.shapes import batch_of, first_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,14 +41,19 @@ class TensorSpec:
         return sizes
 
 
-class Session(abc.ABC):
-    """One loaded network with its input bound; use it as a context manager.
+Arrays = Mapping[str, "npt.NDArray[Any]"]
+"""The values of inputs or outputs, by name."""
 
-    Call `start` before `infer`: it binds the input, runs once, and proves that the network runs
+
+class Session(abc.ABC):
+    """One loaded network with its inputs bound; use it as a context manager.
+
+    Call `start` before `infer`: it binds the inputs, runs once, and proves that the network runs
     where and how it was requested.
     """
 
-    input: TensorSpec
+    inputs: Sequence[TensorSpec]
+    """All inputs, in the network's order."""
     provider: str
     latency_kind: LatencyKind
     load_s: float
@@ -56,9 +62,18 @@ class Session(abc.ABC):
     def __init__(self, precision: str) -> None:
         self.precision = precision
 
-    def start(self, images: npt.NDArray[np.float32]) -> float:
-        """Binds `images`, runs the first inference and checks how it ran; returns its milliseconds."""
-        self.bind_impl(self._checked(images))
+    @property
+    def input(self) -> TensorSpec:
+        """The input that images go into."""
+        return self.inputs[first_image([spec.shape for spec in self.inputs])]
+
+    def start(self, values: npt.NDArray[Any] | Arrays) -> float:
+        """Binds the inputs, runs the first inference and checks how it ran; returns its milliseconds.
+
+        Args:
+            values: those of each input, or of the only one.
+        """
+        self.bind_impl(self._checked(values))
         begin_ns = time.perf_counter_ns()
         self.infer()
         first_ms = (time.perf_counter_ns() - begin_ns) / NANOSECONDS_PER_MILLISECOND
@@ -66,30 +81,37 @@ class Session(abc.ABC):
         self.check_precision_impl()
         return first_ms
 
-    def run(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-        """Returns the outputs for images other than those of `start`, which must come first; not for timing."""
-        self.feed_impl(self._checked(images))
+    def run(self, values: npt.NDArray[Any] | Arrays) -> dict[str, npt.NDArray[Any]]:
+        """Returns the outputs for values other than those of `start`, which must come first; not for timing."""
+        self.feed_impl(self._checked(values))
         self.infer()
         return self.outputs()
 
-    def _checked(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Returns the images in contiguous memory, after a check of their shape and type."""
-        if images.shape != self.input.shape or str(images.dtype) != self.input.dtype:
-            raise ValueError(
-                f"The network takes {self.input.dtype} {self.input.shape}, not {images.dtype} {images.shape}."
-            )
+    def _checked(self, values: npt.NDArray[Any] | Arrays) -> dict[str, npt.NDArray[Any]]:
+        """Returns the values of each input in contiguous memory, after a check of their shapes and types."""
         # Not at the top: a process that builds engines has no images.
         import numpy as np
 
-        return np.ascontiguousarray(images)
+        arrays = values if isinstance(values, Mapping) else {self.inputs[0].name: values}
+        if set(arrays) != {spec.name for spec in self.inputs}:
+            wanted = ", ".join(spec.name for spec in self.inputs)
+            raise ValueError(f"The network has the inputs {wanted}, not {', '.join(arrays)}.")
+        for spec in self.inputs:
+            array = arrays[spec.name]
+            if array.shape != spec.shape or str(array.dtype) != spec.dtype:
+                raise ValueError(
+                    f"The network takes {spec.dtype} {spec.shape} as {spec.name!r}, not {array.dtype} {array.shape}."
+                )
+        # A scalar stays one, which ascontiguousarray would give a dimension.
+        return {spec.name: np.require(arrays[spec.name], requirements="C") for spec in self.inputs}
 
     @abc.abstractmethod
-    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Puts the input where the runtime reads it, so that `infer` copies nothing."""
+    def bind_impl(self, arrays: Arrays) -> None:
+        """Puts the inputs where the runtime reads them, so that `infer` copies nothing."""
 
-    def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Replaces the input that `bind_impl` bound; a runtime that need not bind again overrides it."""
-        self.bind_impl(images)
+    def feed_impl(self, arrays: Arrays) -> None:
+        """Replaces the inputs that `bind_impl` bound; a runtime that need not bind again overrides it."""
+        self.bind_impl(arrays)
 
     @abc.abstractmethod
     def infer(self) -> None:
@@ -165,32 +187,38 @@ class Session(abc.ABC):
         self.close()
 
 
-def check_input(inputs: list[TensorSpec], batch: int, artifact: Path) -> TensorSpec:
-    """Returns the only input, which must be float32 and have a fixed shape and the requested batch.
+_DTYPES = frozenset(
+    f"{kind}{bits}"
+    for kind, sizes in (("float", (16, 32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
+    for bits in sizes
+) | {"bool"}
+"""Types of inputs for which numpy has values."""
+
+
+def check_inputs(inputs: Sequence[TensorSpec], batch: int, artifact: Path) -> Sequence[TensorSpec]:
+    """Returns the inputs, which must have fixed shapes, types that can be filled, and the requested batch.
 
     Raises:
-        ArtifactError: the inputs are different.
+        ArtifactError: a shape is not fixed, the batch is another, or there are no inputs.
+        UnsupportedError: an input is not a tensor of numbers.
     """
-    if len(inputs) != 1:
-        names = ", ".join(spec.name for spec in inputs) or "none"
+    if not inputs:
+        raise ArtifactError(f"{artifact} has no inputs; a network that computes a constant cannot be measured.")
+    for spec in inputs:
+        if spec.dtype not in _DTYPES:
+            raise UnsupportedError(
+                f"{artifact}: input {spec.name!r} is {spec.dtype}, for which there are no values to measure with. "
+                "Export it with inputs of numbers that numpy has: floats of 16 to 64 bits, integers or bool."
+            )
+        if any(not isinstance(size, int) or size <= 0 for size in spec.shape):
+            raise ArtifactError(
+                f"{artifact}: input {spec.name!r} has the dynamic shape {list(spec.shape)}. Fix it with --batch, "
+                f"--resolution or --shape {spec.name}:1x3x224x224, or export it with a fixed shape."
+            )
+    image = inputs[first_image([spec.shape for spec in inputs])]
+    if batch_of(image.shape) != batch:
         raise ArtifactError(
-            f"{artifact} has {len(inputs)} inputs ({names}); only networks with one input can be measured. "
-            "Make the others constants before exporting."
-        )
-    spec = inputs[0]
-    if not spec.shape or any(not isinstance(size, int) or size <= 0 for size in spec.shape):
-        raise ArtifactError(
-            f"{artifact}: input {spec.name!r} has the dynamic shape {list(spec.shape)}. "
-            f"Export it with a fixed shape, batch {batch} first."
-        )
-    if spec.dtype != "float32":
-        raise ArtifactError(
-            f"{artifact}: input {spec.name!r} is {spec.dtype}, not float32. "
-            "Export it with a float32 input; lower precisions start inside the graph."
-        )
-    if spec.shape[0] != batch:
-        raise ArtifactError(
-            f"{artifact}: input {spec.name!r} has the shape {list(spec.shape)}, but batch {batch} was requested. "
+            f"{artifact}: input {image.name!r} has the shape {list(image.shape)}, but batch {batch} was requested. "
             f"Export the model at batch {batch}, or request another batch."
         )
-    return spec
+    return inputs

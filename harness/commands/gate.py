@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.commands.command import Command
 from harness.commands.options.outputs import add_outputs, read_outputs
-from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
+from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_file_settings, read_pair_settings
 from harness.commands.options.rules import add_rules, read_rules
 from harness.comparison.duet import check_python
 from harness.comparison.gate import GateResult, GateRules, gate
@@ -71,7 +71,8 @@ def _gate(arguments: argparse.Namespace) -> int:
         screen_pairs=arguments.pairs,
         confirm_pairs=arguments.confirm_pairs,
     )
-    sides = read_side(arguments.base), read_side(arguments.new)
+    files = read_file_settings(arguments)
+    sides = read_side(arguments.base, files), read_side(arguments.new, files)
     paired = pairings(*sides, arguments.models)
     shared = measured_as(paired)
     distinct = list(dict.fromkeys(shared.values()))

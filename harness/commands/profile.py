@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.artifacts.onnx_files import OnnxFile
 from harness.commands.command import Command
-from harness.commands.options.models import ModelOptions, add_libraries, read_libraries
+from harness.commands.options.models import FileOptions, ModelOptions, add_libraries, read_libraries
 from harness.commands.options.request import RequestOptions
 from harness.commands.options.runtime import RuntimeOptions
 from harness.commands.options.types import duration_s
@@ -70,7 +71,10 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], metavar="MODULE:FUNCTION", help="or a user network, as for `run`"
     )
-    parser.add_argument("--onnx", action="append", default=[], type=Path, metavar="FILE", help="or an ONNX file")
+    parser.add_argument(
+        "--onnx", action="append", default=[], type=OnnxFile.of, metavar="[NAME=]FILE", help="or an ONNX file"
+    )
+    FileOptions.add_inputs(parser)
     parser.add_argument(
         "--artifacts", type=Path, metavar="DIR", help="take MODEL from what convert --export wrote, without converting"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.wording import counted
+from harness.artifacts.onnx_files import named
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
@@ -158,7 +159,7 @@ def _conversion_plan(wanted: ArtifactRequest, cache_dir: Path) -> tuple[list[str
 
 
 def _file_plan(wanted: ArtifactRequest) -> list[str]:
-    return [f"{path}  as it is" for path in wanted.onnx_files]
+    return [f"onnx/{name}  {path}" for name, path in named(wanted.onnx_files).items()]
 
 
 RUN = Command(_add_options, _run, description=_DESCRIPTION, epilog=_EPILOG, takes_artifacts=True)

@@ -8,7 +8,7 @@ import functools
 from pathlib import Path
 
 from harness.commands.command import Command
-from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
+from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_file_settings, read_pair_settings
 from harness.commands.options.types import count, rate
 from harness.comparison.gate import GateRules
 from harness.comparison.gate_setup import check_rules, gate_session
@@ -78,7 +78,7 @@ def _selfcheck(arguments: argparse.Namespace) -> int:
 
 def _measured(arguments: argparse.Namespace, rules: GateRules) -> Findings:
     """Measures gates with equal sides, then gates with one side slowed down, and writes every pair."""
-    side = read_side(arguments.artifacts)
+    side = read_side(arguments.artifacts, read_file_settings(arguments))
     equals = pairings(side, side, arguments.models)
     settings = read_pair_settings(arguments)
     facts = {

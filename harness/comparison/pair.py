@@ -23,6 +23,10 @@ class Side:
     """Path of the ONNX file."""
     sha256: str
     precision: str
+    inputs: str = ""
+    """What its inputs hold; see `Series.inputs`."""
+    custom_operators: str = ""
+    """See `Series.custom_operators`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Conditions:
             threads=self.threads,
             gpu=self.gpu,
             cache_dir=self.cache_dir,
+            inputs=side.inputs,
+            custom_operators=side.custom_operators,
         )
 
     def to_json(self) -> dict[str, Any]:

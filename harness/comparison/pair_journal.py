@@ -139,6 +139,8 @@ def series_facts(pairings: Sequence[Pairing]) -> dict[str, Any]:
         f"{one.model} ({one.base.precision} to {one.new.precision}, batch {one.batch})": {
             "base_sha256": one.base.sha256,
             "new_sha256": one.new.sha256,
+            # Only where there are any: gates of earlier versions have none.
+            **({"inputs": [one.base.inputs, one.new.inputs]} if one.base.inputs or one.new.inputs else {}),
         }
         for one in pairings
     }

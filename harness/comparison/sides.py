@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
-from harness.artifacts.facts import facts_of_file
+from harness.artifacts.file_series import FileSettings, series_of_file
 from harness.artifacts.suites import with_suites
 from harness.comparison.pair import Pairing, Side
 from harness.errors import ComparisonError
@@ -30,6 +30,10 @@ class SideSeries:
     """Status and reason of a conversion that failed."""
     suites: frozenset[str] | None = None
     """Names of the zoo's suites that the model is in; None if they were not recorded."""
+    inputs: str = ""
+    """What its inputs hold; see `Series.inputs`."""
+    custom_operators: str = ""
+    """See `Series.custom_operators`."""
 
     def __str__(self) -> str:
         return f"{self.model} ({self.precision}, batch {self.batch})"
@@ -44,8 +48,12 @@ class Unpaired:
     reason: str
 
 
-def read_side(path: Path) -> list[SideSeries]:
+def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
     """The series of a run directory, an exported folder or an ONNX file, including those whose conversion failed.
+
+    Args:
+        path: one of these.
+        files: how a file is measured.
 
     Raises:
         ComparisonError: the path is none of these, or holds no artifact, or two of the same series.
@@ -54,8 +62,10 @@ def read_side(path: Path) -> list[SideSeries]:
         if not path.is_file():
             raise ComparisonError(f"{path}: no such file.")
         # Two files of different names must be comparable: all they share is that there is one on each side.
-        facts = facts_of_file(path, backend="", precision="fp32", batch=1)
-        return [SideSeries("onnx", facts.precision, facts.batch, facts.artifact_path, facts.artifact_sha256)]
+        one = _side_series(dataclasses.replace(series_of_file(path.stem, path, files), model="onnx"), None)
+        if one.failure:
+            raise ComparisonError(one.failure)
+        return [one]
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
@@ -79,7 +89,16 @@ def read_side(path: Path) -> list[SideSeries]:
 
 def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:
     if one.status == "ok" and one.artifact_path:
-        return SideSeries(one.model, one.precision, one.batch, one.artifact_path, one.artifact_sha256, suites=suites)
+        return SideSeries(
+            one.model,
+            one.precision,
+            one.batch,
+            one.artifact_path,
+            one.artifact_sha256,
+            suites=suites,
+            inputs=one.inputs,
+            custom_operators=one.custom_operators,
+        )
     return SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}", suites=suites)
 
 
@@ -167,7 +186,7 @@ def unpaired(
 
 
 def _side(series: SideSeries) -> Side:
-    return Side(series.path, series.sha256, series.precision)
+    return Side(series.path, series.sha256, series.precision, series.inputs, series.custom_operators)
 
 
 def _series_of_run(path: Path) -> list[Series]:

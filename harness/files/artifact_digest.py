@@ -8,8 +8,9 @@ external data from onnx's docs/ExternalData.md.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from foundation.digests import file_sha256
 from harness.files.protobuf import fields_of, mapped
@@ -26,7 +27,7 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 def artifact_sha256(path: Path) -> str:
     """SHA-256 of the file or, if it has weights in other files, of the list of the digests of all.
 
-    A file that is missing or outside the artifact's folder counts by its name: no runtime loads it.
+    A file that is missing or named outside the artifact's folder counts by its name: no runtime loads it.
 
     Raises:
         OSError: the file or one beside it cannot be read.
@@ -48,8 +49,9 @@ def artifact_size_bytes(path: Path) -> int:
 def external_locations(path: Path) -> dict[str, Path | None]:
     """The locations of external data that the file names, sorted, each with the file there.
 
-    None stands for a file that is missing or outside the artifact's folder. Empty if the file cannot be read as ONNX,
-    which the runtime reports better.
+    They are looked for beside the path as it is given, as runtimes do: in the cache of the Hugging Face Hub that is a
+    link, and the weights are a link beside it, to files elsewhere. None stands for a file that is missing or named
+    outside the artifact's folder. Empty if the file cannot be read as ONNX, which the runtime reports better.
     """
     try:
         found = {location for graph in _parts(mapped(path), _MODEL_GRAPH) for location in _locations_in_graph(graph)}
@@ -59,9 +61,11 @@ def external_locations(path: Path) -> dict[str, Path | None]:
 
 
 def _file_at(path: Path, location: str) -> Path | None:
-    folder = path.resolve().parent
-    file = (folder / location).resolve()
-    return file if file.is_relative_to(folder) and file.is_file() else None
+    inside = PurePath(os.path.normpath(location))
+    if inside.is_absolute() or inside.parts[:1] == ("..",):
+        return None
+    file = path.absolute().parent / inside
+    return file if file.is_file() else None
 
 
 def _locations_in_graph(graph: memoryview) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The facts of an ONNX file that decide whether a TensorRT can read it, and its input and output, without onnx.
+"""The facts of an ONNX file that decide whether a TensorRT can read it, and its inputs and outputs, without onnx.
 
 A thin machine measures artifacts with a runtime and numpy alone, so the file is read directly as a protocol
 buffer (field numbers from onnx.proto3). Weights are skipped, not read.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.errors import ArtifactError
 from harness.files.protobuf import fields_of, mapped
@@ -18,13 +19,28 @@ from harness.files.protobuf import fields_of, mapped
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 1, 7, 8, 14
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_GRAPH_NODE, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 11, 12
+_GRAPH_NODE, _GRAPH_WEIGHTS, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE_WEIGHTS = 1, 5, 11, 12, 15
 _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 3, 4, 7
-# The path from a ValueInfoProto to its dimensions, and their sizes: TypeProto, its tensor, TensorShapeProto.
-_VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIMENSION = 2, 1, 2, 1
-_DIMENSION_SIZE = 1
+# TensorProto, and the values of a SparseTensorProto, which carry its name.
+_WEIGHTS_NAME, _SPARSE_VALUES = 8, 1
+# ValueInfoProto, TypeProto, its tensor, TensorShapeProto and its dimensions.
+_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR = 1, 2, 1
+_TENSOR_ELEMENT, _TENSOR_SHAPE, _SHAPE_DIMENSION = 1, 2, 1
+_DIMENSION_SIZE, _DIMENSION_SYMBOL = 1, 2
 
-_STANDARD_DOMAINS = ("", "ai.onnx")
+# Numpy's names of TensorProto.DataType, where numpy has the type; onnx's own of the others.
+_ELEMENTS = {
+    **{1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string", 9: "bool"},
+    **{10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64", 15: "complex128", 16: "bfloat16"},
+}
+
+# From this one on, an unsigned number of 64 bits is a negative one.
+_NEGATIVE = 2**63
+
+STANDARD_DOMAINS = ("", "ai.onnx")
+
+Shape = tuple[int | str, ...]
+"""Sizes of a tensor; one that is not fixed is the name that the file gives it, or an empty text."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +53,28 @@ class OnnxNode:
 
 
 @dataclasses.dataclass(frozen=True)
+class OnnxValue:
+    """An input or output of the main graph."""
+
+    name: str
+    dtype: str
+    """Numpy's name of the element type, as in `float32`; empty if the value is not a tensor."""
+    shape: Shape | None
+    """None if the file does not state the number of dimensions."""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every size is fixed."""
+        return self.shape is not None and all(isinstance(size, int) for size in self.shape)
+
+    def shape_text(self) -> str:
+        """The shape as messages show it: `[batch, 3, ?, 224]`."""
+        if self.shape is None:
+            return "of unknown rank"
+        return f"[{', '.join(str(size) or '?' for size in self.shape)}]"
+
+
+@dataclasses.dataclass(frozen=True)
 class OnnxGraph:
     """Versions and nodes of an ONNX file."""
 
@@ -44,10 +82,9 @@ class OnnxGraph:
     opset: int
     """Version of the standard operators; 0 if the file imports none."""
     nodes: tuple[OnnxNode, ...]
-    input_shape: tuple[int, ...] = ()
-    """Shape of the first input; 0 for a size that is not fixed, empty if there is no shape."""
-    output_shape: tuple[int, ...] = ()
-    """The same for the first output."""
+    inputs: tuple[OnnxValue, ...] = ()
+    """The inputs, without the weights that older files list among them."""
+    outputs: tuple[OnnxValue, ...] = ()
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What the file says of itself, by key."""
 
@@ -77,54 +114,80 @@ def read_graph(path: Path) -> OnnxGraph:
 
 
 def _parse_model(data: memoryview) -> OnnxGraph:
-    ir_version, opset, nodes = 0, 0, None
-    shapes: dict[int, tuple[int, ...]] = {}
+    ir_version, opset, graph = 0, 0, None
     metadata: dict[str, str] = {}
     for number, value in fields_of(data):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
             ir_version = value
         elif number == _MODEL_OPSETS and isinstance(value, memoryview):
             imported = dict(fields_of(value))
-            if _text(imported.get(_OPSET_DOMAIN)) in _STANDARD_DOMAINS:
+            if _text(imported.get(_OPSET_DOMAIN)) in STANDARD_DOMAINS:
                 opset = int(imported.get(_OPSET_VERSION, 0))
         elif number == _MODEL_METADATA and isinstance(value, memoryview):
             entry = dict(fields_of(value))
             metadata[_text(entry.get(_ENTRY_KEY))] = _text(entry.get(_ENTRY_VALUE))
         elif number == _MODEL_GRAPH and isinstance(value, memoryview):
-            nodes = tuple(_node(part) for field, part in fields_of(value) if field == _GRAPH_NODE)
-            for field, part in fields_of(value):
-                if field in (_GRAPH_INPUT, _GRAPH_OUTPUT) and field not in shapes:
-                    shapes[field] = _shape(part)
-    if nodes is None or not ir_version:
+            graph = value
+    if graph is None or not ir_version:
         raise ValueError("no graph or no version")
-    return OnnxGraph(ir_version, opset, nodes, shapes.get(_GRAPH_INPUT, ()), shapes.get(_GRAPH_OUTPUT, ()), metadata)
+    found: dict[int, list[Any]] = collections.defaultdict(list)
+    for number, part in fields_of(graph):
+        if number in _GRAPH_PARTS:
+            found[number].append(_GRAPH_PARTS[number](part))
+    weights = {*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]}
+    inputs = tuple(value for value in found[_GRAPH_INPUT] if value.name not in weights)
+    return OnnxGraph(ir_version, opset, tuple(found[_GRAPH_NODE]), inputs, tuple(found[_GRAPH_OUTPUT]), metadata)
 
 
 def _node(part: int | memoryview) -> OnnxNode:
-    if isinstance(part, int):
-        raise ValueError("a node that is a number")
-    fields = dict(fields_of(part))
+    fields = dict(_message(part))
     return OnnxNode(_text(fields.get(_NODE_OPERATOR)), _text(fields.get(_NODE_NAME)), _text(fields.get(_NODE_DOMAIN)))
 
 
-def _shape(part: int | memoryview) -> tuple[int, ...]:
-    """The dimensions of an input or output."""
-    for number in (_VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE):
-        if isinstance(part, int):
-            raise ValueError("a number where a type belongs")
-        inner = dict(fields_of(part)).get(number)
-        if inner is None:
-            return ()
-        part = inner
+def _weights_name(part: int | memoryview) -> str:
+    return _text(dict(_message(part)).get(_WEIGHTS_NAME))
+
+
+def _sparse_weights_name(part: int | memoryview) -> str:
+    return _weights_name(dict(_message(part)).get(_SPARSE_VALUES, memoryview(b"")))
+
+
+def parse_value(part: int | memoryview) -> OnnxValue:
+    """The value that a ValueInfoProto describes.
+
+    Raises:
+        ValueError: it is no ValueInfoProto.
+        IndexError: it is cut off.
+    """
+    fields = dict(_message(part))
+    tensor = dict(_message(fields.get(_VALUE_TYPE, memoryview(b"")))).get(_TYPE_TENSOR)
+    name = _text(fields.get(_VALUE_NAME))
+    if tensor is None:
+        return OnnxValue(name, "", None)
+    described = dict(_message(tensor))
+    element, shape = described.get(_TENSOR_ELEMENT), described.get(_TENSOR_SHAPE)
+    sizes = (
+        None
+        if shape is None
+        else tuple(_size(value) for number, value in _message(shape) if number == _SHAPE_DIMENSION)
+    )
+    kind = element if isinstance(element, int) else 0
+    return OnnxValue(name, _ELEMENTS.get(kind, f"type {kind}"), sizes)
+
+
+def _size(dimension: int | memoryview) -> int | str:
+    fields = dict(_message(dimension))
+    size = fields.get(_DIMENSION_SIZE, 0)
+    # Some exporters write -1, as an unsigned number of 64 bits, for a size that is not fixed.
+    if isinstance(size, int) and 0 < size < _NEGATIVE:
+        return size
+    return _text(fields.get(_DIMENSION_SYMBOL))
+
+
+def _message(part: int | memoryview) -> Iterator[tuple[int, int | memoryview]]:
     if isinstance(part, int):
-        raise ValueError("a number where a shape belongs")
-    dimensions = [value for field, value in fields_of(part) if field == _SHAPE_DIMENSION]
-    return tuple(map(_size, dimensions))
-
-
-def _size(dimension: int | memoryview) -> int:
-    size = 0 if isinstance(dimension, int) else dict(fields_of(dimension)).get(_DIMENSION_SIZE, 0)
-    return size if isinstance(size, int) else 0
+        raise ValueError("a number where a message belongs")
+    return fields_of(part)
 
 
 def _text(value: int | memoryview | None) -> str:
@@ -133,3 +196,13 @@ def _text(value: int | memoryview | None) -> str:
     if isinstance(value, int):
         raise ValueError("a number where text belongs")
     return bytes(value).decode()
+
+
+_GRAPH_PARTS: dict[int, Callable[[int | memoryview], Any]] = {
+    _GRAPH_NODE: _node,
+    _GRAPH_WEIGHTS: _weights_name,
+    _GRAPH_SPARSE_WEIGHTS: _sparse_weights_name,
+    _GRAPH_INPUT: parse_value,
+    _GRAPH_OUTPUT: parse_value,
+}
+"""How each kind of part of a graph is read."""

@@ -1,4 +1,4 @@
-"""The part of the wire format of protocol buffers that is needed to read a few fields of a large file.
+"""The part of the wire format of protocol buffers that is needed to read and replace a few fields of a large file.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -6,7 +6,7 @@ Source: https://protobuf.dev/programming-guides/encoding/.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # Wire types: a variable-length integer, eight bytes, a counted run of bytes, four bytes.
@@ -32,13 +32,20 @@ def fields_of(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         ValueError: the data is cut off, or is not a message.
         IndexError: the data is cut off within a number.
     """
+    for number, value, _ in encoded_fields(data):
+        yield number, value
+
+
+def encoded_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview, memoryview]]:
+    """Numbers, values and whole encodings of the fields of one message; see `fields_of`."""
     position = 0
     while position < len(data):
+        begin = position
         key, position = _varint(data, position)
         kind = key & 7
         if kind == _VARINT:
             value, position = _varint(data, position)
-            yield key >> 3, value
+            yield key >> 3, value, data[begin:position]
             continue
         if kind == _COUNTED:
             size, position = _varint(data, position)
@@ -48,8 +55,26 @@ def fields_of(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise ValueError(f"wire type {kind}")
         if position + size > len(data):
             raise ValueError("cut off")
-        yield key >> 3, data[position : position + size]
+        yield key >> 3, data[position : position + size], data[begin : position + size]
         position += size
+
+
+def integer_field(number: int, value: int) -> bytes:
+    """The encoding of a field with an integer of 0 or more."""
+    return _encoded(number << 3 | _VARINT) + _encoded(value)
+
+
+def counted_field(number: int, parts: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    """The encoding of a field with a text or message, in parts that belong one behind another."""
+    return [_encoded(number << 3 | _COUNTED) + _encoded(sum(map(len, parts))), *parts]
+
+
+def _encoded(value: int) -> bytes:
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:

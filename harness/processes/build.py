@@ -17,7 +17,6 @@ from typing import Any
 
 from foundation.child import end_with_parent
 from foundation.vocabulary import Status
-from harness import backends
 from harness.backends.backend import BuiltEngine
 from harness.errors import ChildError
 from harness.processes.child import answer_lines
@@ -144,7 +143,7 @@ def build(target: Target) -> BuildResult:
     Raises:
         HarnessError: the runtime cannot build the engine.
     """
-    engine = backends.get(target.backend).build(
+    engine = target.runtime().build(
         Path(target.artifact),
         precision=target.precision,
         gpu=target.gpu,

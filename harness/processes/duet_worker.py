@@ -15,8 +15,9 @@ import numpy as np
 from foundation.child import end_with_parent
 from harness.backends.session import Session
 from harness.processes.child import answer_lines
+from harness.processes.inputs import Feed, seeded_values
 from harness.processes.target import Target
-from harness.processes.tensors import check_finite, seeded_images
+from harness.processes.tensors import check_finite
 from harness.timing.loop import Timeable, garbage_collector_off
 
 
@@ -36,8 +37,9 @@ class DuetService:
 
     def _load(self, target: Target, seed: int) -> Session:
         session = self._resources.enter_context(target.open())
-        session.start(seeded_images(session, seed))
-        check_finite(session.outputs())
+        feed = Feed.of(target.inputs)
+        session.start(seeded_values(session, seed, feed))
+        check_finite(session.outputs(), feed.described())
         self._resources.enter_context(garbage_collector_off())
         return session
 

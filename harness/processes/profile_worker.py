@@ -20,8 +20,9 @@ from harness.errors import UnsupportedError
 from harness.machine.measured import open_meter
 from harness.machine.meter import Disturbance, Meter
 from harness.processes.child import answer_file
+from harness.processes.inputs import Feed, seeded_values
 from harness.processes.profile import ProfileJob, ProfileResult
-from harness.processes.tensors import check_finite, seeded_images
+from harness.processes.tensors import check_finite
 from harness.timing import loop
 from harness.timing.settings import TimingSettings
 
@@ -35,8 +36,9 @@ def profile_job(job: ProfileJob) -> ProfileResult:
     backend = backends.get(job.target.backend)
     settings = TimingSettings()
     with job.target.open() as session:
-        session.start(seeded_images(session, job.seed))
-        check_finite(session.outputs())
+        feed = Feed.of(job.target.inputs)
+        session.start(seeded_values(session, job.seed, feed))
+        check_finite(session.outputs(), feed.described())
         meter = open_meter(job.target.gpu if backend.on_gpu else None)
         with loop.garbage_collector_off():
             loop.warm_up(session, settings, time.perf_counter_ns)

@@ -8,6 +8,7 @@ from typing import Any
 
 from foundation.digests import file_sha256
 from harness import backends
+from harness.backends.backend import Backend
 from harness.backends.session import Session
 from harness.errors import ArtifactError
 from harness.machine.gpu.settings import GpuSettings
@@ -32,6 +33,12 @@ class Target:
     bundle_dir: str = ""
     """Bundle with engines that another machine built, which a build looks through first; empty if there is none."""
 
+    inputs: str = ""
+    """What its inputs hold while it is measured, as `harness.processes.inputs.Feed.of` reads it."""
+
+    custom_operators: str = ""
+    """Library of operators that the runtime lacks; empty if there is none."""
+
     def open(self) -> Session:
         """Loads the artifact, which must be the planned one.
 
@@ -41,7 +48,7 @@ class Target:
         """
         if self.sha256:
             check_artifact(Path(self.artifact), self.sha256)
-        return backends.get(self.backend).prepare(
+        return self.runtime().prepare(
             self.artifact,
             precision=self.precision,
             batch=self.batch,
@@ -49,6 +56,17 @@ class Target:
             gpu=self.gpu,
             cache_dir=self.cache_dir,
         )
+
+    def runtime(self) -> Backend:
+        """Returns the backend, with the library of custom operators if there is one.
+
+        Raises:
+            UnsupportedError: the backend takes no such library.
+        """
+        backend = backends.get(self.backend)
+        if self.custom_operators:
+            backend.use_custom_operators(Path(self.custom_operators))
+        return backend
 
     def to_json(self) -> dict[str, Any]:
         """The target as a JSON object."""

@@ -1,4 +1,4 @@
-"""Inputs of a measured network, and checks of its outputs."""
+"""Checks and digests of a measured network's outputs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.backends.session import Session
 from harness.errors import ArtifactError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def seeded_images(session: Session, seed: int) -> npt.NDArray[np.float32]:
-    """Standard normal images in the shape of the session's input."""
-    return np.random.default_rng(seed).standard_normal(session.input.fixed_shape, dtype=np.float32)
+def check_finite(outputs: dict[str, npt.NDArray[Any]], inputs: str = "") -> None:
+    """Refuses outputs that are not finite numbers; negative infinity beside finite ones is a logarithm of 0.
 
-
-def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
-    """Refuses outputs that are not finite numbers.
+    Args:
+        outputs: the arrays by name.
+        inputs: what the inputs held, if they were not images of a data set.
 
     Raises:
         ArtifactError: an output is not finite; the message names the first.
@@ -29,12 +27,20 @@ def check_finite(outputs: dict[str, npt.NDArray[Any]]) -> None:
     for name, values in outputs.items():
         if not np.issubdtype(values.dtype, np.floating):
             continue
-        for word, bad in (("NaN", np.isnan(values)), ("infinite", np.isinf(values))):
+        infinite = np.isposinf(values) if np.isfinite(values).any() else np.isinf(values)
+        for word, bad in (("NaN", np.isnan(values)), ("infinite", infinite)):
             if bad.any():
                 raise ArtifactError(
-                    f"Output {name!r} is {word} in {int(bad.sum())} of {values.size} values. "
-                    "What it computes means nothing: verify the conversion and the weights."
+                    f"Output {name!r} is {word} in {int(bad.sum())} of {values.size} values"
+                    + (f" for inputs of {inputs}. {_OF_INPUTS}" if inputs else f". {_OF_NETWORKS}")
                 )
+
+
+_OF_NETWORKS = "What it computes means nothing: verify the conversion and the weights."
+_OF_INPUTS = (
+    "If the network takes other values, such as pixels, state them with --input-range 0:255 or --input FILE.npy; "
+    "otherwise what it computes means nothing: verify the conversion and the weights."
+)
 
 
 def sha256_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:

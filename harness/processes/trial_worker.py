@@ -20,7 +20,8 @@ from harness.errors import UnsupportedError
 from harness.files.storage import explained
 from harness.machine.measured import open_meter
 from harness.processes.child import answer_file
-from harness.processes.tensors import check_finite, seeded_images, sha256_arrays
+from harness.processes.inputs import Feed, seeded_values
+from harness.processes.tensors import check_finite, sha256_arrays
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing import loop
 from harness.timing.samples import save_samples, summarise
@@ -35,11 +36,12 @@ def measure_job(job: TrialJob) -> TrialResult:
     """Loads both networks, measures them alternately, and summarises."""
     backend = backends.get(job.first.backend)
     with job.first.open() as session, job.second.open() as second:
-        images = seeded_images(session, job.seed)
-        first_inference_ms = session.start(images)
+        feed = Feed.of(job.first.inputs)
+        values = seeded_values(session, job.seed, feed)
+        first_inference_ms = session.start(values)
         outputs = session.outputs()
-        check_finite(outputs)
-        second.start(seeded_images(second, job.seed))
+        check_finite(outputs, feed.described())
+        second.start(seeded_values(second, job.seed, Feed.of(job.second.inputs)))
         precision_effective = session.precision_effective()
         meter = open_meter(job.first.gpu if backend.on_gpu else None)
         slowdown_percent, second_slowdown_percent = job.slowdowns_percent
@@ -55,7 +57,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         load_s=session.load_s,
         first_inference_ms=first_inference_ms,
         memory_peak_mib=memory_peak_mib(),
-        input_digest=sha256_arrays([images]),
+        input_digest=sha256_arrays(values.values()),
         output_digest=sha256_arrays(outputs.values()),
         reference_sha256=file_sha256(Path(job.second.artifact)),
         runtime=backend.runtime(),

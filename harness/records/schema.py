@@ -426,6 +426,23 @@ _ARTIFACT = (
         (*_NOT_CONVERTED, Absence("the precision is not int8")),
         since=4,
     ),
+    Column(
+        "inputs",
+        "text",
+        "",
+        "What the inputs of a user's network held while its latency was measured: `0:255` for uniform noise in that "
+        "range, or the path of a file.",
+        (Absence("they held values by their types (docs/models.md), as those of every model of the zoo"),),
+        since=5,
+    ),
+    Column(
+        "custom_operators",
+        "text",
+        "",
+        "Library of the operators of a user's network that the runtime lacks.",
+        _NOTHING,
+        since=5,
+    ),
     Column("opset", "integer", "", "ONNX operator set of the artifact.", _NOT_READ),
     Column(
         "conversion_s",

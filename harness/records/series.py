@@ -9,8 +9,8 @@ from typing import Any
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.target import Target
 
-Measurement = tuple[str, str, str, int]
-"""What the trials of a series depend on within a run: artifact, backend, precision and batch."""
+Measurement = tuple[str, str, str, int, str]
+"""What the trials of a series depend on within a run: artifact, backend, precision, batch and inputs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,10 @@ class Series:
     """Seconds the conversion took when it was made; a cached artifact keeps its figure."""
     verification_relative_l2: float | None = None
     """Largest relative L2 error of the artifact's logits against the native model's."""
+    inputs: str = ""
+    """What the inputs hold while latency is measured: `LOW:HIGH` or a file; empty for values by their types."""
+    custom_operators: str = ""
+    """Library of operators that the runtime lacks."""
     warnings: str = ""
     """What a reader should know about the artifact, in sentences."""
     status: str = "ok"
@@ -72,12 +76,13 @@ class Series:
     @property
     def key(self) -> str:
         """Identity of the series within a run; a different artifact is a different series."""
-        return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}"
+        inputs = f"|{self.inputs}" if self.inputs else ""
+        return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}{inputs}"
 
     @property
     def measurement(self) -> Measurement:
         """What is measured for it; series that have it in common share their trials. Its own without an artifact."""
-        return self.artifact_sha256 or self.model, self.backend, self.precision, self.batch
+        return self.artifact_sha256 or self.model, self.backend, self.precision, self.batch, self.inputs
 
     def target(self, threads: int, gpu: GpuSettings, cache_dir: Path) -> Target:
         """What a trial measures for this series.
@@ -96,6 +101,8 @@ class Series:
             threads=threads,
             gpu=gpu,
             cache_dir=str(cache_dir),
+            inputs=self.inputs,
+            custom_operators=self.custom_operators,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def prepared(
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
     request = with_bundled_capabilities(request, bundle)
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
-    series = bundled_series(wanted, bundle, device.backend) if bundle else None
+    series = bundled_series(wanted, bundle, device.backend, cache_dir) if bundle else None
     reference_path = bundle.reference_path if bundle else reference_file(cache_dir)
     with RunDirectory.open(
         output,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.conversions import Say, bundled_series, convert_all
+from harness.artifacts.onnx_files import named
 from harness.backends.device import Device
 from harness.errors import HarnessError, ProfileError
 from harness.files.storage import explained
@@ -44,13 +45,13 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
         raise HarnessError(f"--inferences {settings.inferences}: give a number of at least 2")
     wanted = request.wanted
     if not wanted.artifacts:
-        _check_one(len(wanted.conversions()) + len(set(wanted.onnx_files)))
+        _check_one(len(wanted.conversions()) + len(named(wanted.onnx_files)))
     request.check()
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
     request = with_bundled_capabilities(request, bundle)
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
     backend = device.backend
-    bundled = bundled_series(wanted, bundle, backend) if bundle else None
+    bundled = bundled_series(wanted, bundle, backend, cache_dir) if bundle else None
     if bundled is not None:
         _check_one(len(bundled))
     with explained(output):

@@ -12,7 +12,10 @@ import pytest
 
 from foundation.selection import SUITES, Selectable, SelectionError, means, parts, select
 from harness.artifacts.bundle import Bundle, BundledFile, BundledModel
+from harness.artifacts.file_series import FileSettings
+from harness.artifacts.input_shapes import AskedShapes
 from harness.artifacts.suites import with_suites
+from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
 from harness.errors import BundleError, ComparisonError, HistoryError
 from harness.history.timeline import matching
@@ -159,7 +162,7 @@ def _series(name: str) -> Series:
 
 def test_suites_of_run_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "series.json").write_text(json.dumps([_series(name).to_json() for name in NAMES]))
-    side = read_side(tmp_path)
+    side = read_side(tmp_path, FileSettings(OnnxRuntimeBackend(), "fp32", AskedShapes(), "", tmp_path))
     assert [found.model for found in pairings(side, side, ["mobile"])] == [B0, TF_B0, NET_X]
     for name in ("zoo", "zoo.catalog.reader", "zoo.selection"):
         monkeypatch.setitem(sys.modules, name, None)

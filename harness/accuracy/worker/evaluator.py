@@ -21,6 +21,7 @@ from harness.accuracy.worker.top_classes import GUESSES, NONE, labels_of, top_cl
 from harness.backends.session import Session
 from harness.datasets import ImageSet, output_labels
 from harness.errors import AccuracyError, ArtifactError
+from harness.files.shapes import classes_of
 from harness.processes.tensors import check_finite
 
 
@@ -119,19 +120,20 @@ class Evaluator:
         """
         artifact, batch = target.network.artifact, target.network.batch
         name, example = next(iter(outputs[0].items()))
-        if example.ndim != 2 or len(example) != batch or not np.issubdtype(example.dtype, np.floating):
+        classes = classes_of(example.shape)
+        if classes is None or len(example) != batch or not np.issubdtype(example.dtype, np.floating):
             raise ArtifactError(
                 f"{artifact}: the output {name!r} is {example.dtype} {list(example.shape)}, but one number for "
                 f"each image and class is expected, [{batch}, {target.classes}]. Export the complete classifier."
             )
-        if example.shape[1] != target.classes:
-            wrong = output_labels(self._images, example.shape[1], target.model)
+        if classes != target.classes:
+            wrong = output_labels(self._images, classes, target.model)
             raise ArtifactError(
                 wrong
                 if isinstance(wrong, str)
-                else f"{artifact}: {example.shape[1]:,} outputs where {target.classes:,} were expected; export it again"
+                else f"{artifact}: {classes:,} outputs where {target.classes:,} were expected; export it again"
             )
-        logits = np.concatenate([output[name] for output in outputs])[: len(usable)]
+        logits = np.concatenate([output[name].reshape(batch, classes) for output in outputs])[: len(usable)]
         check_finite({name: logits[usable]})
         top = np.full((len(usable), GUESSES), NONE, np.int32)
         top[usable] = labels_of(top_classes(logits[usable]), target.output_labels)

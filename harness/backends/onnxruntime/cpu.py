@@ -6,11 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from foundation.wording import counted, listed
 from harness.backends.backend import Availability, Backend
-from harness.backends.onnxruntime import nodes
-from harness.backends.session import Session, TensorSpec
+from harness.backends.onnxruntime import custom_operators, nodes
+from harness.backends.session import Arrays, Session, TensorSpec
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 
@@ -32,6 +31,12 @@ _UNREADABLE = (
     *("INVALID_PROTOBUF", "Protobuf parsing failed", "ModelProto does not have", "No graph was found"),
     "Missing opset",
 )
+
+# The runtime's words for values or shapes that an operator refuses when it runs.
+_INPUTS_FAULT = "Non-zero status code returned while running"
+
+# The runtime's words for operators that do not fit together, as after free sizes of inputs were fixed.
+_DO_NOT_FIT = ("ShapeInferenceError", "Can't merge shape info", "TypeInferenceError")
 
 # The runtime's words for a newer format, opset or operator than it supports.
 _NOT_SUPPORTED = (
@@ -56,9 +61,11 @@ class OnnxRuntimeSession(Session):
         precision: str,
         threads: int,
         options: dict[str, str] | None = None,
+        custom_operators: Path | None = None,
     ) -> None:
         """Wraps a session; `options` are the provider's options for a second session on the same artifact."""
         super().__init__(precision)
+        self._custom_operators = custom_operators
         self.provider = provider
         self._options = options or {}
         self._session = session
@@ -68,17 +75,31 @@ class OnnxRuntimeSession(Session):
         self._planned = nodes.planned_nodes(session)
         self._executed: list[nodes.ExecutedNode] | None = None
 
+    def start(self, values: npt.NDArray[Any] | Arrays) -> float:
+        """See `Session.start`; a network that cannot compute on its inputs is the file's fault, or theirs."""
+        try:
+            return super().start(values)
+        except Exception as error:
+            if _INPUTS_FAULT not in str(error) or "CUDA" in str(error):
+                raise
+            shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in self.inputs)
+            raise ArtifactError(
+                f"{self._artifact} cannot compute on its inputs, {shapes}: {error} State other shapes with "
+                "--resolution or --shape, or other values with --input-range or --input."
+            ) from error
+
     def input_specs(self) -> list[TensorSpec]:
         """Returns the specs of all inputs of the network."""
         return tensor_specs(self._session.get_inputs())
 
-    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Binds the input to a buffer of the runtime, which allocates the outputs from its own arena."""
+    def bind_impl(self, arrays: Arrays) -> None:
+        """Binds the inputs to buffers of the runtime, which allocates the outputs from its own arena."""
         import onnxruntime
 
-        self._images = images
-        self._input_value = onnxruntime.OrtValue.ortvalue_from_numpy(images)
-        self._binding.bind_ortvalue_input(self.input.name, self._input_value)
+        self._arrays = arrays
+        self._input_values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
+        for name, value in zip(arrays, self._input_values, strict=True):
+            self._binding.bind_ortvalue_input(name, value)
         for output in self._session.get_outputs():
             self._binding.bind_output(output.name)
 
@@ -131,10 +152,11 @@ class OnnxRuntimeSession(Session):
     def precision_effective(self) -> str:
         """Returns the precisions of convolutions and matrix products, or of all nodes if there are none.
 
-        If the plan shows that nothing changes the input's type, it is that type, float32; otherwise it is read from
-        the nodes that ran.
+        If all inputs are float32 and the plan shows that nothing changes this type, it is float32; otherwise it is read
+        from the nodes that ran.
         """
-        if self._planned and not any(node.may_change_type for node in self._planned):
+        only_float32 = all(spec.dtype == "float32" for spec in self.inputs)
+        if only_float32 and self._planned and not any(node.may_change_type for node in self._planned):
             return "fp32"
         return nodes.precision_of(self._executed_nodes())
 
@@ -144,10 +166,9 @@ class OnnxRuntimeSession(Session):
         A session that was once profiled stays slower after profiling has ended (docs/evidence.md).
         """
         if self._executed is None:
-            feed = {self.input.name: self._images}
-            options = session_options(self._threads)
+            options = session_options(self._threads, self._custom_operators)
             provider = (self.provider, self._options)
-            self._executed = nodes.profiled_nodes(self._artifact, options, provider, feed)
+            self._executed = nodes.profiled_nodes(self._artifact, options, provider, dict(self._arrays))
         return self._executed
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
@@ -165,7 +186,7 @@ class OnnxRuntimeSession(Session):
 
         from harness.backends.onnxruntime import layers
 
-        options = session_options(self._threads)
+        options = session_options(self._threads, self._custom_operators)
         options.enable_profiling = True
         with tempfile.TemporaryDirectory(prefix="ort-profile-") as directory:
             options.profile_file_prefix = str(Path(directory, "inferences"))
@@ -175,8 +196,8 @@ class OnnxRuntimeSession(Session):
             with OnnxRuntimeSession(
                 profiled, self._artifact, provider=self.provider, precision=self.precision, threads=self._threads
             ) as twin:
-                twin.input = self.input
-                twin.bind_impl(self._images)
+                twin.inputs = self.inputs
+                twin.bind_impl(self._arrays)
                 for _ in range(layers.WARM_UP_INFERENCES + inferences):
                     twin.infer()
                 return layers.read_layer_times(Path(profiled.end_profiling()), inferences)
@@ -195,6 +216,11 @@ class OnnxRuntimeBackend(Backend):
 
     def __init__(self, provider: str = _CPU_PROVIDER) -> None:
         self.provider = provider
+        self.custom_operators: Path | None = None
+
+    def use_custom_operators(self, library: Path) -> None:
+        """Lets the sessions that follow use the operators of a library."""
+        self.custom_operators = library
 
     def availability(self) -> Availability:
         """Returns whether onnxruntime is installed, loads and has the provider."""
@@ -214,13 +240,26 @@ class OnnxRuntimeBackend(Backend):
 
         return f"onnxruntime {onnxruntime.__version__}"
 
+    def readable_ir_version(self, version: int) -> int:
+        """Returns the newest version that this runtime accepts for a network of one node, up to the given one."""
+        from harness.backends.onnxruntime.file_versions import readable_ir_version
+
+        return readable_ir_version(version)
+
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:
         """Creates the session on exactly the requested provider."""
         del gpu, cache_dir  # The processor needs neither.
         session = self.create_session(artifact, threads, {})
-        loaded = OnnxRuntimeSession(session, artifact, provider=self.provider, precision=precision, threads=threads)
+        loaded = OnnxRuntimeSession(
+            session,
+            artifact,
+            provider=self.provider,
+            precision=precision,
+            threads=threads,
+            custom_operators=self.custom_operators,
+        )
         return loaded, loaded.input_specs()
 
     def create_session(self, artifact: Path, threads: int, options: dict[str, str]) -> onnxruntime.InferenceSession:
@@ -234,8 +273,13 @@ class OnnxRuntimeBackend(Backend):
 
         try:
             session = onnxruntime.InferenceSession(
-                str(artifact), session_options(threads), providers=[(self.provider, options)], enable_fallback=False
+                str(artifact),
+                session_options(threads, self.custom_operators),
+                providers=[(self.provider, options)],
+                enable_fallback=False,
             )
+        except ArtifactError:
+            raise
         except Exception as error:
             raise self.explain(error, artifact) from error
         self._check_providers(session.get_providers())
@@ -258,8 +302,12 @@ class OnnxRuntimeBackend(Backend):
             )
 
 
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """The options of every measured session."""
+def session_options(threads: int, custom_operators: Path | None = None) -> onnxruntime.SessionOptions:
+    """The options of every measured session.
+
+    Raises:
+        ArtifactError: the library of custom operators cannot be used.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -272,6 +320,13 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.force_spinning_stop", "1")
     # For `planned_nodes`; it has no cost at run time. Versions that do not know an entry ignore it.
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if custom_operators is not None:
+        try:
+            options.register_custom_ops_library(str(custom_operators))
+        except Exception as error:
+            raise ArtifactError(
+                f"--custom-operators {custom_operators} is no library of operators for this onnxruntime: {error}"
+            ) from error
     return options
 
 
@@ -282,6 +337,16 @@ def load_error(error: Exception, artifact: Path) -> Exception:
         return ArtifactError(
             f"{artifact} is not a readable ONNX file; it may be truncated, or in another format. "
             "Convert the model again, or copy the file again."
+        )
+    if missing := custom_operators.missing(text, artifact):
+        return UnsupportedError(
+            f"This onnxruntime lacks {counted(len(missing), 'custom operator')} of {artifact}: {listed(missing)}. "
+            "Give the library that has them, --custom-operators FILE, or export it with standard operators."
+        )
+    if any(words in text for words in _DO_NOT_FIT):
+        return ArtifactError(
+            f"{artifact} does not fit the shapes of its inputs: {text.strip()} "
+            "State others with --resolution or --shape."
         )
     if any(words in text for words in _NOT_SUPPORTED):
         return UnsupportedError(

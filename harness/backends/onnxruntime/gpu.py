@@ -26,8 +26,9 @@ import numpy.typing as npt
 from harness.backends.backend import Availability
 from harness.backends.onnxruntime import libraries
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend, OnnxRuntimeSession, tensor_specs
-from harness.backends.session import TensorSpec
+from harness.backends.session import Arrays, TensorSpec
 from harness.errors import ArtifactError, FallbackError, NoGpuError, UnsupportedError
+from harness.files.shapes import batch_of
 from harness.machine.gpu.devices import cuda_devices
 from harness.machine.gpu.driver import CudaDriver
 from harness.machine.gpu.figures import GpuFigures
@@ -86,9 +87,18 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         driver: CudaDriver,
         stream: int,
         gpu: GpuSettings,
+        custom_operators: Path | None = None,
     ) -> None:
         """Wraps a session that computes in the stream; the driver is closed with it."""
-        super().__init__(session, artifact, provider=provider, precision=precision, threads=threads, options=options)
+        super().__init__(
+            session,
+            artifact,
+            provider=provider,
+            precision=precision,
+            threads=threads,
+            options=options,
+            custom_operators=custom_operators,
+        )
         import onnxruntime
 
         self._driver = driver
@@ -98,15 +108,15 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         self._timer = GpuTimer(driver, stream, self._enqueue, gpu)
 
-    def start(self, images: npt.NDArray[np.float32]) -> float:
+    def start(self, values: npt.NDArray[Any] | Arrays) -> float:
         """See `Session.start`; if a CUDA graph is requested, it is also captured and its outputs are checked."""
-        first_ms = super().start(images)
+        first_ms = super().start(values)
         if self._gpu.cuda_graph:
             self._check_graph()
         return first_ms
 
-    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Copies the input to the device and reserves memory there for the outputs.
+    def bind_impl(self, arrays: Arrays) -> None:
+        """Copies the inputs to the device and reserves memory there for the outputs.
 
         Raises:
             ArtifactError: an output does not have a fixed shape.
@@ -118,21 +128,19 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
                     f"{self._artifact}: output {spec.name!r} has the dynamic shape {list(spec.shape)}, so no memory "
                     "can be reserved for it on the GPU. Export the model with fixed shapes."
                 )
-        self._images = images
-        self._input = self._place(self.input)
-        self._input.host[...] = images
-        self._copy_in()
+        self._arrays = arrays
+        self._placed = [self._place(spec) for spec in self.inputs]
+        self._fill(arrays)
         self._outputs = [self._place(spec) for spec in outputs]
         index = self._gpu.device
-        for bind, tensors in ((self._binding.bind_input, [self._input]), (self._binding.bind_output, self._outputs)):
+        for bind, tensors in ((self._binding.bind_input, self._placed), (self._binding.bind_output, self._outputs)):
             for tensor in tensors:
                 bind(tensor.name, "cuda", index, tensor.host.dtype.type, tensor.host.shape, tensor.pointer)
         self._driver.synchronise(self._stream)
 
-    def feed_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Copies other values into the memory that is reserved for the input."""
-        self._input.host[...] = images
-        self._copy_in()
+    def feed_impl(self, arrays: Arrays) -> None:
+        """Copies other values into the memory that is reserved for the inputs."""
+        self._fill(arrays)
         self._driver.synchronise(self._stream)
 
     def infer(self) -> None:
@@ -152,7 +160,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
 
     def gpu_figures(self) -> GpuFigures:
         """Returns host latency, copy and enqueue times, throughput and warnings, as for TensorRT."""
-        return self._timer.figures(self._copy_in, self._copy_out, self.input.fixed_shape[0])
+        return self._timer.figures(self._copy_in, self._copy_out, batch_of(self.input.shape) or 1)
 
     def close(self) -> None:
         """Frees the session, then the device memory and the stream that it used."""
@@ -162,8 +170,14 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
     def _enqueue(self) -> None:
         self._session.run_with_iobinding(self._binding, self._run_options)
 
+    def _fill(self, arrays: Arrays) -> None:
+        for tensor in self._placed:
+            tensor.host[...] = arrays[tensor.name]
+        self._copy_in()
+
     def _copy_in(self) -> None:
-        self._driver.copy_to_device(self._input.pointer, self._input.host, self._stream)
+        for tensor in self._placed:
+            self._driver.copy_to_device(tensor.pointer, tensor.host, self._stream)
 
     def _copy_out(self) -> None:
         for tensor in self._outputs:
@@ -266,6 +280,7 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
             driver=driver,
             stream=stream,
             gpu=gpu,
+            custom_operators=self.custom_operators,
         )
 
     def explain(self, error: Exception, artifact: Path) -> Exception:

@@ -27,9 +27,10 @@ from harness.backends.backend import BuiltEngine
 from harness.backends.onnxruntime import engines, libraries
 from harness.backends.onnxruntime.gpu import OnnxRuntimeGpuBackend, OnnxRuntimeGpuSession, closed_on_error, dotted
 from harness.backends.onnxruntime.types import is_float32
-from harness.backends.session import Session, TensorSpec, check_input
+from harness.backends.session import Session, TensorSpec, check_inputs
 from harness.errors import FallbackError, HarnessError
 from harness.files.artifact_digest import artifact_sha256
+from harness.files.shapes import batch_of, first_image
 from harness.machine.gpu.driver import CudaDriver
 from harness.machine.gpu.figures import GpuFigures
 from harness.machine.gpu.settings import GpuSettings
@@ -208,7 +209,7 @@ class OnnxRuntimeTensorRtBackend(OnnxRuntimeGpuBackend):
             build_s = time.perf_counter() - begin_s
         with session:
             inputs = session.input_specs()
-            batch = inputs[0].shape[0] if inputs and inputs[0].shape else 1
-            session.input = check_input(inputs, batch if isinstance(batch, int) else 1, artifact)
-            session.start(np.zeros(session.input.fixed_shape, dtype=np.float32))
+            batch = batch_of(inputs[first_image([spec.shape for spec in inputs])].shape) if inputs else 1
+            session.inputs = check_inputs(inputs, batch or 1, artifact)
+            session.start({spec.name: np.zeros(spec.fixed_shape, spec.dtype) for spec in session.inputs})
             return build_s, session.precision_effective()

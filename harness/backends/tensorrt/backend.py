@@ -86,6 +86,11 @@ class TensorRtBackend(Backend):
         limits = self.dialect().limits
         return limits.opset if limits else None
 
+    def readable_ir_version(self, version: int) -> int:
+        """Returns the newest version of the file format that this TensorRT reads, up to the given one."""
+        limits = self.dialect().limits
+        return min(version, limits.ir_version) if limits else version
+
     def build(
         self, artifact: Path, *, precision: str, gpu: GpuSettings, cache_dir: Path, bundle_dir: Path | None = None
     ) -> BuiltEngine:
@@ -132,7 +137,7 @@ class TensorRtBackend(Backend):
         except BaseException:
             driver.close()
             raise
-        return session, session.inputs()
+        return session, session.input_specs()
 
     @contextlib.contextmanager
     def building_on(self, gpu: GpuSettings) -> Iterator[CudaDriver | None]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from foundation.units import BYTES_PER_MIB, MILLISECONDS_PER_SECOND
 from harness.backends.layers import LayerTime
-from harness.backends.session import Session, TensorSpec
+from harness.backends.session import Arrays, Session, TensorSpec
 from harness.backends.tensorrt import inspector
 from harness.backends.tensorrt.builder import check_precision, describe, read_description
 from harness.backends.tensorrt.dialect import Dialect
@@ -25,6 +25,7 @@ from harness.backends.tensorrt.logs import LogTail, logging_to
 from harness.backends.tensorrt.plugins import register_plugins
 from harness.backends.tensorrt.validity import verdict_on
 from harness.errors import ArtifactError, HarnessError, UnsupportedError
+from harness.files.shapes import batch_of
 from harness.machine.gpu.driver import CudaDriver, CudaOutOfMemoryError
 from harness.machine.gpu.figures import GpuFigures
 from harness.machine.gpu.settings import GpuSettings
@@ -110,24 +111,24 @@ class TensorRtSession(Session):
             self._release()
             raise
 
-    def inputs(self) -> list[TensorSpec]:
+    def input_specs(self) -> list[TensorSpec]:
         """Returns the specs of all inputs of the network."""
         return [tensor.spec for tensor in self._tensors if tensor.is_input]
 
-    def start(self, images: npt.NDArray[np.float32]) -> float:
+    def start(self, values: npt.NDArray[Any] | Arrays) -> float:
         """Also keeps the kernels that were compiled up to the end of the first inference."""
-        first_ms = super().start(images)
+        first_ms = super().start(values)
         if self._jit is not None:
             self._jit_s = self._context_s + first_ms / MILLISECONDS_PER_SECOND
             self._jit_use = self._jit.keep()
         return first_ms
 
-    def bind_impl(self, images: npt.NDArray[np.float32]) -> None:
-        """Copies the input to the device, where it stays."""
+    def bind_impl(self, arrays: Arrays) -> None:
+        """Copies the inputs to the device, where they stay."""
         for tensor in self._tensors:
             self._set_address(self._context, tensor)
-        (self._image,) = [tensor for tensor in self._tensors if tensor.is_input]
-        self._image.host[...] = images
+            if tensor.is_input:
+                tensor.host[...] = arrays[tensor.spec.name]
         self._copy_in()
         self._driver.synchronise(self._stream)
 
@@ -158,7 +159,7 @@ class TensorRtSession(Session):
 
     def gpu_figures(self) -> GpuFigures:
         """Returns latency with transfers, enqueue time, throughput, and the engine's size and memory."""
-        batch = self._image.spec.fixed_shape[0]
+        batch = batch_of(self.input.shape) or 1
         sidecar = self._stored.sidecar
         size_mib = sidecar.size_bytes / BYTES_PER_MIB
         return dataclasses.replace(
@@ -253,7 +254,9 @@ class TensorRtSession(Session):
             raise EngineRunError(f"TensorRT could not run {self._artifact}.{self._log.explanation()}")
 
     def _copy_in(self) -> None:
-        self._driver.copy_to_device(self._image.address, self._image.host, self._stream)
+        for tensor in self._tensors:
+            if tensor.is_input:
+                self._driver.copy_to_device(tensor.address, tensor.host, self._stream)
 
     def _copy_out(self) -> None:
         for tensor in self._tensors:

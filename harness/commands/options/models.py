@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from foundation.selection import parts
+from harness.artifacts.onnx_files import OnnxFile
+from harness.commands.options.types import array_file, named_shape, value_range
 
 MODELS_HELP = """\
 MODELS are names, globs, sources or suites, separated by commas; case does not matter:
@@ -82,20 +84,27 @@ class ModelOptions:
 class FileOptions:
     """Artifacts that are measured without being converted."""
 
-    onnx_files: tuple[Path, ...] = ()
+    onnx_files: tuple[OnnxFile, ...] = ()
+    shapes: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    """The shape of files' inputs by name."""
+    inputs: str = ""
+    """What inputs hold: a range, a file, or nothing."""
+    custom_operators: str = ""
+    """Library of operators that the runtime lacks."""
     artifacts: Path | None = None
     """A bundle, within which `--models` then selects."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
-        """Adds --onnx and --artifacts."""
+        """Adds --onnx, --artifacts and the options of inputs."""
         parser.add_argument(
             "--onnx",
             action="append",
             default=[],
-            type=Path,
-            metavar="FILE",
-            help="an ONNX file, measured as it is; may be repeated",
+            type=OnnxFile.of,
+            metavar="[NAME=]FILE",
+            help="an ONNX file, measured as it is; may be repeated. Its name in the table is the file's, with as much "
+            "of the path as tells equal ones apart",
         )
         parser.add_argument(
             "--artifacts",
@@ -104,8 +113,58 @@ class FileOptions:
             help="measure what convert --export wrote, which needs no framework; --models then selects within it, "
             "as do --precision and --batch",
         )
+        FileOptions.add_inputs(parser)
+
+    @staticmethod
+    def add_inputs(parser: argparse.ArgumentParser) -> None:
+        """Adds --shape, --custom-operators, --input-range and --input."""
+        parser.add_argument(
+            "--shape",
+            action="append",
+            default=[],
+            type=named_shape,
+            metavar="NAME:1x3x224x224",
+            help="shape of an input that an ONNX file leaves free (--batch and --resolution for images, else, with a "
+            "warning, 224 pixels); may be repeated",
+        )
+        parser.add_argument(
+            "--custom-operators",
+            type=Path,
+            metavar="FILE",
+            help="library of the operators of ONNX files that ONNX Runtime lacks (.so, .dll, .dylib)",
+        )
+        held = parser.add_mutually_exclusive_group()
+        held.add_argument(
+            "--input-range",
+            type=value_range,
+            metavar="LOW:HIGH",
+            help="the values that user networks take, as in 0:255: uniform noise (standard normal noise; integers by "
+            "their types)",
+        )
+        held.add_argument(
+            "--input",
+            type=array_file,
+            metavar="FILE",
+            help="what the inputs of user networks hold: an .npy file, or an .npz file with an array for each name",
+        )
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> FileOptions:
         """The record of parsed arguments."""
-        return cls(tuple(arguments.onnx), arguments.artifacts)
+        return cls(
+            tuple(arguments.onnx),
+            dict(arguments.shape),
+            held_inputs(arguments),
+            library_of(arguments),
+            arguments.artifacts,
+        )
+
+
+def library_of(arguments: argparse.Namespace) -> str:
+    """The library of custom operators, whole, so that it is the same in every process."""
+    return str(arguments.custom_operators.absolute()) if arguments.custom_operators else ""
+
+
+def held_inputs(arguments: argparse.Namespace) -> str:
+    """What the options of `FileOptions.add_inputs` say that inputs hold."""
+    return arguments.input_range or arguments.input or ""

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from foundation.cache import default_cache_dir
 from harness import backends
+from harness.artifacts.file_series import FileSettings
+from harness.artifacts.input_shapes import AskedShapes
+from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.gpu import GpuOptions
 from harness.commands.options.measuring import add_blocks, read_timing
+from harness.commands.options.models import FileOptions, held_inputs, library_of
 from harness.commands.options.types import count, duration_s
 from harness.comparison.gate import GateRules
 from harness.comparison.gate_setup import PairSettings
@@ -43,6 +47,19 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, help="seed of order, places and inputs (drawn at random)")
     GpuOptions.add(parser)
+    FileOptions.add_inputs(parser)
+
+
+def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
+    """How a lone ONNX file is measured."""
+    return FileSettings(
+        backend=backends.get(arguments.backend),
+        precision=ArtifactRequest.precision,
+        shapes=AskedShapes(shapes=dict(arguments.shape)),
+        inputs=held_inputs(arguments),
+        cache_dir=arguments.cache_dir or default_cache_dir(),
+        custom_operators=library_of(arguments),
+    )
 
 
 def read_pair_settings(arguments: argparse.Namespace) -> PairSettings:

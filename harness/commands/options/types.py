@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.processes.inputs import FILE_ENDINGS, Feed
 
 
 def duration_s(text: str) -> float:
@@ -81,6 +85,41 @@ def rate(text: str) -> float:
     if value is None or not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a probability; write 0.01 for one in a hundred")
     return value
+
+
+def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """The name of an input and its shape: `("images:0", (1, 3, 224, 224))` of `images:0:1x3x224x224`.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+    """
+    name, _, shape = text.rpartition(":")
+    if not name or not re.fullmatch(r"[1-9]\d*([x,][1-9]\d*)*", shape, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shape; write NAME:1x3x224x224")
+    return name, tuple(int(size) for size in re.split("[x,]", shape, flags=re.IGNORECASE))
+
+
+def value_range(text: str) -> str:
+    """A range of numbers, `LOW:HIGH`.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+    """
+    try:
+        return str(Feed.of(text))
+    except HarnessError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def array_file(text: str) -> str:
+    """The path of a file of arrays, whole, so that it is the same in every process.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not one that numpy writes.
+    """
+    if not text.endswith(FILE_ENDINGS):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither an .npy nor an .npz file; write one with numpy.save")
+    return str(Path(text).absolute())
 
 
 def _number(text: str) -> float | None:

@@ -161,6 +161,20 @@ def test_an_unreadable_image_counts_for_no_network_and_is_listed(run, make_image
     assert line.startswith(f"02_001.png,{broken},")
 
 
+@pytest.mark.parametrize("shape", [[0, -1, 1, 1], [0, 1, 1, -1]])
+def test_classes_may_have_a_height_and_a_width_of_one(shape, run, make_images, write_classifier):
+    folder, plain = make_images(), write_classifier("plain.onnx", batch=2)
+    model = onnx.load(write_classifier("squeezed.onnx", batch=2))
+    model.graph.node[-1].output[0] = "flat"
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["flat", "shape"], ["logits"]))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(shape, np.int64), "shape"))
+    squeezed = plain.with_name("squeezed.onnx")
+    model.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="logits"))
+    onnx.save(model, squeezed)
+    expected, found = run(folder, plain, squeezed).tables()
+    np.testing.assert_array_equal(found.top, expected.top)
+
+
 def test_the_same_command_again_reads_no_image(run, make_images, write_classifier):
     folder, network = make_images(), write_classifier()
     (before,) = run(folder, network).tables()

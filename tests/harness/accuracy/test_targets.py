@@ -187,3 +187,33 @@ def test_the_identity_on_disk_is_that_of_earlier_versions(images, facts):
         "classes": images.classes,
         "resolution": 16,
     }
+
+
+def inputs_changed(facts: Series, *inputs: onnx.ValueInfoProto) -> None:
+    """Replaces the inputs that the file states."""
+    model = onnx.load(facts.artifact_path)
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    onnx.save(model, facts.artifact_path)
+
+
+def value(name: str, kind: int, *shape: int) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, kind, shape)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        ([value("input", 1, 4, 16, 16, 3)], "(batch, 3, R, R): export it with one, not [4, 16, 16, 3]"),
+        ([value("input", 1, 4, 1, 16, 16)], "not [4, 1, 16, 16]"),
+        ([value("input", 1, 4, 3, 16, 12)], "not [4, 3, 16, 12]"),
+        ([value("input", 2, 4, 3, 16, 16)], "its input 'input' is uint8: export it with float32"),
+        ([value("input", 10, 4, 3, 16, 16)], "its input 'input' is float16: export it with float32"),
+        ([value("input", 1, 4, 3, 16, 16), value("mask", 9, 4)], "it has 2 inputs (input, mask)"),
+    ],
+)
+def test_a_file_that_takes_no_float32_images_says_so(images, facts, inputs, reason):
+    inputs_changed(facts, *inputs)
+    found = target_of(facts, images, None)
+    assert isinstance(found, str)
+    assert reason in found

@@ -59,7 +59,7 @@ def test_a_selfcheck_that_measured_nothing_is_not_clean(
     write_network: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"no network")
+    broken.write_bytes(b"\x08\x08\x12")
     amount = ["--comparisons", "2", "--gates", "0", "--threads", "1", "--output", str(tmp_path / "check")]
     assert main(["selfcheck", str(broken), *amount]) == 3
     told = capsys.readouterr().out

@@ -193,3 +193,11 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None
     (tmp_path / "gate").write_text("")
     with pytest.raises(StorageError, match="is a file"):
         begin(tmp_path / "gate")
+
+
+def test_pairs_of_other_inputs_are_pairs_of_another_gate() -> None:
+    plain = Pairing("m", 1, Side("base.onnx", "d", "fp32"), Side("new.onnx", "e", "fp32"))
+    pixels = Pairing("m", 1, Side("base.onnx", "d", "fp32", "0:255"), Side("new.onnx", "e", "fp32", "0:255"))
+    (before,), (after,) = series_facts([plain]).values(), series_facts([pixels]).values()
+    assert before == {"base_sha256": "d", "new_sha256": "e"}
+    assert after == {**before, "inputs": ["0:255", "0:255"]}

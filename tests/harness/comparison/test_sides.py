@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from harness.artifacts.file_series import FileSettings
+from harness.artifacts.input_shapes import AskedShapes
+from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
 from harness.errors import ComparisonError
+from harness.files.onnx_graph import read_graph
 from harness.records.series import Series
 
 
 def one(model: str, precision: str = "fp32", path: str = "a.onnx") -> SideSeries:
     return SideSeries(model, precision, 1, path, "digest")
+
+
+def files(folder: Path, inputs: str = "") -> FileSettings:
+    return FileSettings(OnnxRuntimeBackend(), "fp32", AskedShapes(), inputs, folder / "cache")
 
 
 def test_the_artifacts_of_a_run_directory_are_read(tmp_path: Path) -> None:
@@ -21,7 +29,7 @@ def test_the_artifacts_of_a_run_directory_are_read(tmp_path: Path) -> None:
         Series("ofa/b", "ofa", "b", "onnxruntime", "fp32", 1, status="failed", reason="why"),
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
-    assert read_side(tmp_path) == [
+    assert read_side(tmp_path, files(tmp_path)) == [
         SideSeries("ofa/a", "fp32", 1, "a.onnx", "d"),
         SideSeries("ofa/b", "fp32", 1, failure="failed: why"),
     ]
@@ -34,25 +42,43 @@ def test_two_artifacts_of_one_series_are_refused(tmp_path: Path) -> None:
     ]
     (tmp_path / "series.json").write_text(json.dumps([fact.to_json() for fact in facts]))
     with pytest.raises(ComparisonError, match=r"two artifacts of ofa/a \(fp32, batch 1\)"):
-        read_side(tmp_path)
+        read_side(tmp_path, files(tmp_path))
 
 
-def test_two_files_are_one_series(tmp_path: Path) -> None:
+def test_two_files_are_one_series(write_network: Callable[..., Path], tmp_path: Path) -> None:
     sides = []
     for name in ("old", "new"):
-        path = tmp_path / f"{name}.onnx"
-        path.write_bytes(name.encode())
-        sides.append(read_side(path))
+        path = write_network(f"{name}.onnx")
+        sides.append(read_side(path, files(tmp_path)))
     (found,) = pairings(*sides, [])
     assert found.base.artifact.endswith("old.onnx")
     assert found.new.artifact.endswith("new.onnx")
 
 
+def test_a_file_with_free_sizes_is_compared_as_it_is_measured(
+    write_network: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_network(shape=["batch", 3, "height", "width"])
+    (found,) = read_side(path, files(tmp_path, inputs="0:255"))
+    assert (found.batch, found.inputs) == (1, "0:255")
+    (value,) = read_graph(Path(found.path)).inputs
+    assert value.shape == (1, 3, 224, 224)
+    (pairing,) = pairings([found], [found], [])
+    assert pairing.base.inputs == "0:255"
+
+
+def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "page.onnx"
+    path.write_text("<!DOCTYPE html>")
+    with pytest.raises(ComparisonError, match="an HTML or XML page"):
+        read_side(path, files(tmp_path))
+
+
 def test_a_file_has_its_own_batch(write_network: Callable[..., Path], tmp_path: Path) -> None:
-    (found,) = read_side(write_network(shape=[8, 3, 32, 32]))
+    (found,) = read_side(write_network(shape=[8, 3, 32, 32]), files(tmp_path))
     assert str(found) == "onnx (fp32, batch 8)"
     with pytest.raises(ComparisonError, match=r"gone\.onnx: no such file"):
-        read_side(tmp_path / "gone.onnx")
+        read_side(tmp_path / "gone.onnx", files(tmp_path))
 
 
 @pytest.mark.parametrize("content", [None, "[", '[{"model": "a"}]', "[]"])
@@ -60,7 +86,7 @@ def test_what_holds_no_artifact_is_refused(tmp_path: Path, content: str | None) 
     if content is not None:
         (tmp_path / "series.json").write_text(content)
     with pytest.raises(ComparisonError, match=r"not a run directory|damaged|holds no artifact"):
-        read_side(tmp_path)
+        read_side(tmp_path, files(tmp_path))
 
 
 def test_the_same_precision_is_compared_where_both_have_it() -> None:
@@ -127,7 +153,7 @@ def test_a_precision_that_a_side_lacks_does_not_vanish() -> None:
 
 
 def test_the_suites_of_a_bundle_are_recorded(
-    converted: Callable[..., Series], write_bundle: Callable[..., Path]
+    converted: Callable[..., Series], write_bundle: Callable[..., Path], tmp_path: Path
 ) -> None:
-    side = read_side(write_bundle(converted("gpunet/GPUNet-0"), suites=["all", "smoke"]))
+    side = read_side(write_bundle(converted("gpunet/GPUNet-0"), suites=["all", "smoke"]), files(tmp_path))
     assert [found.model for found in pairings(side, side, ["smoke"])] == ["gpunet/GPUNet-0"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -48,10 +49,11 @@ def test_other_domains_do_not_pass_for_the_standard_one(write_model: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("shape", "read"), [([4, 3, 16, 16], (4, 3, 16, 16)), (["batch", 3, None, 16], (0, 3, 0, 16)), ([], ()), (None, ())]
+    ("shape", "read"),
+    [([4, 3, 16, 16], (4, 3, 16, 16)), (["batch", 3, None, 16], ("batch", 3, "", 16)), ([], ()), (None, None)],
 )
-def test_the_first_input_and_output_have_their_shapes(
-    shape: list[Any] | None, read: tuple[int, ...], tmp_path: Path
+def test_inputs_and_outputs_have_their_shapes(
+    shape: list[Any] | None, read: tuple[int | str, ...] | None, tmp_path: Path
 ) -> None:
     def values(*shapes: tuple[str, list[Any] | None]) -> list[onnx.ValueInfoProto]:
         return [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size) for name, size in shapes]
@@ -63,15 +65,67 @@ def test_the_first_input_and_output_have_their_shapes(
         outputs = values(("images_out", others), ("other_out", [5]))
         onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", inputs, outputs)), path)
         graph = read_graph(path)
-        assert (graph.input_shape, graph.output_shape) == ((read, (7,)) if own is shape else ((7,), read))
+        assert [value.shape for value in graph.inputs] == [read if own is shape else (7,), (5,)]
+        assert [value.shape for value in graph.outputs] == [(7,) if own is shape else read, (5,)]
+        assert [value.name for value in (*graph.inputs, *graph.outputs)] == [
+            "images",
+            "other",
+            "images_out",
+            "other_out",
+        ]
 
 
-def test_a_graph_without_inputs_and_outputs_has_no_shapes(tmp_path: Path) -> None:
+def test_a_graph_without_inputs_and_outputs_has_none(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     nodes = [onnx.helper.make_node("Relu", ["x"], ["y"])]
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [])), path)
     graph = read_graph(path)
-    assert (graph.input_shape, graph.output_shape) == ((), ())
+    assert (graph.inputs, graph.outputs) == ((), ())
+
+
+@pytest.mark.parametrize("kind", [one for one in onnx.TensorProto.DataType.values() if one])
+def test_the_types_are_those_of_numpy_where_it_has_them(kind: int, tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info("x", kind, [1])
+    path = tmp_path / "net.onnx"
+    nodes = [onnx.helper.make_node("Identity", ["x"], ["y"])]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [value], [])), path)
+    (found,) = read_graph(path).inputs
+    name = onnx.TensorProto.DataType.Name(kind).lower()
+    expected = {"float": "float32", "double": "float64"}.get(name, name)
+    assert found.dtype == (expected if kind <= onnx.TensorProto.BFLOAT16 else f"type {kind}")
+
+
+def test_sequences_and_maps_are_no_tensors(tmp_path: Path) -> None:
+    sequence = onnx.helper.make_tensor_sequence_value_info("x", onnx.TensorProto.FLOAT, [1, 3])
+    path = tmp_path / "net.onnx"
+    nodes = [onnx.helper.make_node("Identity", ["x"], ["y"])]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [sequence], [])), path)
+    (found,) = read_graph(path).inputs
+    assert (found.dtype, found.shape) == ("", None)
+
+
+def test_weights_that_are_listed_among_the_inputs_are_none(tmp_path: Path) -> None:
+    weights = onnx.numpy_helper.from_array(np.ones((2, 3), np.float32), "dense")
+    indices = onnx.numpy_helper.from_array(np.array([0], np.int64), "sparse_indices")
+    sparse = onnx.helper.make_sparse_tensor(
+        onnx.numpy_helper.from_array(np.ones(1, np.float32), "sparse"), indices, [4]
+    )
+    inputs = [onnx.helper.make_tensor_value_info(name, 1, [4]) for name in ("dense", "sparse", "images")]
+    nodes = [onnx.helper.make_node("Relu", ["images"], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "g", inputs, [], [weights], sparse_initializer=[sparse])
+    path = tmp_path / "net.onnx"
+    onnx.save(onnx.helper.make_model(graph), path)
+    assert [value.name for value in read_graph(path).inputs] == ["images"]
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_size_that_is_not_positive_is_free(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    nodes = [onnx.helper.make_node("Relu", ["x"], ["y"])]
+    inputs = [onnx.helper.make_tensor_value_info("x", 1, [size, 3])]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", inputs, [])), path)
+    (found,) = read_graph(path).inputs
+    assert (found.shape, found.is_fixed, found.shape_text()) == (("", 3), False, "[?, 3]")
 
 
 def test_operators_are_gathered(write_model: Any) -> None:

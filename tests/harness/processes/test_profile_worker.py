@@ -74,8 +74,8 @@ class FakeSession(Session):
         super().__init__("fp16")
         self._backend = backend
 
-    def bind_impl(self, images: Any) -> None:
-        del images
+    def bind_impl(self, arrays: Any) -> None:
+        del arrays
 
     def infer(self) -> None:
         self._backend.calls.append("infer")

@@ -24,7 +24,7 @@ IMAGES = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float3
 
 def start(path: Path, provider: str = "CPUExecutionProvider") -> Session:
     session = OnnxRuntimeBackend(provider).prepare(path, precision="fp32", batch=1, threads=1)
-    session.bind_impl(IMAGES)
+    session.bind_impl({"input": IMAGES})
     return session
 
 

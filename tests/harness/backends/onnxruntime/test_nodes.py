@@ -59,7 +59,7 @@ def test_a_graph_with_casts_is_profiled(write_network: WriteNetwork, monkeypatch
     monkeypatch.setattr(nodes, "profiled_nodes", watched)
     path = write_network(weight_type=TensorProto.FLOAT16)
     with OnnxRuntimeBackend().prepare(path, precision="fp32", batch=1, threads=1) as session:
-        session.bind_impl(IMAGES)
+        session.bind_impl({"input": IMAGES})
         assert session.precision_effective() in ("fp32", "fp16")
         assert session.precision_effective() in ("fp32", "fp16")
     assert len(asked) == 1

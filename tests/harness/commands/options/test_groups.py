@@ -11,6 +11,7 @@ import pytest
 
 from foundation.cache import default_cache_dir
 from harness.accuracy.request import AccuracyRequest
+from harness.artifacts.onnx_files import OnnxFile
 from harness.commands.options.building import BuildOptions
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.directory import add_directory
@@ -68,9 +69,37 @@ def test_how_artifacts_are_judged() -> None:
 
 def test_files() -> None:
     assert read_all(FileOptions.add, FileOptions.read) == FileOptions()
-    words = ["--onnx", "a.onnx", "--onnx", "b.onnx", "--artifacts", "bundle"]
-    found = read_all(FileOptions.add, FileOptions.read, *words)
-    assert found == FileOptions((Path("a.onnx"), Path("b.onnx")), Path("bundle"))
+    words = ["--onnx", "a.onnx", "--onnx", "mine=b.onnx", "--artifacts", "bundle", "--input-range", "0:255"]
+    words += ["--shape", "images:0:1x3x64x48", "--shape", "ids:1,128"]
+    words += ["--custom-operators", "ops.so"]
+    assert read_all(FileOptions.add, FileOptions.read, *words) == FileOptions(
+        (OnnxFile(Path("a.onnx")), OnnxFile(Path("b.onnx"), "mine")),
+        {"images:0": (1, 3, 64, 48), "ids": (1, 128)},
+        "0:255",
+        str(Path("ops.so").absolute()),
+        Path("bundle"),
+    )
+    given = read_all(FileOptions.add, FileOptions.read, "--input", "photos.npz")
+    assert given.inputs == str(Path("photos.npz").absolute())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--shape", "1x3x64x64"],
+        ["--shape", "x:1xNx3"],
+        ["--shape", "x:0x3"],
+        ["--input-range", "255:0"],
+        ["--input-range", "0"],
+        ["--input-range", "0:inf"],
+        ["--input", "photo.jpg"],
+        ["--input", "a.npy", "--input-range", "0:1"],
+    ],
+)
+def test_what_says_nothing_of_inputs_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_all(FileOptions.add, FileOptions.read, *words)
+    assert words[0] in capsys.readouterr().err
 
 
 def test_weights() -> None:
@@ -258,7 +287,7 @@ def test_the_groups_together_are_a_request() -> None:
     words += ["--device", "1", "--weights", "auto", "--opset", "17", "--build-timeout", "5"]
     request = read_all(add_request, RequestOptions.read, *words).request(ModelOptions(("smoke",), ("a:b",)))
     wanted = request.wanted
-    assert (wanted.models, wanted.own_models, wanted.onnx_files) == (("smoke",), ("a:b",), (Path("a.onnx"),))
+    assert (wanted.models, wanted.own_models, wanted.onnx_files) == (("smoke",), ("a:b",), (OnnxFile(Path("a.onnx")),))
     assert (wanted.precision, wanted.batch, wanted.weights, wanted.opset) == ("fp16", 4, "auto", 17)
     assert (request.threads, request.exclusive, request.gpu.device, request.build_timeout_s) == (2, True, 1, 5.0)
 

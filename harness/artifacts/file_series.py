@@ -1,0 +1,157 @@
+"""The series of the user's ONNX files: each as it is, or a copy that the runtime can load and measure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.digests import json_sha256
+from foundation.wording import cause, one_line, sentences
+from harness.artifacts.facts import facts_of_file
+from harness.artifacts.input_shapes import AskedShapes, FixedShapes, fixed_shapes
+from harness.errors import ArtifactError, HarnessError
+from harness.files.artifact_digest import artifact_sha256, external_locations
+from harness.files.file_kind import other_kind
+from harness.files.onnx_copy import write_copy
+from harness.files.onnx_graph import OnnxGraph, read_graph
+from harness.files.shapes import first_image
+from harness.processes.inputs import Feed, read_arrays
+
+if TYPE_CHECKING:
+    from harness.backends.backend import Backend
+    from harness.records.series import Series
+
+_COPIES_NAME = "onnx"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileSettings:
+    """How files are measured."""
+
+    backend: Backend
+    precision: str
+    shapes: AskedShapes
+    inputs: str
+    """See `Series.inputs`."""
+    cache_dir: Path
+    """Where copies are kept."""
+    custom_operators: str = ""
+    """See `Series.custom_operators`."""
+
+
+def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
+    """The series of a file, or the row that says why there is none.
+
+    Raises:
+        HarnessError: a copy cannot be written.
+    """
+    try:
+        wrong = wrong_file(path)
+        if wrong:
+            raise ArtifactError(wrong)
+        measured, notes = _measurable(path, settings)
+    except ArtifactError as error:
+        series = facts_of_file(path, settings.backend.name, settings.precision, settings.shapes.batch, name)
+        return dataclasses.replace(series, status="failed", reason=one_line(f"{path}: {error}"))
+    series = facts_of_file(measured, settings.backend.name, settings.precision, settings.shapes.batch, name)
+    return dataclasses.replace(
+        series, inputs=settings.inputs, custom_operators=settings.custom_operators, warnings=sentences(notes)
+    )
+
+
+def wrong_file(path: Path) -> str:
+    """Why a file is not the network that was meant, as the end of a sentence; empty if it may be.
+
+    Raises:
+        ArtifactError: the file cannot be read.
+    """
+    try:
+        if kind := other_kind(path):
+            return f"the file is {kind}"
+        for location, weights in external_locations(path).items():
+            if weights is None:
+                return f"its weights are in {location!r}, which is not beside it; copy that file too"
+            if kind := other_kind(weights, text=False):
+                return f"its weights are in {location!r}, which is {kind}"
+    except OSError as error:
+        raise ArtifactError(f"it cannot be read: {cause(error)}") from error
+    return ""
+
+
+def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuses shapes of inputs that no file has; a file that cannot be read may have any.
+
+    Raises:
+        HarnessError: there are such shapes; the message lists the inputs that there are.
+    """
+    if not asked:
+        return
+    found: dict[str, None] = {}
+    for path in files:
+        try:
+            found.update(dict.fromkeys(value.name for value in read_graph(path).inputs))
+        except ArtifactError:
+            return
+    if unknown := [name for name in asked if name not in found]:
+        raise HarnessError(f"--shape {unknown[0]}: no file has this input; there are {', '.join(found) or 'none'}")
+
+
+def _measurable(path: Path, settings: FileSettings) -> tuple[Path, list[str]]:
+    """The file, or a copy of it, and what differs in the copy or was asked in vain.
+
+    Raises:
+        ArtifactError: its shapes cannot be fixed.
+        HarnessError: the copy cannot be written.
+    """
+    try:
+        graph = read_graph(path)
+    except ArtifactError:
+        # The runtime, whose reader knows more, says what is wrong.
+        return path, []
+    fixed = fixed_shapes(graph, _with_shapes_of_arrays(graph, settings))
+    notes = list(fixed.notes)
+    version = settings.backend.readable_ir_version(graph.ir_version)
+    if version != graph.ir_version:
+        notes.append(
+            f"the file has IR version {graph.ir_version}, and {settings.backend.runtime()} reads up to {version}: "
+            f"measured is a copy with IR version {version}"
+        )
+    if version == graph.ir_version and all(value.is_fixed for value in graph.inputs if value.dtype):
+        return path, notes
+    return _copy(path, graph, fixed, version, settings.cache_dir), notes
+
+
+def _with_shapes_of_arrays(graph: OnnxGraph, settings: FileSettings) -> AskedShapes:
+    """What is asked, with the shapes of the arrays that free inputs will hold.
+
+    Raises:
+        ArtifactError: the arrays cannot be read.
+    """
+    file = Feed.of(settings.inputs).file
+    if file is None or all(value.is_fixed for value in graph.inputs):
+        return settings.shapes
+    arrays = read_arrays(file)
+    image = graph.inputs[first_image([value.shape or () for value in graph.inputs])]
+    found = {image.name if name == "" else name: array.shape for name, array in arrays.items()}
+    ranks = {value.name: len(value.shape or ()) for value in graph.inputs if not value.is_fixed}
+    shapes = {name: shape for name, shape in found.items() if len(shape) == ranks.get(name)}
+    return dataclasses.replace(settings.shapes, shapes={**shapes, **settings.shapes.shapes})
+
+
+def _copy(path: Path, graph: OnnxGraph, fixed: FixedShapes, version: int, cache_dir: Path) -> Path:
+    free = {value.name: fixed.shapes[value.name] for value in graph.inputs if value.dtype and not value.is_fixed}
+    key = json_sha256(
+        {"artifact": artifact_sha256(path), "shapes": free, "symbols": dict(fixed.symbols), "ir_version": version}
+    )
+    target = cache_dir / _COPIES_NAME / key / path.name
+    try:
+        if not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_copy(path, target, shapes=free, symbols=fixed.symbols, ir_version=version)
+    except OSError as error:
+        raise HarnessError(
+            f"the cache {cache_dir} cannot be used ({cause(error)}): free space there, or give another --cache-dir"
+        ) from error
+    return target

@@ -1,0 +1,138 @@
+"""The fixed input shapes of a file that leaves some of them free: as asked, else as is usual."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from harness.errors import ArtifactError
+from harness.files.shapes import batch_of, first_image, image_axes, is_picture, resolution_of
+
+if TYPE_CHECKING:
+    from harness.files.onnx_graph import OnnxGraph, OnnxValue, Shape
+
+ASSUMED_RESOLUTION = 224
+_ASSUMED_CHANNELS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class AskedShapes:
+    """What the user says of free dimensions."""
+
+    batch: int = 1
+    resolution: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    """The whole shape of inputs by name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedShapes:
+    """Fixed shapes of a graph's inputs."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of every input, by name."""
+    symbols: Mapping[str, int]
+    """The sizes of named dimensions, which outputs may have too."""
+    notes: tuple[str, ...]
+    """What was fixed or could not be changed, each without capital and full stop."""
+
+
+def fixed_shapes(graph: OnnxGraph, asked: AskedShapes) -> FixedShapes:
+    """Fixes the shapes of all inputs; dimensions of one name get one size.
+
+    Raises:
+        ArtifactError: what is asked contradicts the file, or a size is neither asked nor usual.
+    """
+    fixing = _Fixing(asked)
+    tensors = [value for value in graph.inputs if value.dtype]
+    for value in sorted(tensors, key=lambda value: value.name not in asked.shapes):
+        fixing.fix(value)
+    return FixedShapes(fixing.shapes, fixing.symbols, (*fixing.notes, *_ignored(tensors, asked)))
+
+
+def _ignored(inputs: list[OnnxValue], asked: AskedShapes) -> list[str]:
+    """What was asked of batch and resolution although the file fixes another."""
+    shapes = [value.shape or () for value in inputs]
+    if not shapes:
+        return []
+    image = inputs[first_image(shapes)]
+    own = resolution_of(image.shape or ())
+    if own is None or asked.resolution in (None, own) or image.name in asked.shapes:
+        return []
+    return [f"the file fixes its resolution at {own}, so --resolution {asked.resolution} has no effect"]
+
+
+class _Fixing:
+    """Collects the sizes, input by input."""
+
+    def __init__(self, asked: AskedShapes) -> None:
+        self._asked = asked
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.symbols: dict[str, int] = {}
+        self.notes: list[str] = []
+
+    def fix(self, value: OnnxValue) -> None:
+        given = self._asked.shapes.get(value.name)
+        if given is None and value.shape is None:
+            raise ArtifactError(f"input {value.name!r} has no shape; state it: --shape {value.name}:1x3x224x224")
+        shape: Shape = given if value.shape is None else value.shape  # type: ignore[assignment]
+        assumed: list[str] = []
+        sizes = tuple(self._size(value, shape, axis, given, assumed) for axis in range(self._rank(value, shape, given)))
+        for size, found in zip(shape, sizes, strict=True):
+            if isinstance(size, str) and size:
+                self.symbols[size] = found
+        self.shapes[value.name] = sizes
+        if not value.is_fixed:
+            text = f"input {value.name!r} {value.shape_text()} is fixed at {shape_text(sizes)}"
+            self.notes.append(f"{text} ({', '.join(assumed)})" if assumed else text)
+
+    def _rank(self, value: OnnxValue, shape: Shape, given: tuple[int, ...] | None) -> int:
+        if given is not None and len(given) != len(shape):
+            raise ArtifactError(
+                f"--shape {value.name}:{shape_text(given)} has {len(given)} dimensions, but the input is "
+                f"{value.shape_text()}"
+            )
+        return len(shape)
+
+    def _size(
+        self, value: OnnxValue, shape: Shape, axis: int, given: tuple[int, ...] | None, assumed: list[str]
+    ) -> int:
+        size = shape[axis]
+        known = size if isinstance(size, int) else self.symbols.get(size)
+        if given is not None:
+            if known not in (None, given[axis]):
+                raise ArtifactError(
+                    f"--shape {value.name}:{shape_text(given)} does not fit the input {value.shape_text()}: dimension "
+                    f"{axis} is {known}"
+                )
+            return given[axis]
+        return self._usual(value, shape, axis, assumed) if known is None else known
+
+    def _usual(self, value: OnnxValue, shape: Shape, axis: int, assumed: list[str]) -> int:
+        """The size of a free dimension of which --shape says nothing."""
+        axes = image_axes(shape)
+        if axis == 0 and len(shape) > 1 and batch_of(shape) is None:
+            return self._asked.batch
+        if axes is not None and axis in (axes.height, axes.width):
+            if self._asked.resolution:
+                return self._asked.resolution
+            if is_picture(shape):
+                if not assumed:
+                    assumed.append(f"{ASSUMED_RESOLUTION} pixels assumed, state them with --resolution or --shape")
+                return ASSUMED_RESOLUTION
+        if axes is not None and axis == axes.channels:
+            assumed.append(f"{_ASSUMED_CHANNELS} channels assumed, state them with --shape")
+            return _ASSUMED_CHANNELS
+        example = shape_text(
+            [size if isinstance(size, int) else 1 if index == 0 else "N" for index, size in enumerate(shape)]
+        )
+        raise ArtifactError(
+            f"input {value.name!r} {value.shape_text()} leaves sizes free that have no usual value; state them: "
+            f"--shape {value.name}:{example}"
+        )
+
+
+def shape_text(shape: tuple[int, ...] | list[int | str]) -> str:
+    """A shape as on the command line: `1x3x224x224`; `scalar` without dimensions."""
+    return "x".join(map(str, shape)) or "scalar"

@@ -1,0 +1,64 @@
+"""The user's ONNX files, and the names by which their rows are told apart."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxFile:
+    """An ONNX file of the user."""
+
+    path: Path
+    name: str = ""
+    """The name that the user gives it; empty for one of its path."""
+
+    @classmethod
+    def of(cls, text: str) -> OnnxFile:
+        """The file of `FILE` or `NAME=FILE`; a file that has an equals sign in its own name needs no other."""
+        name, equals, path = text.partition("=")
+        if equals and name and path and "/" not in name and not Path(text).is_file():
+            return cls(Path(path), name)
+        return cls(Path(text))
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.path}" if self.name else str(self.path)
+
+
+def named(files: Iterable[OnnxFile]) -> dict[str, Path]:
+    """The files by name: the user's, else the file's without its ending.
+
+    Files that have that in common are named with as much of their paths as tells them apart, as in `v1/model` and
+    `v2/model`. A file given twice is there once.
+
+    Raises:
+        HarnessError: two files are given the same name.
+    """
+    found: dict[str, Path] = {}
+    unnamed: dict[Path, Path] = {}
+    for file in files:
+        if not file.name:
+            # Without links followed: beside the path as it is given lie the weights.
+            unnamed.setdefault(Path(os.path.normpath(file.path.absolute())), file.path)
+        elif found.setdefault(file.name, file.path) != file.path:
+            raise HarnessError(f"--onnx {file}: {found[file.name]} has the same name; give each file its own")
+    return found | {name: unnamed[path] for path, name in _told_apart(list(unnamed), set(found)).items()}
+
+
+def _told_apart(paths: list[Path], taken: set[str]) -> dict[Path, str]:
+    """Each path's shortest name, in folders, that no other path and no taken name has."""
+    stems = collections.Counter((path.parent, path.stem) for path in paths)
+    # Files of one folder that differ in their endings alone keep these.
+    own = {path: path.name if stems[path.parent, path.stem] > 1 else path.stem for path in paths}
+    names = dict(own)
+    for folders in range(1, max((len(path.parts) for path in paths), default=0)):
+        counts = collections.Counter(names.values())
+        for path in [path for path, name in names.items() if counts[name] > 1 or name in taken]:
+            names[path] = "/".join((*path.parent.parts[1:][-folders:], own[path]))
+    return names
