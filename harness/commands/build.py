@@ -117,7 +117,7 @@ def _check_export(request: ArtifactRequest, export: Path | None) -> None:
     if export and request.onnx_files:
         raise HarnessError(
             f"--export {export}: a folder of artifacts has converted models only, not --onnx files; leave --export "
-            f"out, or copy the file and build where the GPU is: run --onnx {request.onnx_files[0].name} --backend "
+            f"out, or copy the file and build where the GPU is: run --onnx {request.onnx_files[0].path.name} --backend "
             f"{request.backend}"
         )
     if request.artifacts and export and request.artifacts.resolve() != export.resolve():

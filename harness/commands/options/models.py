@@ -40,7 +40,8 @@ def add_libraries(group: argparse._ActionsContainer) -> None:
 
 def read_libraries(arguments: argparse.Namespace) -> list[str]:
     """The patterns of --timm and --torchvision, each with the name of its library."""
-    return [pattern for library in LIBRARIES for pattern in of_library(library, getattr(arguments, library))]
+    asked = {"timm": arguments.timm, "torchvision": arguments.torchvision}
+    return [pattern for library in LIBRARIES for pattern in of_library(library, asked[library])]
 
 
 def of_library(library: str, patterns: str | Iterable[str]) -> list[str]:
