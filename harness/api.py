@@ -88,7 +88,7 @@ def run(
         model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
         backend: the runtime.
-        precision: `fp32`, `fp16` or `int8`.
+        precision: `fp32`, `fp16` or `int8`. With `fp32`, an ONNX file is measured in the precision of its graph.
         batch: images per inference.
         weights: `probe`, `released`, `auto`, or the path of a checkpoint.
         calibration_images: folder of images that int8 takes its ranges from.
@@ -327,6 +327,7 @@ def _wanted(
         models=_several(models),
         own_models=_several(model),
         onnx_files=tuple(OnnxFile.of(str(file)) for file in files),
+        file_precision="" if precision == ArtifactRequest.precision else precision,
         artifacts=None if artifacts is None else Path(artifacts),
         backend=backend,
         precision=precision,

@@ -123,7 +123,7 @@ def _file_series(request: ArtifactRequest, cache_dir: Path) -> list[Series]:
     """The series of the ONNX files; a file given twice is one series."""
     settings = FileSettings(
         backend=backends.get(request.backend),
-        precision=request.precision,
+        precision=request.file_precision,
         shapes=AskedShapes(request.batch, request.resolution, request.shapes),
         inputs=request.inputs,
         cache_dir=cache_dir,

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.digests import json_sha256
+from foundation.vocabulary import FROM_EXACT_TO_COARSE
 from foundation.wording import cause, one_line, sentences
 from harness.artifacts.facts import facts_of_file
 from harness.artifacts.input_shapes import AskedShapes, FixedShapes, fixed_shapes
 from harness.errors import ArtifactError, HarnessError
 from harness.files.artifact_digest import artifact_sha256, external_locations
 from harness.files.file_kind import other_kind
+from harness.files.graph_precision import graph_precision
 from harness.files.onnx_copy import write_copy
 from harness.files.onnx_graph import OnnxGraph, read_graph
 from harness.files.shapes import first_image
@@ -32,6 +34,7 @@ class FileSettings:
 
     backend: Backend
     precision: str
+    """The requested precision; empty for that of each file's own graph."""
     shapes: AskedShapes
     inputs: str
     """See `Series.inputs`."""
@@ -52,10 +55,12 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
         if wrong:
             raise ArtifactError(wrong)
         measured, notes = _measurable(path, settings)
+        precision = settings.precision or graph_precision(read_graph(measured))
     except ArtifactError as error:
-        series = facts_of_file(path, settings.backend.name, settings.precision, settings.shapes.batch, name)
+        asked = settings.precision or FROM_EXACT_TO_COARSE[0]
+        series = facts_of_file(path, settings.backend.name, asked, settings.shapes.batch, name)
         return dataclasses.replace(series, status="failed", reason=one_line(f"{path}: {error}"))
-    series = facts_of_file(measured, settings.backend.name, settings.precision, settings.shapes.batch, name)
+    series = facts_of_file(measured, settings.backend.name, precision, settings.shapes.batch, name)
     return dataclasses.replace(
         series, inputs=settings.inputs, custom_operators=settings.custom_operators, warnings=sentences(notes)
     )

@@ -50,6 +50,8 @@ class ArtifactRequest:
     backend: str = "onnxruntime"
     """The runtime that the artifacts are for."""
     precision: str = "fp32"
+    file_precision: str = ""
+    """The precision that `onnx_files` are measured in; empty for that of each file's own graph."""
     float16_io: bool = False
     """fp16: whether input and output are float16 too, which no backend here supports."""
     int8_scheme: str = ""

@@ -20,9 +20,9 @@ _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 1, 7, 8, 14
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_WEIGHTS, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE_WEIGHTS = 1, 5, 11, 12, 15
-_NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 3, 4, 7
+_NODE_INPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 1, 3, 4, 7
 # TensorProto, and the values of a SparseTensorProto, which carry its name.
-_WEIGHTS_NAME, _SPARSE_VALUES = 8, 1
+_WEIGHTS_ELEMENT, _WEIGHTS_NAME, _SPARSE_VALUES = 2, 8, 1
 # ValueInfoProto, TypeProto, its tensor, TensorShapeProto and its dimensions.
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR = 1, 2, 1
 _TENSOR_ELEMENT, _TENSOR_SHAPE, _SHAPE_DIMENSION = 1, 2, 1
@@ -50,6 +50,8 @@ class OnnxNode:
     operator: str
     name: str
     domain: str
+    inputs: tuple[str, ...] = ()
+    """Names of the values that it takes; an empty one stands for an omitted value."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +89,8 @@ class OnnxGraph:
     outputs: tuple[OnnxValue, ...] = ()
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What the file says of itself, by key."""
+    weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Element types of the weights, as in `float16`, by name."""
 
     def operators(self) -> dict[str, list[OnnxNode]]:
         """The nodes of each operator, in the order of their first appearance."""
@@ -134,22 +138,32 @@ def _parse_model(data: memoryview) -> OnnxGraph:
     for number, part in fields_of(graph):
         if number in _GRAPH_PARTS:
             found[number].append(_GRAPH_PARTS[number](part))
-    weights = {*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]}
+    weights = dict([*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]])
     inputs = tuple(value for value in found[_GRAPH_INPUT] if value.name not in weights)
-    return OnnxGraph(ir_version, opset, tuple(found[_GRAPH_NODE]), inputs, tuple(found[_GRAPH_OUTPUT]), metadata)
+    nodes, outputs = tuple(found[_GRAPH_NODE]), tuple(found[_GRAPH_OUTPUT])
+    return OnnxGraph(ir_version, opset, nodes, inputs, outputs, metadata, weights)
 
 
 def _node(part: int | memoryview) -> OnnxNode:
+    fields, inputs = {}, []
+    for number, value in _message(part):
+        if number == _NODE_INPUT:
+            inputs.append(_text(value))
+        else:
+            fields[number] = value
+    operator, name, domain = (_text(fields.get(number)) for number in (_NODE_OPERATOR, _NODE_NAME, _NODE_DOMAIN))
+    return OnnxNode(operator, name, domain, tuple(inputs))
+
+
+def _weights(part: int | memoryview) -> tuple[str, str]:
+    """Name and element type of weights."""
     fields = dict(_message(part))
-    return OnnxNode(_text(fields.get(_NODE_OPERATOR)), _text(fields.get(_NODE_NAME)), _text(fields.get(_NODE_DOMAIN)))
+    kind = fields.get(_WEIGHTS_ELEMENT, 0)
+    return _text(fields.get(_WEIGHTS_NAME)), _ELEMENTS.get(kind if isinstance(kind, int) else 0, f"type {kind}")
 
 
-def _weights_name(part: int | memoryview) -> str:
-    return _text(dict(_message(part)).get(_WEIGHTS_NAME))
-
-
-def _sparse_weights_name(part: int | memoryview) -> str:
-    return _weights_name(dict(_message(part)).get(_SPARSE_VALUES, memoryview(b"")))
+def _sparse_weights(part: int | memoryview) -> tuple[str, str]:
+    return _weights(dict(_message(part)).get(_SPARSE_VALUES, memoryview(b"")))
 
 
 def parse_value(part: int | memoryview) -> OnnxValue:
@@ -200,8 +214,8 @@ def _text(value: int | memoryview | None) -> str:
 
 _GRAPH_PARTS: dict[int, Callable[[int | memoryview], Any]] = {
     _GRAPH_NODE: _node,
-    _GRAPH_WEIGHTS: _weights_name,
-    _GRAPH_SPARSE_WEIGHTS: _sparse_weights_name,
+    _GRAPH_WEIGHTS: _weights,
+    _GRAPH_SPARSE_WEIGHTS: _sparse_weights,
     _GRAPH_INPUT: parse_value,
     _GRAPH_OUTPUT: parse_value,
 }

@@ -56,4 +56,6 @@ def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any
         given = {option: getattr(protocol, option) for option in asked}
     gpu = dataclasses.replace(request.gpu, cuda_graph=given.pop("cuda_graph", request.gpu.cuda_graph))
     wanted = dataclasses.replace(request.wanted, **given)
+    if name:
+        wanted = dataclasses.replace(wanted, file_precision=wanted.precision)
     return dataclasses.replace(request, wanted=wanted, gpu=gpu, protocol=name or "")

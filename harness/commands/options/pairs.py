@@ -9,7 +9,6 @@ from foundation.cache import default_cache_dir
 from harness import backends
 from harness.artifacts.file_series import FileSettings
 from harness.artifacts.input_shapes import AskedShapes
-from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.gpu import GpuOptions
 from harness.commands.options.measuring import add_blocks, read_timing
 from harness.commands.options.models import FileOptions, held_inputs, library_of
@@ -54,7 +53,7 @@ def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
     """How a lone ONNX file is measured."""
     return FileSettings(
         backend=backends.get(arguments.backend),
-        precision=ArtifactRequest.precision,
+        precision="",
         shapes=AskedShapes(shapes=dict(arguments.shape)),
         inputs=held_inputs(arguments),
         cache_dir=arguments.cache_dir or default_cache_dir(),

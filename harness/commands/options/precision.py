@@ -38,7 +38,7 @@ class PrecisionOptions:
             "precision", "fp16 and int8 artifacts are made from the fp32 one: docs/precision.md"
         )
         # The command with float16 inputs, `convert`, takes no files.
-        of_files = "" if float16_io else ", and what an --onnx file computes in"
+        of_files = "" if float16_io else ", and what an --onnx file is measured in (what its graph says)"
         group.add_argument(
             "--precision",
             choices=PRECISIONS,

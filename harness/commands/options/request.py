@@ -34,6 +34,7 @@ def artifact_request(
         custom_operators=files.custom_operators,
         artifacts=files.artifacts,
         precision=ArtifactRequest.precision if precision.precision is None else precision.precision,
+        file_precision=precision.precision or "",
         float16_io=precision.float16_io,
         int8_scheme=precision.int8_scheme,
         calibration_images=precision.calibration_images,

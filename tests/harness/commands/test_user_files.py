@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,47 @@ def test_what_cannot_be_meant_is_refused_at_once(
     error = capsys.readouterr().err
     assert pd.Series([error]).str.contains(message).all()
     assert not (tmp_path / "results").exists()
+
+
+def quantised(path: Path) -> Path:
+    """A convolution of integers between floats, as quantisers write it."""
+    nodes = [
+        node("QuantizeLinear", "x scale zero", "q"),
+        node("QLinearConv", "q scale zero w scale signed scale zero", "c"),
+        node("DequantizeLinear", "c scale zero", "y"),
+    ]
+    constants = {"scale": np.float32(0.05), "zero": np.uint8(128), "signed": np.int8(0)}
+    return write(path, nodes, [("x", T.FLOAT, [1, 3, 8, 8])], w=np.ones((4, 3, 3, 3), np.int8), **constants)
+
+
+def test_each_file_is_measured_in_its_own_precision(tmp_path: Path) -> None:
+    fp32 = convolution(tmp_path / "fp32.onnx", [1, 3, 8, 8])
+    fp16 = convolution(tmp_path / "fp16.onnx", [1, 3, 8, 8], KERNEL.astype(np.float16), T.FLOAT16)
+    int8 = quantised(tmp_path / "int8.onnx")
+    files = [word for path in (fp32, fp16, int8) for word in ("--onnx", str(path))]
+    rows = {row["variant"]: row for row in measured(tmp_path, *files)}
+    assert {name: (row["precision"], row["status"]) for name, row in rows.items()} == {
+        "fp32": ("fp32", "ok"),
+        "fp16": ("fp16", "failed"),
+        "int8": ("int8", "ok"),
+    }
+    assert rows["int8"]["precision_effective"] == "int8"
+    assert "fp16 was requested, but the runtime computed in fp32" in rows["fp16"]["reason"]
+
+
+def test_a_stated_precision_is_held_against_the_file(tmp_path: Path) -> None:
+    (row,) = measured(tmp_path, "--onnx", str(quantised(tmp_path / "int8.onnx")), "--precision", "fp32")
+    assert (row["precision"], row["status"]) == ("fp32", "failed")
+    assert "fp32 was requested, but the runtime computed in int8" in row["reason"]
+
+
+def test_quantised_files_are_gated(tmp_path: Path) -> None:
+    files = [str(quantised(tmp_path / name / "net.onnx")) for name in ("old", "new")]
+    data = tmp_path / "gate.json"
+    quick = ["--block-ms", "1", "--block-groups", "1", "--pairs", "2", "--confirm-pairs", "7"]
+    places = ["--json", str(data), "--output", str(tmp_path / "gate"), "--cache-dir", str(tmp_path / "cache")]
+    assert main(["gate", *files, *quick, *places]) in (0, 1, 3)
+    (series,) = json.loads(data.read_text())["series"]
+    pairing = series["pairing"]
+    assert (pairing["base"]["precision"], pairing["new"]["precision"]) == ("int8", "int8")
+    assert len(series["screen_log_ratios"]) == 2

@@ -1,0 +1,61 @@
+"""The precision of a user's file, from graphs as exporters and quantisers write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.files.graph_precision import graph_precision
+from harness.files.onnx_graph import read_graph
+
+
+def network(folder: Path, weights: Any, *, element: int = TensorProto.FLOAT, before: tuple[Any, ...] = ()) -> Path:
+    """A product with weights, after other nodes that make `kernel` or change `input`."""
+    inputs = [helper.make_tensor_value_info("input", element, [1, 4])]
+    outputs = [helper.make_tensor_value_info("logits", element, [1, 2])]
+    product = helper.make_node("MatMul", ["input", "kernel"], ["logits"])
+    constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph([*before, product], "net", inputs, outputs, constants)
+    path = folder / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+SINGLE, HALF = np.ones((4, 2), np.float32), np.ones((4, 2), np.float16)
+SCALE, ZERO = np.float32(0.1), np.int8(0)
+
+
+def found(path: Path) -> str:
+    return graph_precision(read_graph(path))
+
+
+def test_the_weights_of_products_decide(tmp_path: Path) -> None:
+    assert found(network(tmp_path, {"kernel": SINGLE})) == "fp32"
+    assert found(network(tmp_path, {"kernel": HALF}, element=TensorProto.FLOAT16)) == "fp16"
+    # A table of indices in float16 beside weights in float32 does not make it a float16 network.
+    assert found(network(tmp_path, {"kernel": SINGLE, "table": HALF})) == "fp32"
+
+
+def test_weights_that_are_computed_leave_it_to_the_input(tmp_path: Path) -> None:
+    cast = helper.make_node("Cast", ["stored"], ["kernel"], to=TensorProto.FLOAT)
+    assert found(network(tmp_path, {"stored": HALF}, before=(cast,))) == "fp32"
+    same = helper.make_node("Identity", ["stored"], ["kernel"])
+    assert found(network(tmp_path, {"stored": HALF}, element=TensorProto.FLOAT16, before=(same,))) == "fp16"
+    assert found(network(tmp_path, {"stored": HALF}, element=TensorProto.BFLOAT16, before=(same,))) == "bf16"
+
+
+@pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "MatMulInteger"])
+def test_quantised_activations_are_int8(tmp_path: Path, operator: str) -> None:
+    quantise = helper.make_node(operator, ["input", "scale", "zero"], ["quantised"])
+    assert found(network(tmp_path, {"kernel": SINGLE, "scale": SCALE, "zero": ZERO}, before=(quantise,))) == "int8"
+
+
+def test_weights_that_are_only_stored_in_int8_are_not(tmp_path: Path) -> None:
+    stored = {"stored": np.ones((4, 2), np.int8), "scale": SCALE, "zero": ZERO}
+    widen = helper.make_node("DequantizeLinear", ["stored", "scale", "zero"], ["kernel"])
+    assert found(network(tmp_path, stored, before=(widen,))) == "fp32"
