@@ -20,7 +20,7 @@ _PRECISIONS = {"float16": "fp16", "bfloat16": "bf16"}
 def graph_precision(graph: OnnxGraph) -> str:
     """Returns `int8` if anything is quantised, else the precision of the weights that are multiplied.
 
-    Weights that other nodes compute, as by a cast, do not tell; without any other, the inputs do. `fp32` if neither
+    Weights that other nodes compute, as by a cast, do not count; without any other, the inputs do. `fp32` if neither
     says otherwise.
     """
     if any(node.operator in _QUANTISING for node in graph.nodes):

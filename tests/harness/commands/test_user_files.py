@@ -208,7 +208,7 @@ def test_each_file_is_measured_in_its_own_precision(tmp_path: Path) -> None:
     assert "fp16 was requested, but the runtime computed in fp32" in rows["fp16"]["reason"]
 
 
-def test_a_stated_precision_is_held_against_the_file(tmp_path: Path) -> None:
+def test_a_stated_precision_is_required_of_the_file(tmp_path: Path) -> None:
     (row,) = measured(tmp_path, "--onnx", str(quantised(tmp_path / "int8.onnx")), "--precision", "fp32")
     assert (row["precision"], row["status"]) == ("fp32", "failed")
     assert "fp32 was requested, but the runtime computed in int8" in row["reason"]
