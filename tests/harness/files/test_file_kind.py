@@ -24,7 +24,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
         (b"Entry not found", r"text ('Entry not found')"),
         (b'{"error": "Repository not found"}', "text ("),
         ("Zugriff verweigert: schlüssel".encode(), "text ("),
-        (gzip.compress(b"onnx"), "compressed with gzip"),
+        (gzip.compress(b"onnx", mtime=0), "compressed with gzip"),
         (pickle.dumps({"weights": [1.0]}, protocol=2), "a Python pickle"),
         (len(b'{"a":1}').to_bytes(8, "little") + b'{"a":1}', "weights in safetensors"),
         (b"\x1c\x00\x00\x00TFL3" + bytes(20), "a TensorFlow Lite model"),
