@@ -55,7 +55,7 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
         if wrong:
             raise ArtifactError(wrong)
         measured, notes = _measurable(path, settings)
-        precision = settings.precision or graph_precision(read_graph(measured))
+        precision = settings.precision or _own_precision(measured)
     except ArtifactError as error:
         asked = settings.precision or FROM_EXACT_TO_COARSE[0]
         series = facts_of_file(path, settings.backend.name, asked, settings.shapes.batch, name)
@@ -64,6 +64,14 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
     return dataclasses.replace(
         series, inputs=settings.inputs, custom_operators=settings.custom_operators, warnings=sentences(notes)
     )
+
+
+def _own_precision(path: Path) -> str:
+    """The precision of the file's graph; of one that cannot be read, which its measurement reports, the most exact."""
+    try:
+        return graph_precision(read_graph(path))
+    except ArtifactError:
+        return FROM_EXACT_TO_COARSE[0]
 
 
 def wrong_file(path: Path) -> str:

@@ -70,5 +70,5 @@ def test_help_names_the_weights_that_a_command_takes_by_default(
 
 
 def test_help_speaks_of_files_only_where_a_command_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "what an --onnx file computes in" in help_of("run", capsys)
+    assert "what an --onnx file is measured in" in help_of("run", capsys)
     assert "--onnx" not in help_of("convert", capsys)
