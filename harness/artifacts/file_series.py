@@ -15,7 +15,7 @@ from harness.artifacts.input_shapes import AskedShapes, FixedShapes, fixed_shape
 from harness.errors import ArtifactError, HarnessError
 from harness.files.artifact_digest import artifact_sha256, external_locations
 from harness.files.file_kind import other_kind
-from harness.files.graph_precision import graph_precision
+from harness.files.file_precision import file_precision
 from harness.files.onnx_copy import write_copy
 from harness.files.onnx_graph import OnnxGraph, read_graph
 from harness.files.shapes import first_image
@@ -69,7 +69,7 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
 def _own_precision(path: Path) -> str:
     """The precision of the file's graph; of one that cannot be read, which its measurement reports, the most exact."""
     try:
-        return graph_precision(read_graph(path))
+        return file_precision(read_graph(path))
     except ArtifactError:
         return FROM_EXACT_TO_COARSE[0]
 

@@ -74,9 +74,9 @@ class _Fixing:
 
     def fix(self, value: OnnxValue) -> None:
         given = self._asked.shapes.get(value.name)
-        if given is None and value.shape is None:
+        shape: Shape | None = given if value.shape is None else value.shape
+        if shape is None:
             raise ArtifactError(f"input {value.name!r} has no shape; state it: --shape {value.name}:1x3x224x224")
-        shape: Shape = given if value.shape is None else value.shape  # type: ignore[assignment]
         assumed: list[str] = []
         sizes = tuple(self._size(value, shape, axis, given, assumed) for axis in range(self._rank(value, shape, given)))
         for size, found in zip(shape, sizes, strict=True):

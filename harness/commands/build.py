@@ -14,6 +14,7 @@ from foundation.wording import counted
 from harness import backends
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
+from harness.commands.convert import export_series
 from harness.commands.options.building import BuildOptions
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
@@ -98,7 +99,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
         series = bundled_series(request, bundle, runtime, cache_dir) if bundle else convert_all(request, cache_dir, say)
         if writer and not bundle:
-            _export_artifacts(series, writer)
+            export_series(series, writer)
         results = _engines(series, request, arguments, bundle, writer)
     failed = _print_paths(series, results, arguments.export)
     if results[_reference_key()].engine is None:
@@ -125,15 +126,6 @@ def _check_export(request: ArtifactRequest, export: Path | None) -> None:
             f"--export {export}: engines of the artifacts in {request.artifacts} are added to that folder; give "
             f"--export {request.artifacts}, or copy the folder first"
         )
-
-
-def _export_artifacts(series: Sequence[Series], writer: BundleWriter) -> None:
-    from zoo.catalog.reader import all_cards
-    from zoo.selection import suites_of
-
-    writer.check(series)
-    for one in series:
-        writer.add(one, suites_of(one.model, all_cards()))
 
 
 def _engines(

@@ -73,7 +73,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     # A folder that cannot be written to is refused before the conversions, which may take an hour.
     with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
         series = convert_all(request, ConversionOptions.read(arguments).cache_dir, say)
-        paths = _export(series, writer) if writer else {}
+        paths = export_series(series, writer) if writer else {}
     for facts in series:
         print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
     failed = any(facts.status != "ok" for facts in series)
@@ -98,7 +98,7 @@ def _all_taken(runtime: Backend, series: Sequence[Series], arguments: argparse.N
     return all(one.status == "ok" for one in found)
 
 
-def _export(series: Sequence[Series], writer: BundleWriter) -> dict[str, Path]:
+def export_series(series: Sequence[Series], writer: BundleWriter) -> dict[str, Path]:
     """Puts every series into the bundle and reports its size.
 
     Returns:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.files.graph_precision import graph_precision
+from harness.files.file_precision import file_precision
 from harness.files.onnx_graph import read_graph
 
 
@@ -31,7 +31,7 @@ SCALE, ZERO = np.float32(0.1), np.int8(0)
 
 
 def found(path: Path) -> str:
-    return graph_precision(read_graph(path))
+    return file_precision(read_graph(path))
 
 
 def test_the_weights_of_products_decide(tmp_path: Path) -> None:

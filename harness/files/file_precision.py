@@ -1,6 +1,7 @@
 """The precision that an ONNX file computes in, read from its graph alone.
 
-It is what is requested of the runtime for a file of the user; the runtime then shows whether it keeps to it.
+It is what is requested of the runtime for a file of the user; the runtime then shows whether it keeps to it. Unlike
+`converters.graph_precision`, which infers the type of every tensor of a graph that is converted here, it needs no onnx.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "FusedConv", "FusedMat
 _PRECISIONS = {"float16": "fp16", "bfloat16": "bf16"}
 
 
-def graph_precision(graph: OnnxGraph) -> str:
+def file_precision(graph: OnnxGraph) -> str:
     """Returns `int8` if anything is quantised, else the precision of the weights that are multiplied.
 
     Weights that other nodes compute, as by a cast, do not count; without any other, the inputs do. `fp32` if neither
