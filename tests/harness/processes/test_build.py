@@ -99,10 +99,11 @@ def test_a_real_process_answers_for_a_backend_that_builds_nothing() -> None:
 
 
 SERVER = """
-import json, os, sys
+import os, sys
+from pathlib import Path
+from harness.backends.backend import BuiltEngine
+from harness.processes.build import BuildResult
 from harness.processes.child import answer_lines
-from tests.fakes.engines import build_result
-from tests.fakes.engines import build_result
 def answer(job):
     print("noise of a runtime")
     if job["artifact"] == "crash.onnx":
@@ -111,7 +112,8 @@ def answer(job):
         import time
         print("tactic 7", file=sys.stderr, flush=True)
         time.sleep(600)
-    return build_result(float(os.getpid()), cached=job["precision"] == "fp32").to_json()
+    engine = BuiltEngine(Path("engine"), "digest", 1.0, float(os.getpid()), job["precision"] == "fp32", "fp16")
+    return BuildResult("ok", engine=engine).to_json()
 answer_lines(answer)
 """
 
