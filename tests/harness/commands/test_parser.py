@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,10 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ([], "the following arguments are required: COMMAND"),
         (["bogus"], "argument COMMAND: invalid choice: 'bogus'"),
         (["run", "--bogus"], "unrecognized arguments: --bogus"),
+        (["gate", "base", "new", "--model", "mine:net"], "unrecognized arguments: --model"),
+        (["list", "--model", "mine:net"], "unrecognized arguments: --model"),
+        (["verify", "--calibration", "images"], "unrecognized arguments: --calibration"),
+        (["history", "show", "all", "--las", "3"], "unrecognized arguments: --las"),
         (["--version"], "required: COMMAND"),
         (["--", "list"], "COMMAND"),
     ],
@@ -49,6 +54,17 @@ def test_the_help_of_the_program_has_a_line_for_every_command(capsys: pytest.Cap
 def test_a_parsed_command_knows_its_name() -> None:
     asked = parse(["report", "there"])
     assert (asked.name, asked.options.output) == ("report", Path("there"))
+
+
+@pytest.mark.parametrize("command", [entry.name for entry in ENTRIES])
+def test_no_command_takes_the_beginning_of_an_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = set(re.findall(r"(?<=\s)--[a-z0-9-]+", help_of(command, capsys)))
+    beginnings = {option[:-1] for option in options} - options - {"--hel"}
+    for beginning in sorted(beginnings):
+        with pytest.raises(SystemExit):
+            parse([command, beginning])
+        told = capsys.readouterr().err
+        assert "unrecognized arguments" in told or "are required" in told, (beginning, told)
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
