@@ -17,7 +17,7 @@ _DEFAULT_HTML = Path("report.html")
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = WholeOptionsParser(
+    parser: argparse.ArgumentParser = WholeOptionsParser(
         prog="python -m reports",
         description="Reports of one or more run directories. Runs of one environment are merged: the newest row "
         "of each series counts. Rows of different environments are shown side by side and never ranked against each "

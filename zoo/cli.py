@@ -31,7 +31,7 @@ _COMMANDS = {"fetch": run_fetch, "verify": verify}
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `python -m zoo`."""
-    parser = WholeOptionsParser(
+    parser: argparse.ArgumentParser = WholeOptionsParser(
         prog="python -m zoo", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
