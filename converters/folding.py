@@ -133,6 +133,30 @@ def bind_weights(model: onnx.ModelProto, weights: Mapping[str, tuple[str, Callab
     _remove(graph, done)
 
 
+def fold_norms(model: onnx.ModelProto) -> None:
+    """Lets every convolution of a graph absorb the BatchNormalization that is its only reader, in place.
+
+    Quantised, the two would be two roundings. Kernels that several nodes read, and norms that use the statistics of a
+    batch, stay.
+    """
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    consumers = _consumers(graph)
+    done: list[onnx.NodeProto] = []
+    for node in graph.node:
+        kernel = constants.get(node.input[1]) if node.op_type == "Conv" else None
+        if kernel is None or len(consumers[kernel.name]) != 1:
+            continue
+        norm = _norm_behind(node, consumers, constants)
+        if norm is None or len(norm.output) != 1 or _attribute(norm, "training_mode", 0):
+            continue
+        value, bias = _folded(numpy_helper.to_array(kernel), node, norm, constants)
+        kernel.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), kernel.name))
+        _take_over(graph, node, norm, bias, f"{kernel.name}/folded_bias")
+        done.append(norm)
+    _remove(graph, done)
+
+
 def _norm_behind(
     convolution: onnx.NodeProto, consumers: Mapping[str, list[onnx.NodeProto]], constants: Constants
 ) -> onnx.NodeProto | None:
