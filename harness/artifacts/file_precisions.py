@@ -146,6 +146,7 @@ def _request(file: Series, request: ArtifactRequest, cache_dir: Path) -> Convers
         precision=request.file_precision,
         preprocessing=preprocessing,
         options=PrecisionOptions(
+            float16_io=request.float16_io,
             int8_scheme=request.scheme,
             calibration_images=request.calibration_images if values is None else None,
             calibration_count=request.calibration_limit,

@@ -98,15 +98,7 @@ class FileOptions:
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
         """Adds --onnx, --artifacts and the options of inputs."""
-        parser.add_argument(
-            "--onnx",
-            action="append",
-            default=[],
-            type=OnnxFile.of,
-            metavar="[NAME=]FILE",
-            help="an ONNX file, measured as it is; may be repeated. Its name in the table is the file's, with as much "
-            "of the path as tells equal ones apart",
-        )
+        FileOptions.add_files(parser, "an ONNX file, measured as it is, or made from it in --precision")
         parser.add_argument(
             "--artifacts",
             type=Path,
@@ -115,6 +107,19 @@ class FileOptions:
             "as do --precision and --batch",
         )
         FileOptions.add_inputs(parser)
+
+    @staticmethod
+    def add_files(parser: argparse.ArgumentParser, what: str) -> None:
+        """Adds --onnx; `what` says what becomes of a file."""
+        parser.add_argument(
+            "--onnx",
+            action="append",
+            default=[],
+            type=OnnxFile.of,
+            metavar="[NAME=]FILE",
+            help=f"{what}; may be repeated. Its name in the table is the file's, with as much of the path as tells "
+            "equal ones apart",
+        )
 
     @staticmethod
     def add_inputs(parser: argparse.ArgumentParser) -> None:
