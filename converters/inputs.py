@@ -61,7 +61,7 @@ class FeedSet:
     """Some inferences that two graphs are compared on."""
 
     name: str
-    """As in a verification: `probe`, `noise`, `natural`, `calibration` or `values`."""
+    """As in a verification: `probe`, `noise`, `natural`, `calibration`, `values` or `given`."""
     feeds: Sequence[Feed]
     count: int
     """Number of images in them, without those that fill up the last batch."""
@@ -155,6 +155,10 @@ class ImageInputs:
             images = np.stack(list(spread.inputs(self.resolution, self.preprocessing)))
             found.append(self._set("calibration", images))
         return found
+
+    def given(self, images: NDArray[np.float32]) -> FeedSet:
+        """Images (N, 3, R, R) that are prepared already."""
+        return self._set("given", images)
 
     def warnings(self) -> list[str]:
         """See `GraphInputs`."""

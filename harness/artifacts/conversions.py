@@ -69,7 +69,7 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
     ]
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
-    return found + _file_series(request, cache_dir, say)
+    return found + file_series(request, cache_dir, say)
 
 
 def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
@@ -96,11 +96,17 @@ def bundled_series(
     found = [model.series(request.backend, bundle.directory) for model in chosen]
     check_opsets(found, backend)
     bundle.check_files(chosen)
-    return found + _file_series(request, cache_dir, say)
+    return found + file_series(request, cache_dir, say)
 
 
-def _file_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
-    """The series of the ONNX files; a file given twice is one series."""
+def file_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
+    """The series of the ONNX files, in the precision that is asked; a file given twice is one series.
+
+    Args:
+        request: the files.
+        cache_dir: where copies of them, and what is made from them, are kept.
+        say: prints a line for the user.
+    """
     settings = FileSettings(
         backend=backends.get(request.backend),
         precision=request.file_precision,

@@ -15,11 +15,10 @@ from foundation.replacing import replacing
 from foundation.wording import cause, counted, one_line, sentences
 from harness.artifacts.converting import Say, conversions_of
 from harness.artifacts.facts import calibration_text, facts_of_file
+from harness.artifacts.file_inputs import DRAWN_INFERENCES, image_resolution, specs_of
 from harness.artifacts.request import ArtifactRequest
-from harness.backends.session import TensorSpec
 from harness.errors import ArtifactError, HarnessError
 from harness.files.onnx_graph import OnnxGraph, read_graph
-from harness.files.shapes import image_axes, resolution_of
 from harness.processes.inputs import Feed, several_values
 from harness.processes.tensors import sha256_arrays
 
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
     from converters.request import ConversionRequest
     from harness.records.series import Series
     from zoo.card import Preprocessing
-
-DRAWN_INFERENCES = 16
-"""Inferences that int8 takes its ranges from if neither images nor values are given."""
-
-_COLOURS = 3
 
 
 class _NotConvertedError(Exception):
@@ -163,7 +157,7 @@ def _preprocessing(graph: OnnxGraph, request: ArtifactRequest) -> Preprocessing 
     """
     from zoo.own_preprocessing import assumed_preprocessing
 
-    resolution = _resolution_of_images(graph)
+    resolution = image_resolution(graph)
     if resolution is None:
         if request.calibration_images is None:
             return None
@@ -176,17 +170,6 @@ def _preprocessing(graph: OnnxGraph, request: ArtifactRequest) -> Preprocessing 
     if request.inputs and stated is None and request.calibration_images is None:
         return None
     return stated or assumed_preprocessing(resolution)
-
-
-def _resolution_of_images(graph: OnnxGraph) -> int | None:
-    """Height and width of the square colour images that a network takes and nothing else; None for other networks."""
-    if len(graph.inputs) != 1 or graph.inputs[0].dtype != "float32":
-        return None
-    shape = graph.inputs[0].shape or ()
-    axes = image_axes(shape)
-    if axes is None or axes.batch is None or shape[axes.channels] != _COLOURS:
-        return None
-    return resolution_of(shape)
 
 
 def _values(graph: OnnxGraph, request: ArtifactRequest, cache_dir: Path) -> InputValues:
@@ -206,8 +189,7 @@ def _values(graph: OnnxGraph, request: ArtifactRequest, cache_dir: Path) -> Inpu
                 "the file without --precision"
             )
     feed = Feed.of(request.inputs)
-    specs = [TensorSpec(value.name, tuple(value.shape or ()), value.dtype) for value in graph.inputs]
-    drawn = several_values(specs, DRAWN_INFERENCES, feed)
+    drawn = several_values(specs_of(graph), DRAWN_INFERENCES, feed)
     arrays = {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
     described = f"{counted(len(drawn), 'inference')} of {feed.described()}"
     return InputValues(_stored(list(arrays.values()), cache_dir), tuple(arrays), described, drawn=feed.file is None)

@@ -109,7 +109,7 @@ class FileOptions:
         FileOptions.add_inputs(parser)
 
     @staticmethod
-    def add_files(parser: argparse.ArgumentParser, what: str) -> None:
+    def add_files(parser: argparse._ActionsContainer, what: str) -> None:
         """Adds --onnx; `what` says what becomes of a file."""
         parser.add_argument(
             "--onnx",
@@ -122,7 +122,7 @@ class FileOptions:
         )
 
     @staticmethod
-    def add_inputs(parser: argparse.ArgumentParser) -> None:
+    def add_inputs(parser: argparse._ActionsContainer) -> None:
         """Adds --shape, --custom-operators, --input-range and --input."""
         parser.add_argument(
             "--shape",
