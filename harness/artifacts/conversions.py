@@ -63,6 +63,9 @@ def _notes(request: ArtifactRequest) -> Iterator[str]:
 
 def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
     """Every series of the request, missing artifacts converted; failures are rows too."""
+    if not (request.models or request.own_models):
+        # A machine that measures files needs nothing that converts.
+        return file_series(request, cache_dir, say)
     found = [
         _with_inputs(facts.facts_of_conversion(conversion, request.backend), conversion, request)
         for conversion in converted(request, cache_dir, say)

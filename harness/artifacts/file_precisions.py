@@ -51,9 +51,9 @@ def in_asked_precision(found: Sequence[Series], request: ArtifactRequest, cache_
         made = _converted(list(waiting.values()), request, cache_dir, say)
     except ImportError as error:
         reason = (
-            f"{asked} is made from an fp32 file by packages of which {error.name or error} is not installed here: pip "
-            f"install 'baseline-zoo[precision]', or run convert --onnx FILE --precision {asked} where they are, and "
-            "measure here the file that it names"
+            f"{asked} is made from an fp32 file with packages of which {(error.name or str(error)).split('.')[0]} is not "
+            "installed here: pip install 'baseline-zoo[precision]', or run convert --onnx FILE --precision "
+            f"{asked} on a machine that has them, and measure here the file that it names"
         )
         made = {model: _not_made(one, asked, "unsupported", reason) for model, one in waiting.items()}
     return [made.get(one.model, one) for one in found]

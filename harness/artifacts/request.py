@@ -206,10 +206,12 @@ class ArtifactRequest:
 
     def _check_resolution(self, cards: list[ModelCard]) -> None:
         """Refuses a size for networks of libraries alone, whose weights decide it."""
+        if self.resolution is None or not cards:
+            return
         from zoo.libraries import SOURCES
 
         sized = next((card for card in cards if card.source in SOURCES), None)
-        if sized is None or self.resolution is None or self.own_models or self.onnx_files:
+        if sized is None or self.own_models or self.onnx_files:
             return
         raise HarnessError(
             f"--resolution {self.resolution}: {sized.name} takes images of {sized.resolution} pixels, as its library "

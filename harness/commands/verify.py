@@ -33,8 +33,8 @@ _DESCRIPTION = (
     "logits with those of the original code, and the converted artifact's logits too. With --images, compares each "
     "artifact with the network that it was made from, on images that are preprocessed as the release does, or as "
     "--preprocessing says for a user network. With --onnx, compares files with the first, and that one with what is "
-    "made of it in --precision, on --images or on generated inputs. With --parser, lets TensorRT for RTX, which needs no "
-    "GPU for it, parse and build the artifacts in fp32, fp16 and int8."
+    "made of it in --precision, on --images or on generated inputs. With --parser, lets TensorRT for RTX, which needs "
+    "no GPU for it, parse and build the artifacts in fp32, fp16 and int8."
 )
 
 

@@ -85,6 +85,6 @@ def test_help_names_the_weights_that_a_command_takes_by_default(
     assert text.count("by default") == text.count("by default generated") + 1
 
 
-def test_help_speaks_of_files_only_where_a_command_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "what an --onnx file is measured in" in help_of("run", capsys)
-    assert "--onnx" not in help_of("convert", capsys)
+@pytest.mark.parametrize("command", ["run", "convert", "build", "accuracy", "profile"])
+def test_help_says_that_files_are_converted_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "what models, and --onnx files of fp32, are converted to" in help_of(command, capsys)
