@@ -30,6 +30,7 @@ from harness.records.series import Series
 from zoo import own
 from zoo.card import Preprocessing
 from zoo.own_preprocessing import assumed_preprocessing
+from zoo.preprocessing import PreprocessingError
 
 NATURAL_IMAGES = 8
 """Generated images that files are compared on if none are given."""
@@ -160,7 +161,10 @@ def _sets(base: Series, on: ComparedOn, unreadable: list[str]) -> Iterator[FeedS
     if on.images is None:
         yield from fed.compared(NATURAL_IMAGES, 0)
         return
-    images = list(prepared_images(own.card(base.model, resolution, preprocessing), on.images, unreadable))
+    try:
+        images = list(prepared_images(own.card(base.model, resolution, preprocessing), on.images, unreadable))
+    except PreprocessingError as error:
+        raise HarnessError(f"{base.model}: images cannot be prepared for it: {error} (--preprocessing)") from error
     if not images:
         raise HarnessError(f"--images: none of them can be used; the first: {listed(unreadable, 1)}")
     yield fed.given(np.concatenate(images))

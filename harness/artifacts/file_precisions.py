@@ -50,9 +50,10 @@ def in_asked_precision(found: Sequence[Series], request: ArtifactRequest, cache_
     try:
         made = _converted(list(waiting.values()), request, cache_dir, say)
     except ImportError as error:
+        package = (error.name or str(error)).split(".")[0]
         reason = (
-            f"{asked} is made from an fp32 file with packages of which {(error.name or str(error)).split('.')[0]} is not "
-            "installed here: pip install 'baseline-zoo[precision]', or run convert --onnx FILE --precision "
+            f"{asked} is made from an fp32 file with packages of which {package} is not installed here: pip install "
+            "'baseline-zoo[precision]', or run convert --onnx FILE --precision "
             f"{asked} on a machine that has them, and measure here the file that it names"
         )
         made = {model: _not_made(one, asked, "unsupported", reason) for model, one in waiting.items()}
