@@ -39,7 +39,7 @@ class InputValues:
     path: Path
     """An `.npz` file with an array (inferences, *shape) for each input, in the inputs' order."""
     names: tuple[str, ...]
-    """Of the inputs."""
+    """Names of the inputs."""
     described: str
     """What they are, as the end of a sentence."""
     drawn: bool
@@ -108,7 +108,7 @@ class ImageInputs:
     """A graph with one input of square colour images."""
 
     name: str
-    """Of the input."""
+    """Name of the input."""
     batch: int
     resolution: int
     """Height and width, in pixels."""

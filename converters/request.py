@@ -64,7 +64,7 @@ class NetworkFile:
 
     path: Path
     sha256: str
-    """Of the file and of those that hold its weights."""
+    """Digest of the file and of those that hold its weights."""
     classes: int | None
     """Number of outputs for an image; None if it is no classifier."""
 

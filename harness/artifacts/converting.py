@@ -1,4 +1,4 @@
-"""Conversions as they end, and what the user is told of them."""
+"""Conversions as they end, and what is printed of them."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_the_key_follows_the_file_and_how_it_is_fed(tmp_path: Path) -> None:
     assert key_of(request_of(moved)) == key_of(requests[0])
 
 
-def test_what_onnx_cannot_raise_is_told(tmp_path: Path) -> None:
+def test_what_onnx_cannot_raise_is_named(tmp_path: Path) -> None:
     """Scan had a batch until operator set 8."""
     path = tmp_path / "net.onnx"
     nodes = [
