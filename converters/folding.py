@@ -16,6 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from converters.subgraphs import names_read
+
 Array = NDArray[Any]
 Constants = Mapping[str, onnx.TensorProto]
 
@@ -34,7 +36,7 @@ def _consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
     """The nodes that read each tensor; a graph output counts as a reader."""
     found: dict[str, list[onnx.NodeProto]] = collections.defaultdict(list)
     for node in graph.node:
-        for name in node.input:
+        for name in names_read(node):
             found[name].append(node)
     for value in graph.output:
         found[value.name].append(onnx.NodeProto())
@@ -55,7 +57,7 @@ def _remove(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
     for index in reversed(range(len(graph.node))):
         if not graph.node[index].op_type:
             del graph.node[index]
-    read = {name for node in graph.node for name in node.input}
+    read = {name for node in graph.node for name in names_read(node)}
     for index in reversed(range(len(graph.initializer))):
         if graph.initializer[index].name not in read:
             del graph.initializer[index]

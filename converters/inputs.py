@@ -188,7 +188,8 @@ class ValueInputs:
         """See `GraphInputs`."""
         arrays = self.values.arrays()
         for index in range(min(map(len, arrays.values()))):
-            yield {name: array[index] for name, array in arrays.items()}
+            # An element of a row of numbers is no array, which ONNX Runtime wants.
+            yield {name: np.asarray(array[index]) for name, array in arrays.items()}
 
     def compared(self, natural_images: int, most: int) -> list[FeedSet]:
         """See `GraphInputs`: the values themselves."""

@@ -24,6 +24,7 @@ from converters.errors import ConversionError
 from converters.graph_precision import WEIGHTED
 from converters.inputs import Feed
 from converters.quiet import terminal_spared
+from converters.subgraphs import names_read
 from foundation.wording import first_line
 from zoo.errors import MissingPackageError
 
@@ -124,7 +125,7 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
     """Removes nodes and constants that nothing reads."""
     outputs = {value.name for value in graph.output}
     while True:
-        read = outputs | {name for node in graph.node for name in node.input}
+        read = outputs | {name for node in graph.node for name in names_read(node)}
         idle = [node for node in graph.node if not read & set(node.output)]
         for node in idle:
             graph.node.remove(node)
@@ -218,5 +219,12 @@ def to_int8(model: onnx.ModelProto, feeds: Iterable[Feed], *, scheme: str, folde
     used = {node.domain for node in result.graph.node}
     for entry in [entry for entry in result.opset_import if entry.domain not in used]:
         result.opset_import.remove(entry)
-    onnx.checker.check_model(result, full_check=True)
+    try:
+        onnx.checker.check_model(result, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        # It does not see what branches and loop bodies read.
+        raise ConversionError(
+            f"the quantiser of onnxruntime wrote an invalid graph: {first_line(error)}; keep this network in fp32 or "
+            "fp16"
+        ) from error
     return result

@@ -97,7 +97,17 @@ def _loaded(file: NetworkFile) -> onnx.ModelProto:
         if model.graph.input[index].name in weights:
             del model.graph.input[index]
     model.ir_version = max(model.ir_version, _IR_VERSION)
-    return model
+    return _with_inferred_shapes(model)
+
+
+def _with_inferred_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the shapes that follow from its inputs: what it states of others may be of other input shapes."""
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        for size in output.type.tensor_type.shape.dim:
+            size.Clear()
+    inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    return inferred
 
 
 def _refuse_other_precision(model: onnx.ModelProto) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
+USER_NOISE = "noise"
+"""Name of the noise that a user's network is verified on."""
 PROBE_IMAGES = 2
 NATURAL_IMAGES = 2
 
@@ -164,7 +166,7 @@ def noise_images(source: str, resolution: int, preprocessing: Preprocessing) -> 
     """
     if source != SOURCE:
         return "probe", probe.images(resolution, PROBE_IMAGES)
-    return "noise", Normalisation.of(preprocessing).unit_range(pixel_noise(resolution, PROBE_IMAGES))
+    return USER_NOISE, Normalisation.of(preprocessing).unit_range(pixel_noise(resolution, PROBE_IMAGES))
 
 
 def image_sets(card: ModelCard) -> list[tuple[str, NDArray[np.float32], float]]:

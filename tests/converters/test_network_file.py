@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 
 from converters.artifact import ArtifactStore
 from converters.errors import ConversionError
+from converters.inputs import InputValues, ValueInputs
 from converters.network_file import LOWEST_OPSET, prepare
 from converters.precision import find
 from converters.request import ConversionRequest, NetworkFile, key_of
@@ -95,6 +96,46 @@ def test_what_onnx_cannot_raise_is_named(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)], ir_version=3), path)
     with pytest.raises(ConversionError, match="operator set 8, the precision needs 13, and onnx cannot raise it"):
         prepare(request_of(path), ArtifactStore(tmp_path / "cache"))
+
+
+def test_stated_shapes_that_do_not_follow_from_the_inputs_are_inferred_again(tmp_path: Path) -> None:
+    """As in a copy whose batch was fixed, and as exporters write them."""
+    path = classifier_file(tmp_path / "net.onnx", [1, 3, RESOLUTION, RESOLUTION])
+    model = onnx.load(path)
+    model.graph.value_info.append(helper.make_tensor_value_info("c1", onnx.TensorProto.FLOAT, [7, 8, 5, 5]))
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 7
+    onnx.save(model, path)
+    artifact = prepare(request_of(path), ArtifactStore(tmp_path / "cache"))
+    (output,) = onnx.load(artifact.path).graph.output
+    assert [size.dim_value for size in output.type.tensor_type.shape.dim] == [1, CLASSES]
+
+
+def test_constants_that_only_a_branch_reads_stay(tmp_path: Path) -> None:
+    path = classifier_file(tmp_path / "net.onnx", [1, 3, RESOLUTION, RESOLUTION])
+    model = onnx.load(path)
+    graph = model.graph
+    branch = helper.make_graph(
+        [helper.make_node("Add", ["logits", "offset"], ["inner"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("inner", onnx.TensorProto.FLOAT, [1, CLASSES])],
+    )
+    graph.node.append(helper.make_node("If", ["yes"], ["result"], then_branch=branch, else_branch=branch))
+    for name, value in (("yes", np.bool_(True)), ("offset", np.ones((1, CLASSES), np.float32))):
+        graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    graph.output[0].name = "result"
+    onnx.save(model, path)
+    artifact = prepare(request_of(path), ArtifactStore(tmp_path / "cache"))
+    assert "offset" in {tensor.name for tensor in onnx.load(artifact.path).graph.initializer}
+
+
+def test_values_of_scalars_are_arrays(tmp_path: Path) -> None:
+    np.savez(tmp_path / "values.npz", np.arange(3, dtype=np.int64))
+    values = InputValues(tmp_path / "values.npz", ("rate",), "three numbers", drawn=False)
+    feeds = list(ValueInputs(values, 1).calibration())
+    assert [feed["rate"].tolist() for feed in feeds] == [0, 1, 2]
+    assert all(isinstance(feed["rate"], np.ndarray) for feed in feeds)
+    assert values.facts()["count"] == 3
 
 
 def _identity() -> onnx.GraphProto:
