@@ -16,6 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from converters.subgraphs import names_read
+
 Array = NDArray[Any]
 Constants = Mapping[str, onnx.TensorProto]
 
@@ -34,7 +36,7 @@ def _consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
     """The nodes that read each tensor; a graph output counts as a reader."""
     found: dict[str, list[onnx.NodeProto]] = collections.defaultdict(list)
     for node in graph.node:
-        for name in node.input:
+        for name in names_read(node):
             found[name].append(node)
     for value in graph.output:
         found[value.name].append(onnx.NodeProto())
@@ -55,7 +57,7 @@ def _remove(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
     for index in reversed(range(len(graph.node))):
         if not graph.node[index].op_type:
             del graph.node[index]
-    read = {name for node in graph.node for name in node.input}
+    read = {name for node in graph.node for name in names_read(node)}
     for index in reversed(range(len(graph.initializer))):
         if graph.initializer[index].name not in read:
             del graph.initializer[index]
@@ -130,6 +132,30 @@ def bind_weights(model: onnx.ModelProto, weights: Mapping[str, tuple[str, Callab
     for index in reversed(range(len(graph.input))):
         if graph.input[index].name in weights:
             del graph.input[index]
+    _remove(graph, done)
+
+
+def fold_norms(model: onnx.ModelProto) -> None:
+    """Lets every convolution of a graph absorb the BatchNormalization that is its only reader, in place.
+
+    Quantised, the two would be two roundings. Kernels that several nodes read, and norms that use the statistics of a
+    batch, stay.
+    """
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    consumers = _consumers(graph)
+    done: list[onnx.NodeProto] = []
+    for node in graph.node:
+        kernel = constants.get(node.input[1]) if node.op_type == "Conv" else None
+        if kernel is None or len(consumers[kernel.name]) != 1:
+            continue
+        norm = _norm_behind(node, consumers, constants)
+        if norm is None or len(norm.output) != 1 or _attribute(norm, "training_mode", 0):
+            continue
+        value, bias = _folded(numpy_helper.to_array(kernel), node, norm, constants)
+        kernel.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), kernel.name))
+        _take_over(graph, node, norm, bias, f"{kernel.name}/folded_bias")
+        done.append(norm)
     _remove(graph, done)
 
 

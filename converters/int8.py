@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from converters.errors import ConversionError
 from converters.graph_precision import WEIGHTED
+from converters.inputs import Feed
 from converters.quiet import terminal_spared
+from converters.subgraphs import names_read
 from foundation.wording import first_line
 from zoo.errors import MissingPackageError
 
@@ -66,28 +66,14 @@ SCHEMES = {
 
 
 class _Reader:
-    """Calibration images in the form that ONNX Runtime's calibrator reads."""
+    """Calibration data in the form that ONNX Runtime's calibrator reads."""
 
-    def __init__(self, name: str, batches: Iterator[NDArray[np.float32]]) -> None:
-        self._name = name
-        self._batches = batches
+    def __init__(self, feeds: Iterable[Feed]) -> None:
+        self._feeds = iter(feeds)
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next batch by input name; None at the end."""
-        batch = next(self._batches, None)
-        return None if batch is None else {self._name: batch}
-
-
-def _batched(images: Iterable[NDArray[np.float32]], batch: int) -> Iterator[NDArray[np.float32]]:
-    """Images (3, R, R) in whole batches; the last batch repeats its images to fill up."""
-    collected: list[NDArray[np.float32]] = []
-    for image in images:
-        collected.append(image)
-        if len(collected) == batch:
-            yield np.stack(collected)
-            collected = []
-    if collected:
-        yield np.resize(np.stack(collected), (batch, *collected[0].shape))
+    def get_next(self) -> Feed | None:
+        """The inputs of the next inference by name; None at the end."""
+        return next(self._feeds, None)
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
@@ -139,7 +125,7 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
     """Removes nodes and constants that nothing reads."""
     outputs = {value.name for value in graph.output}
     while True:
-        read = outputs | {name for node in graph.node for name in node.input}
+        read = outputs | {name for node in graph.node for name in names_read(node)}
         idle = [node for node in graph.node if not read & set(node.output)]
         for node in idle:
             graph.node.remove(node)
@@ -149,8 +135,8 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
         graph.initializer.remove(tensor)
 
 
-def _ranges(path: Path, images: Iterable[NDArray[np.float32]], operators: list[str], folder: Path) -> TensorsData:
-    """The extremes of every activation of these operators over the images, computed with one thread.
+def _ranges(path: Path, feeds: Iterable[Feed], operators: list[str], folder: Path) -> TensorsData:
+    """The extremes of every activation of these operators over the inferences, computed with one thread.
 
     Several conversions run in parallel, and the quantiser's own calibration would use every core.
     """
@@ -163,13 +149,12 @@ def _ranges(path: Path, images: Iterable[NDArray[np.float32]], operators: list[s
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(calibrater.augmented_model_path, options, providers=["CPUExecutionProvider"])
     calibrater.infer_session = session
-    source = session.get_inputs()[0]
-    calibrater.collect_data(_Reader(source.name, _batched(images, source.shape[0])))
+    calibrater.collect_data(_Reader(feeds))
     return calibrater.compute_data()
 
 
 def _quantised(
-    model: onnx.ModelProto, images: Iterable[NDArray[np.float32]], scheme: Scheme, kept: Mapping[str, str], folder: Path
+    model: onnx.ModelProto, feeds: Iterable[Feed], scheme: Scheme, kept: Mapping[str, str], folder: Path
 ) -> onnx.ModelProto:
     """Applies the quantiser to a graph whose nodes have names."""
     from onnxruntime.quantization import QuantType
@@ -190,7 +175,7 @@ def _quantised(
         reduce_range=False,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8 if scheme.symmetric_activations else QuantType.QUInt8,
-        tensors_range=_ranges(path, images, operators, folder),
+        tensors_range=_ranges(path, feeds, operators, folder),
         nodes_to_quantize=nodes,
         nodes_to_exclude=[],
         op_types_to_quantize=operators,
@@ -202,14 +187,12 @@ def _quantised(
     return result
 
 
-def to_int8(
-    model: onnx.ModelProto, images: Iterable[NDArray[np.float32]], *, scheme: str, folder: Path
-) -> onnx.ModelProto:
-    """A quantised copy of a float32 graph; the ranges of activations are their extremes over the images.
+def to_int8(model: onnx.ModelProto, feeds: Iterable[Feed], *, scheme: str, folder: Path) -> onnx.ModelProto:
+    """A quantised copy of a float32 graph; the ranges of activations are their extremes over some inferences.
 
     Args:
-        model: entirely in float32, weights included, with one input of static shape (N, 3, R, R).
-        images: the calibration images, each (3, R, R), preprocessed.
+        model: its weights and what is quantised in float32, with inputs of static shapes.
+        feeds: the inputs of the inferences.
         scheme: a key of `SCHEMES`.
         folder: for temporary files of up to a few times the model's size.
 
@@ -223,7 +206,7 @@ def to_int8(
     kept = residual_additions(model.graph) if chosen.inputs_only else {}
     try:
         with terminal_spared(), tempfile.TemporaryDirectory(prefix=".int8-", dir=folder) as temporary:
-            result = _quantised(model, images, chosen, kept, Path(temporary))
+            result = _quantised(model, feeds, chosen, kept, Path(temporary))
     except (ConversionError, MissingPackageError):
         # Raised while reading an image.
         raise
@@ -236,5 +219,12 @@ def to_int8(
     used = {node.domain for node in result.graph.node}
     for entry in [entry for entry in result.opset_import if entry.domain not in used]:
         result.opset_import.remove(entry)
-    onnx.checker.check_model(result, full_check=True)
+    try:
+        onnx.checker.check_model(result, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        # It does not see what branches and loop bodies read.
+        raise ConversionError(
+            f"the quantiser of onnxruntime wrote an invalid graph: {first_line(error)}; keep this network in fp32 or "
+            "fp16"
+        ) from error
     return result

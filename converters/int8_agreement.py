@@ -15,6 +15,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_IMAGES = {"calibration": "calibration images", "natural": "generated images", "values": "inputs"}
+"""Sets of a verification in words, the one that says most first."""
 _FALSE_ALARMS = 0.001
 """Probability of a warning about a graph that agrees as often as those of the zoo's least agreeing source."""
 
@@ -51,18 +53,17 @@ def zoo_agreement(scheme: str) -> ZooAgreement:
 
 
 def decisive(checks: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The set of images of a verification that says most: those calibrated on, else generated ones."""
+    """The set of images of a verification that says most: those calibrated on, else generated ones or values."""
     by_images = {check["images"]: check for check in checks}
-    return by_images.get("calibration") or by_images["natural"]
+    return next(by_images[name] for name in _IMAGES if name in by_images)
 
 
 def agreement_text(check: Mapping[str, Any], scheme: str) -> str:
     """The agreement on a set of images in words, beside that of the zoo."""
     count = check["count"]
     equal = round(count * check["top1_agreement"])
-    images = {"calibration": "calibration images", "natural": "generated images"}[check["images"]]
     return (
-        f"same top-1 as fp32 on {100 * equal / count:.0f} % of {count} {images}, logits "
+        f"same top-1 as fp32 on {100 * equal / count:.0f} % of {count} {_IMAGES[check['images']]}, logits "
         f"{100 * check['relative_l2']:.1f} % off ({zoo_agreement(scheme).text()})"
     )
 

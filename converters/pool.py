@@ -18,8 +18,9 @@ import psutil
 
 from converters import servers
 from converters.artifact import Artifact, ArtifactStore
+from converters.network_file import prepare
 from converters.precision import derive, find
-from converters.request import ConversionRequest, stored_under
+from converters.request import ConversionRequest, key_of
 from foundation.child import die_first, memory_peak_mib
 from foundation.endings import Remedies, ended, over_memory, over_time, says_out_of_memory
 from foundation.privacy import leave_no_settings
@@ -108,11 +109,16 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
     base = request.in_fp32()
     source = find(base, store)
     if source is None:
-        from converters.convert import convert_native
-
-        servers.use_one_thread(_server(base))
-        source = convert_native(load_native(base, store), base, store, _key(base))
+        source = _exported(base, store) if request.file is None else prepare(request, store)
     return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
+
+
+def _exported(request: ConversionRequest, store: ArtifactStore) -> Artifact:
+    """The fp32 artifact of a network, exported."""
+    from converters.convert import convert_native
+
+    servers.use_one_thread(_server(request))
+    return convert_native(load_native(request, store), request, store, key_of(request))
 
 
 def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: int) -> None:
@@ -236,7 +242,7 @@ def convert_many(
         if found := find(request, store):
             yield Conversion(request, "ok", artifact=found, cached=True)
             continue
-        group = repr((_key(request) or request.model, dataclasses.replace(request, model="")))
+        group = repr((key_of(request) or request.model, dataclasses.replace(request, model="")))
         if group in followers:
             followers[group].append(request)
         else:
@@ -267,12 +273,10 @@ def convert_many(
             job.folder.cleanup()
 
 
-def _key(request: ConversionRequest) -> str | None:
-    return None if request.is_own else stored_under(request, request.card())
-
-
 def _server(request: ConversionRequest) -> str:
     """The server that a conversion is forked from."""
+    if request.file is not None:
+        return servers.NO_FRAMEWORK
     if request.implementation == RELEASE:
         # Original code may need its own version of what a server has imported, and variables set before the import.
         return servers.NO_FRAMEWORK

@@ -17,23 +17,22 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from converters import float16, int8
 from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
 from converters.calibration import Calibration
 from converters.errors import ConversionError, VerificationError
 from converters.graph_precision import graph_precision
-from converters.images import dead_leaves
+from converters.inputs import Feed, GraphInputs, ImageInputs, ValueInputs
 from converters.int8_agreement import disagreement
-from converters.request import ConversionRequest, PrecisionOptions, installed_versions, stored_under
+from converters.request import ConversionRequest, PrecisionOptions, installed_versions, key_of
 from converters.rounding import with_rounding
-from converters.verify import Agreement, artifact_outputs, as_rows, measure, noise_images, padded
+from converters.verify import USER_NOISE, Agreement, measure
 from foundation.digests import json_sha256
 from foundation.vocabulary import METADATA_PREFIX
+from foundation.wording import first_line
 from zoo.card import Preprocessing
-from zoo.own_preprocessing import is_assumed, written_preprocessing
-from zoo.preprocessing import Normalisation, described, pipeline
+from zoo.own_preprocessing import written_preprocessing
 
 PRECISION_REVISION = 2
 """Raised whenever this package's own part in a graph changes, so that old entries are not mistaken for new ones."""
@@ -46,15 +45,11 @@ COMPARED_MACS = 1e12
 some minutes of one core. It means fewer images for networks above 8 G multiply-adds."""
 
 LARGEST_ERROR = {"fp16": 0.05, "int8": 1.0}
-"""Relative L2 error above which a derived graph is considered wrong, by precision.
+"""Relative L2 error from which on a derived graph is considered wrong, by precision.
 
 The largest of the zoo in fp16 is 0.013. In int8 the error depends on the network; from 1 on, all zeros would be as
 close.
 """
-
-ASSUMED = (
-    "int8 ranges are those of images prepared as assumed ({steps}): state how the network is fed (--preprocessing)"
-)
 
 _NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds", "preprocessing")
 """Entries of an FP32 artifact's provenance that apply to that file alone."""
@@ -72,7 +67,7 @@ def _recipe(precision: str, options: PrecisionOptions) -> dict[str, Any]:
         return {
             "tools": installed_versions(int8.PACKAGES),
             "scheme": options.int8_scheme,
-            "calibration": _calibration(options).facts(),
+            "calibration": (options.values or _calibration(options)).facts(),
         }
     raise ConversionError(f"unknown precision {precision!r}; choose fp32, fp16 or int8")
 
@@ -95,7 +90,7 @@ def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
     Raises:
         ConversionError: see `derived_key`.
     """
-    key = None if request.is_own else stored_under(request, request.card())
+    key = key_of(request)
     source = store.find(key) if key else None
     if source is None or request.precision == "fp32":
         return source
@@ -111,51 +106,48 @@ def _preprocessing(model: onnx.ModelProto) -> Preprocessing:
     return written_preprocessing(text)
 
 
+def _inputs(
+    model: onnx.ModelProto, source: Artifact, options: PrecisionOptions, calibration: Calibration
+) -> GraphInputs:
+    """What the graph is fed with, to be calibrated and compared."""
+    if options.values is not None:
+        return ValueInputs(options.values, source.provenance["batch"])
+    return ImageInputs.of(model, source.provenance, _preprocessing(model), calibration)
+
+
 def _verify(
-    source: Path,
-    derived: Path,
-    provenance: Mapping[str, Any],
-    preprocessing: Preprocessing,
-    calibration: Calibration,
-    natural_images: int,
+    source: Path, derived: Path, provenance: Mapping[str, Any], inputs: GraphInputs, natural_images: int
 ) -> list[Agreement]:
     """Compares a derived artifact with the FP32 one in ONNX Runtime on the CPU.
 
     Raises:
-        VerificationError: see `measure`.
+        VerificationError: the FP32 graph's own outputs are not finite; or see `measure`.
     """
-    resolution = provenance["resolution"]
-    noise, noisy = noise_images(provenance["release"]["source"], resolution, preprocessing)
-    sets = {
-        noise: noisy,
-        "natural": Normalisation.of(preprocessing).unit_range(dead_leaves(resolution, natural_images)),
-    }
-    if calibration.files:
-        affordable = int(COMPARED_MACS / (provenance["macs"] or 1))
-        compared = calibration.spread(max(natural_images, min(COMPARED_IMAGES, affordable)))
-        sets["calibration"] = np.stack(list(compared.inputs(resolution, preprocessing)))
+    affordable = int(COMPARED_MACS / (provenance["macs"] or 1))
+    sets = inputs.compared(natural_images, min(COMPARED_IMAGES, affordable))
     batch = provenance["batch"]
-    expected = {name: _logits(source, images, batch) for name, images in sets.items()}
+    expected = {one.name: one.expected_rows(source, batch) for one in sets}
     if provenance["precision"] != "fp16":
-        return [measure(name, expected[name], _logits(derived, images, batch)) for name, images in sets.items()]
+        return [measure(one.name, expected[one.name], one.rows(derived, batch)) for one in sets]
     with tempfile.TemporaryDirectory(prefix=".rounded-", dir=derived.parent) as folder:
         rounded = Path(folder, MODEL_FILE)
         onnx.save(with_rounding(onnx.load(derived)), rounded)
-        found = [measure(name, expected[name], _logits(rounded, images, batch)) for name, images in sets.items()]
-    return [*found, measure(f"{noise}, unrounded", expected[noise], _logits(derived, noisy, batch))]
-
-
-def _logits(path: Path, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    return as_rows(artifact_outputs(path, padded(images, batch)), batch)[: len(images)]
+        found = [measure(one.name, expected[one.name], one.rows(rounded, batch)) for one in sets]
+    first = sets[0]
+    return [*found, measure(f"{first.name}, unrounded", expected[first.name], first.rows(derived, batch))]
 
 
 def judge(precision: str, agreement: Agreement) -> None:
     """Distinguishes rounding from mistakes.
 
+    The noise of a user's network is left out of int8: ranges of images are not those of noise.
+
     Raises:
         VerificationError: the error is larger than rounding to the precision can explain.
     """
-    if agreement.relative_l2 > LARGEST_ERROR[precision]:
+    if precision == "int8" and agreement.images == USER_NOISE:
+        return
+    if agreement.relative_l2 >= LARGEST_ERROR[precision]:
         raise VerificationError(
             f"in {precision} the graph's logits on {agreement.images} images are off by {agreement.relative_l2:.2g} "
             f"of their norm (allowed {LARGEST_ERROR[precision]:g}): values leave the precision's range; "
@@ -170,7 +162,12 @@ def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: 
         ConversionError: a convolution or matrix product of the graph has another precision.
     """
     inherited = {name: value for name, value in source.provenance.items() if name not in _NOT_INHERITED}
-    computes_in = graph_precision(model)
+    try:
+        computes_in = graph_precision(model)
+    except onnx.shape_inference.InferenceError as error:
+        raise ConversionError(
+            f"the types of the {precision} graph contradict one another: {first_line(error)}; keep this network in fp32"
+        ) from error
     if computes_in != precision:
         raise ConversionError(f"the graph came out in {computes_in or 'no precision'} instead of {precision}")
     graph_input = model.graph.input[0].type.tensor_type
@@ -228,18 +225,17 @@ def derive(
     try:
         started = time.perf_counter()
         model = onnx.load(source.path)
-        preprocessing = _preprocessing(model)
-        images = calibration.inputs(source.provenance["resolution"], preprocessing)
-        model = _converted(model, precision, options, images, staged)
+        inputs = _inputs(model, source, options, calibration)
+        model = _converted(model, precision, options, inputs.calibration(), staged)
         made = time.perf_counter()
         description = _describe(source, model, precision, _recipe(precision, options))
-        if precision == "int8" and (texts := _calibration_warnings(calibration, preprocessing)):
+        if precision == "int8" and (texts := inputs.warnings()):
             description["warnings"] = [*description.get("warnings", ()), *texts]
         path = staged / MODEL_FILE
         _save(model, path, description)
         del model
         saved = time.perf_counter()
-        agreements = _verify(source.path, path, description, preprocessing, calibration, natural_images)
+        agreements = _verify(source.path, path, description, inputs, natural_images)
         for agreement in agreements:
             judge(precision, agreement)
         seconds = {
@@ -249,7 +245,7 @@ def derive(
         }
         facts = {
             **description,
-            "preprocessing": dataclasses.asdict(preprocessing),
+            **({"preprocessing": dataclasses.asdict(inputs.preprocessing)} if isinstance(inputs, ImageInputs) else {}),
             **_found_by_verification(precision, options, description, agreements, calibration),
             "seconds": seconds,
         }
@@ -262,23 +258,16 @@ def _converted(
     model: onnx.ModelProto,
     precision: str,
     options: PrecisionOptions,
-    images: Iterable[NDArray[np.float32]],
+    feeds: Iterable[Feed],
     folder: Path,
 ) -> onnx.ModelProto:
     """The graph in another precision, with the metadata of the fp32 one."""
     if precision == "fp16":
         return float16.to_float16(model, keep_io=not options.float16_io)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    model = int8.to_int8(model, images, scheme=options.int8_scheme, folder=folder)
+    model = int8.to_int8(model, feeds, scheme=options.int8_scheme, folder=folder)
     onnx.helper.set_model_props(model, metadata)
     return model
-
-
-def _calibration_warnings(calibration: Calibration, preprocessing: Preprocessing) -> list[str]:
-    texts = [calibration.warning] if calibration.warning else []
-    if is_assumed(preprocessing):
-        texts.append(ASSUMED.format(steps=described(pipeline(preprocessing, preprocessing.crop_px))))
-    return texts
 
 
 def _found_by_verification(
@@ -293,7 +282,9 @@ def _found_by_verification(
     facts: dict[str, Any] = {"verification": checks}
     if precision != "int8":
         return facts
-    if text := disagreement(checks, options.int8_scheme):
+    # A file without a number for each class predicts none.
+    predicts = description["classes"] is not None
+    if predicts and (text := disagreement(checks, options.int8_scheme)):
         facts["warnings"] = [*description.get("warnings", ()), text]
     if calibration.files:
         facts["calibration_sha256"] = list(calibration.digests)

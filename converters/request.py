@@ -9,6 +9,7 @@ from typing import Any
 
 import zoo
 from converters import pytorch, tensorflow
+from converters.inputs import InputValues
 from foundation.digests import file_sha256, json_sha256
 from foundation.packages import package_version
 from foundation.vocabulary import (
@@ -32,6 +33,9 @@ from zoo.training_images import TrainingImages
 CONVERTER_REVISION = 1
 """Raised whenever this package's own part in an artifact changes, so that old entries are not mistaken for new ones."""
 
+FILE_REVISION = 1
+"""The same of what is changed in a user's file before other precisions are derived from it."""
+
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Versions of installed packages, read without importing them; `absent` if not installed."""
@@ -50,6 +54,19 @@ class PrecisionOptions:
     """int8: a folder of images; None for generated ones."""
     calibration_count: int = DEFAULT_CALIBRATION_COUNT
     """int8: largest number of the folder's images that are used."""
+    values: InputValues | None = None
+    """What a file that takes no images is calibrated and compared on; None for others."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkFile:
+    """A user's ONNX file whose inputs have fixed shapes."""
+
+    path: Path
+    sha256: str
+    """Digest of the file and of those that hold its weights."""
+    classes: int | None
+    """Number of outputs for an image; None if it is no classifier."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +74,7 @@ class ConversionRequest:
     """One artifact to make."""
 
     model: str
-    """Full name of a model of the zoo or of a library, or `module:function` for a user model."""
+    """Full name of a model of the zoo or of a library, `module:function` for a user model, or the name of a file."""
     weights: str = PROBE
     """`probe`, or the path of a checkpoint."""
     released: FetchedCheckpoint | None = None
@@ -68,6 +85,7 @@ class ConversionRequest:
     """One of `foundation.vocabulary.IMPLEMENTATIONS`."""
     exporter: str = DEFAULT_EXPORTER
     opset: int = DEFAULT_OPSET
+    """Operator set of an exported graph; for a file, the lowest that its precision needs."""
     batch: int = 1
     precision: str = "fp32"
     """One of `foundation.vocabulary.PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
@@ -75,9 +93,11 @@ class ConversionRequest:
     resolution: int | None = None
     """Input size of a user model, in pixels; for a model of the zoo, the card decides."""
     preprocessing: Preprocessing | None = None
-    """How images are prepared for a user model; the usual way is assumed if None."""
+    """How images are prepared for a user model; the usual way is assumed if None. For a file, None if it takes none."""
     library_card: ModelCard | None = None
     """The card of a network of a library (`zoo.libraries`), which is costly to look up again; None for others."""
+    file: NetworkFile | None = None
+    """A user's fp32 file, from which other precisions are derived; None for a network that is exported."""
 
     def card(self) -> ModelCard:
         """The card of a model of the zoo or of a library.
@@ -90,7 +110,7 @@ class ConversionRequest:
     @property
     def is_own(self) -> bool:
         """Whether the model is a `module:function` rather than one of the zoo."""
-        return ":" in self.model
+        return self.file is None and ":" in self.model
 
     @property
     def weights_kind(self) -> str:
@@ -165,6 +185,25 @@ def artifact_preprocessing(card: ModelCard, weights_kind: str) -> Preprocessing:
     """
     sharing = same_network(card) if weights_kind == PROBE else ()
     return (sharing[0] if sharing else card).preprocessing
+
+
+def key_of(request: ConversionRequest) -> str | None:
+    """The key of the request's fp32 artifact, whatever it is made from; None if it is known only after converting."""
+    if request.file is not None:
+        return _file_key(request, request.file)
+    return None if request.is_own else stored_under(request, request.card())
+
+
+def _file_key(request: ConversionRequest, file: NetworkFile) -> str:
+    return json_sha256(
+        {
+            "revision": FILE_REVISION,
+            "file": file.sha256,
+            "preprocessing": dataclasses.asdict(request.preprocessing) if request.preprocessing else None,
+            "opset": request.opset,
+            "tools": installed_versions(("onnx",)),
+        }
+    )
 
 
 def stored_under(request: ConversionRequest, card: ModelCard, weights_kind: str | None = None) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,13 @@ from zoo.native import NativeModel
 from zoo.own import SOURCE
 from zoo.preprocessing import Normalisation
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+
+USER_NOISE = "noise"
+"""Name of the noise that a user's network is verified on."""
 PROBE_IMAGES = 2
 NATURAL_IMAGES = 2
 
@@ -51,23 +58,47 @@ def artifact_logits(path: Path, images: NDArray[np.float32], threads: int = 1) -
 
 
 def artifact_outputs(path: Path, images: NDArray[np.float32], threads: int = 1) -> list[NDArray[np.float32]]:
-    """The first output of an artifact in ONNX Runtime on the CPU, for each batch.
+    """The first output of floating-point numbers of an artifact in ONNX Runtime on the CPU, for each batch.
 
     Args:
         path: the ONNX file, with a static batch.
         images: float32 (N, 3, R, R), N a multiple of the batch; rounded for a float16 input.
         threads: intra-op threads.
     """
+    session = _session(path, threads)
+    source = session.get_inputs()[0]
+    batches = images.reshape(-1, source.shape[0], *images.shape[1:])
+    return _first_outputs(session, ({source.name: batch} for batch in batches))
+
+
+def fed_outputs(path: Path, feeds: Iterable[Mapping[str, NDArray[Any]]]) -> list[NDArray[np.float32]]:
+    """The first output of floating-point numbers of a graph in ONNX Runtime on the CPU, for each inference.
+
+    Args:
+        path: the ONNX file.
+        feeds: the values of all inputs by name; float32 ones are rounded for a float16 input.
+    """
+    return _first_outputs(_session(path, 1), feeds)
+
+
+def _session(path: Path, threads: int) -> InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    source = session.get_inputs()[0]
-    dtype = np.float16 if source.type == "tensor(float16)" else np.float32
-    batches = images.reshape(-1, source.shape[0], *images.shape[1:]).astype(dtype, copy=False)
-    outputs = (session.run(None, {source.name: batch})[0] for batch in batches)
-    return [output.astype(np.float32, copy=False) for output in outputs]
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _first_outputs(session: InferenceSession, feeds: Iterable[Mapping[str, NDArray[Any]]]) -> list[NDArray[np.float32]]:
+    halves = {source.name for source in session.get_inputs() if source.type == "tensor(float16)"}
+    types = [output.type for output in session.get_outputs()]
+    # Detectors have counts and indices beside their scores.
+    chosen = next((index for index, kind in enumerate(types) if kind in _FLOATS), 0)
+    found = []
+    for feed in feeds:
+        fitted = {name: value.astype(np.float16) if name in halves else value for name, value in feed.items()}
+        found.append(session.run(None, fitted)[chosen].astype(np.float32, copy=False))
+    return found
 
 
 def as_rows(outputs: Sequence[NDArray[np.float32]], batch: int) -> NDArray[np.float32]:
@@ -135,7 +166,7 @@ def noise_images(source: str, resolution: int, preprocessing: Preprocessing) -> 
     """
     if source != SOURCE:
         return "probe", probe.images(resolution, PROBE_IMAGES)
-    return "noise", Normalisation.of(preprocessing).unit_range(pixel_noise(resolution, PROBE_IMAGES))
+    return USER_NOISE, Normalisation.of(preprocessing).unit_range(pixel_noise(resolution, PROBE_IMAGES))
 
 
 def image_sets(card: ModelCard) -> list[tuple[str, NDArray[np.float32], float]]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.whole_options import WholeOptionsParser
 from harness.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, HarnessError
 from reports.options import add_training
 from reports.runs import Runs, load_runs
@@ -16,7 +17,7 @@ _DEFAULT_HTML = Path("report.html")
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = WholeOptionsParser(
         prog="python -m reports",
         description="Reports of one or more run directories. Runs of one environment are merged: the newest row "
         "of each series counts. Rows of different environments are shown side by side and never ranked against each "

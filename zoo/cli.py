@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from foundation.interruption import interrupt_on_termination
+from foundation.whole_options import WholeOptionsParser
 from zoo.checkpoints.command import add_fetch, run_fetch
 from zoo.errors import ZooError
 from zoo.releases.commands import add_verify, verify
@@ -30,7 +31,7 @@ _COMMANDS = {"fetch": run_fetch, "verify": verify}
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `python -m zoo`."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = WholeOptionsParser(
         prog="python -m zoo", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

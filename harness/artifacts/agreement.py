@@ -73,7 +73,7 @@ def agree_on_images(conversion: Conversion, images: ImageSet, cache_dir: Path) -
         native.fit(batch)
     unreadable: list[str] = []
     expected, actual = [], []
-    for inputs in _inputs(native.card, images, unreadable):
+    for inputs in prepared_images(native.card, images, unreadable):
         expected.append(_native_logits(native, inputs, batch))
         outputs = artifact_outputs(conversion.artifact.path, padded(inputs, batch))
         actual.append(as_rows(outputs, batch)[: len(inputs)])
@@ -94,7 +94,7 @@ def _native_logits(native: NativeModel, inputs: NDArray[np.float32], batch: int)
     return as_rows(outputs, step)[: len(inputs)]
 
 
-def _inputs(card: ModelCard, images: ImageSet, unreadable: list[str]) -> Iterator[NDArray[np.float32]]:
+def prepared_images(card: ModelCard, images: ImageSet, unreadable: list[str]) -> Iterator[NDArray[np.float32]]:
     """The network's inputs, float32 (N, 3, R, R), in chunks; images that cannot be read are added to `unreadable`."""
     steps = pipeline(card.preprocessing, card.resolution)
     ready: list[NDArray[np.float32]] = []

@@ -76,7 +76,7 @@ def _artifact_facts(conversion: Conversion) -> dict[str, Any]:
         "artifact_mib": made["size_bytes"] / BYTES_PER_MIB,
         "exporter": _exporter_text(made["exporter"]),
         "opset": made["opset"],
-        "calibration": _calibration_text(conversion.request, made),
+        "calibration": calibration_text(conversion.request, made),
         "conversion_s": sum(made["seconds"].values()),
         "verification_relative_l2": max(check["relative_l2"] for check in made["verification"]),
     }
@@ -89,14 +89,16 @@ def _unstated_classes(conversion: Conversion) -> int | None:
     return _classes(read_graph(conversion.artifact.path))
 
 
-def _calibration_text(request: ConversionRequest, made: Mapping[str, Any]) -> str:
-    """The images that the ranges of an int8 artifact come from, in words; empty for other precisions.
+def calibration_text(request: ConversionRequest, made: Mapping[str, Any]) -> str:
+    """The images or values that the ranges of an int8 artifact come from, in words; empty for other precisions.
 
     The folder is the request's: wherever the same images were when the artifact was made, its ranges are the same.
     """
     images = made.get("recipe", {}).get("calibration")
     if images is None:
         return ""
+    if request.options.values is not None:
+        return request.options.values.described
     folder = request.options.calibration_images
     if folder is None:
         return f"{images['count']:,} generated images"

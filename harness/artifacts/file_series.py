@@ -45,7 +45,9 @@ class FileSettings:
 
 
 def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
-    """The series of a file, or the row that says why there is none.
+    """The series of a file in its own precision, or the row that says why there is none.
+
+    That of an FP32 file is to be converted if another precision is requested (`harness.artifacts.file_precisions`).
 
     Raises:
         HarnessError: a copy cannot be written.
@@ -55,15 +57,22 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
         if wrong:
             raise ArtifactError(wrong)
         measured, notes = _measurable(path, settings)
-        precision = settings.precision or _own_precision(measured)
     except ArtifactError as error:
         asked = settings.precision or FROM_EXACT_TO_COARSE[0]
         series = facts_of_file(path, settings.backend.name, asked, settings.shapes.batch, name)
         return dataclasses.replace(series, status="failed", reason=one_line(f"{path}: {error}"))
-    series = facts_of_file(measured, settings.backend.name, precision, settings.shapes.batch, name)
-    return dataclasses.replace(
+    own = _own_precision(measured)
+    series = facts_of_file(measured, settings.backend.name, own, settings.shapes.batch, name)
+    series = dataclasses.replace(
         series, inputs=settings.inputs, custom_operators=settings.custom_operators, warnings=sentences(notes)
     )
+    if settings.precision in ("", own) or own == FROM_EXACT_TO_COARSE[0]:
+        return series
+    reason = (
+        f"the file is {own} already, and other precisions are made from fp32 alone: measure it without --precision, as "
+        f"{own}, or give the fp32 file"
+    )
+    return dataclasses.replace(series, precision=settings.precision, status="unsupported", reason=reason)
 
 
 def _own_precision(path: Path) -> str:

@@ -32,7 +32,7 @@ class OnnxFile:
 
 
 def named(files: Iterable[OnnxFile]) -> dict[str, Path]:
-    """The files by name: the user's, else the file's without its ending.
+    """The files by name, in the order given: the user's name, else the file's without its ending.
 
     Files that have that in common are named with as much of their paths as tells them apart, as in `v1/model` and
     `v2/model`. A file given twice is there once.
@@ -40,15 +40,22 @@ def named(files: Iterable[OnnxFile]) -> dict[str, Path]:
     Raises:
         HarnessError: two files are given the same name.
     """
+    given = list(files)
     found: dict[str, Path] = {}
-    unnamed: dict[Path, Path] = {}
-    for file in files:
-        if not file.name:
-            # Without links followed: beside the path as it is given lie the weights.
-            unnamed.setdefault(Path(os.path.normpath(file.path.absolute())), file.path)
-        elif found.setdefault(file.name, file.path) != file.path:
+    for file in given:
+        if file.name and found.setdefault(file.name, file.path) != file.path:
             raise HarnessError(f"--onnx {file}: {found[file.name]} has the same name; give each file its own")
-    return found | {name: unnamed[path] for path, name in _told_apart(list(unnamed), set(found)).items()}
+    unnamed = dict.fromkeys(_whole(file.path) for file in given if not file.name)
+    names = _told_apart(list(unnamed), set(found))
+    by_name: dict[str, Path] = {}
+    for file in given:
+        by_name.setdefault(file.name or names[_whole(file.path)], file.path)
+    return by_name
+
+
+def _whole(path: Path) -> Path:
+    """The path from the root, without links followed: beside the path as it is given lie the weights."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _told_apart(paths: list[Path], taken: set[str]) -> dict[Path, str]:

@@ -51,7 +51,8 @@ class ArtifactRequest:
     """The runtime that the artifacts are for."""
     precision: str = "fp32"
     file_precision: str = ""
-    """The precision that `onnx_files` are measured in; empty for that of each file's own graph."""
+    """The precision that `onnx_files` are measured in, to which those of fp32 are converted; empty for that of each
+    file's own graph."""
     float16_io: bool = False
     """fp16: whether input and output are float16 too, which no backend here supports."""
     int8_scheme: str = ""
@@ -168,6 +169,16 @@ class ArtifactRequest:
         """Largest number of images that int8 is calibrated on."""
         return self.calibration_count or DEFAULT_CALIBRATION_COUNT
 
+    @property
+    def scheme(self) -> str:
+        """The scheme of int8: as asked, else by the rules of the backend that will run it."""
+        return self.int8_scheme or (self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0])
+
+    @property
+    def converts_files(self) -> bool:
+        """Whether another precision is made from ONNX files of fp32."""
+        return bool(self.onnx_files) and self.file_precision not in ("", ArtifactRequest.precision)
+
     def with_readable_opset(self) -> ArtifactRequest:
         """The request with the newest opset that its backend reads, up to the requested one."""
         runtime = backends.get(self.backend)
@@ -195,10 +206,12 @@ class ArtifactRequest:
 
     def _check_resolution(self, cards: list[ModelCard]) -> None:
         """Refuses a size for networks of libraries alone, whose weights decide it."""
+        if self.resolution is None or not cards:
+            return
         from zoo.libraries import SOURCES
 
         sized = next((card for card in cards if card.source in SOURCES), None)
-        if sized is None or self.resolution is None or self.own_models or self.onnx_files:
+        if sized is None or self.own_models or self.onnx_files:
             return
         raise HarnessError(
             f"--resolution {self.resolution}: {sized.name} takes images of {sized.resolution} pixels, as its library "
@@ -294,9 +307,9 @@ class ArtifactRequest:
             "--exporter": self.exporter != DEFAULT_EXPORTER,
             "--opset": self.opset != DEFAULT_OPSET,
             "--resolution": self.resolution is not None and not self.onnx_files,
-            "--int8-scheme": self.int8_scheme != "",
-            "--calibration-images": self.calibration_images is not None,
-            "--calibration-count": self.calibration_count is not None,
+            "--int8-scheme": self.int8_scheme != "" and not self.onnx_files,
+            "--calibration-images": self.calibration_images is not None and not self.onnx_files,
+            "--calibration-count": self.calibration_count is not None and not self.onnx_files,
         }
         if wrong := [option for option, is_given in given.items() if is_given]:
             raise HarnessError(
@@ -312,8 +325,6 @@ class ArtifactRequest:
         """
         from converters.request import ConversionRequest, PrecisionOptions
 
-        # An int8 artifact follows the rules of the backend that will run it.
-        backends_own = self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0]
         common = ConversionRequest(
             "",
             implementation=self.implementation,
@@ -323,7 +334,7 @@ class ArtifactRequest:
             precision=self.precision,
             options=PrecisionOptions(
                 float16_io=self.float16_io,
-                int8_scheme=self.int8_scheme or backends_own,
+                int8_scheme=self.scheme,
                 calibration_images=self.calibration_images,
                 calibration_count=self.calibration_limit,
             ),

@@ -97,7 +97,9 @@ def _build(arguments: argparse.Namespace) -> int:
     cache_dir = ConversionOptions.read(arguments).cache_dir
     # A folder that cannot be written to is refused before the conversions, which may take an hour.
     with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
-        series = bundled_series(request, bundle, runtime, cache_dir) if bundle else convert_all(request, cache_dir, say)
+        series = (
+            bundled_series(request, bundle, runtime, cache_dir, say) if bundle else convert_all(request, cache_dir, say)
+        )
         if writer and not bundle:
             export_series(series, writer)
         results = _engines(series, request, arguments, bundle, writer)

@@ -21,7 +21,7 @@ from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
 from harness.commands.options.weights import WeightsOptions
-from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.text.console import say
 from harness.text.progress import Progress
 
@@ -30,11 +30,17 @@ if TYPE_CHECKING:
     from harness.backends.backend import Backend
     from harness.records.series import Series
 
-_DESCRIPTION = "Converts models, verifies each graph against its network, and prints where the artifacts are."
+_DESCRIPTION = (
+    "Converts models, and ONNX files to other precisions, verifies each graph against its network or file, and prints "
+    "where the artifacts are."
+)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     ModelOptions.add(parser)
+    FileOptions.add_files(parser, "an ONNX file of fp32 that is converted to --precision fp16 or int8")
+    FileOptions.add_inputs(parser)
+    parser.set_defaults(artifacts=None)
     PrecisionOptions.add(parser, float16_io=True)
     parser.add_argument(
         "--export",
@@ -54,7 +60,7 @@ def request_of(arguments: argparse.Namespace) -> ArtifactRequest:
     precision = dataclasses.replace(precision, int8_scheme=precision.int8_scheme or INT8_SCHEMES[0])
     return artifact_request(
         ModelOptions.read(arguments),
-        FileOptions(),
+        FileOptions.read(arguments),
         precision,
         WeightsOptions.read(arguments),
         ConversionOptions.read(arguments),
@@ -68,6 +74,11 @@ def _convert(arguments: argparse.Namespace) -> int:
 
     request = request_of(arguments)
     request.check()
+    if request.onnx_files and not request.converts_files:
+        raise HarnessError(
+            f"--onnx {request.onnx_files[0]}: a file is converted to another precision alone; add --precision fp16 or "
+            "--precision int8"
+        )
     parser = ParserOptions.read(arguments)
     judging = backends.buildable(parser.backend) if parser.wanted else None
     # A folder that cannot be written to is refused before the conversions, which may take an hour.
@@ -75,13 +86,17 @@ def _convert(arguments: argparse.Namespace) -> int:
         series = convert_all(request, ConversionOptions.read(arguments).cache_dir, say)
         paths = export_series(series, writer) if writer else {}
     for facts in series:
-        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or facts.status}")
+        print(f"{facts.model}\t{paths.get(facts.key) or facts.artifact_path or _failure(facts)}")
     failed = any(facts.status != "ok" for facts in series)
     if judging and not _all_taken(judging, series, arguments):
         failed = True
     if arguments.export:
         say(_how_to_measure(arguments.export, request))
     return EXIT_FAILED_ROWS if failed else EXIT_SUCCESS
+
+
+def _failure(facts: Series) -> str:
+    return f"{facts.status}: {facts.reason}"
 
 
 def _all_taken(runtime: Backend, series: Sequence[Series], arguments: argparse.Namespace) -> bool:

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 
+from foundation.whole_options import WholeOptionsParser
 from harness.commands import ENTRIES
 from harness.commands.command import Command
 
@@ -40,7 +41,7 @@ def parse(words: Sequence[str]) -> ParsedCommand:
 
     Only the module of the requested command is imported.
     """
-    parser = argparse.ArgumentParser(
+    parser = WholeOptionsParser(
         prog="python -m harness", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

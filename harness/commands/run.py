@@ -77,8 +77,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     request.check()
-    if request.wanted.preprocessing and images is None and not request.wanted.own_models:
-        raise HarnessError("--preprocessing: without --model, it is only used with --images DIR")
+    wanted = request.wanted
+    if wanted.preprocessing and images is None and not (wanted.own_models or wanted.converts_files):
+        raise HarnessError(
+            "--preprocessing: it is used to evaluate (--images DIR), and to convert networks (--model) and files "
+            "(--precision int8): add one of them"
+        )
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)

@@ -16,6 +16,7 @@ from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptio
 from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
+from harness.commands.options.types import precisions
 from harness.commands.options.weights import WeightsOptions
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.text.console import say
@@ -31,8 +32,9 @@ _DESCRIPTION = (
     "Builds each model with probe weights, and compares parameters, multiply-adds, signature and "
     "logits with those of the original code, and the converted artifact's logits too. With --images, compares each "
     "artifact with the network that it was made from, on images that are preprocessed as the release does, or as "
-    "--preprocessing says for a user network. With --parser, lets TensorRT for RTX, which needs no GPU for it, parse "
-    "and build the artifacts in fp32, fp16 and int8."
+    "--preprocessing says for a user network. With --onnx, compares files with the first, and that one with what is "
+    "made of it in --precision, on --images or on generated inputs. With --parser, lets TensorRT for RTX, which needs "
+    "no GPU for it, parse and build the artifacts in fp32, fp16 and int8."
 )
 
 
@@ -44,15 +46,35 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--ground-truth", type=Path, metavar="FILE", help="labels of images that are not in class folders"
     )
     group.add_argument("--limit", type=int, metavar="N", help=f"a class-balanced subset of N images ({DEFAULT_IMAGES})")
+    _add_file_options(parser)
     ParserOptions.add(parser, "--parser", "let a real TensorRT parse and build each model in fp32, fp16 and int8")
     WeightsOptions.add(parser)
     ConversionOptions.add(parser, implementation=False)
+
+
+def _add_file_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("files", "docs/precision.md")
+    FileOptions.add_files(group, "an ONNX file; further ones, and those made from it, are compared with the first")
+    FileOptions.add_inputs(group)
+    group.add_argument(
+        "--precision",
+        type=precisions,
+        default=(),
+        metavar="PRECISIONS",
+        help="precisions that the first file, of fp32, is converted to and compared with: fp16, int8 or fp16,int8",
+    )
+    PrecisionOptions.add_int8(group)
+    parser.set_defaults(artifacts=None)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     """Verifies models and their artifacts, and prints one line for each."""
     from harness.artifacts.conversions import converted
 
+    if arguments.onnx:
+        return _verify_files(arguments)
+    if arguments.precision:
+        raise HarnessError("--precision: it is for files; add --onnx FILE")
     conversion = ConversionOptions.read(arguments)
     request = artifact_request(
         ModelOptions.read(arguments),
@@ -85,6 +107,58 @@ def _verify(arguments: argparse.Namespace) -> int:
     conversions = [by_model[name] for name in (*(card.name for card in request.cards()), *request.own_models)]
     agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, conversion.cache_dir)
     return EXIT_SUCCESS if agree else EXIT_FAILED_ROWS
+
+
+def _verify_files(arguments: argparse.Namespace) -> int:
+    """Compares files with the first one, and that one with what is made from it; prints one line for each.
+
+    Raises:
+        HarnessError: there is nothing to compare, or the first file cannot be run.
+    """
+    from harness.artifacts.conversions import file_series
+    from harness.artifacts.file_agreement import ComparedOn, agree_with_first
+
+    models = ModelOptions.read(arguments)
+    if models != ModelOptions() or ParserOptions.read(arguments).wanted:
+        raise HarnessError("--onnx, --parser and models: verify one of them at a time")
+    files, cache_dir = FileOptions.read(arguments), ConversionOptions.read(arguments).cache_dir
+    plain = _request_of_files(arguments, files, None)
+    first = dataclasses.replace(files, onnx_files=files.onnx_files[:1])
+    derived = [_request_of_files(arguments, first, precision) for precision in arguments.precision]
+    if len(files.onnx_files) + len(derived) == 1:
+        raise HarnessError(
+            f"--onnx {files.onnx_files[0]}: there is nothing to compare it with; add a second --onnx FILE, or "
+            "--precision int8"
+        )
+    on = ComparedOn(_images(arguments), plain.own_preprocessing(), plain.inputs)
+    base, *others = file_series(plain, cache_dir, say)
+    if base.status != "ok":
+        raise HarnessError(f"{base.model}: {base.reason}")
+    for request in derived:
+        others += (dataclasses.replace(one, model=base.model) for one in file_series(request, cache_dir, say))
+    found = []
+    for one in agree_with_first(base, others, on):
+        found.append(one)
+        print(one.line(), flush=True)
+    return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
+
+
+def _request_of_files(arguments: argparse.Namespace, files: FileOptions, precision: str | None) -> ArtifactRequest:
+    """The request for files in a precision; in their own if None.
+
+    Raises:
+        HarnessError: it could only fail later.
+    """
+    options = PrecisionOptions(precision)
+    if precision == "int8":
+        options = PrecisionOptions(
+            precision, arguments.int8_scheme or "", arguments.calibration_images, arguments.calibration_count
+        )
+    request = artifact_request(
+        ModelOptions(), files, options, WeightsOptions.read(arguments), ConversionOptions.read(arguments)
+    )
+    request.check()
+    return request
 
 
 def _refuse_libraries(request: ArtifactRequest) -> None:
@@ -132,14 +206,14 @@ def _images(arguments: argparse.Namespace) -> ImageSet | None:
         AccuracyError: the images are not a known data set, or a damaged one.
         HarnessError: an option for images is given without --images.
     """
-    from harness.datasets import open_images
+    from harness.datasets import open_pixels
 
     if arguments.images is None:
         if arguments.ground_truth is not None or arguments.limit is not None:
             raise HarnessError("--ground-truth and --limit need --images DIR")
         return None
     limit = DEFAULT_IMAGES if arguments.limit is None else arguments.limit
-    return open_images(arguments.images, ground_truth=arguments.ground_truth, limit=limit)
+    return open_pixels(arguments.images, ground_truth=arguments.ground_truth, limit=limit)
 
 
 def _compare_with_releases(conversions: list[Conversion]) -> bool:

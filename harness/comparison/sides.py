@@ -8,12 +8,16 @@ from pathlib import Path
 
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
+from harness.artifacts.file_precisions import in_asked_precision
 from harness.artifacts.file_series import FileSettings, series_of_file
+from harness.artifacts.onnx_files import OnnxFile
+from harness.artifacts.request import ArtifactRequest
 from harness.artifacts.suites import with_suites
 from harness.comparison.pair import Pairing, Side
 from harness.errors import ComparisonError
 from harness.records.directory import SERIES_NAME
 from harness.records.series import Series
+from harness.text.console import say
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +65,10 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
     if path.suffix == ".onnx" and not path.is_dir():
         if not path.is_file():
             raise ComparisonError(f"{path}: no such file.")
+        file = series_of_file(path.stem, path, files)
+        (file,) = in_asked_precision([file], _request(path, files), files.cache_dir, say)
         # Two files of different names must be comparable: all they share is that there is one on each side.
-        one = _side_series(dataclasses.replace(series_of_file(path.stem, path, files), model="onnx"), None)
+        one = _side_series(dataclasses.replace(file, model="onnx"), None)
         if one.failure:
             raise ComparisonError(one.failure)
         return [one]
@@ -85,6 +91,16 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
         raise ComparisonError(f"{path} holds no artifact.{failures}")
     _refuse_twins(path, [one for one in found if one.path])
     return found
+
+
+def _request(path: Path, files: FileSettings) -> ArtifactRequest:
+    """How another precision is made of a file, if one is asked."""
+    return ArtifactRequest(
+        onnx_files=(OnnxFile(path),),
+        inputs=files.inputs,
+        backend=files.backend.name,
+        file_precision=files.precision,
+    )
 
 
 def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:

@@ -11,7 +11,7 @@ from harness.datasets.folder import open_folder
 from harness.datasets.ground_truth import FORMS, read_ground_truth
 from harness.datasets.kinds import LONGEST_START, decompressor, other_kind
 from harness.datasets.layout import label_by_folder, name_of
-from harness.datasets.protocol import ImageSet
+from harness.datasets.protocol import ImageSet, LabelledImage
 from harness.datasets.shards import shards_named
 from harness.datasets.store import IMAGE_SUFFIXES, FileStore
 from harness.datasets.stored import StoredImages, label
@@ -55,6 +55,25 @@ def open_images(
         return images if limit is None else images.subset(limit, seed)
     images = (_folder if _is_folder(path) else _file)(path, ground_truth, class_order)
     return images if limit is None else images.subset(limit, seed)
+
+
+def open_pixels(path: Path, *, ground_truth: Path | None = None, limit: int | None = None) -> ImageSet:
+    """Opens images whose labels do not matter: a folder of images alone, or any labelled set.
+
+    Args:
+        path: see `open_images`.
+        ground_truth: see `open_images`.
+        limit: see `open_images`.
+
+    Raises:
+        AccuracyError: see `open_images`.
+    """
+    store = open_folder(path) if ground_truth is None and _is_folder(path) and not cifar.is_folder(path) else None
+    if store is None or not store.names or store.folders:
+        return open_images(path, ground_truth=ground_truth, limit=limit)
+    items = tuple(LabelledImage(name, 0) for name in store.names)
+    images = StoredImages(name_of(path), 1, items, tuple(range(len(items))), store, (0,))
+    return images if limit is None else images.subset(limit, 0)
 
 
 def _is_missing(path: Path) -> bool:

@@ -38,7 +38,7 @@ class DuetService:
     def _load(self, target: Target, seed: int) -> Session:
         session = self._resources.enter_context(target.open())
         feed = Feed.of(target.inputs)
-        session.start(seeded_values(session, seed, feed))
+        session.start(seeded_values(session.inputs, seed, feed))
         check_finite(session.outputs(), feed.described())
         self._resources.enter_context(garbage_collector_off())
         return session

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.backends.session import Session, TensorSpec
+from harness.backends.session import TensorSpec
 from harness.errors import ArtifactError, HarnessError
 from harness.files.shapes import first_image, is_picture
 
@@ -62,18 +63,57 @@ class Feed:
         return f"the values of {self.file}" if self.file else "standard normal noise"
 
 
-def seeded_values(session: Session, seed: int, feed: Feed) -> dict[str, npt.NDArray[Any]]:
+def seeded_values(inputs: Sequence[TensorSpec], seed: int, feed: Feed) -> dict[str, npt.NDArray[Any]]:
     """The values of every input of a session, in the inputs' order; the same seed gives the same.
 
     Raises:
         ArtifactError: what the user wants them to hold does not fit them.
     """
-    generator = np.random.default_rng(seed)
-    given = _arrays(feed.file, session.inputs) if feed.file else {}
-    return {
-        spec.name: _fitted(given[spec.name], spec, feed) if spec.name in given else _noise(spec, generator, feed)
-        for spec in session.inputs
-    }
+    return next(_inferences(inputs, itertools.repeat(seed, 1), feed))
+
+
+def several_values(inputs: Sequence[TensorSpec], drawn: int, feed: Feed) -> list[dict[str, npt.NDArray[Any]]]:
+    """The values of every input for several inferences: all that a file has, or as many as are to be drawn.
+
+    Args:
+        inputs: all inputs of a network, of fixed shapes.
+        drawn: number of inferences if no file has several.
+        feed: what the inputs hold.
+
+    Raises:
+        ArtifactError: what the user wants them to hold does not fit them.
+    """
+    return list(_inferences(inputs, range(_count_in(inputs, feed) if feed.file else drawn), feed))
+
+
+def _inferences(
+    inputs: Sequence[TensorSpec], seeds: Iterable[int], feed: Feed
+) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    given = _arrays(feed.file, inputs) if feed.file else {}
+    for place, seed in enumerate(seeds):
+        generator = np.random.default_rng(seed)
+        yield {
+            spec.name: _fitted(given[spec.name], spec, feed, place)
+            if spec.name in given
+            else _noise(spec, generator, feed)
+            for spec in inputs
+        }
+
+
+def _count_in(inputs: Sequence[TensorSpec], feed: Feed) -> int:
+    """Number of inferences that use up the longest array of a file."""
+    given = _arrays(feed.file, inputs) if feed.file else {}
+    counts = [
+        -(-len(given[spec.name]) // spec.fixed_shape[0])
+        for spec in inputs
+        if spec.name in given and _is_batch(given[spec.name], spec.fixed_shape)
+    ]
+    return max(counts, default=1)
+
+
+def _is_batch(array: npt.NDArray[Any], shape: tuple[int, ...]) -> bool:
+    """Whether an array has things like those that an input takes, in any number."""
+    return bool(array.ndim == len(shape) and array.ndim and array.shape[1:] == shape[1:] and len(array))
 
 
 def _noise(spec: TensorSpec, generator: np.random.Generator, feed: Feed) -> npt.NDArray[Any]:
@@ -140,13 +180,20 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         ) from error
 
 
-def _fitted(array: npt.NDArray[Any], spec: TensorSpec, feed: Feed) -> npt.NDArray[Any]:
-    """The array as the input takes it: a lone image as each of the batch, several as a batch, repeated or cut."""
+def _fitted(array: npt.NDArray[Any], spec: TensorSpec, feed: Feed, place: int) -> npt.NDArray[Any]:
+    """The array as the input takes it: a lone image as each of the batch, several as a batch, repeated or cut.
+
+    Args:
+        array: what the file has for the input.
+        spec: the input.
+        feed: the file.
+        place: number of batches before this one.
+    """
     shape, dtype = spec.fixed_shape, np.dtype(spec.dtype)
     if array.shape == shape[1:] and shape:
         array = array[np.newaxis]
-    if array.ndim == len(shape) and array.ndim and array.shape[1:] == shape[1:] and len(array):
-        array = array[np.arange(shape[0]) % len(array)]
+    if _is_batch(array, shape):
+        array = array[(np.arange(shape[0]) + place * shape[0]) % len(array)]
     if array.shape != shape or not np.can_cast(array.dtype, dtype, "same_kind"):
         raise ArtifactError(
             f"--input {feed.file}: input {spec.name!r} takes {spec.dtype} {list(shape)}, not {array.dtype} "

@@ -37,7 +37,7 @@ def profile_job(job: ProfileJob) -> ProfileResult:
     settings = TimingSettings()
     with job.target.open() as session:
         feed = Feed.of(job.target.inputs)
-        session.start(seeded_values(session, job.seed, feed))
+        session.start(seeded_values(session.inputs, job.seed, feed))
         check_finite(session.outputs(), feed.described())
         meter = open_meter(job.target.gpu if backend.on_gpu else None)
         with loop.garbage_collector_off():

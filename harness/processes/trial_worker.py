@@ -37,11 +37,11 @@ def measure_job(job: TrialJob) -> TrialResult:
     backend = backends.get(job.first.backend)
     with job.first.open() as session, job.second.open() as second:
         feed = Feed.of(job.first.inputs)
-        values = seeded_values(session, job.seed, feed)
+        values = seeded_values(session.inputs, job.seed, feed)
         first_inference_ms = session.start(values)
         outputs = session.outputs()
         check_finite(outputs, feed.described())
-        second.start(seeded_values(second, job.seed, Feed.of(job.second.inputs)))
+        second.start(seeded_values(second.inputs, job.seed, Feed.of(job.second.inputs)))
         precision_effective = session.precision_effective()
         meter = open_meter(job.first.gpu if backend.on_gpu else None)
         slowdown_percent, second_slowdown_percent = job.slowdowns_percent

@@ -12,7 +12,8 @@ from typing import Any
 from harness import backends
 from harness.artifacts import reference
 from harness.artifacts.bundle import Bundle, read_bundle
-from harness.artifacts.conversions import Say, bundled_series, convert_all
+from harness.artifacts.conversions import bundled_series, convert_all
+from harness.artifacts.converting import Say
 from harness.artifacts.engines import build_engines
 from harness.artifacts.reference import reference_file
 from harness.backends.device import Device
@@ -143,7 +144,7 @@ def prepared(
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
     request = with_bundled_capabilities(request, bundle)
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
-    series = bundled_series(wanted, bundle, device.backend, cache_dir) if bundle else None
+    series = bundled_series(wanted, bundle, device.backend, cache_dir, say) if bundle else None
     reference_path = bundle.reference_path if bundle else reference_file(cache_dir)
     with RunDirectory.open(
         output,

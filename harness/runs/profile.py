@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from harness.artifacts.bundle import read_bundle
-from harness.artifacts.conversions import Say, bundled_series, convert_all
+from harness.artifacts.conversions import bundled_series, convert_all
+from harness.artifacts.converting import Say
 from harness.artifacts.onnx_files import named
 from harness.backends.device import Device
 from harness.errors import HarnessError, ProfileError
@@ -51,7 +52,7 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     request = with_bundled_capabilities(request, bundle)
     device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
     backend = device.backend
-    bundled = bundled_series(wanted, bundle, backend, cache_dir) if bundle else None
+    bundled = bundled_series(wanted, bundle, backend, cache_dir, say) if bundle else None
     if bundled is not None:
         _check_one(len(bundled))
     with explained(output):

@@ -86,6 +86,7 @@ def small_artifact(tmp_path: Path) -> Callable[..., Artifact]:
             "models": ["zoo/small"],
             "release": {"source": source},
             "resolution": RESOLUTION,
+            "classes": 10,
             "batch": model.graph.input[0].type.tensor_type.shape.dim[0].dim_value,
             "precision": "fp32",
             "parameters": 1000,

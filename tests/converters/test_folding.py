@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from converters.folding import bind_weights, drop_idle_reshapes
+from converters.folding import bind_weights, drop_idle_reshapes, fold_norms
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.standard_normal((1, 4, 6, 6)).astype(np.float32)
@@ -156,3 +156,57 @@ def test_a_chain_of_idle_reshapes_goes_and_the_graphs_output_keeps_its_name():
     drop_idle_reshapes(model)
     assert kinds(model) == {"Relu": 1, "Sigmoid": 1, "Reshape": 1}
     np.testing.assert_array_equal(run(model), expected)
+
+
+def _network(nodes, **constants):
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _run(model):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)})[0]
+
+
+_CONSTANTS = {
+    "w": np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32),
+    **{name: np.linspace(0.5, 2, 4, dtype=np.float32) for name in ("scale", "shift", "mean", "variance")},
+}
+_NORM = ["scale", "shift", "mean", "variance"]
+
+
+def test_norms_of_a_finished_graph_are_folded_into_its_convolutions():
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("BatchNormalization", ["c", *_NORM], ["y"]),
+    ]
+    model = _network(nodes, **_CONSTANTS)
+    expected = _run(model)
+    fold_norms(model)
+    assert [node.op_type for node in model.graph.node] == ["Conv"]
+    np.testing.assert_allclose(_run(model), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["shared kernel", "other reader", "no convolution"])
+def test_norms_that_something_else_depends_on_stay(form):
+    convolution = helper.make_node("Conv", ["x", "w"], ["c"])
+    nodes = [convolution, helper.make_node("BatchNormalization", ["c", *_NORM], ["y"])]
+    constants = dict(_CONSTANTS)
+    if form == "no convolution":
+        nodes[0] = helper.make_node("Relu", ["x"], ["c"])
+        constants = {name: value[:3] for name, value in _CONSTANTS.items() if name != "w"}
+    elif form == "shared kernel":
+        nodes.append(helper.make_node("Conv", ["x", "w"], ["again"]))
+    else:
+        nodes.append(helper.make_node("Relu", ["c"], ["again"]))
+    model = _network(nodes, **constants)
+    expected = _run(model)
+    fold_norms(model)
+    assert "BatchNormalization" in [node.op_type for node in model.graph.node]
+    np.testing.assert_array_equal(_run(model), expected)

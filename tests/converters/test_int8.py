@@ -17,10 +17,15 @@ def images(count=4):
     return list(np.random.default_rng(1).standard_normal((count, 3, RESOLUTION, RESOLUTION)).astype(np.float32))
 
 
+def feeds(count=4):
+    """Inferences of one image each."""
+    return [{"input": image[None]} for image in images(count)]
+
+
 @pytest.fixture
 def quantised(tmp_path):
     return {
-        scheme: to_int8(small_network(), images(), scheme=scheme, folder=tmp_path)
+        scheme: to_int8(small_network(), feeds(), scheme=scheme, folder=tmp_path)
         for scheme in ("tensorrt", "onnxruntime")
     }
 
@@ -95,7 +100,8 @@ def test_an_addition_of_a_constant_or_of_a_shared_convolution_is_no_residual():
 
 def test_ranges_are_the_extremes_over_the_images(tmp_path):
     def input_scale(values):
-        model = to_int8(small_network(), values, scheme="tensorrt", folder=tmp_path)
+        fed = [{"input": image[None]} for image in values]
+        model = to_int8(small_network(), fed, scheme="tensorrt", folder=tmp_path)
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         (first,) = [node for node in model.graph.node if node.op_type == "QuantizeLinear" and node.input[0] == "input"]
         return float(constants[first.input[1]])
@@ -117,26 +123,21 @@ def test_onnxruntime_computes_its_scheme_in_integers_and_the_other_in_float(quan
     assert effective == {"onnxruntime": "int8", "tensorrt": "fp32"}
 
 
-def test_an_incomplete_batch_is_filled_up(tmp_path):
-    model = to_int8(small_network(batch=3), images(4), scheme="tensorrt", folder=tmp_path)
-    assert graph_precision(model) == "int8"
-
-
 def test_nameless_nodes_are_quantised_too(tmp_path):
     model = small_network()
     for node in model.graph.node:
         node.name = ""
-    assert graph_precision(to_int8(model, images(), scheme="tensorrt", folder=tmp_path)) == "int8"
+    assert graph_precision(to_int8(model, feeds(), scheme="tensorrt", folder=tmp_path)) == "int8"
 
 
 def test_an_unknown_scheme_is_refused(tmp_path):
     with pytest.raises(ConversionError, match="unknown int8 scheme 'qnn'; choose one of tensorrt, onnxruntime"):
-        to_int8(small_network(), images(), scheme="qnn", folder=tmp_path)
+        to_int8(small_network(), feeds(), scheme="qnn", folder=tmp_path)
 
 
 def test_what_the_quantiser_cannot_do_is_an_error(tmp_path):
     with pytest.raises(ConversionError, match=r"onnxruntime cannot quantise this graph: .*; keep this network"):
-        to_int8(small_network(), [np.zeros((3, 5, 5), np.float32)], scheme="tensorrt", folder=tmp_path)
+        to_int8(small_network(), [{"input": np.zeros((1, 3, 5, 5), np.float32)}], scheme="tensorrt", folder=tmp_path)
 
 
 def test_an_unreadable_image_is_reported_as_such(tmp_path):

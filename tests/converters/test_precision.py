@@ -237,6 +237,14 @@ def test_rounding_passes_and_a_mistake_does_not(precision, allowed):
         judge(precision, Agreement("probe", 2, 1.1, 0.1, 1.0))
 
 
+def test_int8_that_is_as_far_off_as_zeros_fails_except_on_noise_of_a_users_network():
+    with pytest.raises(VerificationError, match="keep this network in fp32"):
+        judge("int8", Agreement("natural", 2, 1.0, 0.1, 1.0))
+    judge("int8", Agreement("noise", 2, 1.2, 0.1, 1.0))
+    with pytest.raises(VerificationError, match="keep this network in fp32"):
+        judge("fp16", Agreement("noise", 2, 1.2, 0.1, 1.0))
+
+
 def test_an_unknown_precision_is_refused(small_artifact, store):
     with pytest.raises(ConversionError, match="choose fp32, fp16 or int8"):
         derive(small_artifact(), "fp8", OPTIONS, store)

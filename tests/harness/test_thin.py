@@ -20,6 +20,7 @@ from foundation.digests import file_sha256
 from harness.__main__ import main
 from harness.commands import ENTRIES, accuracy, models
 from tests.fakes.classifiers import RESOLUTION, classifier, picture
+from tests.fakes.networks import classifier_file
 
 ABSENT = (
     *("torch", "torchvision", "tensorflow", "onnx", "onnxscript", "tf2onnx", "timm"),
@@ -168,6 +169,25 @@ def test_a_module_that_is_missing_for_another_reason_is_not_a_bad_request(monkey
     monkeypatch.setattr(models, "LIST", dataclasses.replace(models.LIST, run=lacking("harness.gone")))
     with pytest.raises(ModuleNotFoundError):
         main(["list"])
+
+
+def test_a_user_file_that_would_be_converted_says_what_is_missing_and_where(
+    converted, write_bundle, thin, tiny_onnx, tmp_path
+) -> None:
+    write_bundle(converted(precision="int8"))
+    thin("run", "--artifacts", "bundle", "--onnx", str(tiny_onnx()), "--precision", "int8", *QUICK)
+    found = rows(tmp_path / "results").loc["onnx/tiny"]
+    assert (found.precision, found.status) == ("int8", "unsupported")
+    assert "converters is not installed here" in found.reason
+    assert "run convert --onnx FILE --precision int8 on a machine that has them" in found.reason
+
+
+def test_a_user_file_is_quantised_without_any_framework(thin, tmp_path) -> None:
+    path = classifier_file(tmp_path / "net.onnx", [1, 3, 32, 32])
+    frameworks = ("torch", "torchvision", "tensorflow", "onnxscript", "tf2onnx", "timm")
+    ended = thin("run", "--onnx", str(path), "--precision", "int8", *QUICK, absent=frameworks)
+    assert ended.returncode == 0, ended.stderr
+    assert rows(tmp_path / "results").loc["onnx/net"].precision_effective == "int8"
 
 
 def test_a_user_file_is_measured_beside_a_bundle(converted, write_bundle, thin, tiny_onnx, tmp_path) -> None:

@@ -98,15 +98,7 @@ class FileOptions:
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
         """Adds --onnx, --artifacts and the options of inputs."""
-        parser.add_argument(
-            "--onnx",
-            action="append",
-            default=[],
-            type=OnnxFile.of,
-            metavar="[NAME=]FILE",
-            help="an ONNX file, measured as it is; may be repeated. Its name in the table is the file's, with as much "
-            "of the path as tells equal ones apart",
-        )
+        FileOptions.add_files(parser, "an ONNX file, measured as it is, or made from it in --precision")
         parser.add_argument(
             "--artifacts",
             type=Path,
@@ -117,7 +109,20 @@ class FileOptions:
         FileOptions.add_inputs(parser)
 
     @staticmethod
-    def add_inputs(parser: argparse.ArgumentParser) -> None:
+    def add_files(parser: argparse._ActionsContainer, what: str) -> None:
+        """Adds --onnx; `what` says what becomes of a file."""
+        parser.add_argument(
+            "--onnx",
+            action="append",
+            default=[],
+            type=OnnxFile.of,
+            metavar="[NAME=]FILE",
+            help=f"{what}; may be repeated. Its name in the table is the file's, with as much of the path as tells "
+            "equal ones apart",
+        )
+
+    @staticmethod
+    def add_inputs(parser: argparse._ActionsContainer) -> None:
         """Adds --shape, --custom-operators, --input-range and --input."""
         parser.add_argument(
             "--shape",

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from foundation.cache import default_cache_dir
+from foundation.vocabulary import PRECISIONS
 from harness import backends
 from harness.artifacts.file_series import FileSettings
 from harness.artifacts.input_shapes import AskedShapes
@@ -31,6 +32,11 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     """Adds the groups `measuring` and `on a GPU`."""
     group = parser.add_argument_group("measuring")
     group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what .onnx files of fp32 are converted to, int8 with ranges of generated values (what their graphs say)",
+    )
     group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
     add_blocks(group, "pair")
     group.add_argument(
@@ -53,7 +59,7 @@ def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
     """How a lone ONNX file is measured."""
     return FileSettings(
         backend=backends.get(arguments.backend),
-        precision="",
+        precision=arguments.precision or "",
         shapes=AskedShapes(shapes=dict(arguments.shape)),
         inputs=held_inputs(arguments),
         cache_dir=arguments.cache_dir or default_cache_dir(),

@@ -37,13 +37,25 @@ class PrecisionOptions:
         group = parser.add_argument_group(
             "precision", "fp16 and int8 artifacts are made from the fp32 one: docs/precision.md"
         )
-        # The command with float16 inputs, `convert`, takes no files.
-        of_files = "" if float16_io else ", and what an --onnx file is measured in (what its graph says)"
         group.add_argument(
             "--precision",
             choices=PRECISIONS,
-            help=f"what models are converted to{of_files} ({ArtifactRequest.precision})",
+            help="what models, and --onnx files of fp32, are converted to "
+            f"({ArtifactRequest.precision}; of files, what their graphs say)",
         )
+        PrecisionOptions.add_int8(group)
+        if float16_io:
+            group.add_argument(
+                "--float16-io",
+                action="store_true",
+                help="fp16: input and output in float16 too, for other programs; `run` takes float32 inputs",
+            )
+        else:
+            parser.set_defaults(float16_io=False)
+
+    @staticmethod
+    def add_int8(group: argparse._ActionsContainer) -> None:
+        """Adds the options of int8."""
         group.add_argument(
             "--int8-scheme",
             choices=INT8_SCHEMES,
@@ -62,14 +74,6 @@ class PrecisionOptions:
             metavar="N",
             help=f"largest number of these images that int8 uses, a fixed draw ({DEFAULT_CALIBRATION_COUNT})",
         )
-        if float16_io:
-            group.add_argument(
-                "--float16-io",
-                action="store_true",
-                help="fp16: input and output in float16 too, for other programs; `run` takes float32 inputs",
-            )
-        else:
-            parser.set_defaults(float16_io=False)
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> PrecisionOptions:

@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+from foundation.vocabulary import PRECISIONS
 from harness.errors import HarnessError
 from harness.processes.inputs import FILE_ENDINGS, Feed
 
@@ -46,6 +47,18 @@ def capabilities(text: str) -> tuple[str, ...]:
             raise argparse.ArgumentTypeError(f"{part.strip()!r} is not a compute capability; write sm86 or 8.6")
         numbers.add(int(match[1] or match[2] + match[3]))
     return tuple(f"sm{number}" for number in sorted(numbers))
+
+
+def precisions(text: str) -> tuple[str, ...]:
+    """Precisions below fp32: `("fp16", "int8")` of `fp16,int8`.
+
+    Raises:
+        argparse.ArgumentTypeError: one of them is anything else.
+    """
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if wrong := [one for one in found if one not in PRECISIONS[1:]]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is not {' or '.join(PRECISIONS[1:])}; write fp16,int8 for both")
+    return found
 
 
 def milliseconds(text: str) -> float:

@@ -62,3 +62,8 @@ def test_a_file_may_have_an_equals_sign(tmp_path: Path, monkeypatch: pytest.Monk
     assert OnnxFile.of("a=width=2.onnx") == OnnxFile(Path("width=2.onnx"), "a")
     assert OnnxFile.of("runs/width=3/net.onnx") == OnnxFile(Path("runs/width=3/net.onnx"))
     assert str(OnnxFile.of("a=b.onnx")) == "a=b.onnx"
+
+
+def test_files_keep_their_order_whether_named_or_not(tmp_path: Path) -> None:
+    files = [OnnxFile(tmp_path / "first.onnx"), OnnxFile(tmp_path / "second.onnx", "b"), OnnxFile(tmp_path / "a.onnx")]
+    assert list(named(files)) == ["first", "b", "a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,10 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ([], "the following arguments are required: COMMAND"),
         (["bogus"], "argument COMMAND: invalid choice: 'bogus'"),
         (["run", "--bogus"], "unrecognized arguments: --bogus"),
+        (["gate", "base", "new", "--model", "mine:net"], "unrecognized arguments: --model"),
+        (["list", "--model", "mine:net"], "unrecognized arguments: --model"),
+        (["verify", "--calibration", "images"], "unrecognized arguments: --calibration"),
+        (["history", "show", "all", "--las", "3"], "unrecognized arguments: --las"),
         (["--version"], "required: COMMAND"),
         (["--", "list"], "COMMAND"),
     ],
@@ -51,6 +56,17 @@ def test_a_parsed_command_knows_its_name() -> None:
     assert (asked.name, asked.options.output) == ("report", Path("there"))
 
 
+@pytest.mark.parametrize("command", [entry.name for entry in ENTRIES])
+def test_no_command_takes_the_beginning_of_an_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = set(re.findall(r"(?<=\s)--[a-z0-9-]+", help_of(command, capsys)))
+    beginnings = {option[:-1] for option in options} - options - {"--hel"}
+    for beginning in sorted(beginnings):
+        with pytest.raises(SystemExit):
+            parse([command, beginning])
+        told = capsys.readouterr().err
+        assert "unrecognized arguments" in told or "are required" in told, (beginning, told)
+
+
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit):
         parse([command, "--help"])
@@ -69,6 +85,6 @@ def test_help_names_the_weights_that_a_command_takes_by_default(
     assert text.count("by default") == text.count("by default generated") + 1
 
 
-def test_help_speaks_of_files_only_where_a_command_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "what an --onnx file is measured in" in help_of("run", capsys)
-    assert "--onnx" not in help_of("convert", capsys)
+@pytest.mark.parametrize("command", ["run", "convert", "build", "accuracy", "profile"])
+def test_help_says_that_files_are_converted_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "what models, and --onnx files of fp32, are converted to" in help_of(command, capsys)

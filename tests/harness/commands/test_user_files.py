@@ -210,8 +210,9 @@ def test_each_file_is_measured_in_its_own_precision(tmp_path: Path) -> None:
 
 def test_a_stated_precision_is_required_of_the_file(tmp_path: Path) -> None:
     (row,) = measured(tmp_path, "--onnx", str(quantised(tmp_path / "int8.onnx")), "--precision", "fp32")
-    assert (row["precision"], row["status"]) == ("fp32", "failed")
-    assert "fp32 was requested, but the runtime computed in int8" in row["reason"]
+    assert (row["precision"], row["status"]) == ("fp32", "unsupported")
+    assert "the file is int8 already" in row["reason"]
+    assert "measure it without --precision, as int8" in row["reason"]
 
 
 def test_quantised_files_are_gated(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import LabelledImage, open_images
+from harness.datasets import LabelledImage, open_images, open_pixels
 from harness.datasets.imagenet import index_of_wnid
 from harness.errors import EXIT_BAD_REQUEST, AccuracyError, UnreadableFileError
 from tests.fakes.data_sets import INDICES, VALIDATION, Files, encoded
@@ -297,3 +297,17 @@ def test_a_file_that_may_not_be_read_is_reported(
         pytest.raises(AccuracyError, match=rf"{Path(file).name} cannot be read \(Permission denied\)"),
     ):
         open_images(reachable / file.partition("/")[0]).read(0)
+
+
+def test_images_without_labels_are_opened_where_labels_do_not_matter(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.jpg").write_bytes(encoded(9))
+    images = open_pixels(tmp_path, limit=3)
+    assert (len(images.items), images.classes) == (3, 1)
+    assert images.read(0) == encoded(9)
+    with pytest.raises(AccuracyError, match="give their labels too"):
+        open_images(tmp_path)
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "a.jpg").write_bytes(encoded(9))
+    with pytest.raises(AccuracyError, match="beside them"):
+        open_pixels(tmp_path)

@@ -1,28 +1,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.backends.session import Session, TensorSpec
+from harness.backends.session import TensorSpec
 from harness.errors import ArtifactError, HarnessError
-from harness.processes.inputs import Feed, seeded_values
+from harness.processes.inputs import Feed, seeded_values, several_values
 
 IMAGES = TensorSpec("images", (2, 3, 8, 8), "float32")
 
 
 def values(*inputs: TensorSpec, feed: str = "", seed: int = 1) -> dict[str, npt.NDArray[Any]]:
-    return seeded_values(cast(Session, SimpleNamespace(inputs=inputs)), seed, Feed.of(feed))
+    return seeded_values(inputs, seed, Feed.of(feed))
 
 
 def one(spec: TensorSpec, feed: str = "") -> npt.NDArray[Any]:
     (array,) = values(spec, feed=feed).values()
     assert (array.shape, str(array.dtype)) == (spec.shape, spec.dtype)
     return array
+
+
+def test_several_inferences_use_up_a_file_and_draw_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "images.npz"
+    np.savez(path, images=np.arange(5 * 3 * 8 * 8, dtype=np.float32).reshape(5, 3, 8, 8))
+    scale = TensorSpec("scale", (1,), "float32")
+    found = several_values([IMAGES, scale], 16, Feed.of(str(path)))
+    assert [one["images"][:, 0, 0, 0].tolist() for one in found] == [[0, 192], [384, 576], [768, 0]]
+    assert len({float(one["scale"][0]) for one in found}) == 3
+
+
+def test_as_many_inferences_are_drawn_as_asked_where_there_is_no_file() -> None:
+    found = several_values([IMAGES], 4, Feed.of("0:1"))
+    assert len(found) == 4
+    assert not np.array_equal(found[0]["images"], found[1]["images"])
 
 
 def test_images_are_standard_normal_as_ever() -> None:
