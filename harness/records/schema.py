@@ -187,6 +187,15 @@ _ACCURACY = (
         since=4,
     ),
     Column(
+        "accuracy_computed_in",
+        "text",
+        "",
+        "How the precision was computed where the processor has no kernels of it: `float32, each result rounded to "
+        "float16`, by a graph that is evaluated and never timed.",
+        (*_NOT_EVALUATED, Absence("the runtime's own kernels computed it")),
+        since=5,
+    ),
+    Column(
         "accuracy_difference_percent",
         "number",
         "%",

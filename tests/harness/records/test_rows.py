@@ -85,6 +85,7 @@ ACCURACY = AccuracyResult(
     top5_correct_count=920,
     preprocessing="squash to 224 (pil bilinear)",
     pixels_by="Pillow 13.0.0",
+    computed_in="float32, each result rounded to float16",
 )
 GPU_TRIAL = ok_trial(latency_kind="gpu_compute", latency_p99_ms=13.0, gpu=GPU)
 
@@ -201,6 +202,7 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
         "accuracy_measured_reason",
         "accuracy_preprocessing",
         "accuracy_pixels_by",
+        "accuracy_computed_in",
         "accuracy_classes_covered_count",
         "weights",
         "latency_p99_ms",
