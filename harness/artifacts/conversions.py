@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from harness.artifacts.onnx_files import named
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend
+from harness.records.companions import with_companions
 from harness.records.series import Series
 from harness.text.progress import Progress, minutes_text
 
@@ -97,7 +97,7 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
 
 def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
     """The series, with what the inputs of a user's network hold; images of the zoo's models are always noise."""
-    return dataclasses.replace(series, inputs=request.inputs) if conversion.request.is_own else series
+    return with_companions(series, request.inputs, "") if conversion.request.is_own else series
 
 
 def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend, cache_dir: Path) -> list[Series]:

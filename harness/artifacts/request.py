@@ -19,7 +19,7 @@ from foundation.vocabulary import (
     RELEASED,
 )
 from harness import backends
-from harness.artifacts.file_series import check_shapes
+from harness.artifacts.file_series import check_companions, check_shapes
 from harness.artifacts.onnx_files import OnnxFile, named
 from harness.errors import HarnessError
 from harness.processes.inputs import Feed
@@ -132,8 +132,6 @@ class ArtifactRequest:
                 raise HarnessError(f"--onnx {file.path}: {what}")
         if self.custom_operators and not self.onnx_files:
             raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
-        if self.custom_operators and not Path(self.custom_operators).is_file():
-            raise HarnessError(f"--custom-operators {self.custom_operators}: no such file")
         check_shapes(named(self.onnx_files).values(), self.shapes)
         if self.inputs:
             feed = Feed.of(self.inputs)
@@ -143,8 +141,7 @@ class ArtifactRequest:
                     f"{option} {feed}: it is for user networks, and models of the zoo take noise as their images; add "
                     "--model or --onnx"
                 )
-            if feed.file and not feed.file.is_file():
-                raise HarnessError(f"--input {feed}: no such file")
+        check_companions(self.inputs, self.custom_operators)
 
     def _check_weights(self) -> None:
         cards = self.cards()

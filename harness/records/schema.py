@@ -445,6 +445,14 @@ _ARTIFACT = (
         since=5,
     ),
     Column(
+        "inputs_sha256",
+        "text",
+        "",
+        "Digest of that file. Rows whose inputs held something else are never compared.",
+        (Absence("the inputs held the values of no file"),),
+        since=5,
+    ),
+    Column(
         "custom_operators",
         "text",
         "",
@@ -452,6 +460,7 @@ _ARTIFACT = (
         _NOTHING,
         since=5,
     ),
+    Column("custom_operators_sha256", "text", "", "Digest of that library.", _NOTHING, since=5),
     Column("opset", "integer", "", "ONNX operator set of the artifact.", _NOT_READ),
     Column(
         "conversion_s",

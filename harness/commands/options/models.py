@@ -117,7 +117,7 @@ class FileOptions:
         FileOptions.add_inputs(parser)
 
     @staticmethod
-    def add_inputs(parser: argparse.ArgumentParser) -> None:
+    def add_inputs(parser: argparse._ActionsContainer) -> None:
         """Adds --shape, --custom-operators, --input-range and --input."""
         parser.add_argument(
             "--shape",
