@@ -18,7 +18,7 @@ from harness.files.file_kind import other_kind
 from harness.files.file_precision import file_precision
 from harness.files.onnx_copy import write_copy
 from harness.files.onnx_graph import OnnxGraph, read_graph
-from harness.files.shapes import first_image
+from harness.files.shapes import first_image, resolution_of
 from harness.processes.inputs import Feed, read_arrays
 from harness.records.companions import with_companions
 
@@ -91,6 +91,17 @@ def wrong_file(path: Path) -> str:
     except OSError as error:
         raise ArtifactError(f"it cannot be read: {cause(error)}") from error
     return ""
+
+
+def resolution_as_measured(path: Path, asked: AskedShapes) -> int | None:
+    """Height and width of the square images that a file takes; None if it takes no such images, or cannot be read."""
+    try:
+        graph = read_graph(path)
+        shapes = fixed_shapes(graph, asked).shapes
+    except ArtifactError:
+        return None
+    tensors = [shapes[value.name] for value in graph.inputs if value.dtype]
+    return resolution_of(tensors[first_image(tensors)]) if tensors else None
 
 
 def check_companions(inputs: str, custom_operators: str) -> None:

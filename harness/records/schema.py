@@ -213,8 +213,8 @@ _ACCURACY = (
         "weights",
         "text",
         "",
-        "`released` (fetched from the release), `file` (another checkpoint) or `probe` (seeded). A probe row has the "
-        "release's published accuracy and no measured one.",
+        "`released` (fetched from the release), `file` (another checkpoint), `probe` (seeded) or `own` (what a user's "
+        "network or file brings). A probe row has the release's published accuracy and no measured one.",
         _UNKNOWN,
     ),
 )

@@ -44,7 +44,7 @@ class Series:
     accuracy_published_teacher: str = ""
     """The network that the released weights were distilled from; empty if there was none."""
     weights: str = ""
-    """`released`, `file` or `probe`."""
+    """`released`, `file`, `probe` or `own`."""
     weights_sha256: str = ""
     checkpoint_sha256: str = ""
     """SHA-256 of the checkpoint that the weights come from."""
