@@ -162,11 +162,8 @@ def run(
     accuracy = (
         _opened_images(images, ground_truth, None, 0, class_order, background_class) if images is not None else None
     )
-    with (
-        _notes(progress),
-        _reported(Path(output)),
-        prepared(request, Path(output), _cache(cache_dir), False, say) as ready,
-    ):
+    directory = Path(output)
+    with _notes(progress), _reported(directory), prepared(request, directory, _cache(cache_dir), False, say) as ready:
         measure(ready, request)
         if accuracy is not None:
             _evaluate(*accuracy, ready, request.wanted)
