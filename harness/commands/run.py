@@ -76,9 +76,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from harness.runs.run import measure
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
-    request.check()
-    if request.wanted.preprocessing and images is None and not request.wanted.own_models:
+    wanted = request.wanted
+    measured_as_they_are = (wanted.onnx_files or wanted.artifacts) and not wanted.own_models
+    if wanted.preprocessing and images is None and measured_as_they_are:
         raise HarnessError("--preprocessing: without --model, it is only used with --images DIR")
+    request.check()
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)
