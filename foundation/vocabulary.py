@@ -31,6 +31,8 @@ AUTO = "auto"
 """The release's weights if available, else the probe's."""
 FILE = "file"
 """Recorded for weights from the user's file."""
+OWN_WEIGHTS = "own"
+"""Recorded for the weights that a user's network or ONNX file brings."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]
 

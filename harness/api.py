@@ -9,7 +9,7 @@ error, or nowhere with `progress=False`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +20,8 @@ from harness.artifacts.onnx_files import OnnxFile
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.models import of_library
 from harness.comparison.verdict import RunRules, RunsComparison, compare_runs
+from harness.errors import HarnessError
+from harness.processes.inputs import Feed, array_file
 from harness.records.directory import RESULTS_NAME
 from harness.records.reader import read_run
 from harness.records.table import load_rows
@@ -62,6 +64,10 @@ def run(
     opset: int | None = None,
     resolution: int | None = None,
     preprocessing: str = "",
+    shape: Mapping[str, Sequence[int]] | None = None,
+    input_range: tuple[float, float] | None = None,
+    input: AnyPath | None = None,
+    custom_operators: AnyPath | None = None,
     threads: int | None = None,
     rounds: int = DEFAULT_ROUNDS,
     budget_s: float = DEFAULT_BUDGET_S,
@@ -97,6 +103,12 @@ def run(
         resolution: input size in pixels of user networks; that of `preprocessing`, or 224, if None.
         preprocessing: how images are prepared for user networks, for int8's ranges as for the accuracy: the name of a
             model of the zoo, or a TOML file; the usual way is assumed, with a warning, if empty.
+        shape: the whole shape of inputs that ONNX files leave free, by name, as in `{"images": (1, 3, 224, 224)}`;
+            `batch` and `resolution` decide that of images, which is otherwise 224 pixels, with a warning.
+        input_range: lowest and highest value of the uniform noise that the inputs of user networks and ONNX files
+            hold; values by their types if None.
+        input: what those inputs hold instead: an `.npy` file, or an `.npz` file with an array for each name.
+        custom_operators: library of the operators of ONNX files that ONNX Runtime lacks.
         threads: threads of an inference; the number of physical cores if None.
         rounds: maximum number of trials of each series.
         budget_s: seconds after which no further round or trial is started.
@@ -136,6 +148,9 @@ def run(
             opset=opset,
             resolution=resolution,
             preprocessing=preprocessing,
+            shape=shape,
+            inputs=_held(input_range, input),
+            custom_operators=custom_operators,
         ),
         threads=threads,
         rounds=rounds,
@@ -147,11 +162,8 @@ def run(
     accuracy = (
         _opened_images(images, ground_truth, None, 0, class_order, background_class) if images is not None else None
     )
-    with (
-        _notes(progress),
-        _reported(Path(output)),
-        prepared(request, Path(output), _cache(cache_dir), False, say) as ready,
-    ):
+    directory = Path(output)
+    with _notes(progress), _reported(directory), prepared(request, directory, _cache(cache_dir), False, say) as ready:
         measure(ready, request)
         if accuracy is not None:
             _evaluate(*accuracy, ready, request.wanted)
@@ -176,6 +188,10 @@ def evaluate(
     opset: int | None = None,
     resolution: int | None = None,
     preprocessing: str = "",
+    shape: Mapping[str, Sequence[int]] | None = None,
+    input_range: tuple[float, float] | None = None,
+    input: AnyPath | None = None,
+    custom_operators: AnyPath | None = None,
     threads: int | None = None,
     ground_truth: AnyPath | None = None,
     class_order: str = "",
@@ -205,6 +221,10 @@ def evaluate(
         opset: as for `run`.
         resolution: as for `run`.
         preprocessing: as for `run`; that of ONNX files too.
+        shape: as for `run`.
+        input_range: as for `run`, to find the row of a run that was measured so; the images are what is evaluated.
+        input: as for `run`, likewise.
+        custom_operators: as for `run`.
         threads: as for `run`.
         ground_truth: as for `run`.
         class_order: as for `run`.
@@ -238,6 +258,9 @@ def evaluate(
         opset=opset,
         resolution=resolution,
         preprocessing=preprocessing,
+        shape=shape,
+        inputs=_held(input_range, input),
+        custom_operators=custom_operators,
     )
     request = RunRequest(wanted, threads=threads)
     request.check()
@@ -321,6 +344,9 @@ def _wanted(
     opset: int | None,
     resolution: int | None,
     preprocessing: str,
+    shape: Mapping[str, Sequence[int]] | None,
+    inputs: str,
+    custom_operators: AnyPath | None,
 ) -> ArtifactRequest:
     files = [onnx] if isinstance(onnx, str | PathLike) else onnx
     request = ArtifactRequest(
@@ -338,8 +364,24 @@ def _wanted(
         opset=opset or DEFAULT_OPSET,
         resolution=resolution,
         preprocessing=preprocessing,
+        shapes={name: tuple(sizes) for name, sizes in (shape or {}).items()},
+        inputs=inputs,
+        custom_operators="" if custom_operators is None else str(Path(custom_operators).absolute()),
     )
     return request if opset or artifacts else request.with_readable_opset()
+
+
+def _held(input_range: tuple[float, float] | None, input: AnyPath | None) -> str:
+    """What inputs hold, as a request states it.
+
+    Raises:
+        HarnessError: both are given, or one of them is neither a range nor a file of arrays.
+    """
+    if input_range is not None and input is not None:
+        raise HarnessError("input_range and input: give one of them; each says what the inputs hold")
+    if input is not None:
+        return array_file(str(Path(input)))
+    return "" if input_range is None else str(Feed.of(":".join(map(str, input_range))))
 
 
 def _with_libraries(models: Some, timm: Some, torchvision: Some) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ def _measured(rows: pandas.DataFrame) -> list[str]:
         "model", "backend", "precision", "top-1 %", "95 % interval", "top-5 %", "published %", "difference",
         "published is", "images", "unreadable", "classes",
     )  # fmt: skip
+    computed = ["computed in"] if (rows["accuracy_computed_in"] != "").any() else []
     by_accuracy = rows.sort_values(["accuracy_measured_top1_percent", "model"], ascending=[False, True])
     lines = [
         (
@@ -57,11 +58,38 @@ def _measured(rows: pandas.DataFrame) -> list[str]:
             _count(row["accuracy_images_count"]),
             _count(row["accuracy_unreadable_count"]),
             _classes(row["accuracy_classes_covered_count"], row["classes"]),
+            *(cell(row["accuracy_computed_in"]) for _ in computed),
         )
         for row in records(by_accuracy)
     ]
     warning = [f"> **Warning**: {told}\n" for told in different_images(rows)]
-    return ["### Accuracy measured with images\n", *warning, table(header, lines, align="lllrrrrrlrrr")]
+    shown = table((*header, *computed), lines, align="lllrrrrrlrrr" + "l" * len(computed))
+    return ["### Accuracy measured with images\n", *warning, shown]
+
+
+def evaluated_only(rows: pandas.DataFrame) -> list[str]:
+    """A table of rows that have a measured accuracy and no latency, with the reason for the latter; empty without any.
+
+    Args:
+        rows: rows of one environment, whatever their status.
+    """
+    rows = rows[(rows["status"] != "ok") & rows["accuracy_measured_top1_percent"].notna()]
+    if rows.empty:
+        return []
+    lines = [
+        (
+            code(row["model"]),
+            cell(row["backend"]),
+            cell(row["precision"]),
+            str(row["batch"]),
+            _percent(row["accuracy_measured_top1_percent"]),
+            row["status"].replace("_", " "),
+            cell(row["reason"]),
+        )
+        for row in records(rows)
+    ]
+    header = ("model", "backend", "precision", "batch", "top-1 %", "latency", "reason")
+    return ["### Evaluated with images, not timed\n", table(header, lines, align="lllrrll")]
 
 
 def _reasons(rows: pandas.DataFrame) -> list[str]:

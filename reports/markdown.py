@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from foundation.vocabulary import PROBE
 from harness.text.tables import cell, table
-from reports.accuracy import accuracy_section
+from reports.accuracy import accuracy_section, evaluated_only
 from reports.banner import banner
 from reports.cautions import DISTURBED_MARK, cautions, is_disturbed, usual_reference_ms
 from reports.groups import Group, grouped
@@ -93,7 +93,7 @@ def _environment_section(rows: pandas.DataFrame, info: RunInfo | None, training:
             *_warnings(group),
             _ranking(group),
         ]
-    return [*parts, *accuracy_section(rows), *_failures(rows), *_partial_failures(rows)]
+    return [*parts, *accuracy_section(rows), *evaluated_only(rows), *_failures(rows), *_partial_failures(rows)]
 
 
 def _warnings(group: Group) -> list[str]:
@@ -160,7 +160,8 @@ def _trials(row: dict[str, Any], usual_reference_ms: float | None) -> str:
 
 
 def _failures(rows: pandas.DataFrame) -> list[str]:
-    return _reasons(rows[rows["status"] != "ok"], "Not measured")
+    neither = (rows["status"] != "ok") & rows["accuracy_measured_top1_percent"].isna()
+    return _reasons(rows[neither], "Not measured")
 
 
 def _partial_failures(rows: pandas.DataFrame) -> list[str]:

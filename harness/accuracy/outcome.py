@@ -67,6 +67,7 @@ def result_of(one: Predictions, images: ImageSet, notes: list[str], run_director
         predictions=one.path.relative_to(run_directory).as_posix(),
         preprocessing=described(one.target.pipeline),
         pixels_by=one.pixels_by,
+        computed_in=one.target.computed_in,
         evaluated_at=_modified(one.path),
         warnings=sentences(notes),
     )

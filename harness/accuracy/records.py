@@ -36,6 +36,11 @@ UNREADABLE_NAME = "unreadable.csv"
 _PIXELS_BY = "pixels_by"
 """Fact of an identity that earlier versions did not record."""
 
+_CONTENT_DIGEST = "content_digest"
+
+_BESIDES_IDENTITY = (_PIXELS_BY, _CONTENT_DIGEST)
+"""Facts stored with an identity that do not decide by themselves whether predictions continue."""
+
 _DIGEST_CHARACTERS = 16
 """Characters kept of each image's digest: 64 bits distinguish any two versions of a file."""
 
@@ -179,7 +184,7 @@ class Predictions:
             labels=np.array([item.label for item in self._images.items], np.int32),
             top=top,
             readable=readable,
-            identity={**self._identity, "content_digest": content_digest},
+            identity={**self._identity, _CONTENT_DIGEST: content_digest},
         )
         write_predictions(self.path, table)
         self.complete = True
@@ -195,7 +200,7 @@ class Predictions:
     def _continues(self, stored: Mapping[str, Any]) -> bool:
         """Whether stored predictions are of this identity, which then lacks what they lack; notes other pixels."""
         rest = {name: value for name, value in self._identity.items() if name != _PIXELS_BY}
-        if {name: stored.get(name) for name in rest} != rest:
+        if {name: value for name, value in stored.items() if name not in _BESIDES_IDENTITY} != rest:
             return False
         if _PIXELS_BY not in stored:
             self._identity = rest

@@ -61,6 +61,7 @@ class AccuracyTask:
             if isinstance(target, str):
                 self._record_reason(key, target)
         targets = [target for target in found.values() if isinstance(target, EvaluationTarget)]
+        self._tell_rounding(targets)
         if targets:
             digests = {facts.key: calibration_digests(facts) for facts in series if facts.precision == "int8"}
             self._evaluate(targets, digests)
@@ -96,6 +97,15 @@ class AccuracyTask:
             record.close()
             for one in predictions:
                 one.close()
+
+    def _tell_rounding(self, targets: Sequence[EvaluationTarget]) -> None:
+        """Says how many networks are not computed by kernels of their precision."""
+        rounded = [target for target in targets if target.computed_in]
+        if rounded:
+            self.say(
+                f"accuracy: {len(rounded)} series in {rounded[0].network.precision} computed in "
+                f"{rounded[0].computed_in}, since this processor has no such kernels (column accuracy_computed_in)"
+            )
 
     def _tell_pixels(self, predictions: Sequence[Predictions]) -> None:
         """Says which stored predictions are of other pixels, or of unknown ones."""

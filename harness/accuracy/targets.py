@@ -12,6 +12,7 @@ from foundation.digests import json_sha256
 from foundation.vocabulary import PROBE
 from foundation.wording import one_line
 from harness.artifacts.preprocessing import preprocessing_in
+from harness.artifacts.rounding import COMPUTED_IN, NEEDS_ONNX, can_be_rounded, rounds_by_itself
 from harness.datasets import ImageSet, output_labels
 from harness.errors import ArtifactError
 from harness.files.onnx_graph import read_graph
@@ -55,6 +56,8 @@ class EvaluationTarget:
     """Number of classes that the network tells apart, without a background class."""
     assumption: str = ""
     """What is assumed about its outputs; empty if nothing is."""
+    computed_in: str = ""
+    """How its precision is computed in place of the runtime's kernels; empty if these compute it."""
 
     @functools.cached_property
     def pipeline(self) -> Pipeline:
@@ -76,8 +79,10 @@ class EvaluationTarget:
         """What determines its predictions besides the images; predictions of different identities are never mixed."""
         steps = {name: value for name, value in dataclasses.asdict(self.preprocessing).items() if name != "stated_in"}
         labels = {"output_labels": json_sha256(list(self.output_labels))} if self.output_labels else {}
+        computed = {"computed_in": self.computed_in} if self.computed_in else {}
         return {
             **labels,
+            **computed,
             "key": self.key,
             "model": self.model,
             "artifact_sha256": self.network.sha256,
@@ -117,6 +122,9 @@ def evaluation_target(
         return labels
     if lacks_recalibration(facts):
         return NOT_RECALIBRATED
+    rounds = rounds_by_itself(network)
+    if not rounds and not can_be_rounded():
+        return NEEDS_ONNX
     try:
         steps = _preprocessing(facts, own)
         target = EvaluationTarget(
@@ -129,6 +137,7 @@ def evaluation_target(
             output_labels=labels.labels,
             known_classes=labels.classes,
             assumption=labels.note,
+            computed_in="" if rounds else COMPUTED_IN,
         )
         _ = target.pipeline
     except ZooError as error:
@@ -146,7 +155,7 @@ def unfit_inputs(path: Path) -> str:
         names = ", ".join(value.name for value in inputs)
         return f"it has {len(inputs)} inputs ({names}): images are evaluated on networks that take nothing else"
     (image,) = inputs
-    if image.dtype != "float32":
+    if image.dtype not in ("float32", "float16"):
         return f"its input {image.name!r} is {image.dtype}: export it with float32, which the preprocessing makes"
     shape = image.shape or ()
     return "" if len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] else f"{_NOT_IMAGES}, not {list(shape)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from harness.artifacts.onnx_files import named
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend
+from harness.records.companions import with_companions
 from harness.records.series import Series
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
 
 def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
     """The series, with what the inputs of a user's network hold; images of the zoo's models are always noise."""
-    return dataclasses.replace(series, inputs=request.inputs) if conversion.request.is_own else series
+    return with_companions(series, request.inputs, "") if conversion.request.is_own else series
 
 
 def bundled_series(

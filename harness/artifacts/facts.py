@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.units import BYTES_PER_MIB
+from foundation.vocabulary import OWN_WEIGHTS
 from foundation.wording import counted, sentences
 from harness.errors import ArtifactError
 from harness.files.artifact_digest import artifact_sha256, artifact_size_bytes
@@ -156,7 +157,7 @@ def facts_of_file(path: Path, backend: str, precision: str, batch: int, name: st
         variant=variant,
         backend=backend,
         precision=precision,
-        weights="own",
+        weights=OWN_WEIGHTS,
         artifact_path=str(path.absolute()),
         artifact_sha256=artifact_sha256(path),
         artifact_mib=artifact_size_bytes(path) / BYTES_PER_MIB,

@@ -18,8 +18,9 @@ from harness.files.file_kind import other_kind
 from harness.files.file_precision import file_precision
 from harness.files.onnx_copy import write_copy
 from harness.files.onnx_graph import OnnxGraph, read_graph
-from harness.files.shapes import first_image
+from harness.files.shapes import first_image, resolution_of
 from harness.processes.inputs import Feed, read_arrays
+from harness.records.companions import with_companions
 
 if TYPE_CHECKING:
     from harness.backends.backend import Backend
@@ -57,15 +58,14 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
         if wrong:
             raise ArtifactError(wrong)
         measured, notes = _measurable(path, settings)
+        own = _own_precision(measured)
+        series = facts_of_file(measured, settings.backend.name, own, settings.shapes.batch, name)
+        series = with_companions(series, settings.inputs, settings.custom_operators)
     except ArtifactError as error:
         asked = settings.precision or FROM_EXACT_TO_COARSE[0]
         series = facts_of_file(path, settings.backend.name, asked, settings.shapes.batch, name)
         return dataclasses.replace(series, status="failed", reason=one_line(f"{path}: {error}"))
-    own = _own_precision(measured)
-    series = facts_of_file(measured, settings.backend.name, own, settings.shapes.batch, name)
-    series = dataclasses.replace(
-        series, inputs=settings.inputs, custom_operators=settings.custom_operators, warnings=sentences(notes)
-    )
+    series = dataclasses.replace(series, warnings=sentences(notes))
     if settings.precision in ("", own) or own == FROM_EXACT_TO_COARSE[0]:
         return series
     reason = (
@@ -100,6 +100,34 @@ def wrong_file(path: Path) -> str:
     except OSError as error:
         raise ArtifactError(f"it cannot be read: {cause(error)}") from error
     return ""
+
+
+def resolution_as_measured(path: Path, asked: AskedShapes) -> int | None:
+    """Height and width of the square images that a file takes; None if it takes no such images, or cannot be read."""
+    try:
+        graph = read_graph(path)
+        shapes = fixed_shapes(graph, asked).shapes
+    except ArtifactError:
+        return None
+    tensors = [shapes[value.name] for value in graph.inputs if value.dtype]
+    return resolution_of(tensors[first_image(tensors)]) if tensors else None
+
+
+def check_companions(inputs: str, custom_operators: str) -> None:
+    """Refuses files of inputs and libraries of operators that are not there.
+
+    Args:
+        inputs: see `Series.inputs`.
+        custom_operators: see `Series.custom_operators`.
+
+    Raises:
+        HarnessError: a file is not there, or `inputs` is no range.
+    """
+    feed = Feed.of(inputs)
+    if custom_operators and not Path(custom_operators).is_file():
+        raise HarnessError(f"--custom-operators {custom_operators}: no such file")
+    if feed.file and not feed.file.is_file():
+        raise HarnessError(f"--input {feed}: no such file")
 
 
 def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) -> None:

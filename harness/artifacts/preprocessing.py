@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.vocabulary import METADATA_PREFIX
-from harness.errors import ArtifactError
+from harness.errors import ArtifactError, HarnessError
 from harness.files.onnx_graph import read_graph
 
 if TYPE_CHECKING:
@@ -27,3 +27,24 @@ def preprocessing_in(path: Path) -> Preprocessing | None:
         # The measuring process opens the file with the runtime itself and reports what is wrong with it.
         return None
     return None if text is None else written_preprocessing(text)
+
+
+def check_fits(stated: Preprocessing, size_px: int, what: str, advice: str) -> None:
+    """Refuses a preprocessing that gives images of another size than a network takes.
+
+    Args:
+        stated: the preprocessing.
+        size_px: height and width of the network's images.
+        what: the two that contradict each other, up to the size.
+        advice: what to change.
+
+    Raises:
+        HarnessError: it does.
+    """
+    from zoo.errors import ZooError
+    from zoo.preprocessing import pipeline
+
+    try:
+        pipeline(stated, size_px)
+    except ZooError as error:
+        raise HarnessError(f"{what} {size_px}: {error}. {advice}") from error

@@ -19,14 +19,19 @@ from foundation.vocabulary import (
     RELEASED,
 )
 from harness import backends
-from harness.artifacts.file_series import check_shapes
+from harness.artifacts.file_series import check_companions, check_shapes, resolution_as_measured
+from harness.artifacts.input_shapes import AskedShapes
 from harness.artifacts.onnx_files import OnnxFile, named
+from harness.artifacts.preprocessing import check_fits
 from harness.errors import HarnessError
 from harness.processes.inputs import Feed
 
 if TYPE_CHECKING:
     from converters.request import ConversionRequest
     from zoo.card import ModelCard, Preprocessing
+
+_LESS = "Change either; without --resolution the network gets the size of the crop"
+_MORE = "State another preprocessing; --resolution or --shape sets the size of a file that leaves it free"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +138,6 @@ class ArtifactRequest:
                 raise HarnessError(f"--onnx {file.path}: {what}")
         if self.custom_operators and not self.onnx_files:
             raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
-        if self.custom_operators and not Path(self.custom_operators).is_file():
-            raise HarnessError(f"--custom-operators {self.custom_operators}: no such file")
         check_shapes(named(self.onnx_files).values(), self.shapes)
         if self.inputs:
             feed = Feed.of(self.inputs)
@@ -144,8 +147,7 @@ class ArtifactRequest:
                     f"{option} {feed}: it is for user networks, and models of the zoo take noise as their images; add "
                     "--model or --onnx"
                 )
-            if feed.file and not feed.file.is_file():
-                raise HarnessError(f"--input {feed}: no such file")
+        check_companions(self.inputs, self.custom_operators)
 
     def _check_weights(self) -> None:
         cards = self.cards()
@@ -243,18 +245,13 @@ class ArtifactRequest:
                 f"--preprocessing {self.preprocessing}: it is that of user networks, and models of the zoo have their "
                 "release's; add --model or --onnx"
             )
-        if not self.own_models or self.resolution is None:
-            return
-        from zoo.errors import ZooError
-        from zoo.preprocessing import pipeline
-
-        try:
-            pipeline(stated, self.resolution)
-        except ZooError as error:
-            raise HarnessError(
-                f"--preprocessing {self.preprocessing} and --resolution {self.resolution}: {error}. Change either; "
-                "without --resolution the network gets the size of the crop"
-            ) from error
+        if self.own_models and self.resolution is not None:
+            check_fits(stated, self.resolution, f"--preprocessing {self.preprocessing} and --resolution", _LESS)
+        asked = AskedShapes(self.batch, self.resolution, self.shapes)
+        for path in named(self.onnx_files).values():
+            size_px = resolution_as_measured(path, asked)
+            if size_px is not None:
+                check_fits(stated, size_px, f"--preprocessing {self.preprocessing} and {path}, measured at", _MORE)
 
     def _check_calibration(self) -> None:
         folder = self.calibration_images

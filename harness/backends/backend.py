@@ -109,6 +109,10 @@ class Backend(abc.ABC):
         """Returns the newest version of ONNX's file format up to the given one that the runtime reads."""
         return version
 
+    def rounds_float16(self) -> bool:
+        """Returns whether kernels here round each result of a float16 graph to float16, as every GPU's do."""
+        return True
+
     def use_custom_operators(self, library: Path) -> None:
         """Lets the sessions that follow use the operators of a library.
 

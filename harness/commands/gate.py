@@ -20,8 +20,9 @@ from harness.comparison.pair import Pairing
 from harness.comparison.pair_progress import PairProgress
 from harness.comparison.report import Report, rule_text
 from harness.comparison.shared_pairings import measured_as, with_shared
-from harness.comparison.sides import pairings, read_side, unpaired
+from harness.comparison.sides import check_file_settings, pairings, read_side, unpaired
 from harness.comparison.verdict import exit_code
+from harness.text.console import say
 
 _DESCRIPTION = """\
 Compares two versions for decisions that matter: fresh processes hold both sides at once and measure them in
@@ -72,7 +73,11 @@ def _gate(arguments: argparse.Namespace) -> int:
         confirm_pairs=arguments.confirm_pairs,
     )
     files = read_file_settings(arguments)
+    check_file_settings((arguments.base, arguments.new), files)
     sides = read_side(arguments.base, files), read_side(arguments.new, files)
+    for path, (one, *_) in zip((arguments.base, arguments.new), sides, strict=True):
+        if one.notes:
+            say(f"{path}: {one.notes}")
     paired = pairings(*sides, arguments.models)
     shared = measured_as(paired)
     distinct = list(dict.fromkeys(shared.values()))

@@ -76,13 +76,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from harness.runs.run import measure
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
-    request.check()
     wanted = request.wanted
     if wanted.preprocessing and images is None and not (wanted.own_models or wanted.converts_files):
         raise HarnessError(
             "--preprocessing: it is used to evaluate (--images DIR), and to convert networks (--model) and files "
             "(--precision int8): add one of them"
         )
+    request.check()
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)

@@ -14,7 +14,7 @@ from harness.comparison.gate import GateRules
 from harness.comparison.gate_setup import check_rules, gate_session
 from harness.comparison.selfcheck import RecordedPair, repeated_gates
 from harness.comparison.selfcheck_report import Findings, pairs_csv
-from harness.comparison.sides import pairings, read_side
+from harness.comparison.sides import check_file_settings, pairings, read_side
 from harness.comparison.verdict import EXIT_CLEAN, EXIT_INCONCLUSIVE, EXIT_REGRESSED
 from harness.errors import ComparisonError
 from harness.text.console import write
@@ -78,7 +78,9 @@ def _selfcheck(arguments: argparse.Namespace) -> int:
 
 def _measured(arguments: argparse.Namespace, rules: GateRules) -> Findings:
     """Measures gates with equal sides, then gates with one side slowed down, and writes every pair."""
-    side = read_side(arguments.artifacts, read_file_settings(arguments))
+    files = read_file_settings(arguments)
+    check_file_settings([arguments.artifacts], files)
+    side = read_side(arguments.artifacts, files)
     equals = pairings(side, side, arguments.models)
     settings = read_pair_settings(arguments)
     facts = {

@@ -27,6 +27,8 @@ class Side:
     """What its inputs hold; see `Series.inputs`."""
     custom_operators: str = ""
     """See `Series.custom_operators`."""
+    companions: tuple[str, ...] = ()
+    """Both by their content; see `Series.companions`."""
 
 
 @dataclasses.dataclass(frozen=True)

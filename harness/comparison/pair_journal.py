@@ -136,14 +136,24 @@ class PairJournal:
 def series_facts(pairings: Sequence[Pairing]) -> dict[str, Any]:
     """The sides of every series, in the order of the series, for `PairJournal.open`."""
     return {
-        f"{one.model} ({one.base.precision} to {one.new.precision}, batch {one.batch})": {
+        _name_of(one): {
             "base_sha256": one.base.sha256,
             "new_sha256": one.new.sha256,
             # Only where there are any: gates of earlier versions have none.
-            **({"inputs": [one.base.inputs, one.new.inputs]} if one.base.inputs or one.new.inputs else {}),
+            **(
+                {"companions": [list(side.companions) for side in (one.base, one.new)]}
+                if one.base.companions or one.new.companions
+                else {}
+            ),
         }
         for one in pairings
     }
+
+
+def _name_of(one: Pairing) -> str:
+    """A series, by all that tells it from the others of its gate."""
+    held = f", inputs {one.new.inputs}" if one.new.inputs else ""
+    return f"{one.model} ({one.base.precision} to {one.new.precision}, batch {one.batch}{held})"
 
 
 def _agreed_seed(directory: Path, conditions: Mapping[str, Any], seed: int | None) -> int:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
 from harness.artifacts.file_precisions import in_asked_precision
-from harness.artifacts.file_series import FileSettings, series_of_file
+from harness.artifacts.file_series import FileSettings, check_companions, check_shapes, series_of_file
+from harness.artifacts.input_shapes import AskedShapes
 from harness.artifacts.onnx_files import OnnxFile
 from harness.artifacts.request import ArtifactRequest
 from harness.artifacts.suites import with_suites
 from harness.comparison.pair import Pairing, Side
-from harness.errors import ComparisonError
+from harness.errors import ArtifactError, ComparisonError
+from harness.records.companions import with_companions
 from harness.records.directory import SERIES_NAME
 from harness.records.series import Series
 from harness.text.console import say
@@ -38,9 +41,16 @@ class SideSeries:
     """What its inputs hold; see `Series.inputs`."""
     custom_operators: str = ""
     """See `Series.custom_operators`."""
+    companions: tuple[str, ...] = ()
+    """See `Series.companions`."""
+    held: str = ""
+    """See `Series.held`; series whose inputs hold something else are never paired."""
+    notes: str = ""
+    """What was fixed in a file that is measured, in sentences; empty for series of a folder."""
 
     def __str__(self) -> str:
-        return f"{self.model} ({self.precision}, batch {self.batch})"
+        inputs = f", inputs {self.inputs}" if self.inputs else ""
+        return f"{self.model} ({self.precision}, batch {self.batch}{inputs})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +60,37 @@ class Unpaired:
     pairing: Pairing
     """Without a file on the side that lacks it."""
     reason: str
+
+
+def check_file_settings(paths: Sequence[Path], files: FileSettings) -> None:
+    """Refuses what is stated for files that are not there, or where there is no file.
+
+    Args:
+        paths: both sides.
+        files: how files are measured.
+
+    Raises:
+        HarnessError: an option concerns nothing; the message names it.
+    """
+    lone = [path for path in paths if _is_file(path)]
+    stated = {
+        "--batch": files.shapes.batch != AskedShapes.batch,
+        "--resolution": files.shapes.resolution is not None,
+        "--shape": bool(files.shapes.shapes),
+        "--custom-operators": bool(files.custom_operators),
+        "--input-range, --input": bool(files.inputs),
+    }
+    if not lone and (given := [option for option, is_stated in stated.items() if is_stated]):
+        raise ComparisonError(
+            f"{', '.join(given)}: for .onnx files alone; series of a folder are measured as they were converted, or as "
+            "their run measured them"
+        )
+    check_companions(files.inputs, files.custom_operators)
+    check_shapes(lone, files.shapes.shapes)
+
+
+def _is_file(path: Path) -> bool:
+    return path.suffix == ".onnx" and not path.is_dir()
 
 
 def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
@@ -62,30 +103,31 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
     Raises:
         ComparisonError: the path is none of these, or holds no artifact, or two of the same series.
     """
-    if path.suffix == ".onnx" and not path.is_dir():
+    if _is_file(path):
         if not path.is_file():
             raise ComparisonError(f"{path}: no such file.")
         file = series_of_file(path.stem, path, files)
         (file,) = in_asked_precision([file], _request(path, files), files.cache_dir, say)
         # Two files of different names must be comparable: all they share is that there is one on each side.
-        one = _side_series(dataclasses.replace(file, model="onnx"), None)
+        series = dataclasses.replace(file, model="onnx")
+        one = _side_series(series, None)
         if one.failure:
             raise ComparisonError(one.failure)
-        return [one]
+        return [dataclasses.replace(one, notes=series.warnings)]
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
-        series: list[tuple[Series, frozenset[str] | None]] = [
+        members: list[tuple[Series, frozenset[str] | None]] = [
             (model.series("", bundle.directory), frozenset(model.suites)) for model in bundle.models
         ]
     elif (path / SERIES_NAME).is_file():
-        series = [(one, None) for one in _series_of_run(path / SERIES_NAME)]
+        members = [(_as_it_is_now(one), None) for one in _series_of_run(path / SERIES_NAME)]
     else:
         raise ComparisonError(
             f"{path} is not a run directory, exported folder or .onnx file. Make one with python -m harness run "
             f"--output {path}, or python -m harness convert --export {path}."
         )
-    found = [_side_series(one, suites) for one, suites in series]
+    found = [_side_series(one, suites) for one, suites in members]
     if not any(one.path for one in found):
         failures = f" The first: {found[0]}: {found[0].failure}" if found else ""
         raise ComparisonError(f"{path} holds no artifact.{failures}")
@@ -114,8 +156,18 @@ def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:
             suites=suites,
             inputs=one.inputs,
             custom_operators=one.custom_operators,
+            companions=one.companions,
+            held=one.held,
         )
     return SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}", suites=suites)
+
+
+def _as_it_is_now(one: Series) -> Series:
+    """The series with the digests of its companions as they are now, or with the failure to read them."""
+    try:
+        return with_companions(one, one.inputs, one.custom_operators)
+    except ArtifactError as error:
+        return dataclasses.replace(one, status="failed", reason=str(error))
 
 
 def _refuse_twins(path: Path, found: list[SideSeries]) -> None:
@@ -146,7 +198,9 @@ def selected(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
 
 
 def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> list[Pairing]:
-    """The series that both sides have: the same model and batch, and the same precision or the only one of the base.
+    """The series that both sides have: the same model, batch and values of inputs, and the same precision.
+
+    Instead of the same precision it may be the only one of the base.
 
     Args:
         base: the baseline's artifacts.
@@ -161,7 +215,7 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
     there = [one for one in base if one.path]
     found = []
     for one in (each for each in chosen if each.path):
-        like = [other for other in there if (other.model, other.batch) == (one.model, one.batch)]
+        like = [other for other in there if (other.model, other.batch, other.held) == (one.model, one.batch, one.held)]
         same = [other for other in like if other.precision == one.precision] or (like if len(like) == 1 else [])
         if same:
             found.append(Pairing(one.model, one.batch, _side(same[0]), _side(one)))
@@ -186,8 +240,10 @@ def unpaired(
     whose = ("baseline", "candidate")
     names = selected(base, new, patterns)
     sides = [{str(one): one for one in side if one.model in names} for side in (base, new)]
-    taken = [{str(SideSeries(one.model, one.base.precision, one.batch)) for one in paired}]
-    taken.append({str(SideSeries(one.model, one.new.precision, one.batch)) for one in paired})
+    taken = [
+        {str(SideSeries(one.model, side.precision, one.batch, inputs=side.inputs)) for one, side in sides_of}
+        for sides_of in ([(one, one.base) for one in paired], [(one, one.new) for one in paired])
+    ]
     found = []
     for name in dict.fromkeys([*sides[1], *sides[0]]):
         both = [side.get(name) for side in sides]
@@ -195,14 +251,15 @@ def unpaired(
         if not left:
             continue
         reasons = [f"{who}: {one.failure}" for who, one in zip(whose, both, strict=True) if one and one.failure]
-        reasons += [f"the {who} does not have it" for who, one in zip(whose, both, strict=True) if one is None]
+        held = f" with inputs of {left[0].inputs}" if left[0].inputs else ""
+        reasons += [f"the {who} does not have it{held}" for who, one in zip(whose, both, strict=True) if one is None]
         one_side = [_side(one) if one else Side("", "", left[0].precision) for one in both]
         found.append(Unpaired(Pairing(left[0].model, left[0].batch, *one_side), "; ".join(reasons)))
     return found
 
 
 def _side(series: SideSeries) -> Side:
-    return Side(series.path, series.sha256, series.precision, series.inputs, series.custom_operators)
+    return Side(series.path, series.sha256, series.precision, series.inputs, series.custom_operators, series.companions)
 
 
 def _series_of_run(path: Path) -> list[Series]:

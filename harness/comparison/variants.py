@@ -37,7 +37,9 @@ class EvaluatedSeries:
         """What distinguishes it from other series of its model."""
         facts = self.facts
         code = "release's code" if facts.implementation == RELEASE else ""
-        told = [facts.precision, code, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
+        computed_in = self.result.computed_in
+        precision = f"{facts.precision} (computed in {computed_in})" if computed_in else facts.precision
+        told = [precision, code, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
         return ", ".join(part for part in told if part)
 
 

@@ -150,14 +150,15 @@ def compare_runs(
             "Measure the same models on the same backend, precision and batch."
         )
     caution = _environments(base, new, common, rules)
-    judged_as = _judged_as(base, new, common)
-    samples = _samples(base, new, [key for key in common if judged_as[key] == key])
+    alike = [key for key in common if base[key].held == new[key].held]
+    judged_as = _judged_as(base, new, alike)
+    samples = _samples(base, new, [key for key in alike if judged_as[key] == key])
     # Another environment is another speed: its effect is not run-to-run noise, and every line says so.
     shifts = {key: 0.0 if caution else shift for key, (_, shift) in samples.items()}
     compared = {
         key: dataclasses.replace(
             found,
-            reason=caution,
+            reason="; ".join(filter(None, (caution, _other_operators(base[key], new[key])))),
             latency_change_percent=100 * (median(new[key].latencies_ms) / median(base[key].latencies_ms) - 1),
             base_latency_ms=median(base[key].latencies_ms),
             new_latency_ms=median(new[key].latencies_ms),
@@ -257,12 +258,24 @@ def _fast_reference_ms(run: Mapping[SeriesKey, MeasuredSeries]) -> float:
     return statistics.quantiles(times, n=4)[0] if len(times) > 1 else (times or [0.0])[0]
 
 
+def _other_operators(base: MeasuredSeries, new: MeasuredSeries) -> str:
+    """The caution if the two used different libraries of custom operators; empty if they did not."""
+    same = base.custom_operators_sha256 == new.custom_operators_sha256
+    return "" if same else "the libraries of custom operators differ"
+
+
 def _unmeasured(key: SeriesKey, base: MeasuredSeries | None, new: MeasuredSeries | None) -> SeriesComparison:
     for side, series in (("baseline", base), ("candidate", new)):
         if series is None:
             return SeriesComparison(key, "not measured", f"the {side} does not have it")
         if series.status != "ok":
             return SeriesComparison(key, "not measured", f"{side}: {series.status}: {series.reason}")
+    if base and new and base.held != new.held:
+        texts = [one.inputs or "values by their types" for one in (base, new)]
+        told = f"{texts[0]} in the baseline, {texts[1]} in the candidate"
+        if texts[0] == texts[1]:
+            told = f"{texts[0]}, which changed between the runs"
+        return SeriesComparison(key, "not measured", f"its inputs held {told}: measure both with the same")
     return SeriesComparison(
         key, "not measured", "a single trial on one side says nothing about the spread: run --rounds 5"
     )

@@ -26,6 +26,9 @@ STORE_VERSION = 1
 APPLICATION_ID = 0x425A4849
 """Distinguishes this store from other SQLite files: "BZHI"."""
 
+_OF_CELLS = ("measured_as", "inputs", "inputs_sha256")
+"""Columns of results.csv that a series is read with and that have no column here."""
+
 _WAIT_S = 30.0
 
 _TABLES = """
@@ -95,6 +98,14 @@ class StoredSeries:
     artifact_sha256: str
     measured_as: str
     """Model whose trials these are; empty if they are its own."""
+    inputs: str = ""
+    """What its inputs held; see `harness.records.series.Series.inputs`."""
+    inputs_sha256: str = ""
+
+    @property
+    def held(self) -> str:
+        """What its inputs held, by content."""
+        return self.inputs_sha256 or self.inputs
 
 
 class HistoryStore:
@@ -228,7 +239,7 @@ class HistoryStore:
                         _numbers(ratios),
                         runtime,
                         sha256,
-                        json.loads(cells).get("measured_as", ""),
+                        *_of_cells(cells),
                     ),
                 )
                 for run_id, *key, status, reason, at, times, ratios, runtime, sha256, cells in found
@@ -327,6 +338,12 @@ def _row(record: RunRecord, position: int) -> tuple[Any, ...]:
         row.artifact_sha256,
         json.dumps(row.cells),
     )
+
+
+def _of_cells(text: str) -> list[str]:
+    """The values of `_OF_CELLS` in a row as it is kept whole."""
+    cells = json.loads(text)
+    return [cells.get(name, "") for name in _OF_CELLS]
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -130,24 +130,27 @@ def matching(models: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 def _eras(members: Sequence[tuple[StoredRun, StoredSeries]], rules: ChangeRules, last: int | None) -> tuple[Era, ...]:
     """The eras of one series, whose rows are in order of time."""
-    pieces: dict[tuple[str, str], list[tuple[StoredRun, StoredSeries]]] = {}
+    pieces: dict[tuple[str, str, str], list[tuple[StoredRun, StoredSeries]]] = {}
     for run, series in members:
-        pieces.setdefault((run.environment_id, run.conditions), []).append((run, series))
+        pieces.setdefault((run.environment_id, run.conditions, series.held), []).append((run, series))
     eras: list[Era] = []
-    before: StoredRun | None = None
+    before: tuple[StoredRun, StoredSeries] | None = None
     for piece in pieces.values():
-        newest = piece[-1][0]
+        newest = piece[-1]
         differences = () if before is None else _differences(before, newest)
-        eras.append(_era(newest, differences, piece if last is None else piece[-last:], rules))
+        eras.append(_era(newest[0], differences, piece if last is None else piece[-last:], rules))
         before = newest
     return tuple(eras)
 
 
-def _differences(before: StoredRun, now: StoredRun) -> tuple[str, ...]:
-    """What differs between two eras, in words."""
+def _differences(before: tuple[StoredRun, StoredSeries], now: tuple[StoredRun, StoredSeries]) -> tuple[str, ...]:
+    """What differs between two eras, in words, from the newest run of each."""
+    (run_before, series_before), (run_now, series_now) = before, now
+    held = [{"inputs": one.inputs, "inputs_sha256": one.inputs_sha256} for one in (series_before, series_now)]
     facts = [
-        *differing_facts(before.environment, now.environment),
-        *differing_facts(json.loads(before.conditions), json.loads(now.conditions)),
+        *differing_facts(run_before.environment, run_now.environment),
+        *differing_facts(json.loads(run_before.conditions), json.loads(run_now.conditions)),
+        *differing_facts(*held),
     ]
     return tuple(f"{name} was {stored}, is {new}" for name, stored, new in facts)
 

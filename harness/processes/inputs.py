@@ -19,7 +19,7 @@ from harness.files.shapes import first_image, is_picture
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-FILE_ENDINGS = (".npy", ".npz")
+_FILE_ENDINGS = (".npy", ".npz")
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _PIXELS = (0, 255)
@@ -43,7 +43,7 @@ class Feed:
         """
         if not text:
             return cls()
-        if text.endswith(FILE_ENDINGS):
+        if text.endswith(_FILE_ENDINGS):
             return cls(file=Path(text))
         match = re.fullmatch(rf"({_NUMBER}):({_NUMBER})", text, re.IGNORECASE)
         low, high = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
@@ -61,6 +61,17 @@ class Feed:
         if self.range:
             return f"uniform noise from {self.range[0]:g} to {self.range[1]:g}"
         return f"the values of {self.file}" if self.file else "standard normal noise"
+
+
+def array_file(path: str) -> str:
+    """The path of a file of arrays, whole, so that it is the same in every process.
+
+    Raises:
+        HarnessError: it is not one that numpy writes.
+    """
+    if not path.endswith(_FILE_ENDINGS):
+        raise HarnessError(f"{path!r} is neither an .npy nor an .npz file; write one with numpy.save")
+    return str(Path(path).absolute())
 
 
 def seeded_values(inputs: Sequence[TensorSpec], seed: int, feed: Feed) -> dict[str, npt.NDArray[Any]]:

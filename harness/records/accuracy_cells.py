@@ -29,6 +29,7 @@ def accuracy_cells(result: AccuracyResult | None, published_top1_percent: float 
         "accuracy_images_digest": result.images_digest,
         "accuracy_preprocessing": result.preprocessing,
         "accuracy_pixels_by": result.pixels_by,
+        "accuracy_computed_in": result.computed_in,
     }
     if published_top1_percent is not None and result.covers_all_classes:
         measured, low, high = top1.values()

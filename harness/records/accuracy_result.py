@@ -32,6 +32,8 @@ class AccuracyResult:
     """From an image to the network's input, in words; empty if an older version measured it."""
     pixels_by: str = ""
     """Libraries that decoded and resized, with versions; empty if an older version measured it."""
+    computed_in: str = ""
+    """How the precision was computed in place of the runtime's kernels; empty if these computed it."""
     warnings: str = ""
     """What a reader should know about the accuracy, in sentences."""
     evaluated_at: str = ""

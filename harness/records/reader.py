@@ -16,7 +16,7 @@ from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
 _TEXTS = ("model", "backend", "precision", "batch", "status", "reason", "environment_id", "device", "latency_kind")
 _TRIALS = ("latency_trials_ms", "ratio_trials", "reference_trials_ms")
 _NEEDED = (*_TEXTS, *_TRIALS, "schema_version")
-_LATER = ("measured_as",)
+_LATER = ("measured_as", "inputs", "inputs_sha256", "custom_operators_sha256")
 """Columns that files of an older readable schema version lack."""
 
 
@@ -50,6 +50,15 @@ class MeasuredSeries:
     references_ms: tuple[float, ...]
     measured_as: str = ""
     """Model whose trials these are; empty if they are its own."""
+    inputs: str = ""
+    """What its inputs held, as in the column of that name."""
+    inputs_sha256: str = ""
+    custom_operators_sha256: str = ""
+
+    @property
+    def held(self) -> str:
+        """What its inputs held, by content; only series whose inputs held the same are compared."""
+        return self.inputs_sha256 or self.inputs
 
     @property
     def measured_key(self) -> SeriesKey:
@@ -81,8 +90,8 @@ def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
         series = _series(file, line, columns, cells)
         if series.key in found:
             raise ComparisonError(
-                f"{file}:{line}: {series.key} appears twice, first in line {lines[series.key]}. Its artifact "
-                "changed during the run; measure each version in its own directory."
+                f"{file}:{line}: {series.key} appears twice, first in line {lines[series.key]}. Its artifact, "
+                "or what its inputs held, changed during the run; measure each version in its own directory."
             )
         found[series.key], lines[series.key] = series, line
     if not found:
@@ -146,7 +155,7 @@ def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) ->
         trials["latency_trials_ms"],
         trials["ratio_trials"],
         trials["reference_trials_ms"],
-        row.get("measured_as", ""),
+        *(row.get(name, "") for name in _LATER),
     )
 
 

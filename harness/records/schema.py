@@ -187,6 +187,15 @@ _ACCURACY = (
         since=4,
     ),
     Column(
+        "accuracy_computed_in",
+        "text",
+        "",
+        "How the precision was computed where the processor has no kernels of it: `float32, each result rounded to "
+        "float16`, by a graph that is evaluated and never timed.",
+        (*_NOT_EVALUATED, Absence("the runtime's own kernels computed it")),
+        since=5,
+    ),
+    Column(
         "accuracy_difference_percent",
         "number",
         "%",
@@ -204,8 +213,8 @@ _ACCURACY = (
         "weights",
         "text",
         "",
-        "`released` (fetched from the release), `file` (another checkpoint) or `probe` (seeded). A probe row has the "
-        "release's published accuracy and no measured one.",
+        "`released` (fetched from the release), `file` (another checkpoint), `probe` (seeded) or `own` (what a user's "
+        "network or file brings). A probe row has the release's published accuracy and no measured one.",
         _UNKNOWN,
     ),
 )
@@ -436,6 +445,14 @@ _ARTIFACT = (
         since=5,
     ),
     Column(
+        "inputs_sha256",
+        "text",
+        "",
+        "Digest of that file. Rows whose inputs held something else are never compared.",
+        (Absence("the inputs held the values of no file"),),
+        since=5,
+    ),
+    Column(
         "custom_operators",
         "text",
         "",
@@ -443,6 +460,7 @@ _ARTIFACT = (
         _NOTHING,
         since=5,
     ),
+    Column("custom_operators_sha256", "text", "", "Digest of that library.", _NOTHING, since=5),
     Column("opset", "integer", "", "ONNX operator set of the artifact.", _NOT_READ),
     Column(
         "conversion_s",

@@ -9,8 +9,8 @@ from typing import Any
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.target import Target
 
-Measurement = tuple[str, str, str, int, str]
-"""What the trials of a series depend on within a run: artifact, backend, precision, batch and inputs."""
+Measurement = tuple[str, str, str, int, tuple[str, ...]]
+"""What the trials of a series depend on within a run: artifact, backend, precision, batch and companions."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Series:
     accuracy_published_teacher: str = ""
     """The network that the released weights were distilled from; empty if there was none."""
     weights: str = ""
-    """`released`, `file` or `probe`."""
+    """`released`, `file`, `probe` or `own`."""
     weights_sha256: str = ""
     checkpoint_sha256: str = ""
     """SHA-256 of the checkpoint that the weights come from."""
@@ -66,8 +66,12 @@ class Series:
     """Largest relative L2 error of the artifact's logits against the native model's."""
     inputs: str = ""
     """What the inputs hold while latency is measured: `LOW:HIGH` or a file; empty for values by their types."""
+    inputs_sha256: str = ""
+    """Digest of that file; empty if there is none."""
     custom_operators: str = ""
     """Library of operators that the runtime lacks."""
+    custom_operators_sha256: str = ""
+    """Its digest."""
     warnings: str = ""
     """What a reader should know about the artifact, in sentences."""
     status: str = "ok"
@@ -76,13 +80,24 @@ class Series:
     @property
     def key(self) -> str:
         """Identity of the series within a run; a different artifact is a different series."""
-        inputs = f"|{self.inputs}" if self.inputs else ""
-        return f"{self.model}|{self.artifact_sha256[:16]}|{self.backend}|{self.precision}|b{self.batch}{inputs}"
+        artifact = self.artifact_sha256[:16]
+        return "|".join([self.model, artifact, self.backend, self.precision, f"b{self.batch}", *self.companions])
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """What it is measured with besides its artifact, by content; nothing for models of the zoo."""
+        operators = self.custom_operators_sha256 or self.custom_operators
+        return tuple(f"{name} {text}" for name, text in (("inputs", self.held), ("operators", operators)) if text)
+
+    @property
+    def held(self) -> str:
+        """What the inputs hold, by content: a range, the digest of a file, or nothing for values by their types."""
+        return self.inputs_sha256 or self.inputs
 
     @property
     def measurement(self) -> Measurement:
         """What is measured for it; series that have it in common share their trials. Its own without an artifact."""
-        return self.artifact_sha256 or self.model, self.backend, self.precision, self.batch, self.inputs
+        return self.artifact_sha256 or self.model, self.backend, self.precision, self.batch, self.companions
 
     def target(self, threads: int, gpu: GpuSettings, cache_dir: Path) -> Target:
         """What a trial measures for this series.

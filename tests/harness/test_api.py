@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -93,6 +94,9 @@ def test_a_failure_is_a_row(measure: Callable[..., Any], tmp_path: Path) -> None
         ({"models": "smoke", "backend": "abacus"}, "abacus"),
         ({"artifacts": "nowhere"}, "nowhere is not a folder of artifacts"),
         ({"models": "smoke", "images": "nowhere"}, "nowhere"),
+        ({"input_range": (0, 1), "input": "a.npy"}, "give one of them"),
+        ({"input": "a.txt"}, "'a.txt' is neither an .npy nor an .npz file"),
+        ({"onnx": "a.onnx", "input_range": (1, 0)}, "is not a range of numbers"),
         ({"timm": "test_vitt"}, "unknown model 'test_vitt' in timm; nearest: test_vit,"),
         ({"torchvision": ["alexnet", "resnet5"]}, "unknown model 'resnet5' in torchvision; nearest: resnet50,"),
     ],
@@ -103,6 +107,51 @@ def test_a_bad_request_is_raised_and_nothing_is_written(
     with pytest.raises(harness.HarnessError, match=message):
         measure(**arguments)
     assert not (tmp_path / "results").exists()
+
+
+FREE: list[int | str] = ["n", 3, "h", "w"]
+
+
+def test_shapes_and_values_of_inputs_are_those_of_the_command_line(
+    measure: Callable[..., Any], write_network: WriteNetwork, tmp_path: Path
+) -> None:
+    network = write_network(shape=FREE)
+    timing = TimingSettings(block_ms=2.0, groups=1)
+    (row,) = measure(
+        onnx=network, rounds=1, timing=timing, shape={"input": (2, 3, 16, 16)}, input_range=(0, 255)
+    ).to_dict("records")
+    assert (row["status"], row["batch"], row["resolution"], row["inputs"]) == ("ok", 2, 16, "0:255")
+    options = ["--rounds", "2", "--block-ms", "2", "--block-groups", "1", "--resume", "--threads", "1"]
+    stated = ["--shape", "input:2x3x16x16", "--input-range", "0:255", "--cache-dir", str(tmp_path / "cache")]
+    assert main(["run", "--onnx", str(network), *options, *stated]) == 0
+    assert list(harness.results()["trials_count"]) == [2]
+
+
+def test_inputs_hold_the_values_of_a_file(measure: Callable[..., Any], write_network: WriteNetwork) -> None:
+    np.save("images.npy", np.zeros((1, 3, 16, 16), np.float32))
+    (row,) = measure(onnx=write_network(shape=FREE), rounds=1, input="images.npy").to_dict("records")
+    assert (row["status"], row["resolution"], row["inputs"]) == ("ok", 16, str(Path("images.npy").absolute()))
+    assert len(row["inputs_sha256"]) == 64
+
+
+def test_a_library_of_operators_is_used(measure: Callable[..., Any], write_network: WriteNetwork) -> None:
+    Path("ops.so").write_bytes(b"no library")
+    (row,) = measure(onnx=write_network(), rounds=1, custom_operators=Path("ops.so")).to_dict("records")
+    assert row["status"] == "failed"
+    assert "ops.so is no library of operators" in row["reason"]
+
+
+def test_accuracy_is_evaluated_in_the_stated_shape(
+    make_images: Callable[..., Path], write_model: WriteNetwork, tmp_path: Path
+) -> None:
+    network = write_model(shape=FREE)
+    places = {"output": tmp_path / "results", "cache_dir": tmp_path / "cache", "threads": 1, "progress": False}
+    (row,) = harness.evaluate(make_images(classes=5), onnx=network, shape={"input": (1, 3, 24, 24)}, **places).to_dict(
+        "records"
+    )
+    assert (row["resolution"], row["status"]) == (24, "skipped")
+    assert row["accuracy_images_count"] == 30
+    assert "centre 24 px" in row["accuracy_preprocessing"]
 
 
 def test_results_that_are_not_there_are_an_error(tmp_path: Path) -> None:

@@ -57,6 +57,23 @@ def test_accuracy_without_latency_is_shown(make_rows: MakeRows, run_info: RunInf
     skipped = {"status": "skipped", "reason": "not measured yet", "measured_at": None, "latency_median_ms": None}
     report = render(make_rows([_row("a/x", 77.2, 77.0, **skipped)]), [run_info])
     assert len(_lines(report, "Accuracy measured with images")) == 1
+    (line,) = _lines(report, "Evaluated with images, not timed")
+    assert line.startswith("| `a/x` | onnxruntime | fp32 | 1 | 77.20 | skipped | not measured yet")
+    assert "### Not measured" not in report
+
+
+def test_a_row_without_latency_and_accuracy_is_not_measured(make_rows: MakeRows, run_info: RunInfo) -> None:
+    failed = {"status": "failed", "reason": "no such operator", "measured_at": None, "latency_median_ms": None}
+    report = render(make_rows([_row("a/x", 77.2), _row("a/y", **failed)]), [run_info])
+    assert [line.split(" | ")[0] for line in _lines(report, "Not measured")] == ["| `a/y`"]
+    assert "not timed" not in report
+
+
+def test_how_an_accuracy_was_computed_is_beside_it(make_rows: MakeRows, run_info: RunInfo) -> None:
+    rows = [_row("a/x", 77.2), _row("a/y", 76.0, accuracy_computed_in="float32, each result rounded to float16")]
+    plain, rounded = _lines(render(make_rows(rows), [run_info]), "Accuracy measured with images")
+    assert (plain.split(" | ")[-1], rounded.split(" | ")[-1]) == (" |", "float32, each result rounded to float16 |")
+    assert "computed in" not in render(make_rows(rows[:1]), [run_info])
 
 
 def test_reasons_are_given_once_with_their_models(make_rows: MakeRows, run_info: RunInfo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ from harness.accuracy.worker.chunk import Chunk
 from harness.accuracy.worker.image_cache import ImageCache
 from harness.accuracy.worker.inputs import Inputs
 from harness.accuracy.worker.top_classes import GUESSES, NONE, labels_of, top_classes
+from harness.artifacts.rounding import rounded
 from harness.backends.session import Session
 from harness.datasets import ImageSet, output_labels
 from harness.errors import AccuracyError, ArtifactError
 from harness.files.shapes import classes_of
+from harness.processes.target import Target
 from harness.processes.tensors import check_finite
+
+_FLOAT16_RANGE = "Float16 has no value beyond 65504: keep a network that exceeds it in fp32."
 
 
 class Evaluator:
@@ -81,11 +86,12 @@ class Evaluator:
             ]
             session = self._sessions.get(target.key)
             if session is None:
-                before_mib = self._beside_images_mib()
-                session = self._open(target, batches[0])
-                taken_mib = self._beside_images_mib() - before_mib
+                with rounded(target.network) if target.computed_in else nullcontext(target.network) as network:
+                    before_mib = self._beside_images_mib()
+                    session = self._open(network, target.key, batches[0])
+                    taken_mib = self._beside_images_mib() - before_mib
             began_s, began_thread_s = time.perf_counter(), time.thread_time()
-            outputs = [session.run(batch) for batch in batches]
+            outputs = [session.run(_as_taken(session, batch)) for batch in batches]
             inference_s, thread_s = time.perf_counter() - began_s, time.thread_time() - began_thread_s
             top = self._predicted(outputs, target, self._chunk.usable(target.pipeline, asked.start, asked.stop))
         except Exception:
@@ -134,15 +140,25 @@ class Evaluator:
                 else f"{artifact}: {classes:,} outputs where {target.classes:,} were expected; export it again"
             )
         logits = np.concatenate([output[name].reshape(batch, classes) for output in outputs])[: len(usable)]
-        check_finite({name: logits[usable]})
+        try:
+            check_finite({name: logits[usable]})
+        except ArtifactError as error:
+            if target.network.precision != "fp16":
+                raise
+            raise ArtifactError(f"{error} {_FLOAT16_RANGE}") from error
         top = np.full((len(usable), GUESSES), NONE, np.int32)
         top[usable] = labels_of(top_classes(logits[usable]), target.output_labels)
         return top
 
-    def _open(self, target: EvaluationTarget, images: NDArray[np.float32]) -> Session:
-        session = self._sessions[target.key] = target.network.open()
-        session.start(images)
+    def _open(self, network: Target, key: str, images: NDArray[np.float32]) -> Session:
+        session = self._sessions[key] = network.open()
+        session.start(_as_taken(session, images))
         return session
+
+
+def _as_taken(session: Session, images: NDArray[np.float32]) -> NDArray[Any]:
+    """The images in the type that the network takes them in: float32, or float16."""
+    return images.astype(session.input.dtype, copy=False)
 
 
 def batch_of(inputs: NDArray[np.float32], first: int, batch: int) -> NDArray[np.float32]:

@@ -246,6 +246,12 @@ class OnnxRuntimeBackend(Backend):
 
         return readable_ir_version(version)
 
+    def rounds_float16(self) -> bool:
+        """See `Backend.rounds_float16`; the processor's provider is tried."""
+        from harness.backends.onnxruntime.float16 import rounds_float16
+
+        return self.provider != _CPU_PROVIDER or rounds_float16()
+
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:

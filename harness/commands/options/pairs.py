@@ -52,7 +52,10 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, help="seed of order, places and inputs (drawn at random)")
     GpuOptions.add(parser)
-    FileOptions.add_inputs(parser)
+    files = parser.add_argument_group("lone .onnx files", "what they leave free, and what they are measured with")
+    files.add_argument("--batch", type=count, metavar="N", help=f"images per inference ({AskedShapes.batch})")
+    files.add_argument("--resolution", type=count, metavar="R", help="input size in pixels")
+    FileOptions.add_inputs(files)
 
 
 def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
@@ -60,7 +63,7 @@ def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
     return FileSettings(
         backend=backends.get(arguments.backend),
         precision=arguments.precision or "",
-        shapes=AskedShapes(shapes=dict(arguments.shape)),
+        shapes=AskedShapes(arguments.batch or AskedShapes.batch, arguments.resolution, dict(arguments.shape)),
         inputs=held_inputs(arguments),
         cache_dir=arguments.cache_dir or default_cache_dir(),
         custom_operators=library_of(arguments),

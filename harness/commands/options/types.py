@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
 
 from foundation.vocabulary import PRECISIONS
 from harness.errors import HarnessError
-from harness.processes.inputs import FILE_ENDINGS, Feed
+from harness.processes import inputs
 
 
 def duration_s(text: str) -> float:
@@ -119,20 +118,21 @@ def value_range(text: str) -> str:
         argparse.ArgumentTypeError: the text is anything else.
     """
     try:
-        return str(Feed.of(text))
+        return str(inputs.Feed.of(text))
     except HarnessError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def array_file(text: str) -> str:
-    """The path of a file of arrays, whole, so that it is the same in every process.
+    """The path of a file of arrays, whole.
 
     Raises:
         argparse.ArgumentTypeError: it is not one that numpy writes.
     """
-    if not text.endswith(FILE_ENDINGS):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither an .npy nor an .npz file; write one with numpy.save")
-    return str(Path(text).absolute())
+    try:
+        return inputs.array_file(text)
+    except HarnessError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _number(text: str) -> float | None:

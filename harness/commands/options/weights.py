@@ -30,7 +30,9 @@ class WeightsOptions:
             default: default of --weights; empty leaves the choice to the command.
         """
         group = parser.add_argument_group("weights", "docs/weights.md")
-        of_probe, of_released = (" (by default)", "") if default else ("", " (by default, for models of the zoo)")
+        of_probe, of_released = (
+            (" (by default)", "") if default else ("", " (by default, for models of the zoo and of libraries)")
+        )
         group.add_argument(
             "--weights",
             default=default,

@@ -19,7 +19,7 @@ function tooltipFacts(row) {
     ["precision", row.precision_effective === row.precision ? row.precision : `${row.precision} requested, ${row.precision_effective} ran`],
     ["runtime", [row.runtime, row.provider].filter((text) => text).join(", ")],
     ["exporter", row.exporter],
-    ["weights", row.weights === "probe" ? "seeded, not released (†)" : row.weights],
+    ["weights", { probe: "seeded, not released (†)", own: "the user's own" }[row.weights] ?? row.weights],
     ["energy", missing(row.gpu_energy_mj) ? "" : `${significant(row.gpu_energy_mj, 3)} mJ per inference`],
     ["memory", missing(row.memory_peak_mib) ? "" : `${significant(row.memory_peak_mib, 3)} MiB at most`],
     ["trials", `${row.trials_count}${row.trials_failed_count ? `, ${row.trials_failed_count} failed` : ""}`],

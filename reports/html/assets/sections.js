@@ -43,6 +43,7 @@ function accuracySection() {
       number("top-5", "%", (row) => row.accuracy_measured_top5_percent, percent),
       number("images", "", (row) => row.accuracy_images_count),
       number("unreadable", "", (row) => row.accuracy_unreadable_count),
+      ...(measured.some((row) => row.accuracy_computed_in) ? [text("computed in", (row) => row.accuracy_computed_in, { class: "text" })] : []),
     ],
   });
   const told = rows.length ? `${rows.filter(inside).length} of ${plural(rows.length, "published figure")} are within the 95 % interval of the measured one; the others are filled.`
@@ -172,16 +173,20 @@ function auditSection() {
   ];
 }
 
-function reasonTable(caption, rows, column, id) {
+function reasonTable(caption, rows, column, id, more = []) {
   return rows.length ? dataTable({ id, caption, rows, columns: [
     { ...MODEL_COLUMN, cell: modelCell }, ...environmentColumns(), text("backend", (row) => row.backend), text("precision", (row) => row.precision),
-    number("batch", "", (row) => row.batch), text("status", (row) => row.status.replaceAll("_", " ")), text(column, (row) => row[column], { class: "text" }),
+    number("batch", "", (row) => row.batch), ...more, text("status", (row) => row.status.replaceAll("_", " ")), text(column, (row) => row[column], { class: "text" }),
   ] }).element : null;
 }
 
 function failuresSection() {
+  const untimed = ROWS.filter((row) => row.status !== "ok");
+  const isEvaluated = (row) => !missing(row.accuracy_measured_top1_percent);
+  const top1 = number("top-1", "%", (row) => row.accuracy_measured_top1_percent, (value) => fixed(value, 2));
   const tables = [
-    reasonTable("Not measured", ROWS.filter((row) => row.status !== "ok"), "reason", "failures"),
+    reasonTable("Evaluated with images, not timed", untimed.filter(isEvaluated), "reason", "evaluated", [top1]),
+    reasonTable("Not measured", untimed.filter((row) => !isEvaluated(row)), "reason", "failures"),
     reasonTable("Measured, with failed trials", OK_ROWS.filter((row) => row.reason), "reason"),
     reasonTable("Measured, with warnings", OK_ROWS.filter((row) => row.warnings), "warnings"),
   ].filter((table) => table);

@@ -161,6 +161,31 @@ def test_a_file_needs_no_preprocessing_for_its_latency(
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["accuracy", "run"])
+@pytest.mark.parametrize(
+    ("shape", "options", "size_px"),
+    [
+        ([1, 3, "h", "w"], ["--resolution", "64"], 64),
+        ([1, 3, "h", "w"], ["--shape", "input:1x3x48x48"], 48),
+        ([1, 3, "h", "w"], [], 224),
+        ([1, 3, 40, 40], [], 40),
+    ],
+    ids=["by_resolution", "by_shape", "by_assumption", "by_the_file"],
+)
+def test_a_preprocessing_of_another_size_than_a_file_is_refused_before_anything_is_measured(
+    command: str, shape: list[int | str], options: list[str], size_px: int, write_network: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    file = str(write_network(shape=shape))
+    where = ["--onnx", file, "--images", "photos", "--cache-dir", "cache", "--preprocessing", "pixels.toml"]
+    assert main([command, *where, *options]) == 2
+    told = capsys.readouterr().err
+    assert f"--preprocessing pixels.toml and {file}, measured at {size_px}: the crop has 32 px, the network" in told
+    assert "--resolution or --shape sets the size" in told
+    assert not Path("results").exists()
+
+
+@pytest.mark.usefixtures("here")
 def test_verify_compares_a_network_with_its_artifact_as_it_is_fed(capsys: pytest.CaptureFixture[str]) -> None:
     verify = ["verify", "--model", "colour_networks:nearest", "--cache-dir", "cache", "--preprocessing", "pixels.toml"]
     assert main([*verify, "--images", "photos"]) == 0

@@ -35,6 +35,20 @@ def test_a_gate_of_a_file_against_itself(network: str, tmp_path: Path, capsys: p
     assert "of 1 series" in capsys.readouterr().out
 
 
+def test_free_dimensions_of_lone_files_are_fixed_as_asked(
+    write_network: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = [str(write_network(f"{name}.onnx", shape=["n", 3, "h", "w"])) for name in ("old", "new")]
+    rest = [*QUICK, "--confirm-pairs", "7", "--cache-dir", str(tmp_path / "cache"), "--output", str(tmp_path / "gate")]
+    data = tmp_path / "gate.json"
+    assert main(["gate", *sides, "--batch", "2", "--resolution", "32", *rest, "--json", str(data)]) in (0, 1, 3)
+    (series,) = json.loads(data.read_text())["series"]
+    assert series["pairing"]["batch"] == 2
+    assert "is fixed at 2x3x32x32" in capsys.readouterr().err
+    assert main(["gate", *sides, "--batch", "2", "--resolution", "64", *rest]) == 2
+    assert "has the pairs of another measurement" in capsys.readouterr().err
+
+
 def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, network, "--confirm-pairs", "6"]) == 2
     assert "it takes 7 or more" in capsys.readouterr().err

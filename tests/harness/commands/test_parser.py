@@ -75,7 +75,7 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize(
     ("command", "default"),
-    [("accuracy", "released (by default, for models of the zoo)"), ("run", "probe (by default)")],
+    [("accuracy", "released (by default, for models of the zoo and of libraries)"), ("run", "probe (by default)")],
 )
 def test_help_names_the_weights_that_a_command_takes_by_default(
     command: str, default: str, capsys: pytest.CaptureFixture[str]

@@ -197,7 +197,10 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None
 
 def test_pairs_of_other_inputs_are_pairs_of_another_gate() -> None:
     plain = Pairing("m", 1, Side("base.onnx", "d", "fp32"), Side("new.onnx", "e", "fp32"))
-    pixels = Pairing("m", 1, Side("base.onnx", "d", "fp32", "0:255"), Side("new.onnx", "e", "fp32", "0:255"))
-    (before,), (after,) = series_facts([plain]).values(), series_facts([pixels]).values()
+    (before,) = series_facts([plain]).values()
     assert before == {"base_sha256": "d", "new_sha256": "e"}
-    assert after == {**before, "inputs": ["0:255", "0:255"]}
+    held = {"inputs": "0:255", "companions": ("inputs 0:255", "operators 1234")}
+    pixels = Pairing("m", 1, Side("base.onnx", "d", "fp32"), Side("new.onnx", "e", "fp32", **held))
+    ((name, after),) = series_facts([pixels]).items()
+    assert name == "m (fp32 to fp32, batch 1, inputs 0:255)"
+    assert after == {**before, "companions": [[], ["inputs 0:255", "operators 1234"]]}

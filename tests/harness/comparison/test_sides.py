@@ -3,15 +3,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.artifacts.file_series import FileSettings
 from harness.artifacts.input_shapes import AskedShapes
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
-from harness.comparison.sides import SideSeries, pairings, read_side, unpaired
-from harness.errors import ComparisonError
+from harness.comparison.sides import SideSeries, check_file_settings, pairings, read_side, unpaired
+from harness.errors import ComparisonError, HarnessError
 from harness.files.onnx_graph import read_graph
+from harness.records.companions import with_companions
 from harness.records.series import Series
 
 
@@ -157,3 +159,71 @@ def test_the_suites_of_a_bundle_are_recorded(
 ) -> None:
     side = read_side(write_bundle(converted("gpunet/GPUNet-0"), suites=["all", "smoke"]), files(tmp_path))
     assert [found.model for found in pairings(side, side, ["smoke"])] == ["gpunet/GPUNet-0"]
+
+
+def run_of(folder: Path, *members: Series) -> Path:
+    folder.mkdir()
+    (folder / "series.json").write_text(json.dumps([one.to_json() for one in members]))
+    return folder
+
+
+def series(inputs: str = "", custom_operators: str = "") -> Series:
+    facts = Series("own/a", "own", "a", "onnxruntime", "fp32", 1, artifact_path="a.onnx", artifact_sha256="d")
+    return with_companions(facts, inputs, custom_operators)
+
+
+def test_series_whose_inputs_hold_something_else_are_not_paired(tmp_path: Path) -> None:
+    base = read_side(run_of(tmp_path / "base", series("0:1"), series("0:255")), files(tmp_path))
+    new = read_side(run_of(tmp_path / "new", series("0:255"), series("0:10")), files(tmp_path))
+    paired = pairings(base, new, [])
+    assert [(one.base.inputs, one.new.inputs) for one in paired] == [("0:255", "0:255")]
+    assert [one.reason for one in unpaired(base, new, [], paired)] == [
+        "the baseline does not have it with inputs of 0:10",
+        "the candidate does not have it with inputs of 0:1",
+    ]
+
+
+def test_the_companions_of_a_run_count_as_they_are_now(tmp_path: Path) -> None:
+    library = tmp_path / "ops.so"
+    library.write_bytes(b"one")
+    base = run_of(tmp_path / "base", series("", str(library)))
+    (before,) = read_side(base, files(tmp_path))
+    library.write_bytes(b"another")
+    (after,) = read_side(base, files(tmp_path))
+    assert before.companions != after.companions
+    library.unlink()
+    with pytest.raises(ComparisonError, match=r"holds no artifact.*--custom-operators .*ops\.so: No such file"):
+        read_side(base, files(tmp_path))
+
+
+NOTHING = AskedShapes()
+
+
+def asking(folder: Path, shapes: AskedShapes = NOTHING, inputs: str = "", operators: str = "") -> FileSettings:
+    return FileSettings(OnnxRuntimeBackend(), "", shapes, inputs, folder / "cache", operators)
+
+
+@pytest.mark.parametrize(
+    ("asked", "option"),
+    [
+        ({"shapes": AskedShapes(batch=2)}, "--batch"),
+        ({"shapes": AskedShapes(resolution=64)}, "--resolution"),
+        ({"shapes": AskedShapes(shapes={"input": (1, 3, 8, 8)})}, "--shape"),
+        ({"inputs": "0:255"}, "--input-range, --input"),
+        ({"operators": "ops.so"}, "--custom-operators"),
+    ],
+)
+def test_what_concerns_no_file_is_refused(tmp_path: Path, asked: dict[str, Any], option: str) -> None:
+    with pytest.raises(ComparisonError, match=f"^{option}: for .onnx files alone"):
+        check_file_settings([tmp_path, tmp_path], asking(tmp_path, **asked))
+
+
+def test_what_is_not_there_is_refused(write_network: Callable[..., Path], tmp_path: Path) -> None:
+    path = write_network(shape=["batch", 3, "height", "width"])
+    for asked, message in (
+        ({"inputs": str(tmp_path / "gone.npy")}, "no such file"),
+        ({"operators": str(tmp_path / "gone.so")}, "no such file"),
+        ({"shapes": AskedShapes(shapes={"x": (1, 3, 8, 8)})}, "--shape x: no file has this input; there are input"),
+    ):
+        with pytest.raises(HarnessError, match=message):
+            check_file_settings([tmp_path, path], asking(tmp_path, **asked))

@@ -273,3 +273,29 @@ def test_rules_are_recorded_under_the_same_names() -> None:
     assert list(dataclasses.asdict(RunRules())) == [*common, "across_environments"]
     pairs = ["screen_pairs", "screen_rate", "confirm_pairs", "repeats"]
     assert list(dataclasses.asdict(GateRules())) == [*common, *pairs]
+
+
+def test_series_whose_inputs_held_something_else_are_not_compared() -> None:
+    names = ("same", "range", "file")
+    base = run(
+        noisy("same", 1.0, 0, inputs="0:1"),
+        noisy("range", 1.0, 1),
+        noisy("file", 1.0, 2, inputs="a.npy", inputs_sha256="1"),
+    )
+    new = run(
+        noisy("same", 1.0, 3, inputs="0:1"),
+        noisy("range", 1.0, 4, inputs="0:255"),
+        noisy("file", 1.0, 5, inputs="a.npy", inputs_sha256="2"),
+    )
+    found = dict(zip(names, compare_runs(base, new, RunRules()).series, strict=True))
+    assert found["same"].verdict != "not measured"
+    assert found["range"].verdict == found["file"].verdict == "not measured"
+    assert "values by their types in the baseline, 0:255 in the candidate" in found["range"].reason
+    assert "its inputs held a.npy, which changed between the runs" in found["file"].reason
+
+
+def test_another_library_of_operators_is_compared_and_stated() -> None:
+    base, new = (run(noisy("m", 1.0, seed, custom_operators_sha256=str(seed))) for seed in (1, 2))
+    (found,) = compare_runs(base, new, RunRules()).series
+    assert found.change is not None
+    assert found.reason == "the libraries of custom operators differ"

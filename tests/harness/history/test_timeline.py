@@ -86,6 +86,15 @@ def test_another_reference_or_timing_is_a_break_too(store: HistoryStore, add: Ad
     assert [era.differences for era in timeline.eras] == [(), (told,)]
 
 
+def test_other_values_of_the_inputs_are_a_break_too(store: HistoryStore, make_run, make_recorded_row) -> None:
+    for day, inputs in enumerate(("0:1", "0:1", "0:255")):
+        row = make_recorded_row("ofa/a", [1.0, 1.01, 0.99], inputs=inputs)
+        store.add(read_record(make_run(day, row)), f"c{day}")
+    [timeline] = timelines(store, ["ofa/a"], RULES)
+    assert [len(era.points) for era in timeline.eras] == [2, 1]
+    assert timeline.eras[1].differences == ("inputs was 0:1, is 0:255",)
+
+
 def test_a_failed_run_stays_in_the_series_and_out_of_the_changes(
     store: HistoryStore, add: Add, make_run, make_recorded_row
 ) -> None:

@@ -67,8 +67,10 @@ FULL = Series(
     exporter="torch.onnx.export dynamo 2.14.1",
     opset=18,
     calibration="128 images of photos",
-    inputs="0:255",
+    inputs="images.npy",
+    inputs_sha256="7" * 64,
     custom_operators="ops.so",
+    custom_operators_sha256="8" * 64,
     conversion_s=3.0,
     verification_relative_l2=1e-6,
     warnings="Calibrated on generated images.",
@@ -85,6 +87,7 @@ ACCURACY = AccuracyResult(
     top5_correct_count=920,
     preprocessing="squash to 224 (pil bilinear)",
     pixels_by="Pillow 13.0.0",
+    computed_in="float32, each result rounded to float16",
 )
 GPU_TRIAL = ok_trial(latency_kind="gpu_compute", latency_p99_ms=13.0, gpu=GPU)
 
@@ -201,6 +204,9 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
         "accuracy_measured_reason",
         "accuracy_preprocessing",
         "accuracy_pixels_by",
+        "accuracy_computed_in",
+        "inputs_sha256",
+        "custom_operators_sha256",
         "accuracy_classes_covered_count",
         "weights",
         "latency_p99_ms",
