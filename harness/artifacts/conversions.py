@@ -16,6 +16,7 @@ from harness.artifacts.bundle import Bundle, check_opsets
 from harness.artifacts.file_series import FileSettings, series_of_file
 from harness.artifacts.input_shapes import AskedShapes
 from harness.artifacts.onnx_files import named
+from harness.artifacts.preprocessing import range_of_pixels
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend
@@ -97,7 +98,9 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
 
 def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
     """The series, with what the inputs of a user's network hold; images of the zoo's models are always noise."""
-    return dataclasses.replace(series, inputs=request.inputs) if conversion.request.is_own else series
+    if not conversion.request.is_own:
+        return series
+    return dataclasses.replace(series, inputs=request.inputs or range_of_pixels(request.own_preprocessing()))
 
 
 def bundled_series(request: ArtifactRequest, bundle: Bundle, backend: Backend, cache_dir: Path) -> list[Series]:
@@ -128,6 +131,7 @@ def _file_series(request: ArtifactRequest, cache_dir: Path) -> list[Series]:
         inputs=request.inputs,
         cache_dir=cache_dir,
         custom_operators=request.custom_operators,
+        prepared_inputs=range_of_pixels(request.own_preprocessing()),
     )
     return [series_of_file(name, path, settings) for name, path in named(request.onnx_files).items()]
 
