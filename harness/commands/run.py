@@ -77,8 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     request.check()
-    if request.wanted.preprocessing and images is None and not request.wanted.own_models:
-        raise HarnessError("--preprocessing: without --model, it is only used with --images DIR")
+    if request.wanted.preprocessing and images is None and not (request.wanted.own_models or request.wanted.onnx_files):
+        raise HarnessError("--preprocessing: without --model or --onnx, it is only used with --images DIR")
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)
