@@ -95,8 +95,9 @@ def run(
         calibration_count: largest number of these images that are used; 128 if None.
         opset: ONNX operator set; the newest that the runtime reads, up to the default, if None.
         resolution: input size in pixels of user networks; that of `preprocessing`, or 224, if None.
-        preprocessing: how images are prepared for user networks, for int8's ranges as for the accuracy: the name of a
-            model of the zoo, or a TOML file; the usual way is assumed, with a warning, if empty.
+        preprocessing: how images are prepared for user networks, for int8's ranges and the range of the timed noise as
+            for the accuracy: the name of a model of the zoo, or a TOML file; the usual way is assumed, with a warning,
+            if empty, and the noise is standard normal.
         threads: threads of an inference; the number of physical cores if None.
         rounds: maximum number of trials of each series.
         budget_s: seconds after which no further round or trial is started.
@@ -249,7 +250,7 @@ def evaluate(
     with (
         _notes(progress),
         _reported(directory),
-        prepared(request, directory, _cache(cache_dir), False, say, settings) as ready,
+        prepared(request, directory, _cache(cache_dir), False, say, settings, times=False) as ready,
     ):
         _evaluate(*accuracy, ready, wanted)
     return _rows(ready)

@@ -77,6 +77,11 @@ class OnnxNode:
         tensor = self._attribute(name).get(_ATTRIBUTE_TENSOR)
         return None if tensor is None or isinstance(tensor, int) else _flag(dict(fields_of(tensor)))
 
+    def tensor_type(self, name: str) -> str:
+        """The element type of an attribute that is a tensor, as in `float16`; empty if it is not."""
+        tensor = self._attribute(name).get(_ATTRIBUTE_TENSOR)
+        return "" if tensor is None or isinstance(tensor, int) else _weights(tensor)[1]
+
     def inner_nodes(self) -> Iterator[OnnxNode]:
         """The nodes of the graphs that it contains, as the branches of an `If`, at every depth."""
         for attribute in self.attributes:

@@ -180,10 +180,32 @@ def test_a_quota_that_pauses_the_process(tmp_path: Path) -> None:
     in_all(run(tmp_path, "--onnx", str(path)), "was spent in 9 of the 40 periods")
 
 
-def test_float16_on_a_processor_is_never_taken_for_float32(tmp_path: Path) -> None:
-    half = write(
-        tmp_path / "half.onnx", [node("Conv", "x w", "y")], [1, 3, 8, 8], T.FLOAT16, w=KERNEL.astype(np.float16)
-    )
+HALF = KERNEL.astype(np.float16)
+CAST = node("Cast", "x", "h", to=T.FLOAT16)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "dtype", "weights"),
+    [
+        ([node("Conv", "x w", "y")], T.FLOAT16, {"w": HALF}),
+        ([CAST, node("Conv", "h w", "c"), node("Cast", "c", "y", to=T.FLOAT)], T.FLOAT, {"w": HALF}),
+        (
+            [
+                CAST,
+                helper.make_node("Constant", [], ["k"], value=numpy_helper.from_array(HALF)),
+                node("Conv", "h k", "y"),
+            ],
+            T.FLOAT,
+            {},
+        ),
+        ([CAST, node("Reshape", "w size", "k"), node("Conv", "h k", "y")], T.FLOAT, {"w": HALF, "size": HALF.shape}),
+    ],
+    ids=["whole", "float32-io", "constant", "rearranged"],
+)
+def test_float16_on_a_processor_is_never_taken_for_float32(
+    tmp_path: Path, nodes: list[onnx.NodeProto], dtype: int, weights: dict[str, Any]
+) -> None:
+    half = write(tmp_path / "half.onnx", nodes, [1, 3, 8, 8], dtype, **weights)
     told = run(tmp_path, "--onnx", str(half))
     (row,) = rows(tmp_path).to_dict("records")
     assert row["precision"] == "fp16"
