@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.text.tables import cell, table
+from harness.text.tables import table, whole_cell
 from reports.records import records
 from reports.text import code
 
@@ -44,4 +44,4 @@ def _lines(rows: pandas.DataFrame, column: str, text: str) -> Iterator[tuple[str
         )
         more = len(names) - _NAMED_MAX
         told = ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
-        yield cell(text.format(value)), told
+        yield whole_cell(text.format(value)), told

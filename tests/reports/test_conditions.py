@@ -45,3 +45,9 @@ def test_precisions_tell_rows_apart(make_rows: MakeRows) -> None:
         {"model": "a/b", "precision": "fp32"},
     ]
     assert lines(make_rows(rows)) == ["| Generated images. | `a/b` int8 |"]
+
+
+def test_a_long_condition_is_whole(make_rows: MakeRows) -> None:
+    text = "It draws random numbers. " * 40
+    (line,) = lines(make_rows([{"model": "a/b", "warnings": text}]))
+    assert line == f"| {text.strip()} | `a/b` |"

@@ -157,6 +157,7 @@ def test_subnormal_numbers_are_counted_once(tmp_path: Path) -> None:
     trials = [json.loads(line)["result"] for line in (tmp_path / "results" / TRIALS_NAME).read_text().splitlines()]
     in_all(told, "% of the weights and ")
     in_all(told, "are subnormal float32 numbers")
+    in_all(told, "torch.set_flush_denormal in PyTorch).")
     assert [trial["subnormal_weights_percent"] is not None for trial in trials] == [True, *[False] * (len(trials) - 1)]
 
 
