@@ -101,8 +101,9 @@ def run(
         calibration_count: largest number of these images that are used; 128 if None.
         opset: ONNX operator set; the newest that the runtime reads, up to the default, if None.
         resolution: input size in pixels of user networks; that of `preprocessing`, or 224, if None.
-        preprocessing: how images are prepared for user networks, for int8's ranges as for the accuracy: the name of a
-            model of the zoo, or a TOML file; the usual way is assumed, with a warning, if empty.
+        preprocessing: how images are prepared for user networks, for int8's ranges and the range of the timed noise as
+            for the accuracy: the name of a model of the zoo, or a TOML file; the usual way is assumed, with a warning,
+            if empty, and the noise is standard normal.
         shape: the whole shape of inputs that ONNX files leave free, by name, as in `{"images": (1, 3, 224, 224)}`;
             `batch` and `resolution` decide that of images, which is otherwise 224 pixels, with a warning.
         input_range: lowest and highest value of the uniform noise that the inputs of user networks and ONNX files
@@ -272,7 +273,7 @@ def evaluate(
     with (
         _notes(progress),
         _reported(directory),
-        prepared(request, directory, _cache(cache_dir), False, say, settings) as ready,
+        prepared(request, directory, _cache(cache_dir), False, say, settings, times=False) as ready,
     ):
         _evaluate(*accuracy, ready, wanted)
     return _rows(ready)

@@ -10,6 +10,7 @@ from harness.text.tables import cell, table
 from reports.accuracy import accuracy_section, evaluated_only
 from reports.banner import banner
 from reports.cautions import DISTURBED_MARK, cautions, is_disturbed, usual_reference_ms
+from reports.conditions import conditions_section
 from reports.groups import Group, grouped
 from reports.notes import frontier_notes
 from reports.records import records
@@ -93,7 +94,14 @@ def _environment_section(rows: pandas.DataFrame, info: RunInfo | None, training:
             *_warnings(group),
             _ranking(group),
         ]
-    return [*parts, *accuracy_section(rows), *evaluated_only(rows), *_failures(rows), *_partial_failures(rows)]
+    return [
+        *parts,
+        *accuracy_section(rows),
+        *evaluated_only(rows),
+        *conditions_section(rows),
+        *_failures(rows),
+        *_partial_failures(rows),
+    ]
 
 
 def _warnings(group: Group) -> list[str]:

@@ -15,6 +15,7 @@ from harness.artifacts.file_precisions import in_asked_precision
 from harness.artifacts.file_series import FileSettings, series_of_file
 from harness.artifacts.input_shapes import AskedShapes
 from harness.artifacts.onnx_files import named
+from harness.artifacts.preprocessing import range_of_pixels
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
 from harness.backends.backend import Backend
@@ -77,7 +78,9 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
 
 def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
     """The series, with what the inputs of a user's network hold; images of the zoo's models are always noise."""
-    return with_companions(series, request.inputs, "") if conversion.request.is_own else series
+    if not conversion.request.is_own:
+        return series
+    return with_companions(series, request.inputs or range_of_pixels(request.own_preprocessing()), "")
 
 
 def bundled_series(
@@ -117,6 +120,7 @@ def file_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
         inputs=request.inputs,
         cache_dir=cache_dir,
         custom_operators=request.custom_operators,
+        prepared_inputs=range_of_pixels(request.own_preprocessing()),
     )
     found = [series_of_file(name, path, settings) for name, path in named(request.onnx_files).items()]
     return in_asked_precision(found, request, cache_dir, say)

@@ -12,6 +12,7 @@ from foundation.vocabulary import FROM_EXACT_TO_COARSE
 from foundation.wording import cause, one_line, sentences
 from harness.artifacts.facts import facts_of_file
 from harness.artifacts.input_shapes import AskedShapes, FixedShapes, fixed_shapes
+from harness.artifacts.preprocessing import takes_prepared_images
 from harness.errors import ArtifactError, HarnessError
 from harness.files.artifact_digest import artifact_sha256, external_locations
 from harness.files.file_kind import other_kind
@@ -19,6 +20,7 @@ from harness.files.file_precision import file_precision
 from harness.files.onnx_copy import write_copy
 from harness.files.onnx_graph import OnnxGraph, read_graph
 from harness.files.shapes import first_image, resolution_of
+from harness.files.training_mode import training_notes
 from harness.processes.inputs import Feed, read_arrays
 from harness.records.companions import with_companions
 
@@ -43,6 +45,8 @@ class FileSettings:
     """Where copies are kept."""
     custom_operators: str = ""
     """See `Series.custom_operators`."""
+    prepared_inputs: str = ""
+    """What the inputs of files that take prepared images hold if `inputs` says nothing."""
 
 
 def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
@@ -58,14 +62,15 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
         if wrong:
             raise ArtifactError(wrong)
         measured, notes = _measurable(path, settings)
-        own = _own_precision(measured)
+        graph = _readable(measured)
+        own = _own_precision(graph)
         series = facts_of_file(measured, settings.backend.name, own, settings.shapes.batch, name)
-        series = with_companions(series, settings.inputs, settings.custom_operators)
+        series = with_companions(series, _inputs(graph, settings), settings.custom_operators)
     except ArtifactError as error:
         asked = settings.precision or FROM_EXACT_TO_COARSE[0]
         series = facts_of_file(path, settings.backend.name, asked, settings.shapes.batch, name)
         return dataclasses.replace(series, status="failed", reason=one_line(f"{path}: {error}"))
-    series = dataclasses.replace(series, warnings=sentences(notes))
+    series = dataclasses.replace(series, warnings=sentences([*notes, *(training_notes(graph) if graph else [])]))
     if settings.precision in ("", own) or own == FROM_EXACT_TO_COARSE[0]:
         return series
     reason = (
@@ -75,12 +80,24 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
     return dataclasses.replace(series, precision=settings.precision, status="unsupported", reason=reason)
 
 
-def _own_precision(path: Path) -> str:
-    """The precision of the file's graph; of one that cannot be read, which its measurement reports, the most exact."""
+def _readable(path: Path) -> OnnxGraph | None:
+    """The file's graph; None if it cannot be read, which its measurement reports."""
     try:
-        return file_precision(read_graph(path))
+        return read_graph(path)
     except ArtifactError:
-        return FROM_EXACT_TO_COARSE[0]
+        return None
+
+
+def _own_precision(graph: OnnxGraph | None) -> str:
+    """The precision of a graph; of one that cannot be read, the most exact."""
+    return file_precision(graph) if graph else FROM_EXACT_TO_COARSE[0]
+
+
+def _inputs(graph: OnnxGraph | None, settings: FileSettings) -> str:
+    """What the inputs hold: as asked, else prepared images where the graph takes them."""
+    if settings.inputs or graph is None or not takes_prepared_images(graph):
+        return settings.inputs
+    return settings.prepared_inputs
 
 
 def wrong_file(path: Path) -> str:

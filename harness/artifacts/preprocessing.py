@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from foundation.vocabulary import METADATA_PREFIX
 from harness.errors import ArtifactError, HarnessError
-from harness.files.onnx_graph import read_graph
+from harness.files.onnx_graph import OnnxGraph, read_graph
+from harness.files.shapes import first_image, image_axes
+from harness.processes.inputs import Feed
 
 if TYPE_CHECKING:
     from zoo.card import Preprocessing
+
+_FLOATS = ("float16", "float32", "float64")
+_CHANNELS = 3
 
 
 def preprocessing_in(path: Path) -> Preprocessing | None:
@@ -48,3 +53,24 @@ def check_fits(stated: Preprocessing, size_px: int, what: str, advice: str) -> N
         pipeline(stated, size_px)
     except ZooError as error:
         raise HarnessError(f"{what} {size_px}: {error}. {advice}") from error
+
+
+def range_of_pixels(preprocessing: Preprocessing | None) -> str:
+    """What pixels of 0 to 255 become, channel by channel, as `harness.processes.inputs.Feed.of` reads it.
+
+    Empty if there is no preprocessing.
+    """
+    if preprocessing is None:
+        return ""
+    ends = zip(preprocessing.mean, preprocessing.std, strict=True)
+    return str(Feed(ranges=tuple((-mean / std, (1 - mean) / std) for mean, std in ends)))
+
+
+def takes_prepared_images(graph: OnnxGraph) -> bool:
+    """Whether a graph takes what a preprocessing makes: images of three channels, as floating-point numbers."""
+    if not graph.inputs:
+        return False
+    image = graph.inputs[first_image([value.shape or () for value in graph.inputs])]
+    shape = image.shape or ()
+    axes = image_axes(shape)
+    return image.dtype in _FLOATS and axes is not None and shape[axes.channels] == _CHANNELS

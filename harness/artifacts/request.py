@@ -46,8 +46,9 @@ class ArtifactRequest:
     shapes: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     """The shape of ONNX files' inputs by name, where the files leave it free."""
     inputs: str = ""
-    """What the inputs of ONNX files and user networks hold while latency is measured: `LOW:HIGH`, the path of an
-    `.npy` or `.npz` file, or, if empty, values by their types."""
+    """What the inputs of ONNX files and user networks hold while latency is measured: `LOW:HIGH`, one such range for
+    each channel with commas between them, the path of an `.npy` or `.npz` file, or, if empty, what `preprocessing`
+    makes of pixels, and values by their types without it."""
     custom_operators: str = ""
     """Path of a library of operators of the ONNX files that the runtime lacks."""
     artifacts: Path | None = None

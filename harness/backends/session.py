@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from harness.backends.layers import LayerTime
+    from harness.backends.subnormals import Subnormals
     from harness.machine.gpu.figures import GpuFigures
     from harness.vocabulary import LatencyKind
 
@@ -165,6 +166,10 @@ class Session(abc.ABC):
 
     def gpu_figures(self) -> GpuFigures | None:
         """Measures what follows the blocks, such as transfers to a GPU and back; returns None on a processor."""
+        return None
+
+    def subnormals(self) -> Subnormals | None:
+        """Returns the share of subnormal numbers, counted after everything timed; None where they cost nothing."""
         return None
 
     def layer_times(self, inferences: int) -> list[LayerTime]:

@@ -66,7 +66,8 @@ def _accuracy(arguments: argparse.Namespace) -> int:
 
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     try:
-        with prepared(request, output, cache_dir, arguments.resume, say, settings_of_latency(output)) as ready:
+        settings = settings_of_latency(output)
+        with prepared(request, output, cache_dir, arguments.resume, say, settings, times=False) as ready:
             own = request.wanted.own_preprocessing()
             outcome = AccuracyTask(images, opened, ready, say, own).evaluate(ready.series)
     except KeyboardInterrupt:

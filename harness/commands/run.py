@@ -77,11 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     wanted = request.wanted
-    if wanted.preprocessing and images is None and not (wanted.own_models or wanted.converts_files):
-        raise HarnessError(
-            "--preprocessing: it is used to evaluate (--images DIR), and to convert networks (--model) and files "
-            "(--precision int8): add one of them"
-        )
+    if wanted.preprocessing and images is None and not (wanted.own_models or wanted.onnx_files):
+        raise HarnessError("--preprocessing: without --model or --onnx, it is only used with --images DIR")
     request.check()
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:

@@ -1,27 +1,17 @@
 """What identifies an artifact: its file, and the files beside it that hold weights ("external data").
 
 PyTorch's exporter writes the weights of a user network beside the graph, whose file is then the same before and after
-training. Read without the onnx package, which a thin machine lacks; field numbers from onnx.proto3, the entries of
-external data from onnx's docs/ExternalData.md.
+training.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from foundation.digests import file_sha256
-from harness.files.protobuf import fields_of, mapped
-
-# Field numbers in ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto and StringStringEntryProto.
-_MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
-_NODE_ATTRIBUTE = 5
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
-_TENSOR_EXTERNAL_DATA = 13
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+from harness.files.onnx_tensors import file_at, tensors_in
+from harness.files.protobuf import mapped
 
 
 def artifact_sha256(path: Path) -> str:
@@ -54,41 +44,7 @@ def external_locations(path: Path) -> dict[str, Path | None]:
     outside the artifact's folder. Empty if the file cannot be read as ONNX, which the runtime reports better.
     """
     try:
-        found = {location for graph in _parts(mapped(path), _MODEL_GRAPH) for location in _locations_in_graph(graph)}
+        found = {tensor.location for tensor in tensors_in(mapped(path)) if tensor.location}
     except (ValueError, IndexError):
         return {}
-    return {location: _file_at(path, location) for location in sorted(found)}
-
-
-def _file_at(path: Path, location: str) -> Path | None:
-    inside = PurePath(os.path.normpath(location))
-    if inside.is_absolute() or inside.parts[:1] == ("..",):
-        return None
-    file = path.absolute().parent / inside
-    return file if file.is_file() else None
-
-
-def _locations_in_graph(graph: memoryview) -> Iterator[str]:
-    for tensor in _parts(graph, _GRAPH_INITIALIZER):
-        yield from _locations_in_tensor(tensor)
-    for node in _parts(graph, _GRAPH_NODE):
-        for attribute in _parts(node, _NODE_ATTRIBUTE):
-            for tensor in _parts(attribute, _ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
-                yield from _locations_in_tensor(tensor)
-            for inner in _parts(attribute, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
-                yield from _locations_in_graph(inner)
-
-
-def _locations_in_tensor(tensor: memoryview) -> Iterator[str]:
-    for entry in _parts(tensor, _TENSOR_EXTERNAL_DATA):
-        fields = dict(fields_of(entry))
-        key, value = fields.get(_ENTRY_KEY), fields.get(_ENTRY_VALUE)
-        if isinstance(key, memoryview) and isinstance(value, memoryview) and bytes(key) == b"location":
-            yield bytes(value).decode()
-
-
-def _parts(message: memoryview, *numbers: int) -> Iterator[memoryview]:
-    """The parts of a message in the fields of these numbers."""
-    for number, value in fields_of(message):
-        if number in numbers and isinstance(value, memoryview):
-            yield value
+    return {location: file_at(path, location) for location in sorted(found)}

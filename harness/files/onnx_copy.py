@@ -1,4 +1,4 @@
-"""Copies of ONNX files with fixed input shapes or an older IR version, written without onnx.
+"""Copies of ONNX files with fixed input shapes, an older IR version or more outputs, written without onnx.
 
 Everything else is copied as it is, so that the copy depends on nothing but the file and what was asked. Field numbers
 from onnx.proto3.
@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from foundation.replacing import replacing
 from harness.files.artifact_digest import external_locations
@@ -29,9 +30,10 @@ def write_copy(
     source: Path,
     target: Path,
     *,
-    shapes: Mapping[str, Sequence[int]],
-    symbols: Mapping[str, int],
+    shapes: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    symbols: Mapping[str, int] = MappingProxyType({}),
     ir_version: int | None = None,
+    outputs: Sequence[str] = (),
 ) -> None:
     """Writes a copy of an ONNX file, and the files beside it that hold its weights.
 
@@ -41,6 +43,7 @@ def write_copy(
         shapes: the fixed shape of each of these inputs.
         symbols: the sizes of named dimensions, wherever outputs and values in between have them.
         ir_version: the copy's IR version; the file's if None.
+        outputs: values of the graph that become outputs after its own.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -50,7 +53,8 @@ def write_copy(
         if number == _MODEL_IR_VERSION and ir_version is not None:
             parts.append(integer_field(number, ir_version))
         elif number == _MODEL_GRAPH and isinstance(value, memoryview):
-            parts += counted_field(number, _graph(value, shapes, symbols))
+            more = [part for name in outputs for part in counted_field(_GRAPH_OUTPUT, _named(name))]
+            parts += counted_field(number, [*_graph(value, shapes, symbols), *more])
         else:
             parts.append(encoded)
     for location, weights in external_locations(source).items():
@@ -86,7 +90,11 @@ def _value(name: str, value: memoryview, sizes: Sequence[int | str]) -> Parts:
     kind = [encoded for number, _, encoded in encoded_fields(tensor) if number == _TENSOR_ELEMENT]
     described = [*kind, *counted_field(_TENSOR_SHAPE, dimensions)]
     typed = counted_field(_VALUE_TYPE, counted_field(_TYPE_TENSOR, described))
-    return [*counted_field(_VALUE_NAME, [name.encode()]), *typed]
+    return [*_named(name), *typed]
+
+
+def _named(name: str) -> Parts:
+    return counted_field(_VALUE_NAME, [name.encode()])
 
 
 def _inner(message: memoryview, number: int) -> memoryview:

@@ -15,14 +15,17 @@ from typing import Any
 from harness.errors import ArtifactError
 from harness.files.protobuf import fields_of, mapped
 
-# Field numbers in ModelProto, OperatorSetIdProto, StringStringEntryProto, GraphProto and NodeProto.
-_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 1, 7, 8, 14
+# Field numbers in ModelProto, OperatorSetIdProto, StringStringEntryProto, GraphProto, FunctionProto, NodeProto and
+# AttributeProto.
+_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA, _MODEL_FUNCTIONS = 1, 7, 8, 14, 25
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_WEIGHTS, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE_WEIGHTS = 1, 5, 11, 12, 15
-_NODE_INPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 1, 3, 4, 7
+_FUNCTION_NODE = 7
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
+_ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 1, 3, 5, 6, 11
 # TensorProto, and the values of a SparseTensorProto, which carry its name.
-_WEIGHTS_ELEMENT, _WEIGHTS_NAME, _SPARSE_VALUES = 2, 8, 1
+_WEIGHTS_ELEMENT, _WEIGHTS_INTEGERS, _WEIGHTS_NAME, _WEIGHTS_BYTES, _SPARSE_VALUES = 2, 5, 8, 9, 1
 # ValueInfoProto, TypeProto, its tensor, TensorShapeProto and its dimensions.
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR = 1, 2, 1
 _TENSOR_ELEMENT, _TENSOR_SHAPE, _SHAPE_DIMENSION = 1, 2, 1
@@ -33,6 +36,8 @@ _ELEMENTS = {
     **{1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string", 9: "bool"},
     **{10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64", 15: "complex128", 16: "bfloat16"},
 }
+
+_BOOL = 9
 
 # From this one on, an unsigned number of 64 bits is a negative one.
 _NEGATIVE = 2**63
@@ -45,13 +50,51 @@ Shape = tuple[int | str, ...]
 
 @dataclasses.dataclass(frozen=True)
 class OnnxNode:
-    """A node of the main graph."""
+    """A node of a graph."""
 
     operator: str
     name: str
     domain: str
     inputs: tuple[str, ...] = ()
     """Names of the values that it takes; an empty one stands for an omitted value."""
+    outputs: tuple[str, ...] = ()
+    """Names of the values that it makes; an empty one stands for an omitted value."""
+    attributes: tuple[memoryview, ...] = dataclasses.field(default=(), repr=False)
+    """The encoded attributes, which are read only where they matter."""
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the operator is one of ONNX's own."""
+        return self.domain in STANDARD_DOMAINS
+
+    def integer(self, name: str) -> int:
+        """The value of an attribute that is an integer; 0 if the node does not have it."""
+        value = self._attribute(name).get(_ATTRIBUTE_INTEGER, 0)
+        return value if isinstance(value, int) else 0
+
+    def flag(self, name: str) -> bool | None:
+        """The value of an attribute that is a tensor of one bool; None if it is not."""
+        tensor = self._attribute(name).get(_ATTRIBUTE_TENSOR)
+        return None if tensor is None or isinstance(tensor, int) else _flag(dict(fields_of(tensor)))
+
+    def tensor_type(self, name: str) -> str:
+        """The element type of an attribute that is a tensor, as in `float16`; empty if it is not."""
+        tensor = self._attribute(name).get(_ATTRIBUTE_TENSOR)
+        return "" if tensor is None or isinstance(tensor, int) else _weights(tensor)[1]
+
+    def inner_nodes(self) -> Iterator[OnnxNode]:
+        """The nodes of the graphs that it contains, as the branches of an `If`, at every depth."""
+        for attribute in self.attributes:
+            for number, value in fields_of(attribute):
+                if number in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
+                    yield from _nodes_within(value)
+
+    def _attribute(self, name: str) -> dict[int, int | memoryview]:
+        for attribute in self.attributes:
+            fields = dict(fields_of(attribute))
+            if _text(fields.get(_ATTRIBUTE_NAME)) == name:
+                return fields
+        return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +134,16 @@ class OnnxGraph:
     """What the file says of itself, by key."""
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Element types of the weights, as in `float16`, by name."""
+    flags: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    """The values of weights that are one bool, by name."""
+    function_nodes: tuple[OnnxNode, ...] = ()
+    """The nodes of the functions that the file defines."""
+
+    def all_nodes(self) -> Iterator[OnnxNode]:
+        """The nodes of the main graph, of the graphs that they contain, and of the file's functions."""
+        for node in (*self.nodes, *self.function_nodes):
+            yield node
+            yield from node.inner_nodes()
 
     def operators(self) -> dict[str, list[OnnxNode]]:
         """The nodes of each operator, in the order of their first appearance."""
@@ -120,6 +173,7 @@ def read_graph(path: Path) -> OnnxGraph:
 def _parse_model(data: memoryview) -> OnnxGraph:
     ir_version, opset, graph = 0, 0, None
     metadata: dict[str, str] = {}
+    function_nodes: list[OnnxNode] = []
     for number, value in fields_of(data):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
             ir_version = value
@@ -130,6 +184,8 @@ def _parse_model(data: memoryview) -> OnnxGraph:
         elif number == _MODEL_METADATA and isinstance(value, memoryview):
             entry = dict(fields_of(value))
             metadata[_text(entry.get(_ENTRY_KEY))] = _text(entry.get(_ENTRY_VALUE))
+        elif number == _MODEL_FUNCTIONS:
+            function_nodes += (_node(part) for field, part in _message(value) if field == _FUNCTION_NODE)
         elif number == _MODEL_GRAPH and isinstance(value, memoryview):
             graph = value
     if graph is None or not ir_version:
@@ -138,31 +194,54 @@ def _parse_model(data: memoryview) -> OnnxGraph:
     for number, part in fields_of(graph):
         if number in _GRAPH_PARTS:
             found[number].append(_GRAPH_PARTS[number](part))
-    weights = dict([*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]])
+    tensors = [*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]]
+    weights = {name: kind for name, kind, _ in tensors}
+    flags = {name: flag for name, _, flag in tensors if flag is not None}
     inputs = tuple(value for value in found[_GRAPH_INPUT] if value.name not in weights)
     nodes, outputs = tuple(found[_GRAPH_NODE]), tuple(found[_GRAPH_OUTPUT])
-    return OnnxGraph(ir_version, opset, nodes, inputs, outputs, metadata, weights)
+    return OnnxGraph(ir_version, opset, nodes, inputs, outputs, metadata, weights, flags, tuple(function_nodes))
 
 
 def _node(part: int | memoryview) -> OnnxNode:
-    fields, inputs = {}, []
+    fields: dict[int, Any] = {}
+    repeated: dict[int, list[Any]] = {_NODE_INPUT: [], _NODE_OUTPUT: [], _NODE_ATTRIBUTE: []}
     for number, value in _message(part):
-        if number == _NODE_INPUT:
-            inputs.append(_text(value))
+        if number in repeated:
+            repeated[number].append(value if number == _NODE_ATTRIBUTE else _text(value))
         else:
             fields[number] = value
     operator, name, domain = (_text(fields.get(number)) for number in (_NODE_OPERATOR, _NODE_NAME, _NODE_DOMAIN))
-    return OnnxNode(operator, name, domain, tuple(inputs))
+    return OnnxNode(operator, name, domain, *map(tuple, repeated.values()))
 
 
-def _weights(part: int | memoryview) -> tuple[str, str]:
-    """Name and element type of weights."""
+def _nodes_within(graph: int | memoryview) -> Iterator[OnnxNode]:
+    """The nodes of a graph, each followed by those of the graphs that it contains."""
+    for number, part in _message(graph):
+        if number == _GRAPH_NODE:
+            node = _node(part)
+            yield node
+            yield from node.inner_nodes()
+
+
+def _weights(part: int | memoryview) -> tuple[str, str, bool | None]:
+    """Name and element type of weights, and their value if they are one bool."""
     fields = dict(_message(part))
     kind = fields.get(_WEIGHTS_ELEMENT, 0)
-    return _text(fields.get(_WEIGHTS_NAME)), _ELEMENTS.get(kind if isinstance(kind, int) else 0, f"type {kind}")
+    element = _ELEMENTS.get(kind if isinstance(kind, int) else 0, f"type {kind}")
+    return _text(fields.get(_WEIGHTS_NAME)), element, _flag(fields)
 
 
-def _sparse_weights(part: int | memoryview) -> tuple[str, str]:
+def _flag(tensor: Mapping[int, int | memoryview]) -> bool | None:
+    """The value of a tensor's fields if it is one bool, which is written as a byte or as an integer."""
+    if tensor.get(_WEIGHTS_ELEMENT) != _BOOL:
+        return None
+    value = tensor.get(_WEIGHTS_BYTES, tensor.get(_WEIGHTS_INTEGERS))
+    if isinstance(value, int):
+        return bool(value)
+    return bool(value[0]) if value is not None and len(value) == 1 else None
+
+
+def _sparse_weights(part: int | memoryview) -> tuple[str, str, bool | None]:
     return _weights(dict(_message(part)).get(_SPARSE_VALUES, memoryview(b"")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
@@ -14,6 +15,15 @@ _FEATURES = (
 _KIB_PER_MIB = 1024
 
 _MICROSECONDS_UNLIMITED = "max"
+
+
+@dataclasses.dataclass(frozen=True)
+class Throttling:
+    """Periods of a processor's quota."""
+
+    periods: int
+    throttled: int
+    """Those in which it was spent, so that the kernel paused the processes of the control group."""
 
 
 class LinuxFacts:
@@ -115,6 +125,14 @@ class LinuxFacts:
         ]
         return min(limits, default=None)
 
+    def throttling(self) -> dict[str, Throttling]:
+        """Periods of the quota of each control group that contains this process and has one, by folder."""
+        counts = {
+            folder: parse_cpu_stat(self._read(f"{folder}/cpu.stat"))
+            for folder in (*self._control_groups(), *self._control_groups_of_version_1())
+        }
+        return {folder: count for folder, count in counts.items() if count.periods}
+
     def _control_groups(self) -> list[str]:
         """Folders of this process's control group and of all its parents, relative to the root."""
         for line in (self._read("proc/self/cgroup") or "").splitlines():
@@ -157,6 +175,12 @@ def read_stripped(path: Path) -> str | None:
         return path.read_text(errors="replace").strip() or None
     except OSError:
         return None
+
+
+def parse_cpu_stat(text: str | None) -> Throttling:
+    """The periods that a control group's `cpu.stat` counts since the group was made; 0 of a group without a quota."""
+    lines = dict(line.split(maxsplit=1) for line in (text or "").splitlines() if " " in line)
+    return Throttling(int(lines.get("nr_periods", 0)), int(lines.get("nr_throttled", 0)))
 
 
 def parse_cpu_max(text: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What a network's inputs hold while it is measured: noise by their types, a range of values, or a file's arrays."""
+"""What a network's inputs hold while it is measured: noise by their types, ranges of values, or a file's arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.backends.session import TensorSpec
 from harness.errors import ArtifactError, HarnessError
-from harness.files.shapes import first_image, is_picture
+from harness.files.shapes import ImageAxes, first_image, image_axes, is_picture
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,42 +24,43 @@ _FILE_ENDINGS = (".npy", ".npz")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _PIXELS = (0, 255)
 
+Range = tuple[float, float]
+"""Lowest and highest value of uniform noise."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
     """What the user wants the inputs to hold; by default values by their types."""
 
-    range: tuple[float, float] | None = None
-    """Lowest and highest value of uniform noise."""
+    ranges: tuple[Range, ...] = ()
+    """One range for all inputs, or one for each channel of the images."""
     file: Path | None = None
     """Arrays as numpy writes them."""
 
     @classmethod
     def of(cls, text: str) -> Feed:
-        """The feed of a cell of the column `inputs`: `LOW:HIGH`, a path, or nothing.
+        """The feed of a cell of the column `inputs`: `LOW:HIGH`, one such range per channel, a path, or nothing.
 
         Raises:
-            HarnessError: it is a range, but not one of numbers from low to high.
+            HarnessError: it is ranges, but not of numbers from low to high.
         """
         if not text:
             return cls()
         if text.endswith(_FILE_ENDINGS):
             return cls(file=Path(text))
-        match = re.fullmatch(rf"({_NUMBER}):({_NUMBER})", text, re.IGNORECASE)
-        low, high = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
-        if not low < high < math.inf or low == -math.inf:
-            raise HarnessError(f"{text!r} is not a range of numbers; write LOW:HIGH, as in 0:255")
-        return cls(range=(low, high))
+        return cls(ranges=tuple(map(_range, text.split(","))))
 
     def __str__(self) -> str:
-        if self.range:
-            return ":".join(f"{end:g}" for end in self.range)
+        if self.ranges:
+            return ",".join(map(_range_text, self.ranges))
         return "" if self.file is None else str(self.file)
 
     def described(self) -> str:
         """What the inputs hold, as the end of a sentence."""
-        if self.range:
-            return f"uniform noise from {self.range[0]:g} to {self.range[1]:g}"
+        if len(self.ranges) > 1:
+            return f"uniform noise of {self}, channel by channel"
+        for low, high in self.ranges:
+            return f"uniform noise from {low:g} to {high:g}"
         return f"the values of {self.file}" if self.file else "standard normal noise"
 
 
@@ -72,6 +73,21 @@ def array_file(path: str) -> str:
     if not path.endswith(_FILE_ENDINGS):
         raise HarnessError(f"{path!r} is neither an .npy nor an .npz file; write one with numpy.save")
     return str(Path(path).absolute())
+
+
+def _range(text: str) -> Range:
+    match = re.fullmatch(rf"({_NUMBER}):({_NUMBER})", text.strip(), re.IGNORECASE)
+    low, high = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
+    if not low < high < math.inf or low == -math.inf:
+        raise HarnessError(
+            f"{text!r} is not a range of numbers; write LOW:HIGH, as in 0:255, or one for each channel, as in "
+            "0:1,0:1,-1:1"
+        )
+    return low, high
+
+
+def _range_text(limits: Range) -> str:
+    return ":".join(f"{end:g}" for end in limits)
 
 
 def seeded_values(inputs: Sequence[TensorSpec], seed: int, feed: Feed) -> dict[str, npt.NDArray[Any]]:
@@ -101,6 +117,7 @@ def _inferences(
     inputs: Sequence[TensorSpec], seeds: Iterable[int], feed: Feed
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     given = _arrays(feed.file, inputs) if feed.file else {}
+    _check_channels(inputs, feed)
     for place, seed in enumerate(seeds):
         generator = np.random.default_rng(seed)
         yield {
@@ -131,8 +148,10 @@ def _noise(spec: TensorSpec, generator: np.random.Generator, feed: Feed) -> npt.
     shape, dtype = spec.fixed_shape, np.dtype(spec.dtype)
     if dtype.kind == "b":
         return np.ones(shape, dtype)
-    if feed.range:
-        return _uniform(spec, generator, feed.range)
+    if len(feed.ranges) == 1:
+        return _uniform(spec, generator, feed.ranges[0])
+    if axes := _channel_axes(spec, feed):
+        return _prepared(spec, generator, feed, axes)
     if dtype.kind == "f":
         drawn = np.float64 if dtype == np.float64 else np.float32
         return np.asarray(generator.standard_normal(shape, dtype=drawn), dtype)
@@ -145,7 +164,31 @@ def _noise(spec: TensorSpec, generator: np.random.Generator, feed: Feed) -> npt.
     return np.ones(shape, dtype)
 
 
-def _uniform(spec: TensorSpec, generator: np.random.Generator, limits: tuple[float, float]) -> npt.NDArray[Any]:
+def _channel_axes(spec: TensorSpec, feed: Feed) -> ImageAxes | None:
+    """The dimensions of an input whose channels the ranges are for; None for any other."""
+    axes = image_axes(spec.shape) if np.dtype(spec.dtype).kind == "f" else None
+    return axes if axes and spec.shape[axes.channels] == len(feed.ranges) else None
+
+
+def _check_channels(inputs: Sequence[TensorSpec], feed: Feed) -> None:
+    if len(feed.ranges) > 1 and not any(_channel_axes(spec, feed) for spec in inputs):
+        shapes = ", ".join(f"{spec.name!r} {spec.dtype} {list(spec.shape)}" for spec in inputs)
+        raise ArtifactError(
+            f"--input-range {feed}: the network takes no floating-point images of {len(feed.ranges)} channels, but "
+            f"{shapes}. Give one range, as in 0:255."
+        )
+
+
+def _prepared(spec: TensorSpec, generator: np.random.Generator, feed: Feed, axes: ImageAxes) -> npt.NDArray[Any]:
+    """Images whose every channel has a range of its own."""
+    lows, highs = (
+        np.reshape(ends, [-1 if axis == axes.channels else 1 for axis in range(len(spec.shape))])
+        for ends in zip(*feed.ranges, strict=True)
+    )
+    return np.asarray(generator.uniform(lows, highs, spec.fixed_shape), spec.dtype)
+
+
+def _uniform(spec: TensorSpec, generator: np.random.Generator, limits: Range) -> npt.NDArray[Any]:
     shape, dtype = spec.fixed_shape, np.dtype(spec.dtype)
     low, high = limits
     if dtype.kind == "f":
@@ -153,7 +196,7 @@ def _uniform(spec: TensorSpec, generator: np.random.Generator, limits: tuple[flo
     first, last, holds = math.ceil(low), math.floor(high), np.iinfo(dtype)
     if first > last or first < holds.min or last > holds.max:
         raise ArtifactError(
-            f"--input-range {Feed(limits)}: input {spec.name!r} is {spec.dtype}, which holds whole numbers from "
+            f"--input-range {_range_text(limits)}: input {spec.name!r} is {spec.dtype}, which holds whole numbers from "
             f"{holds.min} to {holds.max}. Give a range within these."
         )
     return np.asarray(generator.integers(first, last, shape, dtype, endpoint=True), dtype)

@@ -38,8 +38,8 @@ def check_finite(outputs: dict[str, npt.NDArray[Any]], inputs: str = "") -> None
 
 _OF_NETWORKS = "What it computes means nothing: verify the conversion and the weights."
 _OF_INPUTS = (
-    "If the network takes other values, such as pixels, state them with --input-range 0:255 or --input FILE.npy; "
-    "otherwise what it computes means nothing: verify the conversion and the weights."
+    "If the network takes other values, such as pixels, state them with --input-range 0:255, --input FILE.npy or "
+    "--preprocessing; otherwise what it computes means nothing: verify the conversion and the weights."
 )
 
 

@@ -29,6 +29,8 @@ class TrialJob:
     """Path of the `.npz` of raw samples to write; an empty string writes none."""
     slowdowns_percent: tuple[float, float] = (0.0, 0.0)
     """Artificial slowdown of the first and of the second network (`harness.timing.slowdown`)."""
+    count_subnormals: bool = False
+    """Whether to count the first network's subnormal numbers after it has been timed."""
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
@@ -44,6 +46,7 @@ class TrialJob:
             seed=data["seed"],
             samples=data["samples"],
             slowdowns_percent=tuple(data["slowdowns_percent"]),
+            count_subnormals=data["count_subnormals"],
         )
 
 
@@ -94,6 +97,14 @@ class TrialResult:
     provider: str | None = None
     started_at: str | None = None
     """UTC, ISO 8601."""
+    subnormal_weights_percent: float | None = None
+    """Share of the float32 weights that are subnormal numbers; None if they were not counted."""
+    subnormal_activations_percent: float | None = None
+    """The same of activations (`harness.backends.subnormals`)."""
+    quota_periods_count: int | None = None
+    """Periods of the processor's quota while blocks were timed; None without a quota."""
+    quota_throttled_periods_count: int | None = None
+    """Those in which the quota was spent, so that the kernel paused the process."""
     gpu: GpuFigures | None = None
     """Additional figures of a trial on a GPU; None on a processor."""
 

@@ -28,12 +28,16 @@ from harness.timing.samples import save_samples, summarise
 
 if TYPE_CHECKING:
     from harness.backends.session import Session
+    from harness.backends.subnormals import Subnormals
     from harness.machine.gpu.figures import GpuFigures
+    from harness.machine.linux_facts import Throttling
     from harness.machine.meter import Meter
 
 
 def measure_job(job: TrialJob) -> TrialResult:
     """Loads both networks, measures them alternately, and summarises."""
+    from harness.machine.quota import QuotaMeter
+
     backend = backends.get(job.first.backend)
     with job.first.open() as session, job.second.open() as second:
         feed = Feed.of(job.first.inputs)
@@ -44,11 +48,14 @@ def measure_job(job: TrialJob) -> TrialResult:
         second.start(seeded_values(second.inputs, job.seed, Feed.of(job.second.inputs)))
         precision_effective = session.precision_effective()
         meter = open_meter(job.first.gpu if backend.on_gpu else None)
+        quota = QuotaMeter()
         slowdown_percent, second_slowdown_percent = job.slowdowns_percent
         blocks = loop.measure(
             slowed(session, slowdown_percent), slowed(second, second_slowdown_percent), job.timing, meter=meter
         )
-        figures = figures_of(session, meter)
+        throttling, figures, peak_mib = quota.throttling(), figures_of(session, meter), memory_peak_mib()
+        # Last: it may open another session, whose memory and time belong to no figure.
+        conditions = conditions_of(throttling, session.subnormals() if job.count_subnormals else None)
     if job.samples:
         with explained(Path(job.samples)):
             save_samples(blocks, Path(job.samples))
@@ -56,7 +63,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         status="ok",
         load_s=session.load_s,
         first_inference_ms=first_inference_ms,
-        memory_peak_mib=memory_peak_mib(),
+        memory_peak_mib=peak_mib,
         input_digest=sha256_arrays(values.values()),
         output_digest=sha256_arrays(outputs.values()),
         reference_sha256=file_sha256(Path(job.second.artifact)),
@@ -65,8 +72,25 @@ def measure_job(job: TrialJob) -> TrialResult:
         provider=session.provider,
         precision_effective=precision_effective,
         gpu=figures,
+        **conditions,
         **summarise(blocks, job.first.batch),
     )
+
+
+def conditions_of(throttling: Throttling | None, subnormals: Subnormals | None) -> dict[str, Any]:
+    """The fields of a result for what the trial met; those that were not counted are absent."""
+    counted: dict[str, Any] = {}
+    if throttling is not None:
+        counted |= {
+            "quota_periods_count": throttling.periods,
+            "quota_throttled_periods_count": throttling.throttled,
+        }
+    if subnormals is not None:
+        counted |= {
+            "subnormal_weights_percent": subnormals.weights_percent,
+            "subnormal_activations_percent": subnormals.activations_percent,
+        }
+    return counted
 
 
 def figures_of(session: Session, meter: Meter) -> GpuFigures | None:

@@ -14,6 +14,7 @@ from harness.records.accuracy_result import AccuracyResult
 from harness.records.gpu_cells import gpu_cells
 from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
 from harness.records.series import Series
+from harness.records.trial_warnings import trial_warnings
 from harness.stats.trials import interval_over_trials, median
 from harness.text.wording import number_text
 
@@ -63,7 +64,10 @@ def build_row(
         **_outcome(series, ok, failed),
         **(_figures(ok, series.batch) if ok else {}),
         **_with_warnings(
-            gpu_cells([trial.gpu for trial in ok if trial.gpu]), series.warnings, accuracy.warnings if accuracy else ""
+            gpu_cells([trial.gpu for trial in ok if trial.gpu]),
+            series.warnings,
+            accuracy.warnings if accuracy else "",
+            trial_warnings(ok),
         ),
         **_provenance(trials, run),
         **accuracy_cells(accuracy, series.accuracy_published_top1_percent),
@@ -108,9 +112,9 @@ def checked_row(values: Mapping[str, Any], state: RowState) -> Row:
     return {name: values.get(name) for name in COLUMN_NAMES}
 
 
-def _with_warnings(cells: Row, of_the_artifact: str, of_the_accuracy: str) -> Row:
-    """The cells with the warnings about artifact and accuracy before those of the trials."""
-    texts = (of_the_artifact, of_the_accuracy, cells.get("warnings"))
+def _with_warnings(cells: Row, *texts: str) -> Row:
+    """The cells with these warnings before their own."""
+    texts = (*texts, cells.get("warnings", ""))
     return {**cells, "warnings": " ".join(filter(None, texts)) or None}
 
 

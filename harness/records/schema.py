@@ -440,7 +440,8 @@ _ARTIFACT = (
         "text",
         "",
         "What the inputs of a user's network held while its latency was measured: `0:255` for uniform noise in that "
-        "range, or the path of a file.",
+        "range, `-1:1,-1:1,-1:1` for a range of each channel (what `--preprocessing` makes of pixels), or the path of "
+        "a file.",
         (Absence("they held values by their types (docs/models.md), as those of every model of the zoo"),),
         since=5,
     ),

@@ -65,7 +65,8 @@ class Series:
     verification_relative_l2: float | None = None
     """Largest relative L2 error of the artifact's logits against the native model's."""
     inputs: str = ""
-    """What the inputs hold while latency is measured: `LOW:HIGH` or a file; empty for values by their types."""
+    """What the inputs hold while latency is measured: `LOW:HIGH`, such ranges by channel with commas between them, or
+    a file; empty for values by their types."""
     inputs_sha256: str = ""
     """Digest of that file; empty if there is none."""
     custom_operators: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,18 @@ def with_bundled_capabilities(request: RunRequest, bundle: Bundle | None) -> Run
     return dataclasses.replace(request, gpu=backends.get(request.wanted.backend).adopted(request.gpu, offered))
 
 
+def with_measured_inputs(planned: Sequence[Series], stored: Sequence[Series]) -> list[Series]:
+    """Returns the planned series as they were measured, where stored ones differ in what the inputs held alone."""
+    keys = {one.key for one in stored}
+    measured = {dataclasses.replace(one, inputs="").key: one.inputs for one in stored}
+    return [
+        one
+        if one.key in keys
+        else dataclasses.replace(one, inputs=measured.get(dataclasses.replace(one, inputs="").key, one.inputs))
+        for one in planned
+    ]
+
+
 @contextlib.contextmanager
 def prepared(
     request: RunRequest,
@@ -123,6 +135,8 @@ def prepared(
     resume: bool,
     say: Say,
     settings: Mapping[str, Any] | None = None,
+    *,
+    times: bool = True,
 ) -> Iterator[PreparedRun]:
     """Opens or continues the run directory of a request, and makes the artifacts and engines that are missing.
 
@@ -133,6 +147,7 @@ def prepared(
         resume: whether there must be an earlier run in `output`.
         say: prints a line for the user.
         settings: how the run directory is measured; by default as in the request.
+        times: whether latency is to be measured. If not, what inputs held when it was is as good as what is requested.
 
     Raises:
         HarnessError: the request is bad, the backend cannot be used, or the directory belongs to another run.
@@ -155,6 +170,8 @@ def prepared(
     ) as directory:
         if series is None:
             series = convert_all(wanted, cache_dir, say)
+        if not times:
+            series = with_measured_inputs(series, directory.series())
         ready = PreparedRun(directory, series, reference_path, device, cache_dir, wanted.artifacts, begun_s)
         ready = with_engines(ready, request.build_timeout_s, say, wanted.workers)
         directory.set_series(ready.series)

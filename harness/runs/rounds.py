@@ -62,6 +62,10 @@ class Rounds:
     def _settled(self, series: Series) -> bool:
         return settled(self._directory.trials(series.key), self._request.half_width_percent)
 
+    def _counted(self, series: Series) -> bool:
+        """Whether a trial has counted the subnormal numbers, which are the same in all."""
+        return any(one.subnormal_weights_percent is not None for one in self._directory.trials(series.key))
+
     def _over_budget(self, started: float) -> bool:
         typical = standard_statistics.median(self._trial_seconds) if self._trial_seconds else 0.0
         return time.monotonic() - started + typical > self._request.budget_s
@@ -75,6 +79,7 @@ class Rounds:
             timing=self._request.timing,
             seed=self._directory.seed,
             samples=str(self._directory.samples_path(series.key, trial.round)),
+            count_subnormals=not self._counted(series),
         )
         with explained(self._directory.path):
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)

@@ -35,6 +35,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str = "")
 def cell(value: Any) -> str:
     """Any value as text that stays within one cell, shortened if it is very long."""
     text = " ".join(str(value).split())
-    if len(text) > _LONGEST_CELL:
-        text = text[:_LONGEST_CELL].rstrip() + " ..."
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return whole_cell(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL].rstrip()} ...")
+
+
+def whole_cell(value: Any) -> str:
+    """Any value as text that stays within one cell, however long it is."""
+    return " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -10,6 +10,7 @@ from foundation.wording import counted, listed
 from harness.backends.backend import Availability, Backend
 from harness.backends.onnxruntime import custom_operators, nodes
 from harness.backends.session import Arrays, Session, TensorSpec
+from harness.backends.subnormals import Subnormals
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
 from harness.machine.gpu.settings import GpuSettings
 
@@ -201,6 +202,30 @@ class OnnxRuntimeSession(Session):
                 for _ in range(layers.WARM_UP_INFERENCES + inferences):
                     twin.infer()
                 return layers.read_layer_times(Path(profiled.end_profiling()), inferences)
+
+    def subnormals(self) -> Subnormals | None:
+        """Counts those of weights and, where these have any or the processor met one, of activations.
+
+        Returns None on other providers, which compute as fast with subnormal numbers as with others.
+        """
+        if self.provider != _CPU_PROVIDER:
+            return None
+        from harness.backends.onnxruntime.activations import subnormal_activations_percent
+        from harness.files.subnormals import subnormal_weights_percent
+        from harness.machine.denormal_flag import DenormalFlag
+
+        weights = subnormal_weights_percent(self._artifact)
+        flag = DenormalFlag()
+        self.infer()
+        if not weights and not flag.raised():
+            return Subnormals(weights, None)
+        options = session_options(self._threads, self._custom_operators)
+        try:
+            found = subnormal_activations_percent(self._artifact, options, self.provider, self._arrays)
+        except Exception:
+            # A copy that the runtime does not take, or no space for it: what was timed is as good without the count.
+            return Subnormals(weights, None)
+        return Subnormals(weights, found)
 
     def close(self) -> None:
         """Frees the session."""

@@ -112,6 +112,7 @@ def _add_user_networks(group: argparse._ArgumentGroup) -> None:
         "--preprocessing",
         default="",
         metavar="MODEL-or-FILE",
-        help="how images are prepared for user networks, to calibrate int8 and to measure accuracy: as for a model "
-        "of the zoo, or as a TOML file says, see docs/accuracy.md (torchvision's usual evaluation, with a warning)",
+        help="how images are prepared for user networks, to calibrate int8, to measure accuracy, and for the range of "
+        "the noise that latency is measured on: as for a model of the zoo, or as a TOML file says, see "
+        "docs/accuracy.md (torchvision's usual evaluation, with a warning, and standard normal noise)",
     )

@@ -144,7 +144,8 @@ class FileOptions:
             "--input-range",
             type=value_range,
             metavar="LOW:HIGH",
-            help="the values that user networks take, as in 0:255: uniform noise (standard normal noise; integers by "
+            help="the values that user networks take, as in 0:255, or one range per channel with commas between them: "
+            "uniform noise (what --preprocessing makes of pixels; without it standard normal noise, and integers by "
             "their types)",
         )
         held.add_argument(

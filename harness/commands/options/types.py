@@ -112,7 +112,7 @@ def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def value_range(text: str) -> str:
-    """A range of numbers, `LOW:HIGH`.
+    """A range of numbers, `LOW:HIGH`, or one for each channel with commas between them.
 
     Raises:
         argparse.ArgumentTypeError: the text is anything else.

@@ -16,6 +16,7 @@ function tooltipFacts(row) {
     ["parameters", missing(row.parameters) ? "" : `${scaled(row.parameters, 1e6)} M`],
     ["multiply-adds", missing(row.macs) ? "" : `${scaled(row.macs, 1e9)} G`],
     ["input", missing(row.resolution) ? "" : `${row.resolution} pixels, batch ${row.batch}`],
+    ["inputs held", row.inputs],
     ["precision", row.precision_effective === row.precision ? row.precision : `${row.precision} requested, ${row.precision_effective} ran`],
     ["runtime", [row.runtime, row.provider].filter((text) => text).join(", ")],
     ["exporter", row.exporter],

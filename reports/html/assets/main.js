@@ -22,7 +22,7 @@ section("accuracy-section", "Published and measured", accuracySection());
 section("precision", "Precisions", effectsSection("precision", "No model was measured in two precisions in one environment."));
 section("exporter", "Exporters", effectsSection("exporter", "No model was measured from two exporters in one environment."));
 section("audit", "Conversions", auditSection());
-section("failures-section", "Failures", failuresSection());
+section("failures-section", "Failures and warnings", failuresSection());
 section("environments", "Environments", environmentsSection());
 document.getElementById("contents").append(el("a", { href: "#reading" }, "How to read it"));
 applyFilters();

@@ -188,7 +188,8 @@ function failuresSection() {
     reasonTable("Evaluated with images, not timed", untimed.filter(isEvaluated), "reason", "evaluated", [top1]),
     reasonTable("Not measured", untimed.filter((row) => !isEvaluated(row)), "reason", "failures"),
     reasonTable("Measured, with failed trials", OK_ROWS.filter((row) => row.reason), "reason"),
-    reasonTable("Measured, with warnings", OK_ROWS.filter((row) => row.warnings), "warnings"),
+    reasonTable("With warnings", ROWS.filter((row) => row.warnings), "warnings"),
+    reasonTable("Measured on stated inputs", ROWS.filter((row) => row.inputs), "inputs"),
   ].filter((table) => table);
   return tables.length ? tables : [el("p", null, "Every planned row was measured, and no trial failed.")];
 }

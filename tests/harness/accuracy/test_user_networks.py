@@ -152,11 +152,9 @@ def test_models_of_the_zoo_have_their_releases_preprocessing(command: str, capsy
     assert "it is that of user networks, and models of the zoo have their release's" in capsys.readouterr().err
 
 
-def test_a_file_needs_no_preprocessing_for_its_latency(
-    here: Path, write_classifier: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["run", "--onnx", str(write_classifier()), "--preprocessing", "pixels.toml"]) == 2
-    assert "--preprocessing: without --model, it is only used with --images DIR" in capsys.readouterr().err
+def test_a_bundle_needs_no_preprocessing_for_its_latency(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--artifacts", "bundle", "--preprocessing", "pixels.toml"]) == 2
+    assert "--preprocessing: without --model or --onnx, it is only used with --images DIR" in capsys.readouterr().err
     assert not (here / "results").exists()
 
 

@@ -153,3 +153,39 @@ def test_shapes_of_inputs_that_no_file_has_are_refused(write_network: WriteNetwo
     check_shapes([write_network()], {"input": (1, 3, 8, 8)})
     with pytest.raises(HarnessError, match="--shape images: no file has this input; there are input"):
         check_shapes([write_network()], {"images": (1, 3, 8, 8)})
+
+
+PREPARED = "-1:1,-1:1,-1:1"
+
+
+def prepared(path: Path, tmp_path: Path, inputs: str = "") -> Series:
+    settings = FileSettings(
+        OnnxRuntimeBackend(), "", AskedShapes(), inputs, tmp_path / "cache", prepared_inputs=PREPARED
+    )
+    return series_of_file("mine", path, settings)
+
+
+def test_inputs_hold_what_the_preprocessing_makes(write_network: WriteNetwork, tmp_path: Path) -> None:
+    assert prepared(write_network(), tmp_path).inputs == PREPARED
+    assert prepared(write_network(shape=["n", 3, 8, 8]), tmp_path).inputs == PREPARED
+    assert prepared(write_network(), tmp_path, "0:255").inputs == "0:255"
+
+
+def test_inputs_that_are_no_prepared_images_hold_what_they_ever_do(write_network: WriteNetwork, tmp_path: Path) -> None:
+    for network in (write_network(input_type=onnx.TensorProto.UINT8), write_network(shape=[1, 4, 8, 8])):
+        assert prepared(network, tmp_path).inputs == ""
+
+
+def test_a_precision_that_is_not_the_files_is_said(series: Callable[..., Series], write_network: WriteNetwork) -> None:
+    half = write_network(weight_type=onnx.TensorProto.FLOAT16)
+    assert series(half).warnings == "The file's graph is in fp16, but fp32 is stated with --precision."
+    assert series(write_network()).warnings == ""
+
+
+def test_random_numbers_are_said(series: Callable[..., Series], tmp_path: Path) -> None:
+    nodes = [helper.make_node("RandomNormalLike", ["x"], ["y"], name="noise")]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", 1, [1, 3, 8, 8])], [helper.make_tensor_value_info("y", 1, None)]
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "n.onnx")
+    assert "draws random numbers (1 node: RandomNormalLike 'noise')" in series(tmp_path / "n.onnx").warnings

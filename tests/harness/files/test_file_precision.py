@@ -44,9 +44,28 @@ def test_the_weights_of_products_decide(tmp_path: Path) -> None:
 def test_weights_that_are_computed_leave_it_to_the_input(tmp_path: Path) -> None:
     cast = helper.make_node("Cast", ["stored"], ["kernel"], to=TensorProto.FLOAT)
     assert found(network(tmp_path, {"stored": HALF}, before=(cast,))) == "fp32"
-    same = helper.make_node("Identity", ["stored"], ["kernel"])
-    assert found(network(tmp_path, {"stored": HALF}, element=TensorProto.FLOAT16, before=(same,))) == "fp16"
-    assert found(network(tmp_path, {"stored": HALF}, element=TensorProto.BFLOAT16, before=(same,))) == "bf16"
+    for element, precision in ((TensorProto.FLOAT16, "fp16"), (TensorProto.BFLOAT16, "bf16")):
+        narrow = helper.make_node("Cast", ["stored"], ["kernel"], to=element)
+        assert found(network(tmp_path, {"stored": SINGLE}, element=element, before=(narrow,))) == precision
+
+
+def test_weights_that_are_rearranged_or_constants_of_nodes_decide(tmp_path: Path) -> None:
+    """The input is float32 and cast, so that only the weights show that the product is in float16."""
+    for nodes in (
+        [helper.make_node("Transpose", ["stored"], ["kernel"])],
+        [
+            helper.make_node("Identity", ["stored"], ["same"]),
+            helper.make_node("Reshape", ["same", "shape"], ["kernel"]),
+        ],
+        [helper.make_node("Constant", [], ["kernel"], value=numpy_helper.from_array(HALF))],
+    ):
+        stored = {"stored": HALF, "shape": np.array([4, 2])}
+        assert found(network(tmp_path, stored, before=tuple(nodes))) == "fp16"
+
+
+def test_a_graph_in_circles_is_read_all_the_same(tmp_path: Path) -> None:
+    circle = helper.make_node("Identity", ["kernel"], ["kernel"])
+    assert found(network(tmp_path, {}, before=(circle,))) == "fp32"
 
 
 @pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "MatMulInteger"])

@@ -90,3 +90,13 @@ def test_numbers_are_written_as_protobuf_does(number: int) -> None:
     entry = onnx.OperatorSetIdProto(domain="d" * (number % 1000), version=number if number < 2**63 else 7)
     written = b"".join(counted_field(1, [entry.domain.encode()])) + integer_field(2, entry.version)
     assert onnx.OperatorSetIdProto.FromString(written) == entry
+
+
+def test_values_between_become_outputs_after_the_networks_own(tmp_path: Path, folder: Path) -> None:
+    path, copy = tmp_path / "net.onnx", folder / "net.onnx"
+    onnx.save(network([1, 3, 8, 8]), path)
+    write_copy(path, copy, outputs=["y"])
+    session = onnxruntime.InferenceSession(copy)
+    assert [value.name for value in session.get_outputs()] == ["z", "y"]
+    last, between = session.run(None, {"x": np.ones((1, 3, 8, 8), np.float32)})
+    np.testing.assert_array_equal(last, np.maximum(between, 0))

@@ -162,3 +162,49 @@ def test_a_feed_says_what_it_is(text: str, described: str) -> None:
 def test_what_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(HarnessError, match="is not a range of numbers"):
         Feed.of(text)
+
+
+RANGES = "-2.1:2.2,-2:2.4,0:1"
+
+
+def test_ranges_are_of_the_channels_of_images() -> None:
+    for shape in ((2, 3, 64, 64), (1, 64, 64, 3), (3, 64, 64)):
+        array = np.moveaxis(one(TensorSpec("x", shape, "float32"), RANGES), shape.index(3), 0)
+        for channel, (low, high) in zip(array, ((-2.1, 2.2), (-2.0, 2.4), (0.0, 1.0)), strict=True):
+            assert low <= channel.min() < low + 0.05
+            assert high - 0.05 < channel.max() <= high
+    assert one(TensorSpec("x", (1, 3, 8, 8), "float16"), RANGES).dtype == np.float16
+
+
+def test_ranges_of_channels_leave_other_inputs_as_they_are() -> None:
+    mask, scale = TensorSpec("mask", (2, 16), "int64"), TensorSpec("scale", (2, 2), "float32")
+    found, plain = values(IMAGES, mask, scale, feed=RANGES), values(IMAGES, mask, scale)
+    assert set(found["mask"].flat) == {1}
+    assert abs(found["images"][:, 2].mean() - 0.5) < 0.1
+    assert plain["images"].min() < -2
+    assert found["scale"].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        TensorSpec("x", (1, 1, 8, 8), "float32"),
+        TensorSpec("x", (1, 8, 8, 3), "uint8"),
+        TensorSpec("x", (1, 3), "float32"),
+    ],
+)
+def test_ranges_of_channels_that_no_input_has(spec: TensorSpec) -> None:
+    with pytest.raises(ArtifactError, match=r"no floating-point images of 3 channels.*Give one range"):
+        one(spec, RANGES)
+
+
+@pytest.mark.parametrize("text", ["0:1,", "0:1,2", "0:1,1:0", "0:1,a:b"])
+def test_what_is_no_ranges_is_refused(text: str) -> None:
+    with pytest.raises(HarnessError, match="is not a range of numbers; write LOW:HIGH"):
+        Feed.of(text)
+
+
+def test_ranges_are_written_as_they_are_read() -> None:
+    assert str(Feed.of("-2.1:2.2, -2:2.4,0:1")) == RANGES
+    assert Feed.of(RANGES).described() == f"uniform noise of {RANGES}, channel by channel"
+    assert Feed.of("0:255").described() == "uniform noise from 0 to 255"

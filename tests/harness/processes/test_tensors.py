@@ -33,4 +33,4 @@ def test_the_noise_is_named_and_how_to_change_it() -> None:
     with pytest.raises(ArtifactError) as raised:
         check_finite({"y": np.array([NAN])}, "standard normal noise")
     assert "NaN in 1 of 1 values for inputs of standard normal noise." in str(raised.value)
-    assert "--input-range 0:255 or --input FILE.npy" in str(raised.value)
+    assert "--input-range 0:255, --input FILE.npy or --preprocessing" in str(raised.value)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError, UnsupportedError
+from harness.machine.linux_facts import LinuxFacts, Throttling
 from harness.processes import child, trial_worker
 from harness.processes.trial import TrialJob, TrialResult
 
@@ -35,7 +36,9 @@ def test_a_trial_fills_every_number(quick_job: TrialJob, tmp_path: Path) -> None
     assert result.reason == ""
     assert result.status == "ok"
     empty = {name for name, value in result.to_json().items() if value is None}
-    assert empty <= {"latency_p99_ms", "gpu"}
+    not_counted = {"subnormal_weights_percent", "subnormal_activations_percent"}
+    no_quota = {"quota_periods_count", "quota_throttled_periods_count"}
+    assert empty - no_quota <= {"latency_p99_ms", "gpu", *not_counted}
     assert result.precision_effective == "fp32"
     assert result.latency_min_ms <= result.latency_median_ms <= result.latency_p90_ms
     assert result.throughput_images_per_s == pytest.approx(1000 / result.latency_median_ms)
@@ -167,3 +170,25 @@ def test_the_processors_backend_imports_no_profiler() -> None:
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     profiler = {"harness.backends.layers", "harness.backends.onnxruntime.layers", "statistics", "decimal"}
     assert profiler.isdisjoint(answer.stdout.split())
+
+
+def test_subnormal_numbers_are_counted_on_request(
+    quick_job: TrialJob, write_network: WriteNetwork, tmp_path: Path
+) -> None:
+    plain = work(dataclasses.replace(quick_job, count_subnormals=True), tmp_path)
+    assert (plain.status, plain.subnormal_weights_percent) == ("ok", 0.0)
+    tiny = with_first(quick_job, artifact=str(write_network(weight=1e-40)), sha256="")
+    assert work(tiny, tmp_path).subnormal_weights_percent is None
+    counted = work(dataclasses.replace(tiny, count_subnormals=True), tmp_path)
+    assert (counted.status, counted.subnormal_weights_percent) == ("ok", 100.0)
+    assert counted.subnormal_activations_percent is not None
+    assert counted.subnormal_activations_percent > 10
+
+
+def test_periods_of_a_quota_are_those_of_the_timed_blocks(
+    quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter(Throttling(periods, periods // 10) for periods in (100, 150))
+    monkeypatch.setattr(LinuxFacts, "throttling", lambda _self: {"sys/fs/cgroup": next(counts)})
+    result = work(quick_job, tmp_path)
+    assert (result.quota_periods_count, result.quota_throttled_periods_count) == (50, 5)

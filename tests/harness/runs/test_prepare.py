@@ -1,4 +1,4 @@
-"""How a run on a bundle chooses what its engines are for."""
+"""What a run on a bundle builds engines for, and which row an evaluation belongs to."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from harness import backends
 from harness.artifacts.bundle import Bundle, BundledEngine, BundledFile
 from harness.artifacts.request import ArtifactRequest
 from harness.machine.gpu.settings import GpuSettings
+from harness.records.series import Series
 from harness.runs import prepare
-from harness.runs.prepare import PreparedRun, prepared, with_bundled_capabilities
+from harness.runs.prepare import PreparedRun, prepared, with_bundled_capabilities, with_measured_inputs
 from harness.runs.request import RunRequest
 
 REQUEST = RunRequest(ArtifactRequest(artifacts=Path("bundle"), backend="tensorrt-rtx"))
@@ -70,3 +71,13 @@ def test_a_run_builds_as_many_engines_at_a_time_as_it_converts(monkeypatch: pyte
     request = RunRequest(ArtifactRequest(models=("smoke",), workers=3))
     with prepared(request, tmp_path / "results", tmp_path / "cache", False, print):
         assert asked == [3]
+
+
+def test_an_evaluation_takes_the_inputs_that_were_measured() -> None:
+    noise = Series("onnx/a", "onnx", "a", "onnxruntime", "fp32", 1, artifact_sha256="1" * 64)
+    pixels = dataclasses.replace(noise, inputs="0:255")
+    other = dataclasses.replace(noise, model="onnx/b", inputs="0:1")
+    assert with_measured_inputs([pixels, other], [noise]) == [noise, other]
+    assert with_measured_inputs([noise], [pixels]) == [pixels]
+    assert with_measured_inputs([noise], [pixels, noise]) == [noise]
+    assert with_measured_inputs([noise], [dataclasses.replace(pixels, artifact_sha256="2" * 64)]) == [noise]
