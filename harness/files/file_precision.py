@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from harness.files.onnx_graph import OnnxGraph
 
-# Operators that compute on integers, or quantise what the next one multiplies. A DequantizeLinear alone only stores
-# weights in fewer bits.
-_QUANTISING = (
-    *("QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"),
-    *("QLinearConv", "QLinearMatMul", "QGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"),
+# Operators that multiply integers, some of which quantise what they take themselves.
+_INTEGER = (
+    *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat", "QAttention"),
+    *("DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
 )
-_ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "FusedConv", "FusedMatMul", "FusedGemm")
-_PRECISIONS = {"float16": "fp16", "bfloat16": "bf16"}
+# The same, and those that quantise what the next one multiplies. A DequantizeLinear alone only stores weights in fewer
+# bits.
+_QUANTISING = ("QuantizeLinear", "DynamicQuantizeLinear", *_INTEGER)
+_RECURRENT = ("LSTM", "GRU", "RNN")
+_ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "FusedConv", "FusedMatMul", "FusedGemm", "Attention")
+_PRECISIONS = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}
 
 
 def file_precision(graph: OnnxGraph) -> str:
@@ -26,11 +29,29 @@ def file_precision(graph: OnnxGraph) -> str:
     """
     if any(node.operator in _QUANTISING for node in graph.nodes):
         return "int8"
-    kinds = {
-        graph.weights[name]
-        for node in graph.nodes
-        if node.operator in _ARITHMETIC
-        for name in node.inputs[1:2]
-        if name in graph.weights
-    } or {value.dtype for value in graph.inputs}
-    return next((_PRECISIONS[kind] for kind in _PRECISIONS if kind in kinds), "fp32")
+    found = set(_of_products(graph)) - {""} or {_PRECISIONS.get(value.dtype, "") for value in graph.inputs}
+    return next((precision for precision in ("fp16", "bf16") if precision in found), "fp32")
+
+
+def products_beside(graph: OnnxGraph, precision: str) -> int:
+    """Number of convolutions and matrix products that the graph itself does not state in a precision.
+
+    Products of values that the graph computes have no precision of their own: they are not quantised, and otherwise do
+    not count.
+    """
+    return sum(found != precision and (found != "" or precision == "int8") for found in _of_products(graph))
+
+
+def _of_products(graph: OnnxGraph) -> list[str]:
+    """The precision of every convolution and matrix product; empty for one whose weights are computed."""
+    dequantised = {name for node in graph.nodes if node.operator == "DequantizeLinear" for name in node.outputs}
+    found = []
+    for node in graph.nodes:
+        if node.operator in _INTEGER:
+            found.append("int8")
+        elif node.operator in (*_ARITHMETIC, *_RECURRENT):
+            if dequantised.issuperset(node.inputs[:2]):
+                found.append("int8")
+            else:
+                found += [_PRECISIONS.get(graph.weights.get(name, ""), "") for name in node.inputs[1:2]]
+    return found

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.vocabulary import METADATA_PREFIX
 from harness.errors import ArtifactError
 from harness.files.protobuf import fields_of, mapped
 
@@ -20,7 +22,7 @@ _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 1, 7, 8, 14
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_WEIGHTS, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE_WEIGHTS = 1, 5, 11, 12, 15
-_NODE_INPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 1, 3, 4, 7
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN = 1, 2, 3, 4, 7
 # TensorProto, and the values of a SparseTensorProto, which carry its name.
 _WEIGHTS_ELEMENT, _WEIGHTS_NAME, _SPARSE_VALUES = 2, 8, 1
 # ValueInfoProto, TypeProto, its tensor, TensorShapeProto and its dimensions.
@@ -39,6 +41,9 @@ _NEGATIVE = 2**63
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 
+FED_SHAPES_KEY = f"{METADATA_PREFIX}fed_shapes"
+"""Metadata of a file whose graph leaves sizes free: the shapes that its inputs are fed with, as JSON by name."""
+
 Shape = tuple[int | str, ...]
 """Sizes of a tensor; one that is not fixed is the name that the file gives it, or an empty text."""
 
@@ -52,6 +57,8 @@ class OnnxNode:
     domain: str
     inputs: tuple[str, ...] = ()
     """Names of the values that it takes; an empty one stands for an omitted value."""
+    outputs: tuple[str, ...] = ()
+    """Names of the values that it makes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +124,12 @@ def read_graph(path: Path) -> OnnxGraph:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
 
 
+def fed_shapes(metadata: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    """The shapes that a file's metadata says its inputs are fed with, by name; none in most files."""
+    stated = json.loads(metadata.get(FED_SHAPES_KEY, "{}"))
+    return {name: tuple(sizes) for name, sizes in stated.items()}
+
+
 def _parse_model(data: memoryview) -> OnnxGraph:
     ir_version, opset, graph = 0, 0, None
     metadata: dict[str, str] = {}
@@ -139,20 +152,26 @@ def _parse_model(data: memoryview) -> OnnxGraph:
         if number in _GRAPH_PARTS:
             found[number].append(_GRAPH_PARTS[number](part))
     weights = dict([*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]])
-    inputs = tuple(value for value in found[_GRAPH_INPUT] if value.name not in weights)
+    fed = fed_shapes(metadata)
+    inputs = tuple(
+        dataclasses.replace(value, shape=fed.get(value.name, value.shape))
+        for value in found[_GRAPH_INPUT]
+        if value.name not in weights
+    )
     nodes, outputs = tuple(found[_GRAPH_NODE]), tuple(found[_GRAPH_OUTPUT])
     return OnnxGraph(ir_version, opset, nodes, inputs, outputs, metadata, weights)
 
 
 def _node(part: int | memoryview) -> OnnxNode:
-    fields, inputs = {}, []
+    fields: dict[int, int | memoryview] = {}
+    values: dict[int, list[str]] = {_NODE_INPUT: [], _NODE_OUTPUT: []}
     for number, value in _message(part):
-        if number == _NODE_INPUT:
-            inputs.append(_text(value))
+        if number in values:
+            values[number].append(_text(value))
         else:
             fields[number] = value
     operator, name, domain = (_text(fields.get(number)) for number in (_NODE_OPERATOR, _NODE_NAME, _NODE_DOMAIN))
-    return OnnxNode(operator, name, domain, tuple(inputs))
+    return OnnxNode(operator, name, domain, tuple(values[_NODE_INPUT]), tuple(values[_NODE_OUTPUT]))
 
 
 def _weights(part: int | memoryview) -> tuple[str, str]:

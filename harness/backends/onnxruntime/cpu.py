@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from harness.backends.backend import Availability, Backend
 from harness.backends.onnxruntime import custom_operators, nodes
 from harness.backends.session import Arrays, Session, TensorSpec
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
+from harness.files.file_precision import products_beside
+from harness.files.onnx_graph import fed_shapes, read_graph
 from harness.machine.gpu.settings import GpuSettings
 
 if TYPE_CHECKING:
@@ -89,8 +92,10 @@ class OnnxRuntimeSession(Session):
             ) from error
 
     def input_specs(self) -> list[TensorSpec]:
-        """Returns the specs of all inputs of the network."""
-        return tensor_specs(self._session.get_inputs())
+        """Returns the specs of all inputs of the network, with the shapes that the file says they are fed with."""
+        fed = fed_shapes(self._session.get_modelmeta().custom_metadata_map)
+        specs = tensor_specs(self._session.get_inputs())
+        return [dataclasses.replace(spec, shape=fed.get(spec.name, spec.shape)) for spec in specs]
 
     def bind_impl(self, arrays: Arrays) -> None:
         """Binds the inputs to buffers of the runtime, which allocates the outputs from its own arena."""
@@ -128,7 +133,9 @@ class OnnxRuntimeSession(Session):
             )
 
     def check_precision_impl(self) -> None:
-        """Checks that most convolutions and matrix products ran in the requested precision.
+        """Checks that most convolutions and matrix products ran in the requested precision, or all that state it.
+
+        A file may quantise a few of its products and leave the others: these are the graph's choice.
 
         A runtime may have kernels of a precision for a few operators only: version 1.29 multiplied matrices in
         float16 on x86-64 and convolved in float32, so that of a whole network only the classifier was in float16.
@@ -139,7 +146,9 @@ class OnnxRuntimeSession(Session):
         effective = self.precision_effective()
         arithmetic = nodes.arithmetic_of(self._executed or [])
         others = [node for node in arithmetic if nodes.precision_of([node]) != self.precision]
-        if 2 * len(others) <= len(arithmetic):
+        if 2 * len(others) <= len(arithmetic) or len(others) <= products_beside(
+            read_graph(self._artifact), self.precision
+        ):
             super().check_precision_impl()
             return
         operators = ", ".join(sorted({node.operator for node in others}))
@@ -213,6 +222,7 @@ class OnnxRuntimeBackend(Backend):
 
     name = "onnxruntime"
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
+    feeds_free_sizes: bool = True
 
     def __init__(self, provider: str = _CPU_PROVIDER) -> None:
         self.provider = provider

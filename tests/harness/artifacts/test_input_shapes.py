@@ -77,7 +77,7 @@ def test_sizes_of_one_name_are_equal() -> None:
         (("batch", "tokens"), AskedShapes(), r"input 'x' \[batch, tokens\] leaves sizes free .* --shape x:1xN"),
         (("batch", 64, "h", "w"), AskedShapes(), r"--shape x:1x64xNxN"),
         (("batch", "time", 80), AskedShapes(resolution=64), r"--shape x:1xNx80"),
-        (("time",), AskedShapes(), r"--shape x:1"),
+        (("time",), AskedShapes(), r"--shape x:N"),
         (None, AskedShapes(), "input 'x' has no shape"),
         ((1, 3, 8, 8), AskedShapes(shapes={"x": (1, 3, 16, 16)}), "dimension 2 is 8"),
         (IMAGES, AskedShapes(shapes={"x": (3, 16, 16)}), "has 3 dimensions, but"),
@@ -86,6 +86,15 @@ def test_sizes_of_one_name_are_equal() -> None:
 def test_what_cannot_be_known_is_asked_for(shape: Any, asked: AskedShapes, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         fixed_shapes(graph(x=shape), asked)
+
+
+def test_all_inputs_that_need_a_shape_are_named_at_once() -> None:
+    shapes = {"audio": ("", ""), "state": (2, "", 128), "mask": (1, 64)}
+    message = r"inputs 'audio' .* and 'state' .* leave sizes free .*: --shape audio:1xN --shape state:2xNx128$"
+    with pytest.raises(ArtifactError, match=message):
+        fixed_shapes(graph(**shapes), AskedShapes())
+    with pytest.raises(ArtifactError, match=r"input 'state' .*: --shape state:2xNx128$"):
+        fixed_shapes(graph(**shapes), AskedShapes(shapes={"audio": (1, 512)}))
 
 
 def test_a_resolution_that_changes_nothing_is_said() -> None:
