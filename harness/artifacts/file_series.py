@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ def wrong_file(path: Path) -> str:
     return ""
 
 
-def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) -> None:
+def check_shapes(files: Collection[Path], asked: Mapping[str, tuple[int, ...]]) -> None:
     """Refuses shapes of inputs that no file has; a file that cannot be read may have any.
 
     Raises:
@@ -103,6 +103,8 @@ def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) ->
     """
     if not asked:
         return
+    if not files:
+        raise HarnessError(f"--shape {next(iter(asked))}: it is for ONNX files; add --onnx")
     found: dict[str, None] = {}
     for path in files:
         try:
@@ -110,7 +112,7 @@ def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) ->
         except ArtifactError:
             return
     if unknown := [name for name in asked if name not in found]:
-        raise HarnessError(f"--shape {unknown[0]}: no file has this input; there are {', '.join(found) or 'none'}")
+        raise HarnessError(f"--shape {unknown[0]}: no file has this input; their inputs: {', '.join(found) or 'none'}")
 
 
 def _measurable(path: Path, settings: FileSettings) -> tuple[Path, list[str]]:

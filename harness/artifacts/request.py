@@ -20,7 +20,7 @@ from foundation.vocabulary import (
 )
 from harness import backends
 from harness.artifacts.file_series import check_shapes
-from harness.artifacts.onnx_files import OnnxFile, named
+from harness.artifacts.onnx_files import OnnxFile, named, no_file
 from harness.errors import HarnessError
 from harness.processes.inputs import Feed
 
@@ -124,12 +124,7 @@ class ArtifactRequest:
     def _check_files(self) -> None:
         for file in self.onnx_files:
             if not file.path.is_file():
-                what = (
-                    f"a link to {file.path.readlink()}, which is not there"
-                    if file.path.is_symlink()
-                    else "no such file"
-                )
-                raise HarnessError(f"--onnx {file.path}: {what}")
+                raise HarnessError(f"--onnx {file.path}: {no_file(file.path)}")
         if self.custom_operators and not self.onnx_files:
             raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
         if self.custom_operators and not Path(self.custom_operators).is_file():

@@ -151,8 +151,14 @@ def test_an_unreadable_graph_is_left_to_the_runtime(series: Callable[..., Series
 
 def test_shapes_of_inputs_that_no_file_has_are_refused(write_network: WriteNetwork) -> None:
     check_shapes([write_network()], {"input": (1, 3, 8, 8)})
-    with pytest.raises(HarnessError, match="--shape images: no file has this input; there are input"):
+    with pytest.raises(HarnessError, match="--shape images: no file has this input; their inputs: input"):
         check_shapes([write_network()], {"images": (1, 3, 8, 8)})
+
+
+def test_shapes_without_a_file_are_refused() -> None:
+    check_shapes([], {})
+    with pytest.raises(HarnessError, match="--shape x: it is for ONNX files; add --onnx"):
+        check_shapes([], {"x": (1, 3, 8, 8)})
 
 
 def with_branches(folder: Path, *, taken: bool) -> Path:
