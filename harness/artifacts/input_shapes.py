@@ -58,10 +58,13 @@ def _ignored(inputs: list[OnnxValue], asked: AskedShapes) -> list[str]:
     if not shapes:
         return []
     image = inputs[first_image(shapes)]
-    own = resolution_of(image.shape or ())
-    if own is None or asked.resolution in (None, own) or image.name in asked.shapes:
-        return []
-    return [f"the file fixes its resolution at {own}, so --resolution {asked.resolution} has no effect"]
+    notes = []
+    batch, own = batch_of(image.shape or ()), resolution_of(image.shape or ())
+    if batch is not None and asked.batch not in (1, batch) and image.name not in asked.shapes:
+        notes.append(f"the file fixes its batch at {batch}, so --batch {asked.batch} has no effect")
+    if own is not None and asked.resolution not in (None, own) and image.name not in asked.shapes:
+        notes.append(f"the file fixes its resolution at {own}, so --resolution {asked.resolution} has no effect")
+    return notes
 
 
 class _Fixing:

@@ -127,8 +127,10 @@ class ArtifactRequest:
                 raise HarnessError(f"--onnx {file.path}: {no_file(file.path)}")
         if self.custom_operators and not self.onnx_files:
             raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
-        if self.custom_operators and not Path(self.custom_operators).is_file():
-            raise HarnessError(f"--custom-operators {self.custom_operators}: no such file")
+        library = Path(self.custom_operators)
+        if self.custom_operators and not library.is_file():
+            what = "this is a folder; give the library in it" if library.is_dir() else "no such file"
+            raise HarnessError(f"--custom-operators {library}: {what}")
         check_shapes(named(self.onnx_files).values(), self.shapes)
         if self.inputs:
             feed = Feed.of(self.inputs)
@@ -154,6 +156,11 @@ class ArtifactRequest:
             if not Path(self.weights).is_file():
                 raise HarnessError(
                     f"--weights {self.weights}: no such file; give probe, released, auto, or a checkpoint's path"
+                )
+            if not cards and (self.own_models or self.onnx_files):
+                raise HarnessError(
+                    f"--weights {self.weights}: user networks have their own weights: load the file in the function of "
+                    "--model"
                 )
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foundation.wording import cause
 from harness.backends.session import Session, TensorSpec
 from harness.errors import ArtifactError, HarnessError
 from harness.files.shapes import first_image, is_picture
@@ -134,9 +136,12 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             return {"": loaded}
         with loaded:
             return dict(loaded)
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
+        raise ArtifactError(f"--input {path} cannot be read: {cause(error)}.") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        # Numpy's own message advises to execute what is in the file.
         raise ArtifactError(
-            f"--input {path} cannot be read: {error}. Write it with numpy.save or numpy.savez."
+            f"--input {path} is not a file of numpy's with numbers alone. Write it with numpy.save or numpy.savez."
         ) from error
 
 

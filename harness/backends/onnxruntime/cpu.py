@@ -335,7 +335,8 @@ def session_options(threads: int, custom_operators: Path | None = None) -> onnxr
             options.register_custom_ops_library(str(custom_operators))
         except Exception as error:
             raise ArtifactError(
-                f"--custom-operators {custom_operators} is no library of operators for this onnxruntime: {error}"
+                f"--custom-operators {custom_operators} is not a library of operators for this onnxruntime: {error}. "
+                "Give the one that was built for its version and this processor (.so, .dll, .dylib)."
             ) from error
     return options
 

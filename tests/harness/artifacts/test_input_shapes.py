@@ -102,3 +102,11 @@ def test_a_resolution_that_changes_nothing_is_said() -> None:
     assert found.notes[-1] == "the file fixes its resolution at 32, so --resolution 64 has no effect"
     assert len(fixed_shapes(graph(x=("batch", 3, 32, 32)), AskedShapes(resolution=32)).notes) == 1
     assert fixed_shapes(graph(x=(1, 128)), AskedShapes(resolution=32)).notes == ()
+
+
+def test_a_batch_that_changes_nothing_is_said() -> None:
+    note = "the file fixes its batch at 2, so --batch 4 has no effect"
+    assert fixed_shapes(graph(x=(2, 3, 32, 32)), AskedShapes(batch=4)).notes == (note,)
+    for shape, batch in (((2, 3, 32, 32), 2), ((2, 3, 32, 32), 1)):
+        assert fixed_shapes(graph(x=shape), AskedShapes(batch=batch)).notes == ()
+    assert note not in fixed_shapes(graph(x=("batch", 3, 32, 32)), AskedShapes(batch=4)).notes
