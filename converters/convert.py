@@ -15,8 +15,8 @@ import onnx
 
 from converters import pytorch
 from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
-from converters.errors import ConversionError
-from converters.exporting import export
+from converters.errors import ConversionError, GraphNotRunError
+from converters.exporting import export, of_the_other
 from converters.operators import histogram
 from converters.own_network import multiply_adds, refuse_other_precision, verify_own
 from converters.precision import derive
@@ -210,7 +210,7 @@ def convert_native(native: NativeModel, request: ConversionRequest, store: Artif
         _save(model, path, description, native)
         del model
         saved = time.perf_counter()
-        agreements, notes = _verified(native, path, request.batch)
+        agreements, notes = _verified(native, path, request)
         seconds = {
             "export_s": round(exported - started, 3),
             "save_s": round(saved - exported, 3),
@@ -240,8 +240,11 @@ def _exported(native: NativeModel, request: ConversionRequest) -> onnx.ModelProt
     return model
 
 
-def _verified(native: NativeModel, path: Path, batch: int) -> tuple[list[Agreement], list[str]]:
+def _verified(native: NativeModel, path: Path, request: ConversionRequest) -> tuple[list[Agreement], list[str]]:
     """How an artifact agrees with its network, and what a reader should know that the verification found."""
-    if isinstance(native, OwnModel):
-        return verify_own(native, path, batch)
-    return verify(native, path, batch), []
+    if not isinstance(native, OwnModel):
+        return verify(native, path, request.batch), []
+    try:
+        return verify_own(native, path, request.batch)
+    except GraphNotRunError as error:
+        raise GraphNotRunError(f"{error}{of_the_other(native, request, error)}") from error

@@ -9,3 +9,7 @@ class ConversionError(Exception):
 
 class VerificationError(ConversionError):
     """The graph does not compute what the network computes."""
+
+
+class GraphNotRunError(VerificationError):
+    """ONNX Runtime does not run the graph."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 
 import onnx
+import onnxruntime
 
 from converters import pytorch, tensorflow
 from converters.errors import ConversionError
 from converters.light_graph import weights_bytes
+from converters.own_network import refuse_other_precision
 from converters.request import ConversionRequest
 from foundation.endings import says_out_of_memory
 from foundation.units import BYTES_PER_GIB
 from foundation.wording import first_line
 from zoo.errors import MissingPackageError
 from zoo.native import NativeModel
+from zoo.own_model import OwnModel
 
 LARGEST_WEIGHTS_BYTES = 2 * BYTES_PER_GIB - (1 << 20)
 """Protocol buffers hold less than 2 GiB; the graph's structure and notes need some room beside the weights."""
@@ -43,7 +46,7 @@ def export(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
         _refuse_large(_state_bytes(native))
         raise ConversionError(
             f"the {request.exporter} exporter failed: {type(root).__name__}: {first_line(root)}"
-            f"{_of_the_other(native, request, root)}"
+            f"{of_the_other(native, request, root)}"
         ) from error
     _refuse_large(weights_bytes(model))
     return model
@@ -82,13 +85,25 @@ def _state_bytes(native: NativeModel) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _of_the_other(native: NativeModel, request: ConversionRequest, root: BaseException) -> str:
-    """Whether PyTorch's other exporter takes a network that the requested one fails on, found by trying it."""
+def of_the_other(native: NativeModel, request: ConversionRequest, root: BaseException) -> str:
+    """Whether PyTorch's other exporter helps, found by trying it: its graph must be one that ONNX Runtime loads.
+
+    Args:
+        native: the model.
+        request: as it failed.
+        root: why; memory that ran out would run out again.
+
+    Returns:
+        The end of a sentence; empty where there is no other exporter.
+    """
     if native.card.release.framework != "pytorch" or says_out_of_memory(str(root)):
         return ""
     other = next(name for name in pytorch.EXPORTERS if name != request.exporter)
     try:
-        _exported(native, dataclasses.replace(request, exporter=other))
+        model = _exported(native, dataclasses.replace(request, exporter=other))
+        if isinstance(native, OwnModel):
+            refuse_other_precision(model)
+        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     except Exception:
         return f"; the {other} exporter fails too"
     return f"; the {other} exporter takes the network: --exporter {other}"

@@ -55,3 +55,10 @@ def graph_precision(model: onnx.ModelProto) -> str:
         _precision(node, producers, types) for node in model.graph.node if node.op_type in (*WEIGHTED, *_QUANTISED)
     }
     return "+".join(sorted(found))
+
+
+def weights_precisions(model: onnx.ModelProto) -> list[str]:
+    """The floating types of the weights that are convolved or multiplied, by themselves, in alphabetical order."""
+    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    used = {name for node in model.graph.node if node.op_type in WEIGHTED for name in node.input[1:2]}
+    return sorted({_NAMES[types[name]] for name in used if types.get(name) in _NAMES})

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from converters.errors import ConversionError, VerificationError
-from converters.graph_precision import graph_precision
+from converters.errors import ConversionError, GraphNotRunError, VerificationError
+from converters.graph_precision import graph_precision, weights_precisions
 from converters.light_graph import without_weights
 from converters.multiply_adds import count_multiply_adds
 from converters.verify import Agreement, artifact_outputs, as_rows, compare, image_sets, padded
@@ -42,8 +42,9 @@ def refuse_other_precision(model: onnx.ModelProto) -> None:
     try:
         found = graph_precision(without_weights(model)).split("+")
     except onnx.shape_inference.InferenceError:
-        # Verification judges the graph; a type that cannot be inferred is no fault of it.
-        return
+        # Verification judges the graph; a type that cannot be inferred is not a fault of it. But an operator may not
+        # exist in the type of its weights.
+        found = weights_precisions(model)
     if named := [name for name in found if name not in ("", "fp32", "other")]:
         raise ConversionError(
             f"the network computes in {' and '.join(named)} inside, whatever its input: return it in float32, and "
@@ -64,7 +65,8 @@ def verify_own(native: OwnModel, path: Path, batch: int) -> tuple[list[Agreement
         The agreements, and what a reader should know about other batches.
 
     Raises:
-        VerificationError: see `converters.verify.compare`; or the network or ONNX Runtime does not run.
+        GraphNotRunError: ONNX Runtime does not run the graph.
+        VerificationError: see `converters.verify.compare`; or the network does not run.
     """
     agreements = []
     for name, images, tolerance in image_sets(native.card):
@@ -100,9 +102,7 @@ def _artifact_outputs(path: Path, images: Array) -> list[Array]:
     except MemoryError:
         raise
     except Exception as error:
-        raise VerificationError(
-            f"ONNX Runtime does not run the converted graph: {first_line(error)}; try the other exporter (--exporter)"
-        ) from error
+        raise GraphNotRunError(f"ONNX Runtime does not run the converted graph: {first_line(error)}") from error
 
 
 def _cause(native: OwnModel, images: Array, before: Array) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from converters.images import dead_leaves
+from foundation.wording import counted
 from zoo.native import NativeModel
 from zoo.preprocessing import Normalisation
 from zoo.recalibration import recalibrate
@@ -58,9 +60,25 @@ def weights_facts(native: NativeModel) -> dict[str, Any]:
 
 def weights_warnings(native: NativeModel) -> list[str]:
     """What a reader of the artifact's figures should know about its weights."""
+    return [*_recalibration_warnings(native), *_warnings_of_file(native.checkpoint)]
+
+
+def _recalibration_warnings(native: NativeModel) -> list[str]:
     if native.needs_recalibration:
         return [NOT_RECALIBRATED.format(count=_STAND_IN_IMAGES)]
     done = native.recalibrated
     if done and done["batches"] * done["batch_size"] < RELEASED_BATCHES * RELEASED_BATCH_SIZE:
         return [FEWER_IMAGES.format(**done, all_batches=RELEASED_BATCHES, all_size=RELEASED_BATCH_SIZE)]
     return []
+
+
+def _warnings_of_file(checkpoint: Mapping[str, str]) -> list[str]:
+    """Which part of a user's file the weights are, unless they are all of it under the network's own names."""
+    texts = []
+    if others := checkpoint.get("other_entries"):
+        texts.append(f"of the checkpoint's entries {checkpoint.get('entry')} is taken, and {others} not")
+    if prefix := checkpoint.get("prefix"):
+        texts.append(f"the names of the checkpoint's tensors have the prefix {prefix!r}, which is taken off")
+    if count := checkpoint.get("tensors_left_out"):
+        texts.append(f"{counted(int(count), 'tensor')} of the checkpoint without that prefix are left out")
+    return texts

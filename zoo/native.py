@@ -25,7 +25,11 @@ class NativeModel(Protocol):
     needs_recalibration: bool
     """Whether the running statistics are another network's: until measured on images, the logits mean nothing."""
     checkpoint: Mapping[str, str]
-    """The file that the weights come from: `sha256`, and for a released one also `url` and `tag`; otherwise empty."""
+    """The file that the weights come from: `sha256`, and for a released one also `url` and `tag`; otherwise empty.
+
+    Of a user's file also the `entry` that was taken and `other_entries` that it has, the `prefix` that the names of its
+    tensors had, and the number of `tensors_left_out`, each if there is one.
+    """
     recalibrated: Mapping[str, Any] | None
     """The training images that the running statistics were measured on (`TrainingImages.facts`); None if they are the
     checkpoint's own."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import operator
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from foundation.wording import listed
 from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
 from zoo.own_model import OwnModel, OwnModelError
 from zoo.own_preprocessing import assumed_preprocessing
 from zoo.own_reference import Reference, parse_reference
+from zoo.own_returns import what_to_return
+from zoo.own_weights import said
 
 SOURCE = "own"
 DEFAULT_RESOLUTION = 224
@@ -76,7 +81,8 @@ def load(reference: str, resolution: int | None = None, preprocessing: Preproces
         network = _called(reference, network, parsed)
     if not isinstance(network, torch.nn.Module):
         raise OwnModelError(
-            f"{_call_text(reference)} returned a {type(network).__name__}; it must return a torch.nn.Module"
+            f"{_call_text(reference)} returned a {type(network).__name__}; it must return a torch.nn.Module: "
+            f"{what_to_return(network)}"
         )
     return OwnModel(card(reference, resolution, preprocessing), network)
 
@@ -92,15 +98,33 @@ def _found(reference: str, parsed: Reference) -> Any:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(parsed.module)
-        found = operator.attrgetter(parsed.function)(module)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise OwnModelError(
-            f"cannot find {reference}: {error}; give it as module:function, importable from the current directory"
-        ) from error
+    except ModuleNotFoundError as error:
+        if f"{parsed.module}.".startswith(f"{error.name}."):
+            raise OwnModelError(
+                f"cannot find {reference}: {error}; run in the folder from which {parsed.module} can be imported "
+                f"(this one is {here}), or install it"
+            ) from error
+        raise OwnModelError(f"{parsed.module} imports {error.name}, which is not installed here; install it") from error
     except (Exception, SystemExit) as error:
         # A script that runs when it is imported may do anything.
         raise OwnModelError(f"{parsed.module} raised {type(error).__name__} when imported: {error}") from error
-    return found
+    try:
+        return operator.attrgetter(parsed.function)(module)
+    except AttributeError as error:
+        raise OwnModelError(
+            f"cannot find {reference}: {parsed.module} has no {parsed.function!r}; {_choice(module, parsed.function)}"
+        ) from error
+
+
+def _choice(module: ModuleType, name: str) -> str:
+    """Which functions and networks a module has of its own, those of a similar name first."""
+    own = [
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_") and callable(value) and getattr(value, "__module__", "") == module.__name__
+    ]
+    near = difflib.get_close_matches(name, own)
+    return f"it has {listed([*near, *own])}" if own else "it has no functions of its own"
 
 
 def _called(reference: str, function: Any, parsed: Reference) -> Any:
@@ -110,7 +134,9 @@ def _called(reference: str, function: Any, parsed: Reference) -> Any:
         OwnModelError: it takes other arguments, or raises.
     """
     if not callable(function):
-        raise OwnModelError(f"{reference} is a {type(function).__name__}; it must be a function")
+        raise OwnModelError(
+            f"{reference} is a {type(function).__name__}; it must be a function that returns the network"
+        )
     try:
         inspect.signature(function).bind(**parsed.arguments)
     except TypeError as error:
@@ -124,7 +150,7 @@ def _called(reference: str, function: Any, parsed: Reference) -> Any:
     try:
         return function(**parsed.arguments)
     except Exception as error:
-        raise OwnModelError(f"{_call_text(reference)} raised {type(error).__name__}: {error}") from error
+        raise OwnModelError(f"{_call_text(reference)} raised {said(error)}") from error
 
 
 def _call_text(reference: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
     from zoo.own_outputs import Path
 
 TAKES_IMAGES = "return a module whose forward takes one float32 tensor of images (N, 3, R, R)"
+IN_FLOAT32 = (
+    "it has weights in {types} and changes types inside: return it in float32, without .half() or .to(...) in its "
+    "forward, and choose the precision with --precision"
+)
 BATCH_STATISTICS = (
     "batch statistics are in use in {layers} ({names}), in training mode or without running statistics: an image's "
     "output depends on the other images of its batch"
 )
 WITHOUT_BATCH_STATISTICS = "call .eval() on the network in the function, and keep running statistics"
+
+_OTHER_TYPE = re.compile("Half|BFloat16|Double|dtype|scalar type", re.IGNORECASE)
 
 
 class OwnModelError(ZooError):
@@ -86,7 +93,10 @@ class OwnModel(TorchModel):
     def _bring_to_processor(self) -> None:
         devices = {tensor.device.type for tensor in (*self.module.parameters(), *self.module.buffers())}
         if "meta" in devices:
-            raise OwnModelError(f"{self.card.variant}: weights are on the meta device: load them in the function")
+            raise OwnModelError(
+                f"{self.card.variant}: weights are on the meta device: load them in the function, "
+                "after module.to_empty(device='cpu') or with load_state_dict(..., assign=True)"
+            )
         if devices - {"cpu"}:
             self.module.cpu()
 
@@ -100,6 +110,7 @@ class OwnModel(TorchModel):
 
         shape = (batch, 3, self.card.resolution, self.card.resolution)
         error: Exception | None = None
+        advice = ""
         types = _other_floating_types(self.module)
         for cast in (False, True) if types else (False,):
             if cast:
@@ -113,17 +124,22 @@ class OwnModel(TorchModel):
                 if says_out_of_memory(str(failure)):
                     raise
                 error = failure
+                # A network that rounds its input itself takes nothing any more once its weights are float32.
+                advice = advice or self._advice(batch)
+        if types and not advice and _OTHER_TYPE.search(str(error)):
+            advice = IN_FLOAT32.format(types=" and ".join(types))
         raise OwnModelError(
             f"the network of {self.card.variant} does not take images {shape} of float32: {type(error).__name__}: "
-            f"{first_line(error) if error else ''}; {self._advice(batch)}"
+            f"{first_line(error) if error else ''}; {advice or TAKES_IMAGES}"
         ) from error
 
     def _advice(self, batch: int) -> str:
+        """What to do about a network that does not take images; empty if nothing is found."""
         from zoo.own_inputs import input_advice
 
         if layers := batch_statistics_layers(self.module):
             return f"{statistics_text(layers)}; {WITHOUT_BATCH_STATISTICS}"
-        return input_advice(self.module, batch, self.card.resolution) or TAKES_IMAGES
+        return input_advice(self.module, batch, self.card.resolution)
 
     def _settle_output(self, output: Any, batch: int) -> tuple[str, ...]:
         """Chooses what is measured, and names it unless the output is one tensor.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from zoo.errors import ZooError
 
 _FORM = "give it as module:function or module:function(name=value)"
+_FILE_ENDING = ".py"
 
 
 class OwnReferenceError(ZooError):
@@ -36,6 +38,10 @@ def parse_reference(text: str) -> Reference:
         OwnReferenceError: it has another form, or a value is not a literal.
     """
     module, _, call = text.partition(":")
+    if module.endswith(_FILE_ENDING) or "/" in module:
+        raise OwnReferenceError(f"{text}: {_of_file(module, call)}")
+    if not call:
+        raise OwnReferenceError(f"{text}: {_without_function(module)}")
     try:
         expression = ast.parse(call.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
@@ -47,6 +53,23 @@ def parse_reference(text: str) -> Reference:
     if not all(part.isidentifier() for part in module.split(".")) or not _is_dotted_name(expression):
         raise OwnReferenceError(f"{text}: {_FORM}")
     return Reference(module, ast.unparse(expression), arguments)
+
+
+def _of_file(path: str, call: str) -> str:
+    """What to write instead of a file's path."""
+    file = PurePosixPath(path.removesuffix(_FILE_ENDING))
+    # A path out of the current directory is no module's name: Python looks for modules from there.
+    is_inside = not file.is_absolute() and ".." not in file.parts
+    module = ".".join(file.parts) if is_inside else file.name
+    where = "" if is_inside else f" in {file.parent}"
+    return f"this is a file; give its module and function instead{where}: --model {module}:{call or 'FUNCTION'}"
+
+
+def _without_function(module: str) -> str:
+    """What to write instead of a module alone."""
+    outer, _, last = module.rpartition(".")
+    example = f"{outer}:{last} or {module}:FUNCTION" if outer else f"{module}:FUNCTION"
+    return f"{_FORM}: which function returns the network? As in --model {example}"
 
 
 def _is_dotted_name(expression: ast.expr) -> bool:

@@ -19,8 +19,8 @@ from zoo import probe
 from zoo.card import ModelCard
 from zoo.errors import MissingPackageError, WeightsError
 from zoo.file_kinds import unlike_checkpoint
+from zoo.state_fit import misfits
 from zoo.torch_checkpoint import next_step
-from zoo.torch_model import misfits
 
 if TYPE_CHECKING:
     import keras
@@ -169,7 +169,8 @@ class TensorFlowModel:
         stored = {name: name + _AVERAGED if name + _AVERAGED in shapes else name for name in self._variables}
         given = {name: tuple(shapes[source]) for name, source in stored.items() if source in shapes}
         given |= {name: tuple(shape) for name, shape in sorted(shapes.items()) if self._is_foreign(name)}
-        problems = misfits({name: tuple(variable.shape) for name, variable in self._variables.items()}, given)
+        own = {name: tuple(variable.shape) for name, variable in self._variables.items()}
+        problems = misfits(own, given, classes=self.card.classes)
         types = reader.get_variable_to_dtype_map()
         strange = [name for name, source in stored.items() if source in types and not types[source].is_floating]
         if strange and not problems:

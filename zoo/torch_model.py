@@ -16,7 +16,9 @@ from foundation.wording import shortened
 from zoo import probe
 from zoo.card import ModelCard
 from zoo.errors import WeightsError
-from zoo.torch_checkpoint import next_step, read_state_dict
+from zoo.state_fit import misfits as misfits
+from zoo.state_fit import whole_prefixes
+from zoo.torch_checkpoint import StateDict, next_step, read_state_dict
 
 if TYPE_CHECKING:
     import torch
@@ -120,12 +122,9 @@ class TorchModel:
                     if a card matches.
         """
         own = self.module.state_dict()
-        given = _renamed(state, own, self.card.checkpoint.renames)
-        problems = misfits(
-            {name: tuple(tensor.shape) for name, tensor in own.items()},
-            {name: tuple(tensor.shape) for name, tensor in given.items()},
-            may_lack={name for name in own if "num_batches" in name},
-        )
+        may_lack = {name for name in own if "num_batches" in name}
+        given, prefix = self._under_own_names(state, own, may_lack, path)
+        problems = misfits(_shapes(own), _shapes(given), may_lack=may_lack, classes=self.card.classes)
         integers = [
             n for n, t in own.items() if t.is_floating_point() and n in given and not given[n].is_floating_point()
         ]
@@ -135,6 +134,28 @@ class TorchModel:
             raise WeightsError(f"{path} does not fit {self.card.name}: {problems}; {_mend(state, self.card)}")
         self.module.load_state_dict(given, strict=False)
         self.weights = "file"
+        self.checkpoint = _taken(state, prefix, len(given))
+
+    def _under_own_names(
+        self, state: Mapping[str, torch.Tensor], own: Collection[str], may_lack: Collection[str], path: Path
+    ) -> tuple[Mapping[str, torch.Tensor], str]:
+        """The state under the network's names, and the prefix that it had, if all of the network is under one.
+
+        Raises:
+            WeightsError: the network is in the state more than once.
+        """
+        given = _renamed(state, own, self.card.checkpoint.renames)
+        found = whole_prefixes(own, given, may_lack)
+        if len(found) > 1 and "" not in found:
+            raise WeightsError(
+                f"{path} holds {self.card.name} {len(found)} times, under the prefixes {', '.join(map(repr, found))}; "
+                f"save one alone: torch.save(network.state_dict(), FILE)"
+            )
+        if len(found) != 1 or not found[0]:
+            return given, ""
+        prefix = found[0]
+        inner = {name.removeprefix(prefix): tensor for name, tensor in given.items() if name.startswith(prefix)}
+        return inner, prefix
 
     def recalibrate(self, batches: Iterable[NDArray[np.float32]]) -> int:
         """Measures the running statistics on images, in place, as a release does before it evaluates a subnet.
@@ -190,25 +211,16 @@ def _mend(state: Mapping[str, torch.Tensor], card: ModelCard) -> str:
 
     signature = probe.signature_sha256((name, tuple(t.shape), str(t.dtype)) for name, t in state.items())
     owners = [other.name for other in all_cards().values() if other.signature_sha256 == signature]
-    whose = f"it is a checkpoint of {' or '.join(owners[:3])}: " if owners else ""
-    return whose + next_step(card)
+    return f"it is a checkpoint of {' or '.join(owners[:3])}: select that model" if owners else next_step(card)
 
 
-def misfits(
-    own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], *, may_lack: Collection[str] = ()
-) -> str:
-    """How a given state does not fit a network, in words; empty if all of it fits.
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
-    Args:
-        own: shapes of the network's tensors by name.
-        given: shapes of the given tensors.
-        may_lack: the network's tensors that need not be given.
-    """
-    problems = [f"missing {name}" for name in own if name not in given and name not in may_lack]
-    problems += [f"unexpected {name}" for name in given if name not in own]
-    problems += [
-        f"{name} has shape {given[name]}, the network {own[name]}"
-        for name in own
-        if name in given and given[name] != own[name]
-    ]
-    return shortened(problems)
+
+def _taken(state: Mapping[str, torch.Tensor], prefix: str, taken: int) -> dict[str, str]:
+    """Which part of its file a state was, as far as it was not all of it."""
+    facts = {"prefix": prefix, "tensors_left_out": str(len(state) - taken) if len(state) > taken else ""}
+    if isinstance(state, StateDict):
+        facts |= {"entry": state.entry, "other_entries": ", ".join(state.other_entries)}
+    return {name: text for name, text in facts.items() if text}

@@ -64,7 +64,7 @@ def apply_weights(
         native.apply_probe()
     elif isinstance(checkpoint, Path):
         native.load_file(checkpoint)
-        native.checkpoint = {"sha256": file_sha256(checkpoint)}
+        native.checkpoint = {"sha256": file_sha256(checkpoint), **native.checkpoint}
     else:
         _load_released(native, checkpoint)
         record_released(native, checkpoint)

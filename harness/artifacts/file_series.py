@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.digests import json_sha256
 from foundation.vocabulary import FROM_EXACT_TO_COARSE
-from foundation.wording import cause, one_line, sentences
+from foundation.wording import cause, listed, one_line, sentences
 from harness.artifacts.facts import facts_of_file
 from harness.artifacts.input_shapes import AskedShapes, FixedShapes, fixed_shapes
 from harness.artifacts.preprocessing import takes_prepared_images
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from harness.records.series import Series
 
 _COPIES_NAME = "onnx"
+_BRANCHING = ("If", "Loop", "Scan")
+"""Operators with a part that may never run, and may not fit the sizes: if these are fixed, a runtime checks it too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,13 +143,15 @@ def check_companions(inputs: str, custom_operators: str) -> None:
         HarnessError: a file is not there, or `inputs` is no range.
     """
     feed = Feed.of(inputs)
-    if custom_operators and not Path(custom_operators).is_file():
-        raise HarnessError(f"--custom-operators {custom_operators}: no such file")
+    library = Path(custom_operators)
+    if custom_operators and not library.is_file():
+        what = "this is a folder; give the library in it" if library.is_dir() else "no such file"
+        raise HarnessError(f"--custom-operators {library}: {what}")
     if feed.file and not feed.file.is_file():
         raise HarnessError(f"--input {feed}: no such file")
 
 
-def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) -> None:
+def check_shapes(files: Collection[Path], asked: Mapping[str, tuple[int, ...]]) -> None:
     """Refuses shapes of inputs that no file has; a file that cannot be read may have any.
 
     Raises:
@@ -155,6 +159,8 @@ def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) ->
     """
     if not asked:
         return
+    if not files:
+        raise HarnessError(f"--shape {next(iter(asked))}: it is for ONNX files; add --onnx")
     found: dict[str, None] = {}
     for path in files:
         try:
@@ -162,7 +168,7 @@ def check_shapes(files: Iterable[Path], asked: Mapping[str, tuple[int, ...]]) ->
         except ArtifactError:
             return
     if unknown := [name for name in asked if name not in found]:
-        raise HarnessError(f"--shape {unknown[0]}: no file has this input; there are {', '.join(found) or 'none'}")
+        raise HarnessError(f"--shape {unknown[0]}: no file has this input; their inputs: {', '.join(found) or 'none'}")
 
 
 def _measurable(path: Path, settings: FileSettings) -> tuple[Path, list[str]]:
@@ -178,16 +184,33 @@ def _measurable(path: Path, settings: FileSettings) -> tuple[Path, list[str]]:
         # The runtime, whose reader knows more, says what is wrong.
         return path, []
     fixed = fixed_shapes(graph, _with_shapes_of_arrays(graph, settings))
+    is_free = any(value.dtype and not value.is_fixed for value in graph.inputs)
+    branching = [node.operator for node in graph.nodes if node.operator in _BRANCHING]
+    feeds = bool(is_free and branching and settings.backend.feeds_free_sizes)
     notes = list(fixed.notes)
+    if feeds:
+        notes.append(
+            f"the sizes stay free in its graph, which has {listed(branching)}, and are those of what it is fed"
+        )
     version = settings.backend.readable_ir_version(graph.ir_version)
     if version != graph.ir_version:
         notes.append(
             f"the file has IR version {graph.ir_version}, and {settings.backend.runtime()} reads up to {version}: "
             f"measured is a copy with IR version {version}"
         )
-    if version == graph.ir_version and all(value.is_fixed for value in graph.inputs if value.dtype):
+    if version == graph.ir_version and not is_free:
         return path, notes
-    return _copy(path, graph, fixed, version, settings.cache_dir), notes
+    return _copy(path, graph, fixed, _CopySettings(version, feeds, settings.cache_dir)), notes
+
+
+@dataclasses.dataclass(frozen=True)
+class _CopySettings:
+    """How a copy is made."""
+
+    ir_version: int
+    feeds: bool
+    """Whether the graph keeps its free sizes, and the copy states what it is fed with."""
+    cache_dir: Path
 
 
 def _with_shapes_of_arrays(graph: OnnxGraph, settings: FileSettings) -> AskedShapes:
@@ -207,18 +230,20 @@ def _with_shapes_of_arrays(graph: OnnxGraph, settings: FileSettings) -> AskedSha
     return dataclasses.replace(settings.shapes, shapes={**shapes, **settings.shapes.shapes})
 
 
-def _copy(path: Path, graph: OnnxGraph, fixed: FixedShapes, version: int, cache_dir: Path) -> Path:
+def _copy(path: Path, graph: OnnxGraph, fixed: FixedShapes, how: _CopySettings) -> Path:
     free = {value.name: fixed.shapes[value.name] for value in graph.inputs if value.dtype and not value.is_fixed}
-    key = json_sha256(
-        {"artifact": artifact_sha256(path), "shapes": free, "symbols": dict(fixed.symbols), "ir_version": version}
-    )
-    target = cache_dir / _COPIES_NAME / key / path.name
+    facts = {"artifact": artifact_sha256(path), "shapes": free, "symbols": dict(fixed.symbols)}
+    key = json_sha256({**facts, "ir_version": how.ir_version, **({"fed": True} if how.feeds else {})})
+    target = how.cache_dir / _COPIES_NAME / key / path.name
     try:
         if not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_copy(path, target, shapes=free, symbols=fixed.symbols, ir_version=version)
+            if how.feeds:
+                write_copy(path, target, shapes={}, symbols={}, ir_version=how.ir_version, fed=free)
+            else:
+                write_copy(path, target, shapes=free, symbols=fixed.symbols, ir_version=how.ir_version)
     except OSError as error:
         raise HarnessError(
-            f"the cache {cache_dir} cannot be used ({cause(error)}): free space there, or give another --cache-dir"
+            f"the cache {how.cache_dir} cannot be used ({cause(error)}): free space there, or give another --cache-dir"
         ) from error
     return target

@@ -48,6 +48,7 @@ def fixed_shapes(graph: OnnxGraph, asked: AskedShapes) -> FixedShapes:
     tensors = [value for value in graph.inputs if value.dtype]
     for value in sorted(tensors, key=lambda value: value.name not in asked.shapes):
         fixing.fix(value)
+    fixing.refuse_unknown()
     return FixedShapes(fixing.shapes, fixing.symbols, (*fixing.notes, *_ignored(tensors, asked)))
 
 
@@ -57,10 +58,13 @@ def _ignored(inputs: list[OnnxValue], asked: AskedShapes) -> list[str]:
     if not shapes:
         return []
     image = inputs[first_image(shapes)]
-    own = resolution_of(image.shape or ())
-    if own is None or asked.resolution in (None, own) or image.name in asked.shapes:
-        return []
-    return [f"the file fixes its resolution at {own}, so --resolution {asked.resolution} has no effect"]
+    notes = []
+    batch, own = batch_of(image.shape or ()), resolution_of(image.shape or ())
+    if batch is not None and asked.batch not in (1, batch) and image.name not in asked.shapes:
+        notes.append(f"the file fixes its batch at {batch}, so --batch {asked.batch} has no effect")
+    if own is not None and asked.resolution not in (None, own) and image.name not in asked.shapes:
+        notes.append(f"the file fixes its resolution at {own}, so --resolution {asked.resolution} has no effect")
+    return notes
 
 
 class _Fixing:
@@ -71,6 +75,22 @@ class _Fixing:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.symbols: dict[str, int] = {}
         self.notes: list[str] = []
+        self._unknown: list[tuple[OnnxValue, str]] = []
+        """Inputs with sizes that are neither asked nor usual, and an example of their shapes."""
+
+    def refuse_unknown(self) -> None:
+        """Refuses inputs whose sizes are not known.
+
+        Raises:
+            ArtifactError: there are some; the message has the options for all of them.
+        """
+        if not self._unknown:
+            return
+        inputs = " and ".join(f"{value.name!r} {value.shape_text()}" for value, _ in self._unknown)
+        options = " ".join(f"--shape {value.name}:{example}" for value, example in self._unknown)
+        what = "input" if len(self._unknown) == 1 else "inputs"
+        leaves = "leaves" if len(self._unknown) == 1 else "leave"
+        raise ArtifactError(f"{what} {inputs} {leaves} sizes free that have no usual value; state them: {options}")
 
     def fix(self, value: OnnxValue) -> None:
         given = self._asked.shapes.get(value.name)
@@ -78,10 +98,14 @@ class _Fixing:
         if shape is None:
             raise ArtifactError(f"input {value.name!r} has no shape; state it: --shape {value.name}:1x3x224x224")
         assumed: list[str] = []
-        sizes = tuple(self._size(value, shape, axis, given, assumed) for axis in range(self._rank(value, shape, given)))
-        for size, found in zip(shape, sizes, strict=True):
+        found = [self._size(value, shape, axis, given, assumed) for axis in range(self._rank(value, shape, given))]
+        sizes = tuple(size for size in found if size is not None)
+        if len(sizes) < len(found):
+            self._unknown.append((value, _example(shape, found)))
+            return
+        for size, fixed in zip(shape, sizes, strict=True):
             if isinstance(size, str) and size:
-                self.symbols[size] = found
+                self.symbols[size] = fixed
         self.shapes[value.name] = sizes
         if not value.is_fixed:
             text = f"input {value.name!r} {value.shape_text()} is fixed at {shape_text(sizes)}"
@@ -97,7 +121,7 @@ class _Fixing:
 
     def _size(
         self, value: OnnxValue, shape: Shape, axis: int, given: tuple[int, ...] | None, assumed: list[str]
-    ) -> int:
+    ) -> int | None:
         size = shape[axis]
         known = size if isinstance(size, int) else self.symbols.get(size)
         if given is not None:
@@ -107,10 +131,10 @@ class _Fixing:
                     f"{axis} is {known}"
                 )
             return given[axis]
-        return self._usual(value, shape, axis, assumed) if known is None else known
+        return self._usual(shape, axis, assumed) if known is None else known
 
-    def _usual(self, value: OnnxValue, shape: Shape, axis: int, assumed: list[str]) -> int:
-        """The size of a free dimension of which --shape says nothing."""
+    def _usual(self, shape: Shape, axis: int, assumed: list[str]) -> int | None:
+        """The size of a free dimension of which --shape says nothing; None if none is usual."""
         axes = image_axes(shape)
         if axis == 0 and len(shape) > 1 and batch_of(shape) is None:
             return self._asked.batch
@@ -124,13 +148,14 @@ class _Fixing:
         if axes is not None and axis == axes.channels:
             assumed.append(f"{_ASSUMED_CHANNELS} channels assumed, state them with --shape")
             return _ASSUMED_CHANNELS
-        example = shape_text(
-            [size if isinstance(size, int) else 1 if index == 0 else "N" for index, size in enumerate(shape)]
-        )
-        raise ArtifactError(
-            f"input {value.name!r} {value.shape_text()} leaves sizes free that have no usual value; state them: "
-            f"--shape {value.name}:{example}"
-        )
+        return None
+
+
+def _example(shape: Shape, found: list[int | None]) -> str:
+    """A shape to state, with N for what only the user knows."""
+    return shape_text(
+        [(size or "N") if isinstance(known, str) else known for known, size in zip(shape, found, strict=True)]
+    )
 
 
 def shape_text(shape: tuple[int, ...] | list[int | str]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from foundation.wording import listed
 from harness.errors import HarnessError
 
 
@@ -29,6 +31,18 @@ class OnnxFile:
 
     def __str__(self) -> str:
         return f"{self.name}={self.path}" if self.name else str(self.path)
+
+
+def no_file(path: Path) -> str:
+    """What is at a path without a file, and what to give instead."""
+    if path.is_dir():
+        inside = sorted(str(file) for pattern in ("*.onnx", "*/*.onnx") for file in path.glob(pattern))
+        return f"a folder; give a file in it: {listed(inside)}" if inside else "a folder without an .onnx file"
+    if path.is_symlink():
+        return f"a link to {path.readlink()}, which is not there"
+    beside = sorted(other.name for other in path.parent.glob("*.onnx")) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside)
+    return f"no such file; nearest: {', '.join(str(path.parent / name) for name in near)}" if near else "no such file"
 
 
 def named(files: Iterable[OnnxFile]) -> dict[str, Path]:

@@ -21,7 +21,7 @@ from foundation.vocabulary import (
 from harness import backends
 from harness.artifacts.file_series import check_companions, check_shapes, resolution_as_measured
 from harness.artifacts.input_shapes import AskedShapes
-from harness.artifacts.onnx_files import OnnxFile, named
+from harness.artifacts.onnx_files import OnnxFile, named, no_file
 from harness.artifacts.preprocessing import check_fits
 from harness.errors import HarnessError
 from harness.processes.inputs import Feed
@@ -131,12 +131,7 @@ class ArtifactRequest:
     def _check_files(self) -> None:
         for file in self.onnx_files:
             if not file.path.is_file():
-                what = (
-                    f"a link to {file.path.readlink()}, which is not there"
-                    if file.path.is_symlink()
-                    else "no such file"
-                )
-                raise HarnessError(f"--onnx {file.path}: {what}")
+                raise HarnessError(f"--onnx {file.path}: {no_file(file.path)}")
         if self.custom_operators and not self.onnx_files:
             raise HarnessError(f"--custom-operators {self.custom_operators}: it is for ONNX files; add --onnx")
         check_shapes(named(self.onnx_files).values(), self.shapes)
@@ -163,6 +158,11 @@ class ArtifactRequest:
             if not Path(self.weights).is_file():
                 raise HarnessError(
                     f"--weights {self.weights}: no such file; give probe, released, auto, or a checkpoint's path"
+                )
+            if not cards and (self.own_models or self.onnx_files):
+                raise HarnessError(
+                    f"--weights {self.weights}: user networks have their own weights: load the file in the function of "
+                    "--model"
                 )
             if len(cards) != 1:
                 raise HarnessError(f"--weights FILE belongs to one model, but {len(cards)} are selected")

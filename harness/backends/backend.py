@@ -93,6 +93,9 @@ class Backend(abc.ABC):
     builds_side_by_side: bool = False
     """Whether builds time nothing, so that several at a time disturb no figure."""
 
+    feeds_free_sizes: bool = False
+    """Whether it takes inputs whose sizes the graph leaves free, if the file states them (`files.onnx_graph`)."""
+
     @abc.abstractmethod
     def availability(self) -> Availability:
         """Returns whether this backend can run here, and if not, why and what to do."""

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from foundation.wording import cause
+from foundation.wording import cause, counted
 from harness.datasets import devkit, imagenet
 from harness.datasets.classes import Classes, classes_of, counted_classes, indexed_classes
 from harness.datasets.label_rows import LabelRow, LabelRows, label_rows
@@ -89,8 +89,8 @@ class GroundTruth:
 
     def _counts(self, images_count: int, place: Path) -> str:
         return (
-            f"{self.path} has {len(self.labels):,} labels, but {place} holds {images_count:,} images; give exactly "
-            "the labels of these images (--limit takes a subset)"
+            f"{self.path} has {counted(len(self.labels), 'label')}, but {place} holds {counted(images_count, 'image')}"
+            "; give exactly the labels of these images (--limit takes a subset)"
         )
 
 

@@ -16,6 +16,8 @@ _KINDS = (
 )  # fmt: skip
 """Beginnings in lower case, and what they tell."""
 
+_TEXT = "text; give the folder of the images, and a file of their labels by --ground-truth"
+
 LONGEST_START = 512
 """How many bytes of a file decide."""
 
@@ -33,6 +35,15 @@ def other_kind(start: bytes) -> str:
         return ""
     known = start.lstrip().lower() if start.lstrip().startswith(b"<") else start.lower()
     return next((told for beginnings, told in _KINDS if known.startswith(beginnings)), "")
+
+
+def text_kind(start: bytes) -> str:
+    """What to give instead of a text; empty if the first bytes are none."""
+    position, magic = _TAR_MAGIC
+    # The last character may be cut off.
+    text = start.decode("utf-8-sig", errors="ignore")
+    is_text = bool(text) and all(character.isprintable() or character.isspace() for character in text)
+    return _TEXT if is_text and not start[position:].startswith(magic) else ""
 
 
 def decompressor(start: bytes) -> str:

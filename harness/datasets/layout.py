@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,11 @@ from harness.datasets.store import FileStore
 from harness.datasets.stored import StoredImages, label
 from harness.errors import AccuracyError
 from harness.text.lists import encodable, few
+
+_ONE_FOLDER = (
+    "{place} has one folder of images ({folder}), so that all are of class 0: give the folder that holds all class "
+    "folders, or the labels (--ground-truth); --class-order index takes the folder's name for the class's index"
+)
 
 
 def label_by_folder(store: FileStore, place: Path, order: str) -> StoredImages:
@@ -26,6 +32,8 @@ def label_by_folder(store: FileStore, place: Path, order: str) -> StoredImages:
         AccuracyError: the folders are not classes (`classes.classes_of`), or an image of ImageNet occurs twice.
     """
     classes = classes_of(store.folders, place, order)
+    if len(store.folders) == 1 and not classes.set_name and not order:
+        classes = dataclasses.replace(classes, caution=_ONE_FOLDER.format(place=place, folder=store.folders[0]))
     if classes.set_name:
         _check_once(store.names, place)
     labels = [classes.index_of[PurePosixPath(name).parent.name] for name in store.names]

@@ -9,7 +9,7 @@ from foundation.wording import cause
 from harness.datasets import cifar, parquet, sharded, tiny_imagenet, webdataset
 from harness.datasets.folder import open_folder
 from harness.datasets.ground_truth import FORMS, read_ground_truth
-from harness.datasets.kinds import LONGEST_START, decompressor, other_kind
+from harness.datasets.kinds import LONGEST_START, decompressor, other_kind, text_kind
 from harness.datasets.layout import label_by_folder, name_of
 from harness.datasets.protocol import ImageSet, LabelledImage
 from harness.datasets.shards import shards_named
@@ -125,7 +125,7 @@ def _file(path: Path, ground_truth: Path | None, order: str) -> StoredImages:
     if start.startswith(parquet.MAGIC):
         _refuse_labels(path, ground_truth)
         return parquet.open_shards([path], path, order)
-    if told := other_kind(start):
+    if told := other_kind(start) or text_kind(start):
         raise AccuracyError(f"{path} is {told}")
     members = members_of(path)
     if ground_truth is None and webdataset.has_labels(members):
@@ -148,9 +148,10 @@ def _labelled(store: FileStore, path: Path, ground_truth: Path | None, order: st
         _refuse_labels(path, ground_truth)
         return label_by_folder(store, path, order)
     if ground_truth is None:
+        beside = f", or add {webdataset.LABEL_NAME} beside each image" if path.is_file() else ""
         raise AccuracyError(
             f"{path} has images and no class folders: give their labels too (--ground-truth), as {FORMS}, or sort the "
-            "images into one folder per class"
+            f"images into one folder per class{beside}"
         )
     truth = read_ground_truth(ground_truth, order)
     return label(truth.classes.set_name or name_of(path), truth.classes, store, truth.of(store.names, path))

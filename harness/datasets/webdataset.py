@@ -20,6 +20,8 @@ from harness.errors import AccuracyError
 from harness.text.lists import few
 
 _LABEL = "cls"
+LABEL_NAME = f"key.{_LABEL}"
+"""Name of the file of the label of an image `key.jpg`."""
 _MOST_LABEL_BYTES = 1024
 
 

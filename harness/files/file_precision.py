@@ -10,14 +10,17 @@ from collections.abc import Mapping
 
 from harness.files.onnx_graph import OnnxGraph, OnnxNode
 
-# Operators that compute on integers, or quantise what the next one multiplies. A DequantizeLinear alone only stores
-# weights in fewer bits.
-_QUANTISING = (
-    *("QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"),
-    *("QLinearConv", "QLinearMatMul", "QGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"),
+# Operators that multiply integers, some of which quantise what they take themselves.
+_INTEGER = (
+    *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat", "QAttention"),
+    *("DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
 )
-_ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "FusedConv", "FusedMatMul", "FusedGemm")
-_PRECISIONS = {"float16": "fp16", "bfloat16": "bf16"}
+# The same, and those that quantise what the next one multiplies. A DequantizeLinear alone only stores weights in fewer
+# bits.
+_QUANTISING = ("QuantizeLinear", "DynamicQuantizeLinear", *_INTEGER)
+_RECURRENT = ("LSTM", "GRU", "RNN")
+_ARITHMETIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "FusedConv", "FusedMatMul", "FusedGemm", "Attention")
+_PRECISIONS = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}
 
 # Operators whose output has the type of their first input, and which exporters put between weights and a product.
 _REARRANGING = ("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Mul")
@@ -31,15 +34,33 @@ def file_precision(graph: OnnxGraph) -> str:
     """
     if any(node.operator in _QUANTISING for node in graph.nodes):
         return "int8"
+    found = set(_of_products(graph)) - {""} or {_PRECISIONS.get(value.dtype, "") for value in graph.inputs}
+    return next((precision for precision in ("fp16", "bf16") if precision in found), "fp32")
+
+
+def products_beside(graph: OnnxGraph, precision: str) -> int:
+    """Number of convolutions and matrix products that the graph itself does not state in a precision.
+
+    Products of values that the graph computes have no precision of their own: they are not quantised, and otherwise do
+    not count.
+    """
+    return sum(found != precision and (found != "" or precision == "int8") for found in _of_products(graph))
+
+
+def _of_products(graph: OnnxGraph) -> list[str]:
+    """The precision of every convolution and matrix product; empty for one whose weights are computed."""
     makers = {name: node for node in graph.nodes for name in node.outputs}
-    kinds = {
-        kind
-        for node in graph.nodes
-        if node.operator in _ARITHMETIC
-        for name in node.inputs[1:2]
-        if (kind := _weights_type(name, graph, makers))
-    } or {value.dtype for value in graph.inputs}
-    return next((_PRECISIONS[kind] for kind in _PRECISIONS if kind in kinds), "fp32")
+    dequantised = {name for name, node in makers.items() if node.operator == "DequantizeLinear"}
+    found = []
+    for node in graph.nodes:
+        if node.operator in _INTEGER:
+            found.append("int8")
+        elif node.operator in (*_ARITHMETIC, *_RECURRENT):
+            if dequantised.issuperset(node.inputs[:2]):
+                found.append("int8")
+            else:
+                found += [_PRECISIONS.get(_weights_type(name, graph, makers), "") for name in node.inputs[1:2]]
+    return found
 
 
 def _weights_type(name: str, graph: OnnxGraph, makers: Mapping[str, OnnxNode]) -> str:

@@ -6,6 +6,7 @@ from onnx.proto3.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,11 @@ from types import MappingProxyType
 
 from foundation.replacing import replacing
 from harness.files.artifact_digest import external_locations
-from harness.files.onnx_graph import parse_value
+from harness.files.onnx_graph import FED_SHAPES_KEY, parse_value
 from harness.files.protobuf import counted_field, encoded_fields, fields_of, integer_field, mapped
 
-_MODEL_IR_VERSION, _MODEL_GRAPH = 1, 7
+_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_METADATA = 1, 7, 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_VALUES = 11, 12, 13
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR = 1, 2, 1
 _TENSOR_ELEMENT, _TENSOR_SHAPE, _SHAPE_DIMENSION = 1, 2, 1
@@ -34,6 +36,7 @@ def write_copy(
     symbols: Mapping[str, int] = MappingProxyType({}),
     ir_version: int | None = None,
     outputs: Sequence[str] = (),
+    fed: Mapping[str, Sequence[int]] | None = None,
 ) -> None:
     """Writes a copy of an ONNX file, and the files beside it that hold its weights.
 
@@ -44,6 +47,8 @@ def write_copy(
         symbols: the sizes of named dimensions, wherever outputs and values in between have them.
         ir_version: the copy's IR version; the file's if None.
         outputs: values of the graph that become outputs after its own.
+        fed: shapes that inputs are fed with although the graph leaves them free: they are stated in the copy's metadata
+            (`onnx_graph.FED_SHAPES_KEY`).
 
     Raises:
         OSError: a file cannot be read or written.
@@ -57,6 +62,11 @@ def write_copy(
             parts += counted_field(number, [*_graph(value, shapes, symbols), *more])
         else:
             parts.append(encoded)
+    if fed:
+        entry = {_ENTRY_KEY: FED_SHAPES_KEY, _ENTRY_VALUE: json.dumps({name: list(fed[name]) for name in fed})}
+        parts += counted_field(
+            _MODEL_METADATA, [part for key, text in entry.items() for part in counted_field(key, [text.encode()])]
+        )
     for location, weights in external_locations(source).items():
         if weights is not None:
             _link_or_copy(weights, target.parent / location)

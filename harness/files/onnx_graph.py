@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.vocabulary import METADATA_PREFIX
 from harness.errors import ArtifactError
 from harness.files.protobuf import fields_of, mapped
 
@@ -43,6 +45,9 @@ _BOOL = 9
 _NEGATIVE = 2**63
 
 STANDARD_DOMAINS = ("", "ai.onnx")
+
+FED_SHAPES_KEY = f"{METADATA_PREFIX}fed_shapes"
+"""Metadata of a file whose graph leaves sizes free: the shapes that its inputs are fed with, as JSON by name."""
 
 Shape = tuple[int | str, ...]
 """Sizes of a tensor; one that is not fixed is the name that the file gives it, or an empty text."""
@@ -170,6 +175,12 @@ def read_graph(path: Path) -> OnnxGraph:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}. Convert the model again.") from error
 
 
+def fed_shapes(metadata: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    """The shapes that a file's metadata says its inputs are fed with, by name; none in most files."""
+    stated = json.loads(metadata.get(FED_SHAPES_KEY, "{}"))
+    return {name: tuple(sizes) for name, sizes in stated.items()}
+
+
 def _parse_model(data: memoryview) -> OnnxGraph:
     ir_version, opset, graph = 0, 0, None
     metadata: dict[str, str] = {}
@@ -197,7 +208,12 @@ def _parse_model(data: memoryview) -> OnnxGraph:
     tensors = [*found[_GRAPH_WEIGHTS], *found[_GRAPH_SPARSE_WEIGHTS]]
     weights = {name: kind for name, kind, _ in tensors}
     flags = {name: flag for name, _, flag in tensors if flag is not None}
-    inputs = tuple(value for value in found[_GRAPH_INPUT] if value.name not in weights)
+    fed = fed_shapes(metadata)
+    inputs = tuple(
+        dataclasses.replace(value, shape=fed.get(value.name, value.shape))
+        for value in found[_GRAPH_INPUT]
+        if value.name not in weights
+    )
     nodes, outputs = tuple(found[_GRAPH_NODE]), tuple(found[_GRAPH_OUTPUT])
     return OnnxGraph(ir_version, opset, nodes, inputs, outputs, metadata, weights, flags, tuple(function_nodes))
 

@@ -6,12 +6,14 @@ import dataclasses
 import itertools
 import math
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foundation.wording import cause
 from harness.backends.session import TensorSpec
 from harness.errors import ArtifactError, HarnessError
 from harness.files.shapes import ImageAxes, first_image, image_axes, is_picture
@@ -228,9 +230,12 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             return {"": loaded}
         with loaded:
             return dict(loaded)
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
+        raise ArtifactError(f"--input {path} cannot be read: {cause(error)}.") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        # Numpy's own message advises to execute what is in the file.
         raise ArtifactError(
-            f"--input {path} cannot be read: {error}. Write it with numpy.save or numpy.savez."
+            f"--input {path} is not a file of numpy's with numbers alone. Write it with numpy.save or numpy.savez."
         ) from error
 
 

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 import converters
-from converters import own_network
+from converters import own_network, pytorch
 from converters.own_network import MIXES_IMAGES, NO_ROWS, ONE_BATCH, refuse_other_precision
 from tests.converters.conftest import small_network
 from zoo import own
@@ -107,6 +107,7 @@ def grey(): return base(1)
 def half(): return base().half()
 def bfloat(): return base().bfloat16()
 def half_inside(): return Around(lambda x: x.half(), lambda y: y.float(), base().half())
+def bfloat_inside(): return Around(lambda x: x.bfloat16(), lambda y: y.float(), base().bfloat16())
 def one_image(): return Around(after=lambda y: y.view(1, 10))
 def one_row(): return Around(after=lambda y: y[0])
 def total(): return Around(after=lambda y: y.sum())
@@ -265,3 +266,23 @@ def test_a_graph_of_another_precision_is_refused_by_name(numbers, name):
     model.graph.input[0].type.tensor_type.elem_type = model.graph.output[0].type.tensor_type.elem_type = numbers
     with pytest.raises(converters.ConversionError, match=f"computes in {name} inside"):
         refuse_other_precision(model)
+
+
+@pytest.mark.parametrize("exporter", ["dynamo", "torchscript"])
+@pytest.mark.parametrize("name", ["half_inside", "bfloat_inside"])
+def test_types_inside_send_nobody_to_the_other_exporter(name, exporter, tmp_path):
+    with pytest.raises(converters.ConversionError, match=r"return it in float32|exporter fails too$") as raised:
+        converted(name, tmp_path, exporter=exporter)
+    assert "--exporter" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("takes", "said"), [(True, "takes the network: --exporter dynamo"), (False, "fails too")])
+def test_a_graph_that_does_not_run_names_the_other_exporter_if_that_helps(takes, said, tmp_path, monkeypatch):
+    def fail(path, images):
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(own_network, "artifact_outputs", fail)
+    if not takes:
+        monkeypatch.setitem(pytorch.EXPORTERS, "dynamo", fail)
+    with pytest.raises(converters.VerificationError, match=f"does not run the converted graph: no kernel; .*{said}"):
+        converted("temperature", tmp_path)

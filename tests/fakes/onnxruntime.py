@@ -163,6 +163,9 @@ class FakeSession:
     def get_outputs(self) -> list[Any]:
         return self._real.get_outputs()
 
+    def get_modelmeta(self) -> Any:
+        return self._real.get_modelmeta()
+
     def get_providers(self) -> list[str]:
         return [CPU] if self.script.libraries_missing else [self.provider, CPU]
 

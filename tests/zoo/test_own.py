@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -72,10 +74,13 @@ def test_a_module_that_cannot_be_imported_says_why(tmp_path):
         ("my_own_networks:build(width=0.5)", r"build\(width=0.5\) raised ValueError"),
         ("my_own_networks:SIZES", "cannot find my_own_networks:SIZES"),
         ("my_own_networks:__name__", "is a str; it must be a function"),
-        ("my_own_networks:absent", "cannot find my_own_networks:absent"),
+        (
+            "my_own_networks:absent",
+            r"cannot find my_own_networks:absent: .* has no 'absent'; it has network, broken, number, build, Family",
+        ),
         ("no_such_module_here:network", "cannot find no_such_module_here:network"),
         ("my_own_networks:broken", r"broken\(\) raised RuntimeError: no weights here"),
-        ("my_own_networks:number", r"number\(\) returned a int; it must return a torch.nn.Module"),
+        ("my_own_networks:number", r"number\(\) returned a int; it must return a torch.nn.Module: build the network"),
     ],
 )
 def test_what_is_not_a_network_says_why(reference, message):
@@ -95,3 +100,18 @@ def test_the_assumed_preprocessing_follows_the_resolution():
         facts = own.card("a:b", resolution)
         assert (facts.preprocessing.resize_px, facts.preprocessing.crop_px) == (shorter, facts.resolution)
         assert pipeline(facts.preprocessing, facts.resolution).resolution_px == (resolution or 224)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import no_such_package", "my_imports imports no_such_package, which is not installed here; install it"),
+        ("import no_such_package.inner", "my_imports imports no_such_package, which is not installed here"),
+        ("from torch import no_such_name", "my_imports raised ImportError when imported: cannot import name"),
+    ],
+)
+def test_what_a_module_imports_is_not_taken_for_the_module(source, message, tmp_path, monkeypatch):
+    (tmp_path / "my_imports.py").write_text(source)
+    monkeypatch.delitem(sys.modules, "my_imports", raising=False)
+    with pytest.raises(own.OwnModelError, match=message):
+        own.load("my_imports:network")

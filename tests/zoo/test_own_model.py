@@ -127,6 +127,15 @@ def test_a_network_that_rounds_its_input_itself_stays_as_it_is():
     [
         (classifier(1), 1, r"it takes images of one channel: return a module .* images.mean\(1, keepdim=True\)"),
         (classifier(1).half(), 1, "it takes images of one channel"),
+        (Around(before=lambda x: x.half(), network=classifier(1).half()), 1, "it takes images of one channel"),
+        (Around(before=lambda x: x.bfloat16(), network=classifier(4).bfloat16()), 1, "it takes images of 4 channels"),
+        (
+            torch.nn.Sequential(
+                classifier()[0].half(), torch.nn.Upsample(scale_factor=0.5), Around(lambda x: x.half())
+            ),
+            1,
+            r"it has weights in float16 and changes types inside: return it in float32",
+        ),
         (classifier(4), 1, "it takes images of 4 channels"),
         (TwoInputs(), 1, r"its forward takes 2 inputs \(images, mask\): return a module that takes images alone"),
         (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 5)), 1, "--resolution 32"),

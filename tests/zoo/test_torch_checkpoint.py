@@ -201,6 +201,48 @@ def test_tensors_twice_are_refused(tmp_path):
         read_state_dict(path, card_of())
 
 
+@pytest.mark.parametrize(
+    ("content", "entry"),
+    [
+        ({"checkpoint": {"model": {"state_dict": STATE}}, "epoch": 3}, "checkpoint/model/state_dict"),
+        ({"model_ema": {"module": STATE, "decay": 0.999}}, "model_ema/module"),
+        ({"net": STATE, "optimizer": {"state": {0: {"step": torch.zeros(1)}}}, "scaler": {"scale": 2.0}}, "net"),
+        ({"net": STATE, "optimizer_state": {"momentum": torch.zeros(1)}}, "net"),
+        (STATE, ""),
+    ],
+)
+def test_the_only_state_dict_of_a_file_is_found_wherever_it_is(content, entry, tmp_path):
+    path = tmp_path / "nested.pth"
+    torch.save(content, path)
+    found = read_state_dict(path, card_of())
+    assert_is_the_state(found)
+    assert (found.entry, found.other_entries) == (entry, ())
+
+
+def test_of_several_state_dicts_the_release_s_own_entry_is_taken_and_the_others_are_named(tmp_path):
+    path = tmp_path / "both.pth"
+    torch.save({"model": {"weight": torch.zeros(7)}, "ema": STATE}, path)
+    found = read_state_dict(path, card_of("ema|model"))
+    assert_is_the_state(found)
+    assert (found.entry, found.other_entries) == ("ema", ("model",))
+
+
+def test_of_several_state_dicts_none_is_guessed(tmp_path):
+    path = tmp_path / "both.pth"
+    torch.save({"model": STATE, "ema": {"module": STATE}}, path)
+    with pytest.raises(
+        WeightsError, match=r"holds 2 state dicts \(model, ema/module\); .*torch.load\(FILE\)\['ema'\]\['module'\]"
+    ):
+        read_state_dict(path, card_of())
+
+
+def test_a_torchscript_archive_is_code(tmp_path):
+    path = tmp_path / "scripted.pt"
+    torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)).save(path)
+    with pytest.raises(WeightsError, match=r"is a TorchScript archive, which is code: .*state_dict\(\)"):
+        read_state_dict(path, card_of())
+
+
 def test_a_model_without_a_released_checkpoint_has_another_next_step(tmp_path):
     card = zoo.card("efficientnet_x/efficientnet-x-b0")
     (tmp_path / "page.pth").write_bytes(b"<html>")

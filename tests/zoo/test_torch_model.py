@@ -53,12 +53,77 @@ def test_names_of_a_parallel_training_are_understood(model, tmp_path):
     assert zoo.load(NAME, weights=path).weights_sha256() == model.weights_sha256()
 
 
+@pytest.mark.parametrize(
+    "prefix", ["model.", "model.model.", "student.net.", "module.model.", "model.module._orig_mod."]
+)
+def test_a_prefix_that_all_names_have_is_taken_off_and_recorded(prefix, model, tmp_path):
+    path = tmp_path / "last.ckpt"
+    state = {prefix + name: tensor for name, tensor in model.module.state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 3, "hyper_parameters": {"lr": 0.1}}, path)
+    loaded = zoo.load(NAME, weights=path)
+    assert loaded.weights_sha256() == model.weights_sha256()
+    left = prefix.removeprefix("module.").replace("_orig_mod.", "")
+    assert (loaded.checkpoint["prefix"], loaded.checkpoint["entry"]) == (left, "state_dict")
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module._orig_mod.", "module.module."])
+def test_what_wrappers_add_to_names_is_no_prefix_of_the_user(prefix, model, tmp_path):
+    path = tmp_path / "compiled.pth"
+    torch.save({prefix + name: tensor for name, tensor in model.module.state_dict().items()}, path)
+    loaded = zoo.load(NAME, weights=path)
+    assert loaded.weights_sha256() == model.weights_sha256()
+    assert set(loaded.checkpoint) == {"sha256"}
+
+
+def test_tensors_of_the_training_beside_a_prefix_are_left_out_and_counted(model, tmp_path):
+    path = tmp_path / "last.ckpt"
+    state = {f"model.{name}": tensor for name, tensor in model.module.state_dict().items()}
+    torch.save({"state_dict": {**state, "loss.weight": torch.ones(3)}}, path)
+    loaded = zoo.load(NAME, weights=path)
+    assert loaded.weights_sha256() == model.weights_sha256()
+    assert loaded.checkpoint["tensors_left_out"] == "1"
+
+
+def test_a_network_under_two_prefixes_is_refused(model, tmp_path):
+    path = tmp_path / "mean_teacher.pth"
+    state = model.module.state_dict().items()
+    torch.save({f"{who}.{name}": tensor for who in ("student", "teacher") for name, tensor in state}, path)
+    with pytest.raises(WeightsError, match=r"2 times, under the prefixes 'student.', 'teacher.'; save one alone"):
+        zoo.load(NAME, weights=path)
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_another_number_of_classes_is_named(prefix, model, tmp_path):
+    path = tmp_path / "pets.pth"
+    state = {prefix + name: tensor for name, tensor in model.module.state_dict().items()}
+    for name in ("weight", "bias"):
+        key = f"{prefix}classifier.linear.{name}"
+        state[key] = state[key][:37]
+    torch.save(state, path)
+    with pytest.raises(
+        WeightsError, match=r"for 37 classes, and the network has 1,000; .*function that builds the file's network"
+    ) as raised:
+        zoo.load(NAME, weights=path)
+    assert "fetch it again" not in str(raised.value)
+
+
+def test_a_backbone_under_a_prefix_lacks_its_head_alone(model, tmp_path):
+    path = tmp_path / "backbone.pth"
+    state = {f"model.{n}": t for n, t in model.module.state_dict().items() if not n.startswith("classifier")}
+    torch.save(state, path)
+    with pytest.raises(
+        WeightsError, match=r"under the prefix 'model.' of its names; missing classifier.linear.weight, [^,]*bias; give"
+    ):
+        zoo.load(NAME, weights=path)
+
+
 def test_a_checkpoint_of_another_model_lists_what_does_not_fit(tmp_path):
     path = tmp_path / "other.pth"
     torch.save(zoo.load("ofa/cpu_lat-10ms_top1-71.1_finetune-25").module.state_dict(), path)
     with pytest.raises(
         WeightsError,
-        match=r"does not fit ofa/LG.*missing blocks.3.conv.depth_conv.se.*more; it is a checkpoint of ofa/cpu_lat",
+        match=r"does not fit ofa/LG.*missing blocks.3.conv.depth_conv.se.*more; it is a checkpoint of ofa/cpu_lat\S+: "
+        "select that model",
     ):
         zoo.load(NAME, weights=path)
 
@@ -75,15 +140,19 @@ def test_a_tensor_of_another_shape_is_named(model, tmp_path):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ({"model": {"weight": torch.zeros(1)}, "epoch": 3}, "entries model; epoch"),
-        ({"state_dict": [1]}, "a list"),
+        ({"model": [torch.zeros(1)], "epoch": 3}, "entries model; epoch"),
+        ({"optimizer": {"state": {0: {"step": torch.zeros(1)}}}}, "entries optimizer"),
+        ({"state_dict": [1]}, "entries state_dict"),
+        ({}, "an empty dict"),
         (torch.zeros(1), "a Tensor"),
     ],
 )
 def test_a_file_without_a_state_dict_reports_what_it_holds(content, found, tmp_path):
     path = tmp_path / "other.pth"
     torch.save(content, path)
-    with pytest.raises(WeightsError, match=rf"does not fit {NAME}: no state dict .*'state_dict'\), only {found}$"):
+    with pytest.raises(
+        WeightsError, match=rf"does not fit {NAME}: no state dict .*'state_dict'\), only {found}; save one: "
+    ):
         zoo.load(NAME, weights=path)
 
 
@@ -120,7 +189,7 @@ def test_names_of_another_release_are_not_renamed(tmp_path):
     state = {name.replace("head.fc.", "head.linear.linear."): t for name, t in model.module.state_dict().items()}
     path = tmp_path / "other.pth"
     torch.save({"model_state": state}, path)
-    with pytest.raises(WeightsError, match=r"missing head.fc.weight; .*unexpected head.linear.linear.weight"):
+    with pytest.raises(WeightsError, match=r"missing head.fc.weight, .*unexpected head.linear.linear.weight"):
         zoo.load(model.card, weights=path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from harness.backends.onnxruntime import custom_operators, nodes
 from harness.backends.session import Arrays, Session, TensorSpec
 from harness.backends.subnormals import Subnormals
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
+from harness.files.file_precision import products_beside
+from harness.files.onnx_graph import fed_shapes, read_graph
 from harness.machine.gpu.settings import GpuSettings
 
 if TYPE_CHECKING:
@@ -90,8 +93,10 @@ class OnnxRuntimeSession(Session):
             ) from error
 
     def input_specs(self) -> list[TensorSpec]:
-        """Returns the specs of all inputs of the network."""
-        return tensor_specs(self._session.get_inputs())
+        """Returns the specs of all inputs of the network, with the shapes that the file says they are fed with."""
+        fed = fed_shapes(self._session.get_modelmeta().custom_metadata_map)
+        specs = tensor_specs(self._session.get_inputs())
+        return [dataclasses.replace(spec, shape=fed.get(spec.name, spec.shape)) for spec in specs]
 
     def bind_impl(self, arrays: Arrays) -> None:
         """Binds the inputs to buffers of the runtime, which allocates the outputs from its own arena."""
@@ -129,7 +134,9 @@ class OnnxRuntimeSession(Session):
             )
 
     def check_precision_impl(self) -> None:
-        """Checks that most convolutions and matrix products ran in the requested precision.
+        """Checks that most convolutions and matrix products ran in the requested precision, or all that state it.
+
+        A file may quantise a few of its products and leave the others: these are the graph's choice.
 
         A runtime may have kernels of a precision for a few operators only: version 1.29 multiplied matrices in
         float16 on x86-64 and convolved in float32, so that of a whole network only the classifier was in float16.
@@ -140,7 +147,9 @@ class OnnxRuntimeSession(Session):
         effective = self.precision_effective()
         arithmetic = nodes.arithmetic_of(self._executed or [])
         others = [node for node in arithmetic if nodes.precision_of([node]) != self.precision]
-        if 2 * len(others) <= len(arithmetic):
+        if 2 * len(others) <= len(arithmetic) or len(others) <= products_beside(
+            read_graph(self._artifact), self.precision
+        ):
             super().check_precision_impl()
             return
         operators = ", ".join(sorted({node.operator for node in others}))
@@ -238,6 +247,7 @@ class OnnxRuntimeBackend(Backend):
 
     name = "onnxruntime"
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
+    feeds_free_sizes: bool = True
 
     def __init__(self, provider: str = _CPU_PROVIDER) -> None:
         self.provider = provider
@@ -356,7 +366,8 @@ def session_options(threads: int, custom_operators: Path | None = None) -> onnxr
             options.register_custom_ops_library(str(custom_operators))
         except Exception as error:
             raise ArtifactError(
-                f"--custom-operators {custom_operators} is no library of operators for this onnxruntime: {error}"
+                f"--custom-operators {custom_operators} is not a library of operators for this onnxruntime: {error}. "
+                "Give the one that was built for its version and this processor (.so, .dll, .dylib)."
             ) from error
     return options
 

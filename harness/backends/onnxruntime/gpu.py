@@ -219,6 +219,8 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
     """ONNX Runtime with one of its providers for NVIDIA GPUs."""
 
     on_gpu = True
+    # Memory on the GPU is reserved for outputs, whose sizes must be known.
+    feeds_free_sizes = False
 
     def availability(self) -> Availability:
         """Returns whether the GPU build, the driver and all libraries of the provider are available."""

@@ -27,8 +27,11 @@ _PRECISIONS = {
     "uint8": "int8",
 }
 
-# Words in the names of the operators, fused and internal ones included, in which a CNN spends its time.
-_ARITHMETIC = ("Conv", "Gemm", "MatMul")
+# Words in the names of the operators, fused and internal ones included, in which a network spends its time.
+_ARITHMETIC = ("Conv", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "Attention")
+
+# Operators that take floats, quantise them and multiply integers.
+_QUANTISING_THEMSELVES = ("DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
 
 # Standard operators whose float outputs may have another type than their inputs, or which contain graphs. All
 # others have the same type for their float inputs and outputs.
@@ -131,5 +134,9 @@ def precision_of(executed: list[ExecutedNode]) -> str:
 
     Several are joined, as in `fp16+fp32`.
     """
-    kinds = [kind for node in arithmetic_of(executed) or executed for kind in node.input_types[:1]]
+    kinds = [
+        "int8" if node.operator in _QUANTISING_THEMSELVES else kind
+        for node in arithmetic_of(executed) or executed
+        for kind in node.input_types[:1]
+    ]
     return "+".join(sorted({_PRECISIONS[kind] for kind in kinds if kind in _PRECISIONS}))

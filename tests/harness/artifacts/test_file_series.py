@@ -13,7 +13,7 @@ from harness.artifacts.file_series import FileSettings, check_shapes, series_of_
 from harness.artifacts.input_shapes import AskedShapes
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.backends.onnxruntime.file_versions import readable_ir_version
-from harness.errors import HarnessError
+from harness.errors import ArtifactError, HarnessError
 from harness.files.onnx_graph import read_graph
 from harness.records.series import Series
 
@@ -151,7 +151,7 @@ def test_an_unreadable_graph_is_left_to_the_runtime(series: Callable[..., Series
 
 def test_shapes_of_inputs_that_no_file_has_are_refused(write_network: WriteNetwork) -> None:
     check_shapes([write_network()], {"input": (1, 3, 8, 8)})
-    with pytest.raises(HarnessError, match="--shape images: no file has this input; there are input"):
+    with pytest.raises(HarnessError, match="--shape images: no file has this input; their inputs: input"):
         check_shapes([write_network()], {"images": (1, 3, 8, 8)})
 
 
@@ -176,12 +176,6 @@ def test_inputs_that_are_no_prepared_images_hold_what_they_ever_do(write_network
         assert prepared(network, tmp_path).inputs == ""
 
 
-def test_a_precision_that_is_not_the_files_is_said(series: Callable[..., Series], write_network: WriteNetwork) -> None:
-    half = write_network(weight_type=onnx.TensorProto.FLOAT16)
-    assert series(half).warnings == "The file's graph is in fp16, but fp32 is stated with --precision."
-    assert series(write_network()).warnings == ""
-
-
 def test_random_numbers_are_said(series: Callable[..., Series], tmp_path: Path) -> None:
     nodes = [helper.make_node("RandomNormalLike", ["x"], ["y"], name="noise")]
     graph = helper.make_graph(
@@ -189,3 +183,65 @@ def test_random_numbers_are_said(series: Callable[..., Series], tmp_path: Path) 
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "n.onnx")
     assert "draws random numbers (1 node: RandomNormalLike 'noise')" in series(tmp_path / "n.onnx").warnings
+
+
+def test_shapes_without_a_file_are_refused() -> None:
+    check_shapes([], {})
+    with pytest.raises(HarnessError, match="--shape x: it is for ONNX files; add --onnx"):
+        check_shapes([], {"x": (1, 3, 8, 8)})
+
+
+def with_branches(folder: Path, *, taken: bool) -> Path:
+    """A network that slices 8 values if its other input says so, and multiplies 4 otherwise: no input fits both."""
+    free = helper.make_tensor_value_info("y", 1, None)
+    starts = numpy_helper.from_array(np.array([4]), "start")
+    ends = numpy_helper.from_array(np.array([8]), "end")
+    axes = numpy_helper.from_array(np.array([1]), "axis")
+    weights = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
+    sliced = helper.make_graph([helper.make_node("Slice", ["x", "start", "end", "axis"], ["y"])], "then", [], [free])
+    multiplied = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "else", [], [free])
+    inputs = [helper.make_tensor_value_info("x", 1, [None, None]), helper.make_tensor_value_info("long", 9, [])]
+    chosen = ["long"] if taken else ["short"]
+    nodes = [helper.make_node("Not", ["long"], ["short"])] if not taken else []
+    nodes.append(helper.make_node("If", chosen, ["y"], then_branch=sliced, else_branch=multiplied))
+    outputs = [helper.make_tensor_value_info("y", 1, [None, None])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, [starts, ends, axes, weights])
+    path = folder / "branches.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize(("taken", "size"), [(True, 8), (True, 16), (False, 4)])
+def test_a_branch_that_never_runs_may_not_fit_the_sizes(
+    taken: bool, size: int, series: Callable[..., Series], tmp_path: Path
+) -> None:
+    path = with_branches(tmp_path, taken=taken)
+    found = series(path, shapes={"x": (1, size)})
+    assert found.warnings.endswith("The sizes stay free in its graph, which has If, and are those of what it is fed.")
+    assert [value.shape for value in read_graph(Path(found.artifact_path)).inputs] == [(1, size), ()]
+    assert found.batch == 1
+    with OnnxRuntimeBackend().prepare(found.artifact_path, precision="fp32", batch=1, threads=1) as session:
+        session.start({"x": np.ones((1, size), np.float32), "long": np.ones((), bool)})
+        assert session.outputs()["y"].shape == (1, 4)
+    # Another shape is another artifact.
+    assert series(path, shapes={"x": (1, size + 1)}).artifact_sha256 != found.artifact_sha256
+
+
+def test_sizes_that_the_running_branch_refuses_say_what_to_state(series: Callable[..., Series], tmp_path: Path) -> None:
+    found = series(with_branches(tmp_path, taken=False), shapes={"x": (1, 8)})
+    values = {"x": np.ones((1, 8), np.float32), "long": np.ones((), bool)}
+    message = r"cannot compute on its inputs, x \[1, 8\].*--shape, or other values"
+    with (
+        OnnxRuntimeBackend().prepare(found.artifact_path, precision="fp32", batch=1, threads=1) as session,
+        pytest.raises(ArtifactError, match=message),
+    ):
+        session.start(values)
+
+
+def test_a_runtime_that_needs_fixed_sizes_gets_them_in_spite_of_branches(tmp_path: Path) -> None:
+    backend = OnnxRuntimeBackend()
+    backend.feeds_free_sizes = False
+    asked = AskedShapes(shapes={"x": (1, 8)})
+    found = series_of_file("mine", with_branches(tmp_path, taken=True), FileSettings(backend, "", asked, "", tmp_path))
+    inputs = onnx.load(found.artifact_path).graph.input
+    assert [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim] == [1, 8]

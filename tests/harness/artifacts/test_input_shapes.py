@@ -77,7 +77,7 @@ def test_sizes_of_one_name_are_equal() -> None:
         (("batch", "tokens"), AskedShapes(), r"input 'x' \[batch, tokens\] leaves sizes free .* --shape x:1xN"),
         (("batch", 64, "h", "w"), AskedShapes(), r"--shape x:1x64xNxN"),
         (("batch", "time", 80), AskedShapes(resolution=64), r"--shape x:1xNx80"),
-        (("time",), AskedShapes(), r"--shape x:1"),
+        (("time",), AskedShapes(), r"--shape x:N"),
         (None, AskedShapes(), "input 'x' has no shape"),
         ((1, 3, 8, 8), AskedShapes(shapes={"x": (1, 3, 16, 16)}), "dimension 2 is 8"),
         (IMAGES, AskedShapes(shapes={"x": (3, 16, 16)}), "has 3 dimensions, but"),
@@ -88,8 +88,25 @@ def test_what_cannot_be_known_is_asked_for(shape: Any, asked: AskedShapes, messa
         fixed_shapes(graph(x=shape), asked)
 
 
+def test_all_inputs_that_need_a_shape_are_named_at_once() -> None:
+    shapes = {"audio": ("", ""), "state": (2, "", 128), "mask": (1, 64)}
+    message = r"inputs 'audio' .* and 'state' .* leave sizes free .*: --shape audio:1xN --shape state:2xNx128$"
+    with pytest.raises(ArtifactError, match=message):
+        fixed_shapes(graph(**shapes), AskedShapes())
+    with pytest.raises(ArtifactError, match=r"input 'state' .*: --shape state:2xNx128$"):
+        fixed_shapes(graph(**shapes), AskedShapes(shapes={"audio": (1, 512)}))
+
+
 def test_a_resolution_that_changes_nothing_is_said() -> None:
     found = fixed_shapes(graph(x=("batch", 3, 32, 32)), AskedShapes(resolution=64))
     assert found.notes[-1] == "the file fixes its resolution at 32, so --resolution 64 has no effect"
     assert len(fixed_shapes(graph(x=("batch", 3, 32, 32)), AskedShapes(resolution=32)).notes) == 1
     assert fixed_shapes(graph(x=(1, 128)), AskedShapes(resolution=32)).notes == ()
+
+
+def test_a_batch_that_changes_nothing_is_said() -> None:
+    note = "the file fixes its batch at 2, so --batch 4 has no effect"
+    assert fixed_shapes(graph(x=(2, 3, 32, 32)), AskedShapes(batch=4)).notes == (note,)
+    for shape, batch in (((2, 3, 32, 32), 2), ((2, 3, 32, 32), 1)):
+        assert fixed_shapes(graph(x=shape), AskedShapes(batch=batch)).notes == ()
+    assert note not in fixed_shapes(graph(x=("batch", 3, 32, 32)), AskedShapes(batch=4)).notes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.artifacts.onnx_files import OnnxFile, named
+from harness.artifacts.onnx_files import OnnxFile, named, no_file
 from harness.errors import HarnessError
 
 
@@ -67,3 +67,17 @@ def test_a_file_may_have_an_equals_sign(tmp_path: Path, monkeypatch: pytest.Monk
 def test_files_keep_their_order_whether_named_or_not(tmp_path: Path) -> None:
     files = [OnnxFile(tmp_path / "first.onnx"), OnnxFile(tmp_path / "second.onnx", "b"), OnnxFile(tmp_path / "a.onnx")]
     assert list(named(files)) == ["first", "b", "a"]
+
+
+def test_a_path_without_a_file_is_described_with_what_to_give(tmp_path: Path) -> None:
+    assert no_file(tmp_path) == "a folder without an .onnx file"
+    assert no_file(tmp_path / "other" / "model.onnx") == "no such file"
+    (tmp_path / "inner").mkdir()
+    for name in ("resnet50.onnx", "inner/model.onnx", "notes.txt"):
+        (tmp_path / name).touch()
+    inside = f"{tmp_path / 'inner/model.onnx'}, {tmp_path / 'resnet50.onnx'}"
+    assert no_file(tmp_path) == f"a folder; give a file in it: {inside}"
+    assert no_file(tmp_path / "resnet_50.onnx") == f"no such file; nearest: {tmp_path / 'resnet50.onnx'}"
+    assert no_file(tmp_path / "unlike.bin") == "no such file"
+    (tmp_path / "link.onnx").symlink_to("gone.onnx")
+    assert no_file(tmp_path / "link.onnx") == "a link to gone.onnx, which is not there"

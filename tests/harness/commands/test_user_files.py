@@ -163,7 +163,12 @@ def test_another_range_is_another_row_of_the_same_directory(tmp_path: Path) -> N
     ("words", "message"),
     [
         (["--models", "smoke", "--input-range", "0:255"], "add --model or --onnx"),
-        (["--onnx", "{net}", "--shape", "images:1x3x8x8"], "no file has this input; there are x"),
+        (["--onnx", "{net}", "--shape", "images:1x3x8x8"], "no file has this input; their inputs: x"),
+        (["--models", "smoke", "--shape", "x:1x3x8x8"], "it is for ONNX files; add --onnx"),
+        (["--onnx", "{net}", "--custom-operators", "."], "is a folder; give the library in it"),
+        (["--onnx", "{net}", "--weights", __file__], "user networks have their own weights"),
+        (["--onnx", "{folder}"], "a folder; give a file in it: .*net.onnx"),
+        (["--onnx", "{folder}/nett.onnx"], "no such file; nearest: .*net.onnx"),
         (["--onnx", "{net}", "--input", "gone.npy"], "no such file"),
         (["--onnx", "a={net}", "--onnx", "a=gone.onnx"], "gone.onnx: no such file"),
         (["--onnx", "{link}"], "a link to .*nowhere, which is not there"),
@@ -175,7 +180,7 @@ def test_what_cannot_be_meant_is_refused_at_once(
     net = convolution(tmp_path / "net.onnx", [1, 3, 8, 8])
     link = tmp_path / "link.onnx"
     link.symlink_to(tmp_path / "nowhere")
-    filled = [word.format(net=net, link=link) for word in words]
+    filled = [word.format(net=net, link=link, folder=tmp_path) for word in words]
     assert main(["run", *filled, "--output", str(tmp_path / "results")]) == 2
     error = capsys.readouterr().err
     assert pd.Series([error]).str.contains(message).all()

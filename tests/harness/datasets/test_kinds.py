@@ -19,6 +19,12 @@ from tests.fakes.data_sets import Files, encoded
         (encoded(3, "PNG"), "is one image"),
         (b"ARROW1\0\0", "is an Arrow file; write Parquet from it"),
         (b"\x89HDF\r\n", "is an HDF5 file"),
+        (
+            b"ImageId,Class\n0,cat\n",
+            "is text; give the folder of the images, and a file of their labels by --ground-truth",
+        ),
+        (b'{"a.png": "cat"}', "is text; give the folder of the images"),
+        ("Bilder für alle\n".encode() * 60, "is text"),
         (b"\x80\x04\x95 pickled", "is a pickle, which could execute anything"),
         (b"SQLite format 3\0", "is a database"),
     ],

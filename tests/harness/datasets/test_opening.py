@@ -311,3 +311,18 @@ def test_images_without_labels_are_opened_where_labels_do_not_matter(tmp_path: P
     (tmp_path / "class" / "a.jpg").write_bytes(encoded(9))
     with pytest.raises(AccuracyError, match="beside them"):
         open_pixels(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cat", "images", "val", "7"])
+def test_one_folder_of_images_has_a_caution_unless_it_is_said_to_be_a_class(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "a.png").write_bytes(encoded(1, "PNG"))
+    said = open_images(tmp_path).caution
+    assert f"has one folder of images ({name}), so that all are of class 0: give the folder that holds" in said
+    assert open_images(tmp_path, class_order="name").caution == ""
+
+
+def test_one_class_of_imagenet_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "n01440764").mkdir()
+    (tmp_path / "n01440764" / "a.png").write_bytes(encoded(1, "PNG"))
+    assert open_images(tmp_path).classes == 1000

@@ -180,7 +180,7 @@ def test_a_compressed_archive_is_refused(
         open_images(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"no tar", b"x" * 4096])
+@pytest.mark.parametrize("data", [b"", b"\0no tar", b"\x07" * 4096, b"x" * 257 + b"ustar"])
 def test_another_file_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "images.tar"
     path.write_bytes(data)

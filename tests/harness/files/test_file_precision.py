@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.files.file_precision import file_precision
-from harness.files.onnx_graph import read_graph
+from harness.files.file_precision import file_precision, products_beside
+from harness.files.onnx_graph import OnnxGraph, OnnxNode, read_graph
 
 
 def network(folder: Path, weights: Any, *, element: int = TensorProto.FLOAT, before: tuple[Any, ...] = ()) -> Path:
@@ -68,7 +68,10 @@ def test_a_graph_in_circles_is_read_all_the_same(tmp_path: Path) -> None:
     assert found(network(tmp_path, {}, before=(circle,))) == "fp32"
 
 
-@pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "MatMulInteger"])
+@pytest.mark.parametrize(
+    "operator",
+    ["QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "MatMulInteger", "DynamicQuantizeLSTM", "QAttention"],
+)
 def test_quantised_activations_are_int8(tmp_path: Path, operator: str) -> None:
     quantise = helper.make_node(operator, ["input", "scale", "zero"], ["quantised"])
     assert found(network(tmp_path, {"kernel": SINGLE, "scale": SCALE, "zero": ZERO}, before=(quantise,))) == "int8"
@@ -78,3 +81,43 @@ def test_weights_that_are_only_stored_in_int8_are_not(tmp_path: Path) -> None:
     stored = {"stored": np.ones((4, 2), np.int8), "scale": SCALE, "zero": ZERO}
     widen = helper.make_node("DequantizeLinear", ["stored", "scale", "zero"], ["kernel"])
     assert found(network(tmp_path, stored, before=(widen,))) == "fp32"
+
+
+def chain(*nodes: tuple[str, str], weights: dict[str, str]) -> OnnxGraph:
+    """A graph of operators, each of which takes the one before and its own weights."""
+    made = [
+        OnnxNode(operator, f"n{index}", "", (f"v{index}", name), (f"v{index + 1}",))
+        for index, (operator, name) in enumerate(nodes)
+    ]
+    return OnnxGraph(8, 17, tuple(made), weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "precision", "beside"),
+    [
+        ([("ConvInteger", "i"), ("Conv", "f"), ("Conv", "f")], "int8", 2),
+        ([("MatMulInteger", "i"), ("MatMul", "computed")], "int8", 1),
+        ([("DynamicQuantizeLSTM", "i"), ("LSTM", "f"), ("Relu", "")], "int8", 1),
+        ([("QLinearConv", "i")], "int8", 0),
+        ([("Conv", "h"), ("Conv", "f"), ("MatMul", "computed")], "fp16", 1),
+        ([("Conv", "h"), ("ConvInteger", "i")], "fp16", 1),
+        ([("Conv", "f")], "fp32", 0),
+    ],
+)
+def test_products_of_another_precision_are_counted(nodes: list[tuple[str, str]], precision: str, beside: int) -> None:
+    graph = chain(*nodes, weights={"i": "int8", "f": "float32", "h": "float16"})
+    assert products_beside(graph, precision) == beside
+
+
+def test_products_of_dequantised_values_are_int8(tmp_path: Path) -> None:
+    quantise = helper.make_node("QuantizeLinear", ["input", "scale", "zero"], ["q"])
+    steps = [
+        quantise,
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["x"]),
+        helper.make_node("DequantizeLinear", ["stored", "scale", "zero"], ["kernel"]),
+        helper.make_node("MatMul", ["x", "kernel"], ["y"]),
+    ]
+    stored = {"stored": np.ones((4, 2), np.int8), "scale": SCALE, "zero": ZERO}
+    graph = read_graph(network(tmp_path, stored, before=tuple(steps)))
+    # The one product takes dequantised values, the other takes the input itself.
+    assert products_beside(graph, "int8") == 1

@@ -176,7 +176,7 @@ def test_a_checkpoint_of_another_variant_is_refused_and_named(server, settings):
     message = str(raised.value)
     assert str(settings.folder) in message
     assert "does not fit regnet/RegNetX-200MF: " in message
-    assert "it is a checkpoint of regnet/RegNetX-400MF: fetch it again" in message
+    assert "it is a checkpoint of regnet/RegNetX-400MF: select that model" in message
     assert f"{card.checkpoint.url} served when it was fetched: to fetch it again, first remove the file" in message
 
 

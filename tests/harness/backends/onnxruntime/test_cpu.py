@@ -15,6 +15,8 @@ from harness.backends.onnxruntime import nodes
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.backends.session import Session
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
+from harness.files.file_precision import file_precision
+from harness.files.onnx_graph import read_graph
 
 WriteNetwork = Callable[..., Path]
 PROFILES = Path(__file__).parents[3] / "data" / "onnxruntime_float16_profiles.json"
@@ -145,6 +147,56 @@ def test_integer_convolutions_are_read_back_from_the_executed_graph(tmp_path: Pa
     with prepare(path, precision="int8") as session:
         session.start(IMAGES)
         assert session.precision_effective() == "int8"
+
+
+def products(folder: Path, count: int) -> Path:
+    """A chain of matrix products, `product0` and so on."""
+    steps, constants, before = [], [], "input"
+    for index in range(count):
+        weights = np.random.default_rng(index).standard_normal((16, 16)).astype(np.float32)
+        constants.append(onnx.numpy_helper.from_array(weights, f"weights{index}"))
+        after = "logits" if index == count - 1 else f"hidden{index}"
+        steps.append(helper.make_node("MatMul", [before, f"weights{index}"], [after], name=f"product{index}"))
+        before = after
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 16]) for name in ("input", "logits")]
+    graph = helper.make_graph(steps, "products", values[:1], values[1:], constants)
+    path = folder / "products.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def dynamically_quantised(path: Path, names: list[str] | None = None) -> Path:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    target = path.with_name("quantised.onnx")
+    quantize_dynamic(path, target, nodes_to_quantize=names, weight_type=QuantType.QInt8)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("quantised", "effective"),
+    [(None, "int8"), (["product0"], "fp32+int8"), (["product2"], "fp32+int8"), (["product0", "product1"], "fp32+int8")],
+)
+def test_products_quantised_while_they_run_count_as_int8(
+    quantised: list[str] | None, effective: str, tmp_path: Path
+) -> None:
+    path = dynamically_quantised(products(tmp_path, 4), quantised)
+    assert file_precision(read_graph(path)) == "int8"
+    with prepare(path, precision="int8") as session:
+        session.start(np.ones((1, 16), np.float32))
+        assert session.precision_effective() == effective
+
+
+def test_a_file_with_a_few_quantised_products_is_no_float32_file(tmp_path: Path) -> None:
+    path = dynamically_quantised(products(tmp_path, 1))
+    with prepare(path, precision="fp32") as session, pytest.raises(FallbackError, match=r"fp32 was requested, .* int8"):
+        session.start(np.ones((1, 16), np.float32))
+
+
+def test_products_that_the_graph_leaves_in_float32_are_not_int8(tmp_path: Path) -> None:
+    message = "int8 was requested, but the runtime computed in fp32"
+    with prepare(products(tmp_path, 3), precision="int8") as session, pytest.raises(FallbackError, match=message):
+        session.start(np.ones((1, 16), np.float32))
 
 
 @pytest.mark.skipif(

@@ -56,7 +56,9 @@ def test_what_is_no_library_is_named(tmp_path: Path) -> None:
     library.write_bytes(b"no library")
     backend.use_custom_operators(library)
     path = write(tmp_path / "net.onnx", "my.ops", ["Foo"])
-    with pytest.raises(ArtifactError, match=r"--custom-operators .*ops\.so is no library of operators"):
+    with pytest.raises(
+        ArtifactError, match=r"--custom-operators .*ops\.so is not a library of operators .*built for its version"
+    ):
         backend.prepare(path, precision="fp32", batch=1, threads=1)
 
 

@@ -106,6 +106,10 @@ def test_which_nodes_may_change_the_type(operator: str, domain: str, expected: b
         ([("FusedConv", "float16"), ("Gemm", "float")], "fp16+fp32"),
         ([("QLinearConv", "uint8"), ("ConvInteger", "int8")], "int8"),
         ([("Relu", "float"), ("Shape", "int64")], "fp32"),
+        ([("DynamicQuantizeMatMul", "float"), ("Relu", "float")], "int8"),
+        ([("DynamicQuantizeLSTM", "float"), ("MatMul", "float")], "fp32+int8"),
+        ([("LSTM", "float"), ("Cast", "float16")], "fp32"),
+        ([("MatMulIntegerToFloat", "uint8"), ("QAttention", "int8")], "int8"),
     ],
 )
 def test_precision_is_that_of_convolutions_and_products(types: list[tuple[str, str]], expected: str) -> None:
