@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from foundation.wording import sentences
+from harness import backends
 from harness.accuracy.predictions import PredictionTable, read_predictions
 from harness.accuracy.records import Predictions
 from harness.accuracy.targets import EvaluationTarget
@@ -15,6 +16,11 @@ from harness.datasets import ImageSet
 from harness.records.accuracy_result import AccuracyResult
 from zoo.own_preprocessing import is_assumed
 from zoo.preprocessing import described
+
+SATURATES = (
+    "the accuracy is this processor's: without VNNI instructions, int8 convolutions add products in 16 bits, where "
+    "large ones are cut off"
+)
 
 
 def covered_classes(table: PredictionTable) -> int:
@@ -43,6 +49,8 @@ def notes_on(one: Predictions, images: ImageSet, seen: int, calibration_count: i
             "comparable with one of all classes"
         )
     notes += filter(None, (images.caution, target.assumption))
+    if target.network.precision == "int8" and backends.get(target.network.backend).saturates_int8():
+        notes.append(SATURATES)
     if seen:
         notes.append(f"{seen:,} of the {calibration_count:,} calibration images are among those evaluated")
     return notes

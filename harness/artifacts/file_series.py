@@ -75,11 +75,23 @@ def series_of_file(name: str, path: Path, settings: FileSettings) -> Series:
     series = dataclasses.replace(series, warnings=sentences([*notes, *(training_notes(graph) if graph else [])]))
     if settings.precision in ("", own) or own == FROM_EXACT_TO_COARSE[0]:
         return series
+    return _in_another_precision(series, settings.precision)
+
+
+def _in_another_precision(series: Series, asked: str) -> Series:
+    """The series of a file that is no FP32 one in a precision that is not its own.
+
+    As FP32 it is measured, and fails unless the runtime computes it so, as processors without kernels for float16 do.
+    """
+    own = series.precision
+    if asked == FROM_EXACT_TO_COARSE[0]:
+        note = sentences([f"the file's graph is in {own}, but {asked} is stated with --precision"])
+        return dataclasses.replace(series, precision=asked, warnings=f"{series.warnings} {note}".strip())
     reason = (
         f"the file is {own} already, and other precisions are made from fp32 alone: measure it without --precision, as "
         f"{own}, or give the fp32 file"
     )
-    return dataclasses.replace(series, precision=settings.precision, status="unsupported", reason=reason)
+    return dataclasses.replace(series, precision=asked, status="unsupported", reason=reason)
 
 
 def _readable(path: Path) -> OnnxGraph | None:

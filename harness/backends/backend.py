@@ -116,6 +116,10 @@ class Backend(abc.ABC):
         """Returns whether kernels here round each result of a float16 graph to float16, as every GPU's do."""
         return True
 
+    def saturates_int8(self) -> bool:
+        """Returns whether integer kernels here cut sums of int8 products off at 16 bits."""
+        return False
+
     def use_custom_operators(self, library: Path) -> None:
         """Lets the sessions that follow use the operators of a library.
 

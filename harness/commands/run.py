@@ -77,9 +77,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     wanted = request.wanted
+    request.check()
     if wanted.preprocessing and images is None and not (wanted.own_models or wanted.onnx_files):
         raise HarnessError("--preprocessing: without --model or --onnx, it is only used with --images DIR")
-    request.check()
     output, cache_dir = arguments.output, RequestOptions.read(arguments).conversion.cache_dir
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)

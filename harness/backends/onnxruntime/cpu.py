@@ -287,6 +287,12 @@ class OnnxRuntimeBackend(Backend):
 
         return self.provider != _CPU_PROVIDER or rounds_float16()
 
+    def saturates_int8(self) -> bool:
+        """See `Backend.saturates_int8`; the processor's provider is tried."""
+        from harness.backends.onnxruntime.integers import saturates_int8
+
+        return self.provider == _CPU_PROVIDER and saturates_int8()
+
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
     ) -> tuple[Session, list[TensorSpec]]:

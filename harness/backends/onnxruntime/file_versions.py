@@ -31,5 +31,5 @@ def _accepts(version: int) -> bool:
 def _network(version: int) -> bytes:
     """A network of one node."""
     return small_network(
-        [SmallNode("Identity", ["x"], "y")], inputs=["x"], element_type=FLOAT32, shape=(), ir_version=version
+        [SmallNode("Identity", ["x"], "y")], inputs={"x": FLOAT32}, output_type=FLOAT32, shape=(), ir_version=version
     )

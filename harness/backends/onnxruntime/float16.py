@@ -6,9 +6,7 @@ import functools
 
 import numpy as np
 
-from harness.backends.onnxruntime.small_networks import FLOAT16, SmallNode, small_network
-
-_IR_VERSION = 8
+from harness.backends.onnxruntime.small_networks import FLOAT16, IR_VERSION, SmallNode, small_network
 
 _CONVOLUTIONS = [SmallNode("Conv", ["x", "up"], "between"), SmallNode("Conv", ["between", "down"], "y")]
 _VALUES = {"x": 4e4, "up": 2.0, "down": 0.25}
@@ -26,7 +24,7 @@ def rounds_float16() -> bool:
 
     shape = (1, 1, 1, 1)
     network = small_network(
-        _CONVOLUTIONS, inputs=list(_VALUES), element_type=FLOAT16, shape=shape, ir_version=_IR_VERSION
+        _CONVOLUTIONS, inputs=dict.fromkeys(_VALUES, FLOAT16), output_type=FLOAT16, shape=shape, ir_version=IR_VERSION
     )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

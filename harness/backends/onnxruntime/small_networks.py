@@ -7,7 +7,7 @@ those of onnx.proto3.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.files.protobuf import counted_field, integer_field
 
@@ -20,7 +20,10 @@ _SHAPE_DIMENSION, _DIMENSION_SIZE = 1, 1
 
 _OPSET = 13
 
-FLOAT32, FLOAT16 = 1, 10
+IR_VERSION = 8
+"""Version of the file's format that every supported runtime reads."""
+
+FLOAT32, UINT8, INT8, INT32, FLOAT16 = 1, 2, 3, 6, 10
 """Element types."""
 
 Parts = list[bytes | memoryview]
@@ -36,14 +39,14 @@ class SmallNode:
 
 
 def small_network(
-    nodes: Sequence[SmallNode], *, inputs: Sequence[str], element_type: int, shape: Sequence[int], ir_version: int
+    nodes: Sequence[SmallNode], *, inputs: Mapping[str, int], output_type: int, shape: Sequence[int], ir_version: int
 ) -> bytes:
     """An ONNX file whose only output is that of the last node.
 
     Args:
         nodes: in the order of execution.
-        inputs: names of the graph's inputs.
-        element_type: that of all inputs and of the output.
+        inputs: element types of the graph's inputs by name.
+        output_type: element type of the output.
         shape: that of all inputs and of the output.
         ir_version: version of the file's format.
     """
@@ -51,9 +54,9 @@ def small_network(
     for node in nodes:
         graph += counted_field(_GRAPH_NODE, _node(node))
     graph += counted_field(_GRAPH_NAME, [b"g"])
-    values = [*((_GRAPH_INPUT, name) for name in inputs), (_GRAPH_OUTPUT, nodes[-1].output)]
-    for number, name in values:
-        graph += counted_field(number, _value(name, element_type, shape))
+    for name, element_type in inputs.items():
+        graph += counted_field(_GRAPH_INPUT, _value(name, element_type, shape))
+    graph += counted_field(_GRAPH_OUTPUT, _value(nodes[-1].output, output_type, shape))
     model = [
         integer_field(_MODEL_IR_VERSION, ir_version),
         *counted_field(_MODEL_GRAPH, graph),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from foundation.wording import sentences
 from harness.__main__ import main
+from harness.accuracy.outcome import SATURATES
+from harness.backends.onnxruntime.integers import saturates_int8
 
 NETWORK = """\
 import itertools
@@ -83,14 +87,17 @@ def test_one_preprocessing_serves_every_stage(capsys: pytest.CaptureFixture[str]
     int8 = ["--precision", "int8", "--calibration-images", "known", "--calibration-count", "20"]
     assert accuracy(*stated, *int8) == 0
     found, said = rows(), capsys.readouterr().err
-    assert list(found.accuracy_measured_top1_percent) == [100, 100]
+    assert found.accuracy_measured_top1_percent["fp32"] == 100
+    # With the ranges of other images it would be 3.7 %. Integer sums that are cut off cost some classes.
+    assert found.accuracy_measured_top1_percent["int8"] > (50 if saturates_int8() else 99.9)
     assert list(found.resolution) == [32, 32], "that of the crop"
     assert (found.calibration["int8"], found.calibration["fp32"]) == ("20 images of known/", "")
     overlap = "20 of the 20 calibration images are among those evaluated"
-    assert (found.warnings["int8"], found.warnings["fp32"]) == (f"{overlap}.", "")
+    cautions = [*([SATURATES] if saturates_int8() else []), overlap]
+    assert (found.warnings["int8"], found.warnings["fp32"]) == (sentences(cautions), "")
     assert f"warning: own/colour_networks:nearest in int8: {overlap}\n" in said
     assert "int8 is calibrated on 20 images of known\n" in said
-    assert "same top-1 as fp32 on 100 % of 20 calibration images, logits " in said
+    assert re.search(r"same top-1 as fp32 on [\d.]+ % of 20 calibration images, logits ", said)
     assert "preprocessing of user networks, as stated: shorter side to 32 px (Pillow bilinear), centre 32 px" in said
 
 

@@ -176,6 +176,12 @@ def test_inputs_that_are_no_prepared_images_hold_what_they_ever_do(write_network
         assert prepared(network, tmp_path).inputs == ""
 
 
+def test_a_precision_that_is_not_the_files_is_said(series: Callable[..., Series], write_network: WriteNetwork) -> None:
+    half = write_network(weight_type=onnx.TensorProto.FLOAT16)
+    assert series(half).warnings == "The file's graph is in fp16, but fp32 is stated with --precision."
+    assert series(write_network()).warnings == ""
+
+
 def test_random_numbers_are_said(series: Callable[..., Series], tmp_path: Path) -> None:
     nodes = [helper.make_node("RandomNormalLike", ["x"], ["y"], name="noise")]
     graph = helper.make_graph(

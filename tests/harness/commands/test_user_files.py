@@ -214,8 +214,13 @@ def test_each_file_is_measured_in_its_own_precision(tmp_path: Path) -> None:
 
 
 def test_a_stated_precision_is_required_of_the_file(tmp_path: Path) -> None:
-    (row,) = measured(tmp_path, "--onnx", str(quantised(tmp_path / "int8.onnx")), "--precision", "fp32")
-    assert (row["precision"], row["status"]) == ("fp32", "unsupported")
+    path = quantised(tmp_path / "int8.onnx")
+    (row,) = measured(tmp_path / "fp32", "--onnx", str(path), "--precision", "fp32")
+    assert (row["precision"], row["status"]) == ("fp32", "failed")
+    assert "fp32 was requested, but the runtime computed in int8" in row["reason"]
+    assert row["warnings"] == "The file's graph is in int8, but fp32 is stated with --precision."
+    (row,) = measured(tmp_path / "fp16", "--onnx", str(path), "--precision", "fp16")
+    assert (row["precision"], row["status"]) == ("fp16", "unsupported")
     assert "the file is int8 already" in row["reason"]
     assert "measure it without --precision, as int8" in row["reason"]
 
