@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import onnx
-import onnxruntime
 
 from converters import pytorch, tensorflow
 from converters.errors import ConversionError
@@ -99,6 +98,9 @@ def of_the_other(native: NativeModel, request: ConversionRequest, root: BaseExce
     if native.card.release.framework != "pytorch" or says_out_of_memory(str(root)):
         return ""
     other = next(name for name in pytorch.EXPORTERS if name != request.exporter)
+    # Not at the top: importing this package starts no runtime.
+    import onnxruntime
+
     try:
         model = _exported(native, dataclasses.replace(request, exporter=other))
         if isinstance(native, OwnModel):

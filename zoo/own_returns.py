@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
-
 _OTHER_FRAMEWORKS = ("keras", "tensorflow", "jax", "flax", "equinox", "mxnet", "paddle", "onnxruntime", "tf_keras")
 
 
@@ -23,7 +21,7 @@ def what_to_return(found: Any) -> str:
     if isinstance(found, type):
         return f"return an object, {found.__name__}(), and not the class"
     if isinstance(found, Mapping):
-        if any(isinstance(value, torch.nn.Module) for value in found.values()):
+        if any(map(_is_network, found.values())):
             return "return one of its networks, by a function for each"
         return (
             "this is a state dict or a checkpoint; build the network, call its load_state_dict, and return the network"
@@ -45,9 +43,16 @@ def what_to_return(found: Any) -> str:
 
 
 def _of_sequence(found: Iterable[Any]) -> str:
-    networks = sum(isinstance(value, torch.nn.Module) for value in found)
+    networks = sum(map(_is_network, found))
     if networks == 1:
         return "return the network in it alone"
     if networks:
         return "return one of its networks, by a function for each, or all of them in a torch.nn.Sequential"
     return "build the network in the function, and return it alone"
+
+
+def _is_network(value: Any) -> bool:
+    # Not at the top: cards of user networks are read where no framework is.
+    import torch
+
+    return isinstance(value, torch.nn.Module)

@@ -47,8 +47,7 @@ def open_images(
     Raises:
         AccuracyError: the path holds no known data set, or a damaged one; the message says what to do.
     """
-    if limit is not None and limit < 1:
-        raise AccuracyError(f"a limit of {limit} images leaves nothing to measure; give a number of at least 1")
+    _check_limit(limit)
     if _is_missing(path) and (shards := shards_named(path)):
         _refuse_labels(path, ground_truth)
         images = sharded.open_shards(shards, path, class_order)
@@ -68,12 +67,18 @@ def open_pixels(path: Path, *, ground_truth: Path | None = None, limit: int | No
     Raises:
         AccuracyError: see `open_images`.
     """
+    _check_limit(limit)
     store = open_folder(path) if ground_truth is None and _is_folder(path) and not cifar.is_folder(path) else None
     if store is None or not store.names or store.folders:
         return open_images(path, ground_truth=ground_truth, limit=limit)
     items = tuple(LabelledImage(name, 0) for name in store.names)
     images = StoredImages(name_of(path), 1, items, tuple(range(len(items))), store, (0,))
     return images if limit is None else images.subset(limit, 0)
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise AccuracyError(f"a limit of {limit} images leaves nothing to measure; give a number of at least 1")
 
 
 def _is_missing(path: Path) -> bool:

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import math
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,6 +223,9 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     Raises:
         ArtifactError: the file cannot be read, or is not one that numpy wrote.
     """
+    # Not at the top: most trials read no file.
+    import zipfile
+
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):

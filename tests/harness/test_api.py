@@ -138,7 +138,7 @@ def test_a_library_of_operators_is_used(measure: Callable[..., Any], write_netwo
     Path("ops.so").write_bytes(b"no library")
     (row,) = measure(onnx=write_network(), rounds=1, custom_operators=Path("ops.so")).to_dict("records")
     assert row["status"] == "failed"
-    assert "ops.so is no library of operators" in row["reason"]
+    assert "ops.so is not a library of operators" in row["reason"]
 
 
 def test_accuracy_is_evaluated_in_the_stated_shape(

@@ -166,7 +166,7 @@ def test_too_many_stages_or_channels_are_refused():
             lambda s: s.update({"classifier.linear.linear.bias": torch.zeros(10)}),
             r"classifier.linear.linear.bias has shape \(10,\), the network \(1000,\)$",
         ),
-        (lambda s: s.clear(), r"missing first_conv.conv.conv.weight; .*and \d+ more$"),
+        (lambda s: s.clear(), r"missing first_conv.conv.conv.weight, .*and \d+ more$"),
     ],
 )
 def test_a_state_of_another_supernet_lists_what_does_not_fit(change, message, supernet):

@@ -92,7 +92,7 @@ def test_files_are_compared_with_the_first_on_given_images(tmp_path: Path, capsy
     assert "1 unreadable" in lines[0]
     wrong = ["--images", str(folder), "--preprocessing", NAME, "--cache-dir", str(tmp_path / "cache")]
     assert main(["verify", *map(str, files), *wrong]) == 2
-    assert "images cannot be prepared for it" in capsys.readouterr().err
+    assert f"--preprocessing {NAME} and {first}, measured at 32" in capsys.readouterr().err
     assert lines[1].startswith("onnx/last in fp32  differs: its inputs are [(1, 32, 32, 3)]")
 
 

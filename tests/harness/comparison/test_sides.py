@@ -223,7 +223,7 @@ def test_what_is_not_there_is_refused(write_network: Callable[..., Path], tmp_pa
     for asked, message in (
         ({"inputs": str(tmp_path / "gone.npy")}, "no such file"),
         ({"operators": str(tmp_path / "gone.so")}, "no such file"),
-        ({"shapes": AskedShapes(shapes={"x": (1, 3, 8, 8)})}, "--shape x: no file has this input; there are input"),
+        ({"shapes": AskedShapes(shapes={"x": (1, 3, 8, 8)})}, "--shape x: no file has this input; their inputs: input"),
     ):
         with pytest.raises(HarnessError, match=message):
             check_file_settings([tmp_path, path], asking(tmp_path, **asked))
