@@ -15,6 +15,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -83,6 +84,19 @@ NETWORKS = (
 
 SEED = 0
 
+_DOCUMENT = """\
+# Networks of timm by name
+
+One small network of each of fifty of timm's families, by `--timm NAME`: converted with probe weights, measured for one
+round, and compared in ONNX Runtime with a second network that timm makes by itself and that is given the same weights
+(`benchmarks/library_networks.py`). {told}
+
+*relative L2* is the error of the artifact's output on one image of noise. *latency* is relative to the
+reference network of the same trial, one trial each on {device}, {runtime}: an order of magnitude. timm {timm},
+{exporter}.
+
+"""
+
 
 def family(name: str) -> str:
     """The module of timm that defines a network."""
@@ -104,25 +118,30 @@ def relative_l2(name: str, artifact: str) -> float:
 
 
 def table_of(rows: pd.DataFrame) -> str:
-    """One line per network, with its error, or with the reason why there is none."""
+    """One line per network in the order of families, with its error, or with the reason why there is none."""
     lines = []
-    for row in rows.sort_values("variant").itertuples():
-        error = relative_l2(row.variant, row.artifact_path) if row.status == "ok" else math.nan
+    for row in rows.sort_values("variant", key=lambda names: names.map(family)).itertuples():
+        error = relative_l2(row.variant, row.artifact_path) if row.status == "ok" else pd.NA
         lines.append(
             [
                 family(row.variant),
                 row.variant,
-                f"{row.resolution:.0f}",
-                f"{row.parameters / 1e6:.2f}",
-                "" if math.isnan(row.macs) else f"{row.macs / 1e6:.0f}",
-                "" if math.isnan(error) else f"{error:.1e}",
-                "" if math.isnan(row.ratio_to_reference) else f"{row.ratio_to_reference:.3g}",
+                _text(row.resolution, "{:.0f}"),
+                _text(row.parameters, "{:.2f}", 1e6),
+                _text(row.macs, "{:.0f}", 1e6),
+                _text(error, "{:.1e}"),
+                _text(row.ratio_to_reference, "{:.3g}"),
                 cell(row.reason if row.status != "ok" else row.warnings),
             ]
         )
         print(*lines[-1], flush=True)
     names = ["family", "network", "pixels", "M parameters", "M multiply-adds", "relative L2", "latency", "remark"]
     return table(names, lines, "llrrrrrl")
+
+
+def _text(value: Any, form: str, unit: float = 1) -> str:
+    """A figure in a unit; empty if there is none."""
+    return "" if pd.isna(value) else form.format(value / unit)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -134,10 +153,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", type=Path, help="file to write the table to")
     wanted = parser.parse_args(arguments)
     rows = harness.run(timm=wanted.timm, rounds=1, budget_s=math.inf, output=wanted.output)
-    text = table_of(rows)
-    print(f"{(rows.status == 'ok').sum()} of {len(rows)} rows ok")
+    text, measured = table_of(rows), rows[rows.status == "ok"]
+    told = f"{len(measured)} of {len(rows)} rows are ok; each other one has its reason."
+    print(told)
     if wanted.table:
-        wanted.table.write_text(text, encoding="utf-8")
+        facts = {name: measured[name].iloc[0] for name in ("device", "runtime", "exporter")}
+        wanted.table.write_text(_DOCUMENT.format(told=told, timm=timm.__version__, **facts) + text, encoding="utf-8")
 
 
 if __name__ == "__main__":
