@@ -35,6 +35,7 @@ from foundation.digests import file_sha256, json_sha256
 from foundation.vocabulary import METADATA_PREFIX, OWN, PROBE, RELEASE
 from zoo.native import NativeModel
 from zoo.own_model import OwnModel
+from zoo.torch_model import TorchModel
 
 PROVENANCE_SCHEMA = 1
 
@@ -242,9 +243,9 @@ def _exported(native: NativeModel, request: ConversionRequest) -> onnx.ModelProt
 
 def _verified(native: NativeModel, path: Path, request: ConversionRequest) -> tuple[list[Agreement], list[str]]:
     """How an artifact agrees with its network, and what a reader should know that the verification found."""
-    if not isinstance(native, OwnModel):
-        return verify(native, path, request.batch), []
-    try:
-        return verify_own(native, path, request.batch)
-    except GraphNotRunError as error:
-        raise GraphNotRunError(f"{error}{of_the_other(native, request, error)}") from error
+    if isinstance(native, OwnModel) or (isinstance(native, TorchModel) and request.library_card is not None):
+        try:
+            return verify_own(native, path, request.batch)
+        except GraphNotRunError as error:
+            raise GraphNotRunError(f"{error}{of_the_other(native, request, error)}") from error
+    return verify(native, path, request.batch), []

@@ -1,14 +1,16 @@
-"""What the conversion of a user network adds: its precision, its multiply-adds, and how its artifact is verified."""
+"""What the conversion of a user's or a library's network adds: precision, multiply-adds, and its verification."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from converters.amplified_rounding import AMPLIFIES, MOST_TIMES_OWN, own_error
 from converters.errors import ConversionError, GraphNotRunError, VerificationError
 from converters.graph_precision import graph_precision, weights_precisions
 from converters.light_graph import without_weights
@@ -17,6 +19,7 @@ from converters.verify import Agreement, artifact_outputs, as_rows, compare, ima
 from foundation.wording import counted, first_line
 from zoo import probe
 from zoo.own_model import WITHOUT_BATCH_STATISTICS, OwnModel, batch_statistics_layers, statistics_text
+from zoo.torch_model import TorchModel
 
 Array = NDArray[np.float32]
 
@@ -58,17 +61,17 @@ def multiply_adds(model: onnx.ModelProto, batch: int) -> tuple[int | None, list[
     return found.multiply_adds, [f"multiply-adds are not known: {found.reason}"] if found.reason else []
 
 
-def verify_own(native: OwnModel, path: Path, batch: int) -> tuple[list[Agreement], list[str]]:
-    """Compares an artifact with its user network, which may take no other batch than the artifact's.
+def verify_own(native: OwnModel | TorchModel, path: Path, batch: int) -> tuple[list[Agreement], list[str]]:
+    """Compares an artifact with a user's or a library's network, which may take no other batch than the artifact's.
 
     Returns:
-        The agreements, and what a reader should know about other batches.
+        The agreements, and what a reader should know about rounding and about other batches.
 
     Raises:
         GraphNotRunError: ONNX Runtime does not run the graph.
         VerificationError: see `converters.verify.compare`; or the network does not run.
     """
-    agreements = []
+    agreements, own_errors = [], []
     for name, images, tolerance in image_sets(native.card):
         fed = padded(images, batch)
         expected, actual = _native_outputs(native, fed, batch), _artifact_outputs(path, fed)
@@ -76,16 +79,28 @@ def verify_own(native: OwnModel, path: Path, batch: int) -> tuple[list[Agreement
             raise VerificationError(
                 f"the graph's output has shape {actual[0].shape}, the network's {expected[0].shape}"
             )
+        rows = as_rows(expected, batch), as_rows(actual, batch)
         try:
-            agreements.append(compare(name, as_rows(expected, batch), as_rows(actual, batch), tolerance))
+            agreements.append(compare(name, *rows, tolerance))
         except VerificationError as error:
             if cause := _cause(native, fed[:batch], expected[0]):
                 raise VerificationError(cause) from error
-            raise
-    return agreements, _other_batch(native, fed, batch, expected)
+            own = own_error(_deployed(native), fed.reshape(-1, batch, *fed.shape[1:]))
+            if MOST_TIMES_OWN * own <= tolerance:
+                raise
+            agreements.append(compare(name, *rows, MOST_TIMES_OWN * own))
+            own_errors.append(own)
+    largest = max(one.relative_l2 for one in agreements)
+    amplifies = [AMPLIFIES.format(own=max(own_errors), error=largest)] if own_errors else []
+    return agreements, [*amplifies, *_other_batch(native, fed, batch, expected, max(own_errors, default=0))]
 
 
-def _native_outputs(native: OwnModel, images: Array, batch: int) -> list[Array]:
+def _deployed(native: OwnModel | TorchModel) -> Any:
+    """The module that returns what is measured."""
+    return native.deployable() if isinstance(native, OwnModel) else native.module
+
+
+def _native_outputs(native: OwnModel | TorchModel, images: Array, batch: int) -> list[Array]:
     try:
         return [native.logits(chunk) for chunk in images.reshape(-1, batch, *images.shape[1:])]
     except MemoryError:
@@ -105,7 +120,7 @@ def _artifact_outputs(path: Path, images: Array) -> list[Array]:
         raise GraphNotRunError(f"ONNX Runtime does not run the converted graph: {first_line(error)}") from error
 
 
-def _cause(native: OwnModel, images: Array, before: Array) -> str:
+def _cause(native: OwnModel | TorchModel, images: Array, before: Array) -> str:
     """Why a graph may disagree with its network although the exporter made no mistake; empty if nothing is found."""
     again = native.logits(images)
     if np.isfinite(before).all() and np.isfinite(again).all():
@@ -119,7 +134,9 @@ def _cause(native: OwnModel, images: Array, before: Array) -> str:
     return ""
 
 
-def _other_batch(native: OwnModel, images: Array, batch: int, expected: Sequence[Array]) -> list[str]:
+def _other_batch(
+    native: OwnModel | TorchModel, images: Array, batch: int, expected: Sequence[Array], own: float
+) -> list[str]:
     """What to say about batches of one more image than the artifact's; nothing if their rows are the same."""
     more = np.resize(images, (batch + 1, *images.shape[1:]))
     try:
@@ -130,5 +147,5 @@ def _other_batch(native: OwnModel, images: Array, batch: int, expected: Sequence
         return [ONE_BATCH.format(images=counted(batch, "image"))]
     if not output.ndim or output.shape[0] != batch + 1:
         return [NO_ROWS.format(images=counted(batch + 1, "image"))]
-    same = probe.relative_l2(output[:batch], expected[0]) <= probe.RUNTIME_TOLERANCE
+    same = probe.relative_l2(output[:batch], expected[0]) <= max(probe.RUNTIME_TOLERANCE, MOST_TIMES_OWN * own)
     return [] if same or batch_statistics_layers(native.module) else [MIXES_IMAGES.format(batch=batch)]

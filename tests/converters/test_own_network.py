@@ -50,6 +50,17 @@ class Temperature(Around):
         return self.network(images) / self.temperature.item()
 
 
+class Amplifying(Around):
+    def __init__(self):
+        super().__init__(network=nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 24, 10)))
+
+    def forward(self, images):
+        output = self.network(images)
+        for _ in range(3):
+            output = torch.sin(30 * output)
+        return output
+
+
 class Extra(Around):
     def get_extra_state(self):
         return {"version": 3, "table": torch.ones(3)}
@@ -93,6 +104,7 @@ def between(layer):
 
 def own_normalisation(): return Around(before=lambda x: x - MEAN)
 def temperature(): return Temperature()
+def amplifying(): return Amplifying()
 def weight_normed(): return first(weight_norm)
 def weight_parametrised(): return first(parametrizations.weight_norm)
 def spectral_normed(): return first(spectral_norm)
@@ -187,6 +199,21 @@ def test_what_the_older_exporter_takes_is_converted(name, batch, warnings, tmp_p
     artifact = converted(name, tmp_path, batch=batch)
     assert artifact.provenance.get("warnings", []) == warnings
     assert artifact.provenance["models"] == [f"own/user_kinds:{name}"]
+
+
+def test_a_network_that_amplifies_rounding_says_how_far_a_graph_can_agree(tmp_path):
+    artifact = converted("amplifying", tmp_path)
+    (warning,) = artifact.provenance["warnings"]
+    assert warning.startswith("the network amplifies rounding: its own output in float32 is ")
+    assert max(check["relative_l2"] for check in artifact.provenance["verification"]) > 1e-5
+
+
+def test_a_graph_that_is_wrong_is_not_excused_by_rounding(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        own_network, "artifact_outputs", lambda path, images: [np.ones((1, 10), np.float32)] * len(images)
+    )
+    with pytest.raises(converters.VerificationError, match="the graph disagrees with the network"):
+        converted("amplifying", tmp_path)
 
 
 def test_an_argument_builds_another_network(tmp_path):
