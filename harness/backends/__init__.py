@@ -58,6 +58,7 @@ def buildable(name: str) -> Backend:
 
 
 register("onnxruntime", "harness.backends.onnxruntime.cpu:OnnxRuntimeBackend")
+register("openvino", "harness.backends.openvino.backend:OpenVinoBackend")
 register("tensorrt", "harness.backends.tensorrt.backend:TensorRtBackend")
 register("tensorrt-rtx", "harness.backends.tensorrt.rtx_backend:TensorRtRtxBackend")
 register("onnxruntime-cuda", "harness.backends.onnxruntime.cuda:OnnxRuntimeCudaBackend")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,13 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def runtime(self) -> str:
         """Returns name and version of the runtime, as in `onnxruntime 1.30.0`."""
+
+    def environment_facts(self) -> Mapping[str, str]:
+        """Returns facts of the runtime and the settings that a latency on the processor depends on.
+
+        ONNX Runtime's version has a field of its own; a runtime on a GPU is part of its `Accelerator`.
+        """
+        return {}
 
     def opset_limit(self) -> int | None:
         """Returns the newest ONNX opset that this version of the runtime reads; None if it is unknown."""

@@ -60,4 +60,5 @@ def environment_of(backend: Backend, gpu: GpuSettings, threads: int | None) -> E
     Raises:
         NoGpuError: there is no such GPU.
     """
-    return collect(threads, accelerator(gpu, backend.runtime()) if backend.on_gpu else None)
+    gpu_facts = accelerator(gpu, backend.runtime()) if backend.on_gpu else None
+    return collect(threads, gpu_facts, dict(backend.environment_facts()))

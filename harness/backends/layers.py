@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+WARM_UP_INFERENCES = 5
+"""Inferences of a profiled network that are not counted, because the first ones allocate memory."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerTime:

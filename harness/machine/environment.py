@@ -81,6 +81,8 @@ class Environment:
     """Power mode of a Jetson, as in `MAXN`: its limits on cores, clocks and power."""
     accelerator: Accelerator | None = None
     """The measured GPU and the runtime on it; None if the processor is measured."""
+    runtime_facts: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Version and settings of a runtime on the processor other than ONNX Runtime; empty for ONNX Runtime."""
     telemetry: str | None = None
     """Whether reports of dependencies are `off`; otherwise the variables by which the user left them on, as in
     `ORT_DISABLE_TELEMETRY=0`. None on Windows, and in records of earlier versions."""
@@ -89,14 +91,18 @@ class Environment:
     def environment_id(self) -> str:
         """Twelve hexadecimal digits, equal if latencies may be ranked against each other.
 
-        On a GPU, its facts and its runtime's version count in addition to the processor's, which enqueues; the version
-        of ONNX Runtime that happens to be installed for the processor does not.
+        On a GPU, its facts and its runtime's version count in addition to the processor's, which enqueues; with another
+        runtime than ONNX Runtime, that one's facts count, and the version of ONNX Runtime that happens to be installed
+        does not.
         """
         facts = [[name, getattr(self, name)] for name in _IDENTITY]
         if self.power_mode:
             facts.append(["power_mode", self.power_mode])
-        if self.accelerator:
+        if self.accelerator or self.runtime_facts:
             facts = [fact for fact in facts if fact[0] != "onnxruntime_version"]
+        if self.runtime_facts:
+            facts.append(["runtime", sorted(self.runtime_facts.items())])
+        if self.accelerator:
             facts.append(["accelerator", self.accelerator.identity])
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
@@ -118,10 +124,15 @@ class Environment:
         return cls(**{**data, "accelerator": Accelerator.from_json(accelerator) if accelerator else None})
 
 
-def collect(threads: int | None = None, accelerator: Accelerator | None = None) -> Environment:
+def collect(
+    threads: int | None = None, accelerator: Accelerator | None = None, runtime_facts: dict[str, str] | None = None
+) -> Environment:
     """The environment of this process when it measures with `threads`, by default `default_threads()`.
 
-    `accelerator` is the GPU and its runtime, if a GPU is measured (`harness.machine.gpu.facts.accelerator`).
+    Args:
+        threads: threads inside one operator.
+        accelerator: the GPU and its runtime, if a GPU is measured (`harness.machine.gpu.facts.accelerator`).
+        runtime_facts: what a runtime on the processor says of itself (`Backend.environment_facts`).
     """
     linux = LinuxFacts(Path("/")) if sys.platform == "linux" else None
     jetson = jetson_facts() if linux else None
@@ -149,6 +160,7 @@ def collect(threads: int | None = None, accelerator: Accelerator | None = None) 
         cpu_limit_cores=linux.cpu_limit_cores() if linux else None,
         power_mode=jetson.power_mode if jetson else None,
         accelerator=accelerator,
+        runtime_facts=runtime_facts or {},
         telemetry=privacy.telemetry(),
     )
 

@@ -194,6 +194,7 @@ class OnnxRuntimeSession(Session):
             )
         import onnxruntime
 
+        from harness.backends.layers import WARM_UP_INFERENCES
         from harness.backends.onnxruntime import layers
 
         options = session_options(self._threads, self._custom_operators)
@@ -208,7 +209,7 @@ class OnnxRuntimeSession(Session):
             ) as twin:
                 twin.inputs = self.inputs
                 twin.bind_impl(self._arrays)
-                for _ in range(layers.WARM_UP_INFERENCES + inferences):
+                for _ in range(WARM_UP_INFERENCES + inferences):
                     twin.infer()
                 return layers.read_layer_times(Path(profiled.end_profiling()), inferences)
 

@@ -18,9 +18,6 @@ from harness.backends.layers import LayerTime
 from harness.backends.onnxruntime import nodes
 from harness.errors import HarnessError, UnsupportedError
 
-WARM_UP_INFERENCES = 5
-"""Inferences of a profiled session that are not counted, because the first ones allocate memory."""
-
 _INFERENCE_EVENT = "model_run"
 
 

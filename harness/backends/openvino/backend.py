@@ -1,0 +1,75 @@
+"""OpenVINO as a runtime: what is installed, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.backends.backend import Availability, Backend
+from harness.backends.openvino import settings
+from harness.backends.openvino.library import load
+from harness.backends.openvino.session import OpenVinoSession
+from harness.backends.session import Session, TensorSpec
+from harness.files.onnx_graph import read_graph
+from harness.machine.gpu.settings import GpuSettings
+
+OLDEST = (2024, 0)
+"""The first version with every property that `settings` sets."""
+
+_INSTALL = "Run: pip install 'baseline-zoo[openvino]'"
+
+
+class OpenVinoBackend(Backend):
+    """OpenVINO's plugin for processors."""
+
+    name = "openvino"
+    precisions = ("fp32", "fp16", "int8")
+
+    def availability(self) -> Availability:
+        """Returns whether openvino is installed, loads, is new enough and has its plugin for processors."""
+        try:
+            openvino = load()
+        except ImportError as error:
+            return Availability(False, f"openvino does not load: {error}.", _INSTALL)
+        if _version(openvino) < OLDEST:
+            return Availability(
+                False,
+                f"{self.runtime()} is too old; {'.'.join(map(str, OLDEST))} is the oldest that was thought of.",
+                _INSTALL,
+            )
+        devices = openvino.Core().available_devices
+        if settings.DEVICE not in devices:
+            why = (
+                f"{self.runtime()} has no plugin for the {settings.DEVICE}, only {', '.join(devices) or 'none at all'}."
+            )
+            return Availability(False, why, "Install the whole package: pip install --force-reinstall openvino")
+        return Availability(True, f"{self.runtime()} is installed.")
+
+    def runtime(self) -> str:
+        """Returns name and version, as in `openvino 2026.4.1`."""
+        return f"openvino {load().get_version().partition('-')[0]}"
+
+    def environment_facts(self) -> Mapping[str, str]:
+        """Returns what a latency depends on: build, instruction set, and the properties that are set."""
+        openvino = load()
+        core = openvino.Core()
+        capabilities = core.get_property(settings.DEVICE, "OPTIMIZATION_CAPABILITIES")
+        return {
+            "openvino_version": openvino.get_version(),
+            "capabilities": " ".join(sorted(capabilities)),
+            **settings.facts(),
+        }
+
+    def prepare_impl(
+        self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path
+    ) -> tuple[Session, list[TensorSpec]]:
+        """Compiles the artifact, which takes seconds and is not kept."""
+        del gpu, cache_dir  # The processor needs neither.
+        session = OpenVinoSession(artifact, graph=read_graph(artifact), precision=precision, threads=threads)
+        return session, session.input_specs()
+
+
+def _version(openvino: Any) -> tuple[int, int]:
+    year, release = openvino.get_version().split(".")[:2]
+    return int(year), int(release)
