@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from foundation.wording import counted, listed
 from harness.backends.backend import Availability, Backend
 from harness.backends.onnxruntime import custom_operators, nodes
+from harness.backends.precision_check import check_products
 from harness.backends.session import Arrays, Session, TensorSpec
 from harness.backends.subnormals import Subnormals
 from harness.errors import ArtifactError, FallbackError, UnsupportedError
-from harness.files.file_precision import products_beside
-from harness.files.onnx_graph import fed_shapes, read_graph
+from harness.files.onnx_graph import fed_shapes
 from harness.machine.gpu.settings import GpuSettings
 
 if TYPE_CHECKING:
@@ -136,28 +136,14 @@ class OnnxRuntimeSession(Session):
     def check_precision_impl(self) -> None:
         """Checks that most convolutions and matrix products ran in the requested precision, or all that state it.
 
-        A file may quantise a few of its products and leave the others: these are the graph's choice.
-
-        A runtime may have kernels of a precision for a few operators only: version 1.29 multiplied matrices in
-        float16 on x86-64 and convolved in float32, so that of a whole network only the classifier was in float16.
-
         Raises:
             FallbackError: most of them ran in another precision, or none in the requested one.
         """
         effective = self.precision_effective()
         arithmetic = nodes.arithmetic_of(self._executed or [])
-        others = [node for node in arithmetic if nodes.precision_of([node]) != self.precision]
-        if 2 * len(others) <= len(arithmetic) or len(others) <= products_beside(
-            read_graph(self._artifact), self.precision
-        ):
-            super().check_precision_impl()
-            return
-        operators = ", ".join(sorted({node.operator for node in others}))
-        raise FallbackError(
-            f"{self.precision} was requested, but the runtime computed in {effective}: {len(others)} of "
-            f"{len(arithmetic)} convolutions and matrix products ran in {nodes.precision_of(others)} ({operators}). "
-            f"Request {nodes.precision_of(others)}, or a backend that has {self.precision} kernels for these."
-        )
+        products = [(node.operator, nodes.precision_of([node])) for node in arithmetic]
+        check_products(self._artifact, self.precision, effective, products)
+        super().check_precision_impl()
 
     def precision_effective(self) -> str:
         """Returns the precisions of convolutions and matrix products, or of all nodes if there are none.

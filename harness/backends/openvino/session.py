@@ -11,7 +11,7 @@ from foundation.wording import counted, listed
 from harness.backends.layers import WARM_UP_INFERENCES, LayerTime
 from harness.backends.openvino.executed import ExecutedLayer, executed_layers, precision_of
 from harness.backends.openvino.loading import compiled_network
-from harness.backends.precision_check import check_majority
+from harness.backends.precision_check import check_products
 from harness.backends.session import Arrays, Session, TensorSpec
 from harness.errors import ArtifactError, FallbackError
 
@@ -104,8 +104,8 @@ class OpenVinoSession(Session):
         Raises:
             FallbackError: most of them run in another precision, or none in the requested one.
         """
-        arithmetic = [(layer.kind, layer.precision) for layer in self.layers() if layer.is_arithmetic]
-        check_majority(self.precision, self.precision_effective(), arithmetic)
+        products = [(layer.kind, layer.precision) for layer in self.layers() if layer.is_arithmetic]
+        check_products(self._artifact, self.precision, self.precision_effective(), products)
         super().check_precision_impl()
 
     def precision_effective(self) -> str:
