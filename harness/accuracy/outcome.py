@@ -19,7 +19,7 @@ from zoo.preprocessing import described
 
 SATURATES = (
     "the accuracy is this processor's: without VNNI instructions, int8 convolutions add products in 16 bits, where "
-    "large ones are cut off"
+    "large ones are cut off (ONNX Runtime's session.x64quantprecision=1 avoids that, and is slower)"
 )
 
 

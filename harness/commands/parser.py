@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from foundation.whole_options import WholeOptionsParser
 from harness.commands import ENTRIES
@@ -56,5 +56,16 @@ def parse(words: Sequence[str]) -> ParsedCommand:
     asked.description, asked.epilog = command.description, command.epilog
     asked.formatter_class = argparse.RawDescriptionHelpFormatter
     command.add_options(asked)
-    options = parser.parse_args([entry.name, *command.spelled_out(words[1:])])
+    options, unknown = parser.parse_known_args([entry.name, *command.spelled_out(words[1:])])
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(unknown, vars(options))}")
     return ParsedCommand(entry.name, command, options)
+
+
+def _advice(unknown: Sequence[str], options: Container[str]) -> str:
+    """How to give what was given without an option; empty if the command has no option for it."""
+    if any(word.startswith("-") for word in unknown):
+        return ""
+    if "onnx" in options and any(word.endswith(".onnx") for word in unknown):
+        return "; give each ONNX file as --onnx FILE"
+    return "; give models as --models MODELS" if "models" in options else ""
