@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pandas as pd
 import pytest
@@ -55,8 +56,11 @@ def test_a_published_file_is_measured(
     requirement: str, file: dict[str, Any], download_dir: Path, tmp_path: Path
 ) -> None:
     path = published(requirement, file["name"], download_dir)
-    output = tmp_path / "results"
-    main(["run", "--onnx", str(path), *file.get("options", []), *QUICK, "--output", str(output)])
+    output, options = tmp_path / "results", list(file.get("options", []))
+    if "values" in file:
+        np.savez(tmp_path / "values.npz", **{name: np.array(value) for name, value in file["values"].items()})
+        options += ["--input", str(tmp_path / "values.npz")]
+    main(["run", "--onnx", str(path), *options, *QUICK, "--output", str(output)])
     (row,) = pd.read_csv(output / "results.csv", keep_default_na=False).to_dict("records")
     assert (row["status"], row["precision"]) == (file.get("status", "ok"), file.get("precision", "fp32")), row["reason"]
     assert file.get("reason", "") in row["reason"]
