@@ -91,6 +91,7 @@ def _series(file: Series, conversion: Conversion) -> Series:
     return dataclasses.replace(
         described,
         inputs=file.inputs,
+        inputs_sha256=file.inputs_sha256,
         warnings=" ".join(filter(None, (file.warnings, sentences(made.get("warnings", ()))))),
         calibration=calibration_text(request, made),
         conversion_s=sum(made["seconds"].values()),
