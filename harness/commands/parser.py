@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from foundation.whole_options import WholeOptionsParser
 from harness.commands import ENTRIES
@@ -58,11 +58,11 @@ def parse(words: Sequence[str]) -> ParsedCommand:
     command.add_options(asked)
     options, unknown = parser.parse_known_args([entry.name, *command.spelled_out(words[1:])])
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(unknown, vars(options))}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(unknown, options)}")
     return ParsedCommand(entry.name, command, options)
 
 
-def _advice(unknown: Sequence[str], options: Container[str]) -> str:
+def _advice(unknown: Sequence[str], options: argparse.Namespace) -> str:
     """How to give what was given without an option; empty if the command has no option for it."""
     if any(word.startswith("-") for word in unknown):
         return ""
