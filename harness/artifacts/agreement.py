@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from zoo.native import NativeModel
 from zoo.own_model import OwnModel
 from zoo.preprocessing import Decoded, UnreadableImageError, decode, pipeline
 from zoo.probe import RUNTIME_TOLERANCE
-
-if TYPE_CHECKING:
-    from zoo.card import ModelCard
 
 _CHUNK_IMAGES = 64
 """Images in memory at once."""

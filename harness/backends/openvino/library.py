@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import cast
 
 _REPORTS = "openvino_telemetry"
 
@@ -19,7 +20,8 @@ def load() -> ModuleType:
         ImportError: it is not installed, or does not load.
     """
     if "openvino" not in sys.modules:
-        sys.modules.setdefault(_REPORTS, None)  # type: ignore[arg-type]
+        # None is Python's own mark of a module that must not be found.
+        cast("dict[str, ModuleType | None]", sys.modules).setdefault(_REPORTS, None)
     import openvino
 
     module: ModuleType = openvino
