@@ -93,6 +93,9 @@ class Backend(abc.ABC):
     builds_side_by_side: bool = False
     """Whether builds time nothing, so that several at a time disturb no figure."""
 
+    reference_backend: str = ""
+    """Runtime of the reference network beside it, if it cannot run that itself; empty if it can."""
+
     feeds_free_sizes: bool = False
     """Whether it takes inputs whose sizes the graph leaves free, if the file states them (`files.onnx_graph`)."""
 

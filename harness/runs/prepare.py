@@ -52,7 +52,7 @@ class PreparedRun:
         return Target(
             artifact=str(self.reference_path),
             sha256="",
-            backend=self.device.backend.name,
+            backend=self.device.backend.reference_backend or self.device.backend.name,
             precision="fp32",
             batch=1,
             threads=self.device.threads,
