@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness import backends
 from harness.commands.command import Command
 from harness.commands.options.outputs import add_outputs, read_outputs
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_file_settings, read_pair_settings
@@ -34,6 +35,10 @@ folder twice, and the Python interpreter of the environment that has the old ver
 
   python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
 
+To compare two runtimes on the same artifacts:
+
+  python -m harness gate artifacts artifacts --new-backend openvino
+
 Every series is screened with a few pairs; fresh pairs confirm or clear the suspects. Models that have the same
 artifacts on both sides are measured and counted once. A finished pair is on disk at once: interrupt a gate whenever you
 like, and the same command resumes it, with the same test.
@@ -52,6 +57,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", type=Path, metavar="NEW", help="the artifacts to judge")
     parser.add_argument(
         "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
+    )
+    parser.add_argument(
+        "--new-backend", choices=backends.names(), help="the candidate's runtime, if it is another (that of --backend)"
     )
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
     add_pair_counts(add_rules(parser), GateRules())
@@ -74,21 +82,36 @@ def _gate(arguments: argparse.Namespace) -> int:
     )
     files = read_file_settings(arguments)
     check_file_settings((arguments.base, arguments.new), files)
-    sides = read_side(arguments.base, files), read_side(arguments.new, files)
+    new_backend = arguments.new_backend or arguments.backend
+    of_new = dataclasses.replace(files, backend=backends.usable(new_backend))
+    sides = read_side(arguments.base, files), read_side(arguments.new, of_new)
     for path, (one, *_) in zip((arguments.base, arguments.new), sides, strict=True):
         if one.notes:
             say(f"{path}: {one.notes}")
-    paired = pairings(*sides, arguments.models)
+    paired = [_on(one, new_backend, arguments.backend) for one in pairings(*sides, arguments.models)]
     shared = measured_as(paired)
     distinct = list(dict.fromkeys(shared.values()))
     check_rules(rules, len(distinct))
     measured, seed = _measured(arguments, rules, distinct)
     found = with_shared(measured, shared)
     found += [GateResult(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, paired)]
-    title = f"Latency: {arguments.new} against {arguments.base}"
+    title = _title(arguments.new, new_backend, arguments.base, arguments.backend)
     report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of_gated(one) for one in found])
     read_outputs(arguments).publish(report, _json(found, rules, seed))
     return exit_code([one.verdict for one in found])
+
+
+def _on(pairing: Pairing, new_backend: str, backend: str) -> Pairing:
+    """The pairing with the candidate on its own runtime, if that is another."""
+    if new_backend == backend:
+        return pairing
+    return dataclasses.replace(pairing, new=dataclasses.replace(pairing.new, backend=new_backend))
+
+
+def _title(new: Path, new_backend: str, base: Path, backend: str) -> str:
+    if new_backend == backend:
+        return f"Latency: {new} against {base}"
+    return f"Latency: {new} on {new_backend} against {base} on {backend}"
 
 
 def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pairing]) -> tuple[list[GateResult], int]:

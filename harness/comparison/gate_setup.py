@@ -105,10 +105,13 @@ def gate_session(
         baseline_python: the interpreter of the baseline's environment; this one if None.
 
     Raises:
-        ComparisonError: the directory holds the pairs of another gate, or an engine cannot be built.
+        ComparisonError: the directory holds the pairs of another gate, an engine cannot be built, or the sides have
+            runtimes that cannot be timed together.
+        HarnessError: the runtime of a side cannot run here.
         RunLockedError: another process is measuring into the directory.
         StorageError: the directory is damaged, or cannot be written.
     """
+    check_backends(conditions, pairings)
     everything = {**facts, **_shared_facts(conditions, settings.builds, pairings)}
     with PairJournal.open(output, everything, settings.seed) as journal:
         folders = build_folders(settings.cache_dir, settings.builds)
@@ -130,6 +133,22 @@ def gate_session(
             f"{journal.path} already had all {journal.earlier_count} pairs and nothing was measured; to measure again, "
             "give another --output"
         )
+
+
+def check_backends(conditions: Conditions, pairings: Sequence[Pairing]) -> None:
+    """Refuses runtimes that cannot be timed side by side.
+
+    Raises:
+        HarnessError: one cannot run here.
+        ComparisonError: one of several runs on a GPU, where latency is another kind of time.
+    """
+    others = backends_beside(conditions, pairings)
+    for name in (conditions.backend, *others) if others else ():
+        if backends.usable(name).on_gpu:
+            raise ComparisonError(
+                f"{name} runs on a GPU, and is timed by the GPU's clock: only runtimes on the processor are compared "
+                "with each other. Measure both into one directory: run --backend A,B"
+            )
 
 
 def check_rules(rules: GateRules, series: int) -> None:
@@ -157,13 +176,24 @@ def check_rules(rules: GateRules, series: int) -> None:
 def _shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
     """The facts that shape every pair of a gate or a self-check, for `PairJournal.open`."""
     environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
+    others = {
+        name: environment_of(backends.get(name), conditions.gpu, conditions.threads).environment_id
+        for name in backends_beside(conditions, pairings)
+    }
     return {
         "conditions": conditions.to_json(),
         "builds": builds,
         "series": series_facts(pairings),
         "environment_id": environment.environment_id,
         "environment": environment.to_json(),
+        **({"other_environment_ids": others} if others else {}),
     }
+
+
+def backends_beside(conditions: Conditions, pairings: Sequence[Pairing]) -> list[str]:
+    """The runtimes of sides that have another one than the conditions' own, sorted."""
+    named = {side.backend for one in pairings for side in (one.base, one.new)}
+    return sorted(named - {"", conditions.backend})
 
 
 def _measurer(

@@ -29,6 +29,8 @@ class Side:
     """See `Series.custom_operators`."""
     companions: tuple[str, ...] = ()
     """Both by their content; see `Series.companions`."""
+    backend: str = ""
+    """The runtime of this side; that of the conditions if empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Conditions:
     """The conditions that all pairs of a gate share."""
 
     backend: str
+    """The runtime of every side that names no other."""
     threads: int
     timing: TimingSettings
     gpu: GpuSettings
@@ -73,7 +76,7 @@ class Conditions:
         return Target(
             artifact=side.artifact,
             sha256=side.sha256,
-            backend=self.backend,
+            backend=side.backend or self.backend,
             precision=side.precision,
             batch=batch,
             threads=self.threads,

@@ -145,6 +145,7 @@ def series_facts(pairings: Sequence[Pairing]) -> dict[str, Any]:
                 if one.base.companions or one.new.companions
                 else {}
             ),
+            **({"backends": [one.base.backend, one.new.backend]} if one.base.backend or one.new.backend else {}),
         }
         for one in pairings
     }

@@ -17,7 +17,9 @@ def measured_as(pairings: Iterable[Pairing]) -> dict[Pairing, Pairing]:
 
 def _measurement(one: Pairing) -> tuple[object, ...]:
     """What a pair of processes measures, whatever the model is called and wherever its files are."""
-    sides = ((side.sha256 or side.artifact, side.precision, side.companions) for side in (one.base, one.new))
+    sides = (
+        (side.sha256 or side.artifact, side.precision, side.companions, side.backend) for side in (one.base, one.new)
+    )
     return (*sides, one.batch)
 
 

@@ -59,9 +59,13 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_file_settings(arguments: argparse.Namespace) -> FileSettings:
-    """How a lone ONNX file is measured."""
+    """How a lone ONNX file is measured.
+
+    Raises:
+        HarnessError: the runtime, which is asked what it reads, cannot run here.
+    """
     return FileSettings(
-        backend=backends.get(arguments.backend),
+        backend=backends.usable(arguments.backend),
         precision=arguments.precision or "",
         shapes=AskedShapes(arguments.batch or AskedShapes.batch, arguments.resolution, dict(arguments.shape)),
         inputs=held_inputs(arguments),

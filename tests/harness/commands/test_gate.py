@@ -49,6 +49,35 @@ def test_free_dimensions_of_lone_files_are_fixed_as_asked(
     assert "has the pairs of another measurement" in capsys.readouterr().err
 
 
+def test_two_runtimes_are_compared_on_one_artifact(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    data, rest = tmp_path / "gate.json", [*QUICK, "--confirm-pairs", "7", "--output", str(tmp_path / "gate")]
+    command = ["gate", network, network, "--new-backend", "openvino", *rest]
+    report = tmp_path / "gate.md"
+    assert main([*command, "--json", str(data), "--markdown", str(report)]) in (0, 1, 3)
+    (series,) = json.loads(data.read_text())["series"]
+    assert [series["pairing"][side]["backend"] for side in ("base", "new")] == ["", "openvino"]
+    assert len(series["screen_log_ratios"]) == 2
+    assert f"{network} on openvino against {network} on onnxruntime" in report.read_text()
+    conditions = json.loads((tmp_path / "gate" / "conditions.json").read_text())
+    assert list(conditions["other_environment_ids"]) == ["openvino"]
+    # The pairs of two runtimes are not those of one.
+    assert main(["gate", network, network, *rest]) == 2
+    assert "has the pairs of another measurement" in capsys.readouterr().err
+
+
+def test_runtimes_that_cannot_be_timed_side_by_side_are_refused(
+    network: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["gate", network, network, *QUICK, "--output", str(tmp_path / "gate"), "--confirm-pairs", "7"]
+    for option in ("--backend", "--new-backend"):
+        assert main([*command, option, "tensorrt"]) == 2
+        assert "backend tensorrt cannot run here" in capsys.readouterr().err
+    assert not (tmp_path / "gate").exists()
+
+
 def test_a_gate_that_could_call_nothing_is_refused(network: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", network, network, "--confirm-pairs", "6"]) == 2
     assert "it takes 7 or more" in capsys.readouterr().err

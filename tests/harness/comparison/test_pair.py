@@ -55,6 +55,14 @@ def test_the_ratio_is_the_candidates_over_the_baselines_whatever_the_place() -> 
     assert straight.contaminated
 
 
+def test_a_side_may_have_a_runtime_of_its_own() -> None:
+    own = dataclasses.replace(Side("net.onnx", "", "fp32"), backend="openvino")
+    assert [CONDITIONS.target(one, 1).backend for one in (Side("net.onnx", "", "fp32"), own)] == [
+        "onnxruntime",
+        "openvino",
+    ]
+
+
 def test_a_failed_trial_has_no_ratio() -> None:
     found = pair_result(TrialResult("out_of_memory", "too large"), swapped=True)
     assert (found.status, found.reason, found.log_ratio) == ("out_of_memory", "too large", None)
