@@ -19,7 +19,7 @@ from converters.errors import ConversionError, GraphNotRunError
 from converters.exporting import export, of_the_other
 from converters.operators import histogram
 from converters.own_network import multiply_adds, refuse_other_precision, verify_own
-from converters.precision import derive
+from converters.precision import derive_as_requested
 from converters.request import (
     CONVERTER_REVISION,
     ConversionRequest,
@@ -32,7 +32,7 @@ from converters.request import (
 from converters.verify import Agreement, verify
 from converters.weights import weights_facts, weights_warnings, with_finite_statistics
 from foundation.digests import file_sha256, json_sha256
-from foundation.vocabulary import METADATA_PREFIX, OWN, PROBE, RELEASE
+from foundation.vocabulary import METADATA_PREFIX, NATIVE, OWN, PROBE, RELEASE
 from zoo.native import NativeModel
 from zoo.own_model import OwnModel
 from zoo.torch_model import TorchModel
@@ -111,6 +111,8 @@ def convert(
     exporter: str = ConversionRequest.exporter,
     opset: int = ConversionRequest.opset,
     batch: int = ConversionRequest.batch,
+    graph: str = ConversionRequest.graph,
+    backend: str = "onnxruntime",
     precision: str = ConversionRequest.precision,
     options: PrecisionOptions | None = None,
     resolution: int | None = None,
@@ -125,6 +127,8 @@ def convert(
         exporter: `dynamo` or `torchscript`; TensorFlow networks have one of their own.
         opset: ONNX opset, 17 or later; always 17 for a TensorFlow network.
         batch: images per inference, fixed in the graph.
+        graph: `native`, as the exporter writes it, or `fused`, with operators put back that `backend` is faster with.
+        backend: the runtime that a fused graph is for.
         precision: `fp32`, `fp16` or `int8`; the latter two are derived from the fp32 artifact.
         options: how a precision below fp32 is derived.
         resolution: input size in pixels of a `module:function`.
@@ -139,8 +143,11 @@ def convert(
     store = ArtifactStore(cache_dir)
     model = _user_network(model, resolution, preprocessing)
     artifact = _in_fp32(model, store, exporter=exporter, opset=opset, batch=batch)
-    if precision != "fp32":
-        artifact = derive(artifact, precision, options or PrecisionOptions(), store)
+    if (graph, precision) != (NATIVE, "fp32"):
+        wanted = ConversionRequest(
+            "", graph=graph, backend=backend, precision=precision, options=options or PrecisionOptions()
+        )
+        artifact = derive_as_requested(artifact, wanted, store)
         for text in artifact.provenance.get("warnings", ()):
             warnings.warn(text, stacklevel=2)
     return artifact

@@ -1,4 +1,4 @@
-"""A user's FP32 file made ready for other precisions: one ONNX file whose input is prepared as it states.
+"""A user's FP32 file made ready for other precisions and graphs: one ONNX file whose input is prepared as it states.
 
 The file itself is measured as it is. The other precisions are derived from a copy of it, like those of the zoo from
 their FP32 artifacts, and the copy is proven to compute what the file computes.
@@ -30,18 +30,25 @@ from converters.operators import histogram
 from converters.request import FILE_REVISION, ConversionRequest, NetworkFile, key_of
 from converters.verify import Agreement, measure
 from foundation.digests import file_sha256
-from foundation.vocabulary import METADATA_PREFIX
+from foundation.vocabulary import FUSED, METADATA_PREFIX
 from foundation.wording import first_line
 from zoo import own
 from zoo.probe import RUNTIME_TOLERANCE
 
 COMPARED_IMAGES = 2
-LOWEST_OPSET = {"fp16": 1, "int8": 13}
+LOWEST_OPSET = {"fp32": 1, "fp16": 1, "int8": 13}
 """Lowest operator set of a graph in each precision: a scale for each channel came with 13."""
+FUSED_OPSET = 14
+"""Lowest operator set of a fused graph: HardSwish came with it."""
 _IR_VERSION = 8
 """Older ones list weights among the inputs, or do not know operator set 13."""
 _LARGEST_BYTES = 2**31 - 1
 _STANDARD = ("", "ai.onnx")
+
+
+def lowest_opset(precision: str, graph: str) -> int:
+    """The lowest operator set that a graph of `GRAPHS` needs in a precision."""
+    return max(LOWEST_OPSET[precision], FUSED_OPSET if graph == FUSED else 1)
 
 
 def prepare(request: ConversionRequest, store: ArtifactStore) -> Artifact:
@@ -147,7 +154,7 @@ def _raised(model: onnx.ModelProto, lowest: int) -> onnx.ModelProto:
         onnx.checker.check_model(raised, full_check=True)
     except Exception as error:
         raise ConversionError(
-            f"the file has operator set {opset}, the precision needs {lowest}, and onnx cannot raise it "
+            f"the file has operator set {opset}, what is asked of it needs {lowest}, and onnx cannot raise it "
             f"({first_line(error)}): export the network with operator set {lowest} or later"
         ) from error
     raised.ir_version = max(raised.ir_version, model.ir_version)

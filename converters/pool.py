@@ -19,7 +19,7 @@ import psutil
 from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.network_file import prepare
-from converters.precision import derive, find
+from converters.precision import derive_as_requested, find
 from converters.request import ConversionRequest, key_of
 from foundation.child import die_first, memory_peak_mib
 from foundation.endings import Remedies, ended, over_memory, over_time, says_out_of_memory
@@ -110,7 +110,7 @@ def _made(request: ConversionRequest, store: ArtifactStore) -> Artifact:
     source = find(base, store)
     if source is None:
         source = _exported(base, store) if request.file is None else prepare(request, store)
-    return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
+    return derive_as_requested(source, request, store)
 
 
 def _exported(request: ConversionRequest, store: ArtifactStore) -> Artifact:

@@ -5,9 +5,7 @@ Nothing here depends on the framework that the network was built in: an FP32 art
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import json
 import shutil
 import tempfile
 import time
@@ -15,29 +13,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
-from converters import float16, int8
+from converters import derivation, float16, fused, int8
 from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
 from converters.calibration import Calibration
+from converters.derivation import NATURAL_IMAGES
 from converters.errors import ConversionError, VerificationError
 from converters.graph_precision import graph_precision
-from converters.inputs import Feed, GraphInputs, ImageInputs, ValueInputs
+from converters.inputs import Feed, GraphInputs, ImageInputs
 from converters.int8_agreement import disagreement
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, key_of
 from converters.rounding import with_rounding
 from converters.verify import USER_NOISE, Agreement, measure
 from foundation.digests import json_sha256
-from foundation.vocabulary import METADATA_PREFIX
+from foundation.vocabulary import FUSED
 from foundation.wording import first_line
-from zoo.card import Preprocessing
-from zoo.own_preprocessing import written_preprocessing
 
 PRECISION_REVISION = 2
 """Raised whenever this package's own part in a graph changes, so that old entries are not mistaken for new ones."""
-
-NATURAL_IMAGES = 8
 
 COMPARED_IMAGES = 128
 COMPARED_MACS = 1e12
@@ -50,9 +44,6 @@ LARGEST_ERROR = {"fp16": 0.05, "int8": 1.0}
 The largest of the zoo in fp16 is 0.013. In int8 the error depends on the network; from 1 on, all zeros would be as
 close.
 """
-
-_NOT_INHERITED = ("key", "sha256", "size_bytes", "verification", "seconds", "preprocessing")
-"""Entries of an FP32 artifact's provenance that apply to that file alone."""
 
 
 def _calibration(options: PrecisionOptions) -> Calibration:
@@ -92,27 +83,26 @@ def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
     """
     key = key_of(request)
     source = store.find(key) if key else None
+    if source is not None and request.graph == FUSED:
+        source = fused.find(source, request.backend, store)
     if source is None or request.precision == "fp32":
         return source
     return store.find(derived_key(source, request.precision, request.options))
 
 
-def _preprocessing(model: onnx.ModelProto) -> Preprocessing:
-    """The card's preprocessing, as stored in the file."""
-    key = METADATA_PREFIX + "preprocessing"
-    text = next((entry.value for entry in model.metadata_props if entry.key == key), None)
-    if text is None:
-        raise ConversionError(f"the fp32 artifact has no {key}; convert it again")
-    return written_preprocessing(text)
+def derive_as_requested(source: Artifact, request: ConversionRequest, store: ArtifactStore) -> Artifact:
+    """The artifact of a request, from the store if it is there, else derived from that of the exporter's fp32 graph.
 
-
-def _inputs(
-    model: onnx.ModelProto, source: Artifact, options: PrecisionOptions, calibration: Calibration
-) -> GraphInputs:
-    """What the graph is fed with, to be calibrated and compared."""
-    if options.values is not None:
-        return ValueInputs(options.values, source.provenance["batch"])
-    return ImageInputs.of(model, source.provenance, _preprocessing(model), calibration)
+    Raises:
+        ConversionError, VerificationError, MissingPackageError: see `converters.fused.derive` and `derive`.
+    """
+    if request.graph == FUSED:
+        changed = fused.derive(source, request.backend, request.options, store)
+        if request.precision == "fp32":
+            return changed
+        # Where no rule matched, the graph is the exporter's in every precision.
+        source = source if changed.sha256 == source.sha256 else changed
+    return source if request.precision == "fp32" else derive(source, request.precision, request.options, store)
 
 
 def _verify(
@@ -156,12 +146,11 @@ def judge(precision: str, agreement: Agreement) -> None:
 
 
 def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the provenance that is known before verification; it is written into the file too.
+    """The part of the provenance that is known before verification.
 
     Raises:
         ConversionError: a convolution or matrix product of the graph has another precision.
     """
-    inherited = {name: value for name, value in source.provenance.items() if name not in _NOT_INHERITED}
     try:
         computes_in = graph_precision(model)
     except onnx.shape_inference.InferenceError as error:
@@ -170,29 +159,13 @@ def _describe(source: Artifact, model: onnx.ModelProto, precision: str, recipe: 
         ) from error
     if computes_in != precision:
         raise ConversionError(f"the graph came out in {computes_in or 'no precision'} instead of {precision}")
-    graph_input = model.graph.input[0].type.tensor_type
-    return {
-        **inherited,
+    changes = {
         "precision": precision,
         "computes_in": computes_in,
         "derived_from": {"sha256": source.sha256, "precision": "fp32"},
         "recipe": dict(recipe),
-        "opset": next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-        "ir_version": model.ir_version,
-        "input": {
-            **inherited["input"],
-            "dtype": np.dtype(onnx.helper.tensor_dtype_to_np_dtype(graph_input.elem_type)).name,
-        },
-        "operators": dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items())),
     }
-
-
-def _save(model: onnx.ModelProto, path: Path, description: Mapping[str, Any]) -> None:
-    """Writes the file with its own provenance in place of that of the FP32 one."""
-    texts = {entry.key: entry.value for entry in model.metadata_props}
-    texts[METADATA_PREFIX + "provenance"] = json.dumps(description, sort_keys=True)
-    onnx.helper.set_model_props(model, texts)
-    onnx.save(model, path)
+    return derivation.description(source, model, changes)
 
 
 def derive(
@@ -225,14 +198,14 @@ def derive(
     try:
         started = time.perf_counter()
         model = onnx.load(source.path)
-        inputs = _inputs(model, source, options, calibration)
+        inputs = derivation.graph_inputs(model, source, options, calibration)
         model = _converted(model, precision, options, inputs.calibration(), staged)
         made = time.perf_counter()
         description = _describe(source, model, precision, _recipe(precision, options))
         if precision == "int8" and (texts := inputs.warnings()):
             description["warnings"] = [*description.get("warnings", ()), *texts]
         path = staged / MODEL_FILE
-        _save(model, path, description)
+        derivation.save(model, path, description)
         del model
         saved = time.perf_counter()
         agreements = _verify(source.path, path, description, inputs, natural_images)

@@ -18,6 +18,7 @@ from foundation.vocabulary import (
     DEFAULT_OPSET,
     FILE,
     INT8_SCHEMES,
+    NATIVE,
     OWN,
     PROBE,
     RELEASE,
@@ -87,6 +88,10 @@ class ConversionRequest:
     opset: int = DEFAULT_OPSET
     """Operator set of an exported graph; for a file, the lowest that its precision needs."""
     batch: int = 1
+    graph: str = NATIVE
+    """One of `foundation.vocabulary.GRAPHS`; `fused` is made from the exporter's."""
+    backend: str = ""
+    """`fused`: name of the runtime whose rules apply (`converters.fusion.rules`)."""
     precision: str = "fp32"
     """One of `foundation.vocabulary.PRECISIONS`; below fp32, the artifact is made from the fp32 one."""
     options: PrecisionOptions = PrecisionOptions()
@@ -120,8 +125,8 @@ class ConversionRequest:
         return PROBE if self.weights == PROBE else FILE
 
     def in_fp32(self) -> ConversionRequest:
-        """The same request in fp32, for the artifact that this one is derived from."""
-        return dataclasses.replace(self, precision="fp32", options=PrecisionOptions())
+        """The same request in fp32 and as the exporter writes it, for the artifact that this one is derived from."""
+        return dataclasses.replace(self, graph=NATIVE, backend="", precision="fp32", options=PrecisionOptions())
 
     def resolved(self, card: ModelCard) -> ConversionRequest:
         """The request as carried out: a TensorFlow network has only one exporter and one opset."""

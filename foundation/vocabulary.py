@@ -15,6 +15,10 @@ DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
 FROM_EXACT_TO_COARSE = ("fp32", "tf32", "bf16", "fp16", "int8")
 """Precisions of graphs and engines; of two that are compared, the more exact one is the base."""
+NATIVE = "native"
+FUSED = "fused"
+GRAPHS = (NATIVE, FUSED)
+"""The graph as the exporter writes it, or the same with operators put back that it writes out in pieces."""
 INT8_SCHEMES = ("tensorrt", "onnxruntime")
 """The runtime whose rules an int8 graph's quantisation follows."""
 

@@ -17,11 +17,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foundation.digests import file_sha256
 from foundation.record_types import array, check_types
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
+from foundation.vocabulary import NATIVE
 from foundation.wording import listed
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
@@ -67,9 +68,28 @@ class BundledFile:
             return f"cannot be read ({error.strerror})"
 
 
+class Identity(NamedTuple):
+    """What a bundle has one artifact of."""
+
+    model: str
+    precision: str
+    batch: int
+    graph: str
+
+    @staticmethod
+    def of(series: Series) -> Identity:
+        """The identity of a series."""
+        return Identity(series.model, series.precision, series.batch, series.graph)
+
+    def options(self) -> str:
+        """The options that select it among those of its model."""
+        graph = "" if self.graph == NATIVE else f" --graph {self.graph}"
+        return f"--precision {self.precision} --batch {self.batch}{graph}"
+
+
 @dataclasses.dataclass(frozen=True)
 class BundledModel:
-    """One model in one precision at one batch size; one whose conversion failed has no files."""
+    """One model in one graph and precision at one batch size; one whose conversion failed has no files."""
 
     facts: Mapping[str, Any]
     """The fields of `Series` except `MACHINE_FACTS`."""
@@ -79,9 +99,12 @@ class BundledModel:
     provenance: BundledFile | None = None
 
     @property
-    def identity(self) -> tuple[str, str, int]:
-        """Model, precision and batch, of which a bundle has one artifact."""
-        return self.facts["model"], self.facts["precision"], self.facts["batch"]
+    def identity(self) -> Identity:
+        """What a bundle has one artifact of."""
+        # An index that an earlier version wrote has native graphs alone.
+        return Identity(
+            self.facts["model"], self.facts["precision"], self.facts["batch"], self.facts.get("graph", NATIVE)
+        )
 
     def series(self, backend: str, directory: Path) -> Series:
         """The series of this model on `backend`, for a bundle in `directory`."""
@@ -127,34 +150,37 @@ class Bundle:
         """The GPUs that each engine of a backend is for."""
         return [engine.capabilities for engine in self.engines if engine.backend == backend]
 
-    def select(self, patterns: Sequence[str], precision: str, batch: int) -> list[BundledModel]:
-        """The models that any pattern selects, in one precision and batch, in the bundle's order.
+    def select(self, patterns: Sequence[str], precision: str, batch: int, graph: str = NATIVE) -> list[BundledModel]:
+        """The models that any pattern selects, in one precision, batch and graph, in the bundle's order.
 
         Args:
             patterns: names, globs, sources or suites, several in one string separated by commas; none
                 means every model.
             precision: the precision, as in `fp32`.
             batch: images per inference.
+            graph: one of `foundation.vocabulary.GRAPHS`.
 
         Raises:
-            BundleError: a pattern selects nothing here, or nothing is in this precision and batch.
+            BundleError: a pattern selects nothing here, or nothing is in this precision, batch and graph.
         """
         if not self.models:
             raise BundleError(f"{self.directory} holds no models yet. Repeat the export and copy the folder again.")
         names = self._selected(parts(patterns))
-        chosen = [model for model in self.models if model.identity[0] in names]
-        found = [model for model in chosen if model.identity[1:] == (precision, batch)]
+        chosen = [model for model in self.models if model.identity.model in names]
+        found = [model for model in chosen if model.identity[1:] == (precision, batch, graph)]
         if not found:
+            which = f"in {precision} at batch {batch}" + ("" if graph == NATIVE else f", {graph}")
+            wanted = Identity("", precision, batch, graph).options()
             raise BundleError(
-                f"{self.directory} has none of these models in {precision} at batch {batch}. It has "
-                f"{listed(_options(chosen))}: give one of these, or convert with --precision {precision} "
-                f"--batch {batch} --export on the machine that converts."
+                f"{self.directory} has none of these models {which}. It has "
+                f"{listed(_options(chosen))}: give one of these, or convert with {wanted} --export on the machine that "
+                "converts."
             )
         return found
 
     def _selected(self, patterns: Sequence[str]) -> set[str]:
         """Names of the models that any pattern selects; no pattern means all."""
-        models = [Selectable(model.identity[0], frozenset(model.suites)) for model in self.models]
+        models = [Selectable(model.identity.model, frozenset(model.suites)) for model in self.models]
         advice = f"{BUNDLE_NAME} there lists all; or export it too, on the machine that converts"
         try:
             return set(select(patterns or [ALL], models, place=f"in {self.directory}", advice=advice))
@@ -276,5 +302,5 @@ def _of_another_version(path: Path, what: str, written_by: str) -> str:
 
 
 def _options(models: Iterable[BundledModel]) -> list[str]:
-    """The available precisions and batches, as options."""
-    return [f"--precision {model.identity[1]} --batch {model.identity[2]}" for model in models]
+    """The available precisions, batches and graphs, as options."""
+    return [model.identity.options() for model in models]

@@ -15,6 +15,7 @@ from types import TracebackType
 from foundation.digests import file_sha256
 from foundation.replacing import TEMPORARY_SUFFIX, replacing
 from foundation.system_errors import is_not_allowed
+from foundation.vocabulary import NATIVE
 from harness.artifacts.bundle import (
     BUNDLE_NAME,
     BUNDLE_SCHEMA_VERSION,
@@ -26,6 +27,7 @@ from harness.artifacts.bundle import (
     BundledEngine,
     BundledFile,
     BundledModel,
+    Identity,
     read_bundle,
 )
 from harness.artifacts.reference import REFERENCE_SHA256, write_reference
@@ -90,21 +92,21 @@ class BundleWriter:
         self._write_index(Bundle(self._directory, reference, models, engines))
 
     def check(self, series: Sequence[Series]) -> None:
-        """Refuses what would replace an artifact of the bundle by another of the same model, precision and batch.
+        """Refuses what would replace an artifact of the bundle by another of the same identity.
 
         Raises:
             BundleError: an artifact would be replaced; the message names the first. Nothing is written yet.
         """
         there = {model.identity: model for model in self.bundle.models}
         for one in series:
-            found = there.get(_identity(one))
+            found = there.get(Identity.of(one))
             if found is None or not found.artifact or one.status != "ok":
                 continue
             if found.artifact.sha256 != one.artifact_sha256:
                 raise BundleError(
                     f"{self._directory} holds another artifact of {one.model}: "
                     f"{_making(found.series('', self._directory))}; the new one is from {_making(one)}. A folder has "
-                    "one artifact for each model, precision and batch: give another --export DIR."
+                    "one artifact for each model, graph, precision and batch: give another --export DIR."
                 )
 
     def add(self, series: Series, suites: Sequence[str] = ()) -> bool:
@@ -122,7 +124,7 @@ class BundleWriter:
             BundleError: a file cannot be written, or is not what the conversion made.
         """
         described = {name: value for name, value in dataclasses.asdict(series).items() if name not in MACHINE_FACTS}
-        earlier = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
+        earlier = next((model for model in self.bundle.models if model.identity == Identity.of(series)), None)
         copied = False
         if series.status == "ok":
             source = Path(series.artifact_path)
@@ -171,7 +173,7 @@ class BundleWriter:
 
     def artifact_path(self, series: Series) -> Path | None:
         """The path of a series' artifact in the bundle; None if it has none."""
-        found = next((model for model in self.bundle.models if model.identity == _identity(series)), None)
+        found = next((model for model in self.bundle.models if model.identity == Identity.of(series)), None)
         return self._directory / found.artifact.path if found and found.artifact else None
 
     def _keep(self, source: Path, path: str, sha256: str) -> tuple[BundledFile, bool]:
@@ -221,11 +223,8 @@ def file_stem(series: Series) -> str:
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
     if readable != name:
         readable += f"-{hashlib.sha256(series.model.encode()).hexdigest()[:8]}"
-    return f"{readable}-{series.precision}-b{series.batch}"
-
-
-def _identity(series: Series) -> tuple[str, str, int]:
-    return series.model, series.precision, series.batch
+    graph = "" if series.graph == NATIVE else f"-{series.graph}"
+    return f"{readable}{graph}-{series.precision}-b{series.batch}"
 
 
 def _making(series: Series) -> str:

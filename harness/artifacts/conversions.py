@@ -98,7 +98,7 @@ def bundled_series(
     Raises:
         BundleError: the bundle has none of the series, a file is damaged, or the runtime is too old.
     """
-    chosen = bundle.select(request.models, request.precision, request.batch)
+    chosen = bundle.select(request.models, request.precision, request.batch, request.graph)
     found = [model.series(request.backend, bundle.directory) for model in chosen]
     check_opsets(found, backend)
     bundle.check_files(chosen)

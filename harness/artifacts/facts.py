@@ -113,6 +113,7 @@ def facts_of_conversion(conversion: Conversion, backend: str) -> Series:
     return Series(
         **{**facts, **_artifact_facts(conversion)},
         backend=backend,
+        graph=request.graph,
         precision=request.precision,
         batch=request.batch,
         status=conversion.status,

@@ -1,4 +1,4 @@
-"""A user's FP32 files in another precision, made like those of the zoo's models, on the inputs that they take."""
+"""A user's FP32 files in another precision or graph, made like those of the zoo's models, on inputs that they take."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foundation.digests import json_sha256
 from foundation.replacing import replacing
+from foundation.vocabulary import FROM_EXACT_TO_COARSE, FUSED
 from foundation.wording import cause, counted, one_line, sentences
 from harness.artifacts.converting import Say, conversions_of
 from harness.artifacts.facts import calibration_text, facts_of_file
@@ -35,29 +36,36 @@ class _NotConvertedError(Exception):
 
 
 def in_asked_precision(found: Sequence[Series], request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
-    """The series of files, in the order given; those of FP32 files in the precision that is asked.
+    """The series of files, in the order given; those of FP32 files in the precision and graph that are asked.
 
     Args:
-        found: each file in its own precision (`harness.artifacts.file_series`).
-        request: the precision of files, and how it is made.
+        found: each file in its own precision and as it is (`harness.artifacts.file_series`).
+        request: the precision and graph of files, and how they are made.
         cache_dir: where artifacts are kept.
         say: prints a line for the user.
     """
-    asked = request.file_precision
-    waiting = {one.model: one for one in found if one.status == "ok" and asked not in ("", one.precision)}
+    waiting = {one.model: one for one in found if one.status == "ok" and _is_changed(one, request)}
     if not waiting:
         return list(found)
+    asked = request.file_precision or "a fused graph"
     try:
         made = _converted(list(waiting.values()), request, cache_dir, say)
     except ImportError as error:
         package = (error.name or str(error)).split(".")[0]
         reason = (
             f"{asked} is made from an fp32 file with packages of which {package} is not installed here: pip install "
-            "'baseline-zoo[precision]', or run convert --onnx FILE --precision "
-            f"{asked} on a machine that has them, and measure here the file that it names"
+            "'baseline-zoo[precision]', or run convert --onnx FILE with the same options on a machine that has them, "
+            "and measure here the file that it names"
         )
-        made = {model: _not_made(one, asked, "unsupported", reason) for model, one in waiting.items()}
+        made = {model: _not_made(one, request, "unsupported", reason) for model, one in waiting.items()}
     return [made.get(one.model, one) for one in found]
+
+
+def _is_changed(file: Series, request: ArtifactRequest) -> bool:
+    """Whether another precision or graph is made of a file; one that computes in another precision stays as it is."""
+    if request.file_precision not in ("", file.precision):
+        return True
+    return request.graph == FUSED and file.precision == FROM_EXACT_TO_COARSE[0]
 
 
 def _converted(waiting: Sequence[Series], request: ArtifactRequest, cache_dir: Path, say: Say) -> dict[str, Series]:
@@ -68,26 +76,30 @@ def _converted(waiting: Sequence[Series], request: ArtifactRequest, cache_dir: P
         try:
             conversion = _request(one, request, cache_dir)
         except _NotConvertedError as error:
-            made[one.model] = _not_made(one, request.file_precision, "unsupported", str(error))
+            made[one.model] = _not_made(one, request, "unsupported", str(error))
         except ArtifactError as error:
-            made[one.model] = _not_made(one, request.file_precision, "failed", str(error))
+            made[one.model] = _not_made(one, request, "failed", str(error))
         else:
             wanted[one.model] = one, conversion
     for done in conversions_of([conversion for _, conversion in wanted.values()], request, cache_dir, say):
         file, _ = wanted[done.request.model]
-        made[file.model] = _series(file, done)
+        made[file.model] = _series(file, done, request)
         if made[file.model].calibration:
             say(f"{file.model}: int8 is calibrated on {made[file.model].calibration}")
     return made
 
 
-def _series(file: Series, conversion: Conversion) -> Series:
+def _series(file: Series, conversion: Conversion, asked: ArtifactRequest) -> Series:
     """The series of a conversion."""
-    request = conversion.request
     if conversion.artifact is None:
-        return _not_made(file, request.precision, conversion.status, conversion.reason)
+        return _not_made(file, asked, conversion.status, conversion.reason)
+    request = conversion.request
     made = conversion.artifact.provenance
+    if request.precision == file.precision and not any(made["fusion"]["rules"].values()):
+        # What prepares a file for other precisions is no fusion: where no rule matches, the file itself is measured.
+        return dataclasses.replace(file, graph=request.graph)
     described = facts_of_file(conversion.artifact.path, file.backend, request.precision, file.batch, file.variant)
+    described = dataclasses.replace(described, graph=request.graph)
     return dataclasses.replace(
         described,
         inputs=file.inputs,
@@ -99,11 +111,12 @@ def _series(file: Series, conversion: Conversion) -> Series:
     )
 
 
-def _not_made(file: Series, precision: str, status: str, reason: str) -> Series:
-    """The row of a file that is not there in the precision."""
+def _not_made(file: Series, request: ArtifactRequest, status: str, reason: str) -> Series:
+    """The row of a file that is not there in the precision and graph that are asked."""
     return dataclasses.replace(
         file,
-        precision=precision,
+        precision=request.file_precision or file.precision,
+        graph=request.graph,
         status=status,
         reason=one_line(reason),
         artifact_path="",
@@ -120,13 +133,14 @@ def _request(file: Series, request: ArtifactRequest, cache_dir: Path) -> Convers
         ArtifactError: it cannot be read, or the given values do not fit its inputs.
         ImportError: a package that converts is not installed.
     """
-    from converters.network_file import LOWEST_OPSET
+    from converters.network_file import lowest_opset
     from converters.request import ConversionRequest, NetworkFile, PrecisionOptions
 
+    precision = request.file_precision or file.precision
     if file.custom_operators:
+        options = "--graph" if precision == file.precision else "--precision"
         raise _NotConvertedError(
-            f"networks with custom operators are not converted to {request.file_precision}; measure the file without "
-            "--precision"
+            f"networks with custom operators are not converted; measure the file without {options}"
         )
     path = Path(file.artifact_path)
     graph = read_graph(path)
@@ -136,10 +150,12 @@ def _request(file: Series, request: ArtifactRequest, cache_dir: Path) -> Convers
     return ConversionRequest(
         file.model,
         file=NetworkFile(path, file.artifact_sha256, file.classes),
-        opset=LOWEST_OPSET[request.file_precision],
+        opset=lowest_opset(precision, request.graph),
         batch=file.batch,
         resolution=file.resolution,
-        precision=request.file_precision,
+        graph=request.graph,
+        backend=request.backend if request.graph == FUSED else "",
+        precision=precision,
         preprocessing=preprocessing,
         options=PrecisionOptions(
             float16_io=request.float16_io,

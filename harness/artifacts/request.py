@@ -13,8 +13,11 @@ from foundation.vocabulary import (
     DEFAULT_EXPORTER,
     DEFAULT_OPSET,
     EXPORTERS,
+    FUSED,
+    GRAPHS,
     IMPLEMENTATIONS,
     INT8_SCHEMES,
+    NATIVE,
     PROBE,
     RELEASED,
 )
@@ -55,6 +58,8 @@ class ArtifactRequest:
     """A bundle to measure instead of converting; `models` then selects within it, and no models means all of it."""
     backend: str = "onnxruntime"
     """The runtime that the artifacts are for."""
+    graph: str = NATIVE
+    """One of `GRAPHS`; a fused one is for `backend`."""
     precision: str = "fp32"
     file_precision: str = ""
     """The precision that `onnx_files` are measured in, to which those of fp32 are converted; empty for that of each
@@ -116,6 +121,8 @@ class ArtifactRequest:
             raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
+        if self.graph not in GRAPHS:
+            raise HarnessError(f"--graph {self.graph}: choose one of {', '.join(GRAPHS)}")
         if self.float16_io and self.precision != "fp16":
             raise HarnessError("--float16-io: add --precision fp16")
         self._check_calibration()
@@ -179,8 +186,9 @@ class ArtifactRequest:
 
     @property
     def converts_files(self) -> bool:
-        """Whether another precision is made from ONNX files of fp32."""
-        return bool(self.onnx_files) and self.file_precision not in ("", ArtifactRequest.precision)
+        """Whether another precision, or a fused graph, is made from ONNX files of fp32."""
+        changed = self.graph == FUSED or self.file_precision not in ("", ArtifactRequest.precision)
+        return bool(self.onnx_files) and changed
 
     def with_readable_opset(self) -> ArtifactRequest:
         """The request with the newest opset that its backend reads, up to the requested one."""
@@ -329,6 +337,8 @@ class ArtifactRequest:
             exporter=self.exporter,
             opset=self.opset,
             batch=self.batch,
+            graph=self.graph,
+            backend=self.backend if self.graph == FUSED else "",
             precision=self.precision,
             options=PrecisionOptions(
                 float16_io=self.float16_io,

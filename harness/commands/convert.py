@@ -76,8 +76,8 @@ def _convert(arguments: argparse.Namespace) -> int:
     request.check()
     if request.onnx_files and not request.converts_files:
         raise HarnessError(
-            f"--onnx {request.onnx_files[0]}: a file is converted to another precision alone; add --precision fp16 or "
-            "--precision int8"
+            f"--onnx {request.onnx_files[0]}: a file is converted to another precision or graph alone; add --precision "
+            "fp16, --precision int8 or --graph fused"
         )
     parser = ParserOptions.read(arguments)
     judging = backends.buildable(parser.backend) if parser.wanted else None
@@ -145,6 +145,8 @@ def _how_to_measure(directory: Path, request: ArtifactRequest) -> str:
     options = ""
     if request.precision != ArtifactRequest.precision:
         options += f" --precision {request.precision}"
+    if request.graph != ArtifactRequest.graph:
+        options += f" --backend {request.backend} --graph {request.graph}"
     if request.batch != ArtifactRequest.batch:
         options += f" --batch {request.batch}"
     return (

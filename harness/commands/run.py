@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.vocabulary import NATIVE
 from foundation.wording import counted
 from harness.artifacts.onnx_files import named
 from harness.artifacts.request import ArtifactRequest
@@ -122,10 +123,11 @@ def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
         told = f"{len(lines)} series, up to {request.rounds} rounds on {wanted.backend}, into {output}"
     else:
         lines, missing = _conversion_plan(wanted, cache_dir)
+        fused = "" if wanted.graph == NATIVE else f", {wanted.graph} for {wanted.backend}"
         told = (
             f"{len(lines)} series, {missing} to convert ({wanted.exporter}, opset {wanted.opset}, batch "
-            f"{wanted.batch}); then up to {request.rounds} rounds on {wanted.backend} within {request.budget_s:.0f} s, "
-            f"into {output}"
+            f"{wanted.batch}{fused}); then up to {request.rounds} rounds on {wanted.backend} within "
+            f"{request.budget_s:.0f} s, into {output}"
         )
     print("\n".join(lines))
     say(told)
@@ -135,7 +137,7 @@ def _bundle_plan(wanted: ArtifactRequest, directory: Path) -> list[str]:
     """The series of a bundle, one line each; only its index is read."""
     from harness.artifacts.bundle import read_bundle
 
-    chosen = read_bundle(directory).select(wanted.models, wanted.precision, wanted.batch)
+    chosen = read_bundle(directory).select(wanted.models, wanted.precision, wanted.batch, wanted.graph)
     lines = [
         f"{model.facts['model']}  {model.artifact.path if model.artifact else 'not converted'}" for model in chosen
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foundation.vocabulary import RELEASE
+from foundation.vocabulary import NATIVE, RELEASE
 from harness.accuracy.predictions import PredictionTable, read_predictions
 from harness.comparison.base import base_order
 from harness.comparison.conditions import PREPROCESSING, Condition, differing_conditions
@@ -39,7 +39,8 @@ class EvaluatedSeries:
         code = "release's code" if facts.implementation == RELEASE else ""
         computed_in = self.result.computed_in
         precision = f"{facts.precision} (computed in {computed_in})" if computed_in else facts.precision
-        told = [precision, code, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
+        graph = "" if facts.graph == NATIVE else facts.graph
+        told = [precision, graph, code, facts.exporter, facts.weights, facts.backend, f"batch {facts.batch}"]
         return ", ".join(part for part in told if part)
 
 

@@ -428,6 +428,14 @@ _ARTIFACT = (
     ),
     Column("exporter", "text", "", "Exporter and its version.", _NOT_CONVERTED),
     Column(
+        "graph",
+        "text",
+        "",
+        "`native`, as the exporter writes it, or `fused`, with operators put back that the runtime is faster with "
+        "(docs/graphs.md).",
+        since=5,
+    ),
+    Column(
         "calibration",
         "text",
         "",

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from foundation.vocabulary import NATIVE
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.target import Target
 
@@ -58,6 +59,8 @@ class Series:
     exporter: str = ""
     """Exporter and version, as in `torch.onnx.export dynamo 2.14.1`."""
     opset: int | None = None
+    graph: str = NATIVE
+    """One of `GRAPHS`; that of a file is native as it is."""
     calibration: str = ""
     """Images that an INT8 artifact's ranges come from, in words."""
     conversion_s: float | None = None
@@ -82,7 +85,10 @@ class Series:
     def key(self) -> str:
         """Identity of the series within a run; a different artifact is a different series."""
         artifact = self.artifact_sha256[:16]
-        return "|".join([self.model, artifact, self.backend, self.precision, f"b{self.batch}", *self.companions])
+        # Where nothing is fused, both graphs are one artifact.
+        graph = [] if self.graph == NATIVE else [self.graph]
+        parts = [self.model, artifact, self.backend, self.precision, f"b{self.batch}", *graph, *self.companions]
+        return "|".join(parts)
 
     @property
     def companions(self) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def test_what_onnx_cannot_raise_is_named(tmp_path: Path) -> None:
         [numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)], ir_version=3), path)
-    with pytest.raises(ConversionError, match="operator set 8, the precision needs 13, and onnx cannot raise it"):
+    with pytest.raises(ConversionError, match="operator set 8, what is asked of it needs 13, and onnx cannot raise it"):
         prepare(request_of(path), ArtifactStore(tmp_path / "cache"))
 
 

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from foundation.cache import default_cache_dir
-from foundation.vocabulary import DEFAULT_EXPORTER, DEFAULT_OPSET, EXPORTERS, IMPLEMENTATIONS
+from foundation.vocabulary import DEFAULT_EXPORTER, DEFAULT_OPSET, EXPORTERS, GRAPHS, IMPLEMENTATIONS, NATIVE
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.types import count, duration_s
 
@@ -19,6 +19,8 @@ class ConversionOptions:
     implementation: str
     """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
     exporter: str
+    graph: str
+    """One of `GRAPHS`."""
     opset: int | None
     batch: int | None
     resolution: int | None
@@ -43,6 +45,13 @@ class ConversionOptions:
         group = parser.add_argument_group("conversion")
         group.add_argument(
             "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
+        )
+        group.add_argument(
+            "--graph",
+            choices=GRAPHS,
+            default=NATIVE,
+            help="native: as the exporter writes it; fused: the same network with operators put back that the backend "
+            "is faster with, see docs/graphs.md (%(default)s)",
         )
         group.add_argument(
             "--opset",
@@ -80,6 +89,7 @@ class ConversionOptions:
         return cls(
             implementation=arguments.implementation,
             exporter=arguments.exporter,
+            graph=arguments.graph,
             opset=arguments.opset or None,
             batch=arguments.batch,
             resolution=arguments.resolution,

@@ -45,6 +45,7 @@ def artifact_request(
         weights_lock=weights.weights_lock,
         implementation=conversion.implementation,
         exporter=conversion.exporter,
+        graph=conversion.graph,
         opset=conversion.opset or DEFAULT_OPSET,
         resolution=conversion.resolution,
         preprocessing=conversion.preprocessing,

@@ -69,9 +69,9 @@ def test_more_models_precisions_and_batches_are_added(converted, write_bundle) -
     write_bundle(converted("regnet/RegNetX-200MF"))
     directory = write_bundle(converted(precision="fp16", batch=8, weight=2.0))
     assert [model.identity for model in read_bundle(directory).models] == [
-        ("gpunet/GPUNet-0", "fp32", 1),
-        ("regnet/RegNetX-200MF", "fp32", 1),
-        ("gpunet/GPUNet-0", "fp16", 8),
+        ("gpunet/GPUNet-0", "fp32", 1, "native"),
+        ("regnet/RegNetX-200MF", "fp32", 1, "native"),
+        ("gpunet/GPUNet-0", "fp16", 8, "native"),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Operators that exporters write out, put back where a runtime is faster with them: the graph `fused`."""
