@@ -15,7 +15,8 @@ from reports.groups import Group, grouped
 from reports.names import environment_names
 from reports.notes import frontier_notes
 from reports.records import records
-from reports.text import code, interval, significant
+from reports.runtimes import runtimes_section, side_by_side
+from reports.text import FRONTIER_MARK, code, interval, significant
 from reports.training import ALONE, Training
 from reports.variants import column_texts, column_title, telling_columns
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from harness.records.run_info import RunInfo
 
-FRONTIER_MARK = "★"
 SHARED_MARK = "≡"
 
 _KINDS = {
@@ -84,6 +84,7 @@ def render(
     parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
     for environment_id, members in rows.groupby("environment_id", sort=False):
         parts += _environment_section(members, names[str(environment_id)], infos.get(str(environment_id)), training)
+    parts += runtimes_section(side_by_side(rows), training)
     parts.append(_NOTES + (_SHARED_NOTE if (rows["measured_as"] != "").any() else ""))
     return "\n".join(parts)
 

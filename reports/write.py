@@ -18,10 +18,12 @@ from reports.markdown import render
 from reports.notes import unknown_data
 from reports.pictures import matplotlib_is_here
 from reports.runs import Run, merged
+from reports.runtimes import runtimes_csv, side_by_side
 from reports.training import ALONE, Training
 
 REPORT_NAME = "results.md"
 PAGE_NAME = "report.html"
+RUNTIMES_NAME = "runtimes.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,8 @@ class WrittenReports:
 
 def write_reports(run_directory: Path, training: Training = ALONE) -> WrittenReports:
     """Writes results.md, report.html and, if matplotlib is installed, the pictures into a run directory.
+
+    Of runtimes that were measured side by side, runtimes.csv too.
 
     The run may still be in progress: the report shows the rows that results.csv has now.
 
@@ -52,9 +56,13 @@ def write_reports(run_directory: Path, training: Training = ALONE) -> WrittenRep
     report = run_directory / REPORT_NAME
     shown = [picture.name for picture in pictures if picture.suffix == ".svg"]
     replace_text(report, render(rows, info.apart(), shown, training))
+    tables = []
+    if changes := side_by_side(rows):
+        tables.append(run_directory / RUNTIMES_NAME)
+        replace_text(tables[0], runtimes_csv(changes, training))
     page = run_directory / PAGE_NAME
     write_page(merged([Run(run_directory, info, rows)]), page, training)
-    return WrittenReports([report, page, *pictures], notes)
+    return WrittenReports([report, *tables, page, *pictures], notes)
 
 
 def _write_pictures(directory: Path, groups: Sequence[Group], infos: Sequence[RunInfo]) -> tuple[list[Path], list[str]]:

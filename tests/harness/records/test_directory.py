@@ -279,7 +279,7 @@ def test_each_row_is_in_the_environment_of_its_backend(open_run: Open) -> None:
         ]
 
 
-def test_a_run_goes_on_with_a_backend_less_or_more(open_run: Open) -> None:
+def test_a_run_is_continued_with_a_backend_less_or_more(open_run: Open) -> None:
     with open_run() as run:
         run.set_series([X])
         assert "environments" not in json.loads((run.path / RUN_INFO_NAME).read_text())
