@@ -9,10 +9,11 @@ error, or nowhere with `progress=False`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_OPSET, PROBE, RELEASED
@@ -55,8 +56,8 @@ def run(
     onnx: AnyPath | Sequence[AnyPath] = (),
     model: Some = (),
     artifacts: AnyPath | None = None,
-    backend: str = ArtifactRequest.backend,
-    precision: str = ArtifactRequest.precision,
+    backend: Some = ArtifactRequest.backend,
+    precision: Some = ArtifactRequest.precision,
     batch: int = ArtifactRequest.batch,
     weights: str = ArtifactRequest.weights,
     calibration_images: AnyPath | None = None,
@@ -93,8 +94,9 @@ def run(
         onnx: the user's ONNX files.
         model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
-        backend: the runtime.
-        precision: `fp32`, `fp16` or `int8`. With `fp32`, an ONNX file is measured in the precision of its graph.
+        backend: the runtime, or several that are measured side by side in the same rounds.
+        precision: `fp32`, `fp16` or `int8`, or several of them. With `fp32` alone, an ONNX file is measured in the
+            precision of its graph.
         batch: images per inference.
         weights: `probe`, `released`, `auto`, or the path of a checkpoint.
         calibration_images: folder of images that int8 takes its ranges from.
@@ -134,8 +136,8 @@ def run(
     models = _with_libraries(models, timm, torchvision)
     if not (models or onnx or model or artifacts):
         models = _DEFAULT_MODELS
-    request = RunRequest(
-        _wanted(
+    request = dataclasses.replace(
+        _requested(
             models=models,
             onnx=onnx,
             model=model,
@@ -180,8 +182,8 @@ def evaluate(
     onnx: AnyPath | Sequence[AnyPath] = (),
     model: Some = (),
     artifacts: AnyPath | None = None,
-    backend: str = ArtifactRequest.backend,
-    precision: str = ArtifactRequest.precision,
+    backend: Some = ArtifactRequest.backend,
+    precision: Some = ArtifactRequest.precision,
     batch: int = ArtifactRequest.batch,
     weights: str | None = None,
     calibration_images: AnyPath | None = None,
@@ -245,7 +247,7 @@ def evaluate(
     models = _with_libraries(models, timm, torchvision)
     # Other weights predict nothing, so there would be nothing to measure.
     asked = weights or (RELEASED if models and not artifacts else PROBE)
-    wanted = _wanted(
+    request = _requested(
         models=models,
         onnx=onnx,
         model=model,
@@ -263,7 +265,7 @@ def evaluate(
         inputs=_held(input_range, input),
         custom_operators=custom_operators,
     )
-    request = RunRequest(wanted, threads=threads)
+    request = dataclasses.replace(request, threads=threads)
     request.check()
     accuracy = _opened_images(images, ground_truth, limit, seed, class_order, background_class)
     from harness.accuracy.session import settings_of_latency
@@ -275,7 +277,7 @@ def evaluate(
         _reported(directory),
         prepared(request, directory, _cache(cache_dir), False, say, settings, times=False) as ready,
     ):
-        _evaluate(*accuracy, ready, wanted)
+        _evaluate(*accuracy, ready, request.wanted)
     return _rows(ready)
 
 
@@ -330,14 +332,14 @@ def results(directory: AnyPath = "results") -> pandas.DataFrame:
     return load_rows(path / RESULTS_NAME if path.is_dir() else path)
 
 
-def _wanted(
+def _requested(
     *,
     models: Some,
     onnx: AnyPath | Sequence[AnyPath],
     model: Some,
     artifacts: AnyPath | None,
-    backend: str,
-    precision: str,
+    backend: Some,
+    precision: Some,
     batch: int,
     weights: str,
     calibration_images: AnyPath | None,
@@ -348,16 +350,21 @@ def _wanted(
     shape: Mapping[str, Sequence[int]] | None,
     inputs: str,
     custom_operators: AnyPath | None,
-) -> ArtifactRequest:
+) -> RunRequest:
+    asked = {
+        name: tuple(dict.fromkeys(_several(some))) for name, some in (("backend", backend), ("precision", precision))
+    }
+    if empty := [name for name, values in asked.items() if not values]:
+        raise HarnessError(f"{empty[0]}: give at least one")
+    first: dict[str, Any] = {name: values[0] for name, values in asked.items()}
     files = [onnx] if isinstance(onnx, str | PathLike) else onnx
-    request = ArtifactRequest(
+    wanted = ArtifactRequest(
         models=_several(models),
         own_models=_several(model),
         onnx_files=tuple(OnnxFile.of(str(file)) for file in files),
-        file_precision="" if precision == ArtifactRequest.precision else precision,
+        file_precision="" if first["precision"] == ArtifactRequest.precision else first["precision"],
         artifacts=None if artifacts is None else Path(artifacts),
-        backend=backend,
-        precision=precision,
+        **first,
         batch=batch,
         weights=weights,
         calibration_images=None if calibration_images is None else Path(calibration_images),
@@ -369,6 +376,7 @@ def _wanted(
         inputs=inputs,
         custom_operators="" if custom_operators is None else str(Path(custom_operators).absolute()),
     )
+    request = RunRequest(wanted, varied={name: values for name, values in asked.items() if len(values) > 1})
     return request if opset or artifacts else request.with_readable_opset()
 
 

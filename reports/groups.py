@@ -19,7 +19,7 @@ _PUBLISHED = "accuracy_published_top1_percent"
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Rows of one environment, one kind of latency and one batch size.
+    """Rows of one environment, one kind of latency and one batch size, and of one precision if a model has several.
 
     `rows` are the ok rows, fastest first, with additional columns: `accuracy_percent` (top-1, measured if there is
     one, else published, else NaN), `accuracy_kind` (`measured`, `published` or empty), `comparable` (bool: has an
@@ -33,6 +33,8 @@ class Group:
     rows: pandas.DataFrame
     training: Training = ALONE
     """Among which of the comparable rows the frontier is."""
+    precision: str = ""
+    """Empty if no model has several: then rows of different precisions are ranked together."""
 
     @property
     def classes(self) -> int | None:
@@ -78,8 +80,22 @@ def grouped(rows: pandas.DataFrame, training: Training = ALONE) -> list[Group]:
     groups = []
     for _, members in ok.groupby(by, sort=False):
         environment_id, latency_kind, batch = members[by].iloc[0]
-        groups.append(Group(environment_id, latency_kind, int(batch), ranked(members, training), training))
+        groups += [
+            Group(environment_id, latency_kind, int(batch), ranked(part, training), training, precision)
+            for precision, part in _apart(members)
+        ]
     return groups
+
+
+def _apart(rows: pandas.DataFrame) -> list[tuple[str, pandas.DataFrame]]:
+    """The rows of each precision if a model has several, else all of them.
+
+    The accuracy that a release states is that of fp32: beside it, the same network in int8 would be as accurate and
+    faster, and no network in fp32 on the frontier. A user's int8 file is ranked among the fp32 networks of the zoo.
+    """
+    if rows.groupby("model")["precision"].nunique().max() == 1:
+        return [("", rows)]
+    return [(str(precision), part) for precision, part in rows.groupby("precision", sort=False)]
 
 
 def ranked(rows: pandas.DataFrame, training: Training = ALONE) -> pandas.DataFrame:

@@ -12,9 +12,11 @@ from reports.banner import banner
 from reports.cautions import DISTURBED_MARK, cautions, is_disturbed, usual_reference_ms
 from reports.conditions import conditions_section
 from reports.groups import Group, grouped
+from reports.names import environment_names
 from reports.notes import frontier_notes
 from reports.records import records
-from reports.text import code, interval, significant
+from reports.runtimes import runtimes_section, side_by_side
+from reports.text import FRONTIER_MARK, code, interval, significant
 from reports.training import ALONE, Training
 from reports.variants import column_texts, column_title, telling_columns
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from harness.records.run_info import RunInfo
 
-FRONTIER_MARK = "★"
 SHARED_MARK = "≡"
 
 _KINDS = {
@@ -74,6 +75,7 @@ def render(
         training: the networks that the frontier is among.
     """
     infos = {info.environment_id: info for info in sorted(run_infos, key=lambda info: info.created_at)}
+    names = environment_names(rows)
     parts = ["# Latency against accuracy\n"]
     if rows.empty:
         parts.append("Nothing is planned or measured yet.\n")
@@ -81,16 +83,17 @@ def render(
         parts.append("Rows of different environments are not comparable: each environment has its own table.\n")
     parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
     for environment_id, members in rows.groupby("environment_id", sort=False):
-        parts += _environment_section(members, infos.get(str(environment_id)), training)
+        parts += _environment_section(members, names[str(environment_id)], infos.get(str(environment_id)), training)
+    parts += runtimes_section(side_by_side(rows), training)
     parts.append(_NOTES + (_SHARED_NOTE if (rows["measured_as"] != "").any() else ""))
     return "\n".join(parts)
 
 
-def _environment_section(rows: pandas.DataFrame, info: RunInfo | None, training: Training) -> list[str]:
-    parts = [f"## {cell(rows['device'].iloc[0]) or 'Unknown device'}\n", banner(rows, info)]
+def _environment_section(rows: pandas.DataFrame, name: str, info: RunInfo | None, training: Training) -> list[str]:
+    parts = [f"## {cell(name)}\n", banner(rows, info)]
     for group in grouped(rows, training):
         parts += [
-            f"### Batch {group.batch}: {_KINDS[group.latency_kind]}\n",
+            f"### {_conditions(group)}: {_KINDS[group.latency_kind]}\n",
             *_warnings(group),
             _ranking(group),
         ]
@@ -102,6 +105,10 @@ def _environment_section(rows: pandas.DataFrame, info: RunInfo | None, training:
         *_failures(rows),
         *_partial_failures(rows),
     ]
+
+
+def _conditions(group: Group) -> str:
+    return f"Batch {group.batch}, {group.precision}" if group.precision else f"Batch {group.batch}"
 
 
 def _warnings(group: Group) -> list[str]:

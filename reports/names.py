@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas
 
 _OWN_SOURCES = ("own", "onnx")
 _LONGEST = 32
@@ -22,6 +27,25 @@ def short_names(models: Sequence[str]) -> list[str]:
     whole = [model if name in shared else name for model, name in zip(models, short, strict=True)]
     cut = [_cut(name) for name in whole]
     return [w if _others(m, c, models, cut) else c for m, w, c in zip(models, whole, cut, strict=True)]
+
+
+def environment_names(rows: pandas.DataFrame) -> dict[str, str]:
+    """The name of each environment: its device, with the runtime where several were measured on that device.
+
+    Args:
+        rows: rows of results.csv, of one or more runs.
+
+    Returns:
+        The names by `environment_id`.
+    """
+    devices, runtimes = {}, {}
+    for environment_id, members in rows.groupby("environment_id", sort=False):
+        devices[str(environment_id)] = members["device"].iloc[0] or "Unknown device"
+        # A row that was not measured knows no version.
+        known = [text for text in members["runtime"].unique() if text] or [*members["backend"].unique()]
+        runtimes[str(environment_id)] = ", ".join(map(str, known))
+    several = [name for name, count in collections.Counter(devices.values()).items() if count > 1]
+    return {one: f"{name}, {runtimes[one]}" if name in several else name for one, name in devices.items()}
 
 
 def is_own(model: str) -> bool:

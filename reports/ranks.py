@@ -1,4 +1,7 @@
-"""How the order of the models changes from one environment to another (figure 7 of arXiv 2205.00841)."""
+"""How the order of the models changes from one environment to another (figure 7 of arXiv 2205.00841).
+
+Runtimes that one run measured side by side are environments too; their trials are paired by round.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.stats.trials import interval_over_trials, median
 from reports.groups import frontiers, ranked
+from reports.pairs import Record
+from reports.records import records
 from reports.training import Training
 
 if TYPE_CHECKING:
@@ -41,6 +47,12 @@ class Rank:
     first_frontiers: tuple[Training, ...]
     """On which frontiers of the common models it is, as are `second_frontiers`."""
     second_frontiers: tuple[Training, ...]
+    ratio: float | None
+    """Latency on the second divided by that on the first: the median over the rounds in which both were measured; None
+    unless one run measured both side by side."""
+    ratio_low: float | None
+    """Lower end of its 95 % interval over these rounds, as `ratio_high` is the upper one; None for one round."""
+    ratio_high: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +66,16 @@ class RankChange:
     latencies of one are equal. Models that share their trials in both count once."""
     ranks: list[Rank]
     """Ranks in order of the first configuration."""
+    mean_ratio: float | None
+    """Geometric mean of the ratios; None unless one run measured both side by side. Models that share their trials
+    count once, as for Kendall's tau."""
 
 
 def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
     """Every pair of configurations of different environments with at least three models in common.
 
-    A model with several artifacts in one configuration counts by its fastest.
+    A model with several artifacts in one configuration counts by its fastest. Configurations of different precisions
+    are compared only if one of the environments lacks one of the precisions.
 
     Args:
         rows: rows of results.csv, of one or more runs.
@@ -70,9 +86,14 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
         environment_id, latency_kind, backend, precision, batch = members[_CONFIGURATION].iloc[0]
         configuration = Configuration(environment_id, latency_kind, backend, precision, int(batch))
         configurations.append((configuration, ranked(members).drop_duplicates("model")))
+    precisions = {str(name): set(members["precision"]) for name, members in ok.groupby("environment_id")}
     changes = []
     for (first, first_rows), (second, second_rows) in itertools.combinations(configurations, 2):
         if first.environment_id == second.environment_id or first.batch != second.batch:
+            continue
+        if first.precision != second.precision and {first.precision, second.precision} <= (
+            precisions[first.environment_id] & precisions[second.environment_id]
+        ):
             continue
         common = set(first_rows["model"]) & set(second_rows["model"])
         if len(common) >= _LEAST_MODELS:
@@ -94,8 +115,24 @@ def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b:
     counted = (a["measured_as"] == "") | (b["measured_as"] == "")
     tau = kendall_tau(*(side.loc[counted, "latency_median_ms"].to_list() for side in (a, b)))
     facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontiers") for side in (a, b)]
-    ranks = [Rank(str(model), *values) for model, *values in zip(a.index, *facts, strict=True)]
-    return RankChange(first, second, tau, ranks)
+    ratios = [_ratio(*pair) for pair in zip(records(a), records(b), strict=True)]
+    ranks = [Rank(str(model), *values, *ratio) for model, ratio, *values in zip(a.index, ratios, *facts, strict=True)]
+    known = [ratio for (ratio, _, _), counts in zip(ratios, counted, strict=True) if counts and ratio is not None]
+    mean = math.exp(sum(map(math.log, known)) / len(known)) if known else None
+    return RankChange(first, second, tau, ranks, mean)
+
+
+def _ratio(first: Record, second: Record) -> tuple[float | None, float | None, float | None]:
+    """The ratio of two latencies with its interval; Nones unless one run measured both side by side.
+
+    Trials are paired by round, so that a slow phase of the machine counts in both. A trial that failed is the last of
+    its series, so the rounds of the others are the first ones.
+    """
+    if first["run_seed"] is None or first["run_seed"] != second["run_seed"] or first["device"] != second["device"]:
+        return None, None, None
+    trials_ms = [[float(text) for text in row["latency_trials_ms"].split()] for row in (first, second)]
+    ratios = [after / before for before, after in zip(*trials_ms, strict=False)]
+    return (median(ratios), *interval_over_trials(ratios)) if ratios else (None, None, None)
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -50,8 +50,8 @@ class Runs:
 
     @property
     def infos(self) -> list[RunInfo]:
-        """run.json of each run."""
-        return [run.info for run in self.members]
+        """run.json of each run, for each of its environments."""
+        return [info for run in self.members for info in run.info.apart()]
 
 
 def load_runs(directories: Sequence[Path]) -> Runs:
@@ -127,7 +127,8 @@ def _with_measured_accuracy(kept: pandas.DataFrame, rows: pandas.DataFrame) -> p
 def _notes(members: Sequence[Run]) -> list[str]:
     by_environment: dict[str, list[Run]] = {}
     for run in members:
-        by_environment.setdefault(run.info.environment_id, []).append(run)
+        for info in run.info.apart():
+            by_environment.setdefault(info.environment_id, []).append(run)
     notes = []
     for environment_id, runs in by_environment.items():
         if len(runs) == 1:

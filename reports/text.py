@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+FRONTIER_MARK = "★"
+
 
 def code(value: Any) -> str:
     """A name as Markdown code, for names with underscores and asterisks."""

@@ -18,10 +18,12 @@ from reports.markdown import render
 from reports.notes import unknown_data
 from reports.pictures import matplotlib_is_here
 from reports.runs import Run, merged
+from reports.runtimes import runtimes_csv, side_by_side
 from reports.training import ALONE, Training
 
 REPORT_NAME = "results.md"
 PAGE_NAME = "report.html"
+RUNTIMES_NAME = "runtimes.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,8 @@ class WrittenReports:
 def write_reports(run_directory: Path, training: Training = ALONE) -> WrittenReports:
     """Writes results.md, report.html and, if matplotlib is installed, the pictures into a run directory.
 
+    Of runtimes that were measured side by side, runtimes.csv too.
+
     The run may still be in progress: the report shows the rows that results.csv has now.
 
     Args:
@@ -48,16 +52,20 @@ def write_reports(run_directory: Path, training: Training = ALONE) -> WrittenRep
     """
     info = load_run_info(run_directory)
     rows = load_rows(run_directory / RESULTS_NAME)
-    pictures, notes = _write_pictures(run_directory, grouped(rows, training), info)
+    pictures, notes = _write_pictures(run_directory, grouped(rows, training), info.apart())
     report = run_directory / REPORT_NAME
     shown = [picture.name for picture in pictures if picture.suffix == ".svg"]
-    replace_text(report, render(rows, [info], shown, training))
+    replace_text(report, render(rows, info.apart(), shown, training))
+    tables = []
+    if changes := side_by_side(rows):
+        tables.append(run_directory / RUNTIMES_NAME)
+        replace_text(tables[0], runtimes_csv(changes, training))
     page = run_directory / PAGE_NAME
     write_page(merged([Run(run_directory, info, rows)]), page, training)
-    return WrittenReports([report, page, *pictures], notes)
+    return WrittenReports([report, *tables, page, *pictures], notes)
 
 
-def _write_pictures(directory: Path, groups: Sequence[Group], info: RunInfo) -> tuple[list[Path], list[str]]:
+def _write_pictures(directory: Path, groups: Sequence[Group], infos: Sequence[RunInfo]) -> tuple[list[Path], list[str]]:
     if not matplotlib_is_here():
         return [], [
             "No picture: matplotlib is not installed. pip install 'baseline-zoo[report]', or copy "
@@ -66,13 +74,27 @@ def _write_pictures(directory: Path, groups: Sequence[Group], info: RunInfo) -> 
     with_points = [group for group in groups if drawable(group)]
     if not with_points:
         return [], ["No picture: no row has both a latency and an accuracy."]
+    by_environment = {info.environment_id: info for info in infos}
     paths = []
-    for position, group in enumerate(with_points):
-        suffix = "" if position == 0 else f"-b{group.batch}-{group.latency_kind}"
-        files = [directory / f"frontier{suffix}{extension}" for extension in (".svg", ".png")]
-        draw(group, caption(group, info), files)
+    for group in with_points:
+        files = [directory / f"{_picture_name(group, with_points)}{extension}" for extension in (".svg", ".png")]
+        draw(group, caption(group, by_environment[group.environment_id]), files)
         paths += files
     return paths, []
+
+
+def _picture_name(group: Group, groups: Sequence[Group]) -> str:
+    """The name of a group's picture: of the first one `frontier`, of others with that in which groups differ."""
+    if group is groups[0]:
+        return "frontier"
+    parts = []
+    if len({one.environment_id for one in groups}) > 1:
+        parts += [str(backend) for backend in group.rows["backend"].unique()]
+    if group.precision:
+        parts.append(group.precision)
+    if len({(one.batch, one.latency_kind) for one in groups}) > 1:
+        parts.append(f"b{group.batch}-{group.latency_kind}")
+    return "-".join(["frontier", *parts])
 
 
 def caption(group: Group, info: RunInfo) -> str:

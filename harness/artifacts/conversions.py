@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from harness.artifacts.onnx_files import named
 from harness.artifacts.preprocessing import range_of_pixels
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
+from harness.artifacts.variants import regardless_of_backend
 from harness.backends.backend import Backend
 from harness.records.companions import with_companions
 from harness.records.series import Series
@@ -64,16 +66,45 @@ def _notes(request: ArtifactRequest) -> Iterator[str]:
 
 def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
     """Every series of the request, missing artifacts converted; failures are rows too."""
+    return convert_variants([request], cache_dir, say)
+
+
+def convert_variants(requests: Sequence[ArtifactRequest], cache_dir: Path, say: Say) -> list[Series]:
+    """Every series of several requests, in their order; failures are rows too.
+
+    One request after another, so that what is made for one is there for the next. Models that several backends measure
+    from the same artifacts are converted for the first of them.
+
+    Args:
+        requests: the same models, for several backends or in several precisions.
+        cache_dir: where artifacts are kept.
+        say: prints a line for the user.
+    """
+    made: list[tuple[ArtifactRequest, list[Series]]] = []
+    found: list[Series] = []
+    for request in requests:
+        as_converted = regardless_of_backend(request)
+        models = next((series for earlier, series in made if earlier == as_converted), None)
+        if models is None:
+            models = _model_series(request, cache_dir, say)
+            made.append((as_converted, models))
+        found += [dataclasses.replace(one, backend=request.backend) for one in models]
+        found += file_series(request, cache_dir, say)
+    return found
+
+
+def _model_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
+    """Every series of the request's models."""
     if not (request.models or request.own_models):
         # A machine that measures files needs nothing that converts.
-        return file_series(request, cache_dir, say)
+        return []
     found = [
         _with_inputs(facts.facts_of_conversion(conversion, request.backend), conversion, request)
         for conversion in converted(request, cache_dir, say)
     ]
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
     found.sort(key=lambda series: order.get(series.model, len(order)))
-    return found + file_series(request, cache_dir, say)
+    return found
 
 
 def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:

@@ -39,8 +39,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     ModelOptions.add(parser)
     FileOptions.add(parser)
     add_directory(parser)
-    RuntimeOptions.add(parser.add_argument_group("measuring"))
-    RequestOptions.add(parser, weights="")
+    RuntimeOptions.add(parser.add_argument_group("measuring"), several=True)
+    RequestOptions.add(parser, weights="", several=True)
 
 
 def request_of(arguments: argparse.Namespace) -> RunRequest:

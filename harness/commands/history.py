@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foundation.wording import counted
 from harness.commands.command import Command
@@ -12,6 +13,9 @@ from harness.commands.options.types import count, percent, rate
 from harness.errors import EXIT_SUCCESS
 from harness.history.change_points import ChangeRules
 from harness.text.console import append_to_step_summary, writable, write
+
+if TYPE_CHECKING:
+    from harness.history.record import RunRecord
 
 DEFAULT_STORE = Path("history.sqlite")
 DEFAULT_LAST = 200
@@ -115,21 +119,25 @@ def _show(arguments: argparse.Namespace) -> None:
 
 def _add(arguments: argparse.Namespace) -> None:
     from foundation.wording import one_line
-    from harness.history.record import read_record
+    from harness.history.record import read_records
     from harness.history.store import HistoryStore
 
-    record = read_record(arguments.run)
+    records = read_records(arguments.run)
     label = None if arguments.label is None else one_line(arguments.label)
     with HistoryStore.open(arguments.store, create=True) as store:
-        told = store.add(record, label)
+        told = [_added(record, store.add(record, label)) for record in records]
         runs_count = len(store.runs())
-    what = {
+    print(f"{arguments.run}: {'; '.join(told)}. {arguments.store}: {counted(runs_count, 'run')}.")
+
+
+def _added(record: RunRecord, told: str) -> str:
+    """What adding a record did, in words."""
+    return {
         "added": f"added as run {record.run_id}",
         "replaced": f"replaces an earlier state of run {record.run_id}",
         "unchanged": f"run {record.run_id} was already there; nothing changed",
         "older": f"run {record.run_id} was already there in a later state, with more trials; nothing changed",
     }[told]
-    print(f"{arguments.run}: {what}. {arguments.store}: {counted(runs_count, 'run')}.")
 
 
 def _list(arguments: argparse.Namespace) -> None:

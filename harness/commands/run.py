@@ -7,10 +7,10 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import NATIVE
 from foundation.wording import counted
 from harness.artifacts.onnx_files import named
 from harness.artifacts.request import ArtifactRequest
+from harness.artifacts.variants import regardless_of_backend, variant_text
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
 from harness.commands.options.images import IMAGES_HELP, add_image_options, read_accuracy_request
@@ -49,7 +49,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_directory(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     MeasuringOptions.add(parser)
-    RequestOptions.add(parser)
+    RequestOptions.add(parser, several=True)
     add_image_options(parser, required=False)
 
 
@@ -117,20 +117,28 @@ def _say_outcome(outcome: RunOutcome) -> None:
 
 def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, without touching anything."""
-    wanted = request.wanted
-    if wanted.artifacts:
-        lines = _bundle_plan(wanted, wanted.artifacts)
-        told = f"{len(lines)} series, up to {request.rounds} rounds on {wanted.backend}, into {output}"
-    else:
-        lines, missing = _conversion_plan(wanted, cache_dir)
-        fused = "" if wanted.graph == NATIVE else f", {wanted.graph} for {wanted.backend}"
-        told = (
-            f"{len(lines)} series, {missing} to convert ({wanted.exporter}, opset {wanted.opset}, batch "
-            f"{wanted.batch}{fused}); then up to {request.rounds} rounds on {wanted.backend} within "
-            f"{request.budget_s:.0f} s, into {output}"
-        )
+    wanted, lines, missing = request.wanted, list[str](), 0
+    counted_once: list[ArtifactRequest] = []
+    for one in request.requests:
+        if wanted.artifacts:
+            found = _bundle_plan(one, wanted.artifacts)
+        else:
+            found, to_convert = _conversion_plan(one, cache_dir)
+            if regardless_of_backend(one) not in counted_once:
+                counted_once.append(regardless_of_backend(one))
+                missing += to_convert
+        which = variant_text(vars(one), tuple(request.varied))
+        lines += [f"{line}  ({which})" if which else line for line in found]
+    backends = " and ".join(dict.fromkeys(one.backend for one in request.requests))
     print("\n".join(lines))
-    say(told)
+    if wanted.artifacts:
+        say(f"{len(lines)} series, up to {request.rounds} rounds on {backends}, into {output}")
+    else:
+        say(
+            f"{len(lines)} series, {missing} to convert ({wanted.exporter}, opset {wanted.opset}, batch "
+            f"{wanted.batch}); then up to {request.rounds} rounds on {backends} within {request.budget_s:.0f} s, "
+            f"into {output}"
+        )
 
 
 def _bundle_plan(wanted: ArtifactRequest, directory: Path) -> list[str]:

@@ -149,10 +149,10 @@ def _request_of_files(arguments: argparse.Namespace, files: FileOptions, precisi
     Raises:
         HarnessError: it could only fail later.
     """
-    options = PrecisionOptions(precision)
+    options = PrecisionOptions((precision,) if precision else ())
     if precision == "int8":
         options = PrecisionOptions(
-            precision, arguments.int8_scheme or "", arguments.calibration_images, arguments.calibration_count
+            (precision,), arguments.int8_scheme or "", arguments.calibration_images, arguments.calibration_count
         )
     request = artifact_request(
         ModelOptions(), files, options, WeightsOptions.read(arguments), ConversionOptions.read(arguments)

@@ -121,13 +121,15 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
             (model.series("", bundle.directory), frozenset(model.suites)) for model in bundle.models
         ]
     elif (path / SERIES_NAME).is_file():
-        members = [(_as_it_is_now(one), None) for one in _series_of_run(path / SERIES_NAME)]
+        measured = _of_backend(_series_of_run(path / SERIES_NAME), files.backend.name)
+        members = [(_as_it_is_now(one), None) for one in measured]
     else:
         raise ComparisonError(
             f"{path} is not a run directory, exported folder or .onnx file. Make one with python -m harness run "
             f"--output {path}, or python -m harness convert --export {path}."
         )
-    found = [_side_series(one, suites) for one, suites in members]
+    # What other backends measured of the same artifact.
+    found = list(dict.fromkeys(_side_series(one, suites) for one, suites in members))
     if not any(one.path for one in found):
         failures = f" The first: {found[0]}: {found[0].failure}" if found else ""
         raise ComparisonError(f"{path} holds no artifact.{failures}")
@@ -267,6 +269,11 @@ def _series_of_run(path: Path) -> list[Series]:
         return [Series.from_json(data) for data in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise ComparisonError(f"{path} is damaged ({error}). Measure that run again.") from error
+
+
+def _of_backend(series: list[Series], backend: str) -> list[Series]:
+    """The series of a backend in a run of several, whose artifacts in int8 differ; all if it measured none of them."""
+    return [one for one in series if one.backend == backend] or series
 
 
 def _some(series: list[SideSeries]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from harness.errors import HistoryError
 from harness.records.directory import RESULTS_NAME
 from harness.records.reader import MeasuredSeries, SeriesKey, read_run
-from harness.records.run_info import FIXED_SETTINGS, load_run_info
+from harness.records.run_info import FIXED_SETTINGS, RunInfo, load_run_info
 
 _COUNTS = ("trials_count", "trials_failed_count")
 
@@ -57,14 +57,14 @@ class RunRecord:
         return sum(int(row.cells.get(name, "0")) for row in self.rows for name in _COUNTS)
 
 
-def read_record(directory: Path) -> RunRecord:
-    """Reads what a history stores of a run directory.
+def read_records(directory: Path) -> list[RunRecord]:
+    """Reads what a history stores of a run directory: a record for each environment, as if each were a run of its own.
 
     Raises:
         HarnessError: this is not a run directory, is damaged, or was written with another schema version.
         HistoryError: no row is ok, or a count or a time is invalid.
     """
-    info = load_run_info(directory)
+    infos = load_run_info(directory).apart()
     measured = read_run(directory)
     if not any(series.status == "ok" for series in measured.values()):
         first = next(iter(measured.values()))
@@ -72,6 +72,17 @@ def read_record(directory: Path) -> RunRecord:
             f"{directory}: no row is ok, so there is nothing to add. {first.key}: {first.status}: {first.reason}"
         )
     rows = _filled_cells(directory / RESULTS_NAME)
+    records = [
+        _record(
+            info, [row for row in rows if len(infos) == 1 or row["environment_id"] == info.environment_id], measured
+        )
+        for info in infos
+    ]
+    return [record for record in records if any(row.measured.status == "ok" for row in record.rows)]
+
+
+def _record(info: RunInfo, rows: list[dict[str, str]], measured: Mapping[SeriesKey, MeasuredSeries]) -> RunRecord:
+    """The record of the rows of one environment."""
     conditions = {**{name: info.settings.get(name) for name in FIXED_SETTINGS}, "reference": info.reference_sha256}
     identity = json.dumps([info.environment_id, info.seed, info.created_at, conditions], sort_keys=True)
     return RunRecord(

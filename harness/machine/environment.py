@@ -41,6 +41,10 @@ _IDENTITY = (
 )
 
 
+MACHINE_FACTS = (*(name for name in _IDENTITY if name != "onnxruntime_version"), "power_mode")
+"""Those of them that are the same for every runtime."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Environment:
     """Facts of one machine as one process may use it; an unavailable fact is None."""

@@ -13,6 +13,7 @@ results.csv    one row per series, rebuilt from the trials after each of them (`
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
@@ -33,7 +34,7 @@ from harness.processes.trial import TrialResult
 from harness.records.accuracy_journal import AccuracyJournal
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.rows import Row, RunFacts, build_row
-from harness.records.run_info import RUN_INFO_NAME, RunInfo, check_continues, load_run_info
+from harness.records.run_info import RUN_INFO_NAME, RunEnvironment, RunInfo, check_continues, load_run_info
 from harness.records.series import Series
 from harness.records.sharing import measured_as
 from harness.records.table import format_header, format_row
@@ -82,7 +83,7 @@ class RunDirectory:
         cls,
         output: Path,
         *,
-        environment: EnvironmentFacts,
+        environments: Mapping[str, EnvironmentFacts],
         settings: Mapping[str, Any],
         seed: int | None = None,
         reference_sha256: str = "",
@@ -92,7 +93,7 @@ class RunDirectory:
 
         Args:
             output: directory; created if it does not exist.
-            environment: the environment the trials will be measured in.
+            environments: by backend, the environment its trials will be measured in; at least one.
             settings: requested settings, a JSON object; `FIXED_SETTINGS` must equal those of the run
                 continued.
             seed: seed of the run; None takes that of the run continued, or a new one.
@@ -110,7 +111,7 @@ class RunDirectory:
         with contextlib.ExitStack() as undo:
             lock = RunLock(output)
             undo.callback(lock.release)
-            info = _agreed_info(output, environment, dict(settings), seed, reference_sha256)
+            info = _agreed_info(output, environments, dict(settings), seed, reference_sha256)
             with explained(output):
                 remove_temporary_files(output)
                 remove_temporary_files(output / SAMPLES_NAME)
@@ -241,10 +242,12 @@ class RunDirectory:
 
     def _row(self, key: str) -> Row:
         if key not in self._rows:
+            measured_in = self.info.environment_of(self._series[key].backend)
+            facts = measured_in.environment
             run = RunFacts(
-                environment_id=self.info.environment_id,
-                device=self.info.device,
-                threads=None if self.info.environment.get("accelerator") else self.info.environment.get("threads"),
+                environment_id=measured_in.environment_id,
+                device=measured_in.device,
+                threads=None if facts.get("accelerator") else facts.get("threads"),
                 seed=self.info.seed,
             )
             shown = self._measured_as[key]
@@ -301,30 +304,35 @@ def _check_is_ours(output: Path, resume: bool) -> None:
 
 def _agreed_info(
     output: Path,
-    environment: EnvironmentFacts,
+    environments: Mapping[str, EnvironmentFacts],
     settings: dict[str, Any],
     seed: int | None,
     reference_sha256: str,
 ) -> RunInfo:
-    """The facts of the run as requested now, with the seed and start time of a run continued."""
+    """The facts of the run as requested now, with the seed, start time and further backends of a run continued."""
     stored = load_run_info(output) if (output / RUN_INFO_NAME).is_file() else None
     if seed is None:
         seed = stored.seed if stored else secrets.randbits(31)
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    # Facts that JSON cannot represent should fail here, and facts compare as they will be read back.
+    measured = {
+        backend: RunEnvironment(one.environment_id, one.device, json.loads(json.dumps(one.to_json())))
+        for backend, one in environments.items()
+    }
+    first = next(iter(measured.values()))
     wanted = RunInfo(
-        environment_id=environment.environment_id,
-        device=environment.device,
-        # Facts that JSON cannot represent should fail here, and facts compare as they will be read back.
-        environment=json.loads(json.dumps(environment.to_json())),
+        **vars(first),
         settings=json.loads(json.dumps(settings)),
         seed=seed,
         reference_sha256=reference_sha256,
         harness_version=importlib.metadata.version(_DISTRIBUTION),
         created_at=stored.created_at if stored else now,
     )
+    wanted = dataclasses.replace(wanted, environments=measured)
     if stored:
         check_continues(output, stored, wanted)
-    return wanted
+        measured = {**stored.by_backend, **measured}
+    return wanted.with_environments(measured)
 
 
 def _load_series(path: Path) -> dict[str, Series]:

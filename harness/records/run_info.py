@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.errors import HarnessError, StorageError
 from harness.files.storage import explained
+from harness.machine.environment import MACHINE_FACTS
 from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
 
 RUN_INFO_NAME = "run.json"
@@ -17,6 +18,9 @@ RUN_INFO_NAME = "run.json"
 FIXED_SETTINGS = ("timing", "gpu")
 """Settings that affect every figure: a run is continued only with the same values. Others, such as the
 models or the number of rounds, may change from one session to the next."""
+
+DEFAULT_BACKEND = "onnxruntime"
+"""The backend of runs that do not say which they measured."""
 
 _ANOTHER_OUTPUT = "Give this run another --output."
 
@@ -26,12 +30,23 @@ class DifferentRunError(HarnessError):
 
 
 @dataclasses.dataclass(frozen=True)
-class RunInfo:
-    """The facts of a run that its rows share."""
+class RunEnvironment:
+    """What the series of one backend are measured in, the same as in a run of that backend alone."""
 
     environment_id: str
     device: str
     """The processor or accelerator in words."""
+    environment: dict[str, Any]
+    """The facts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInfo:
+    """The facts of a run that its rows share."""
+
+    environment_id: str
+    """That of the backend which was measured first, as are the next two."""
+    device: str
     environment: dict[str, Any]
     settings: dict[str, Any]
     """Settings of the newest session."""
@@ -43,10 +58,46 @@ class RunInfo:
     created_at: str
     """Start of the first session, ISO 8601, UTC."""
     schema_version: int = SCHEMA_VERSION
+    environments: dict[str, RunEnvironment] = dataclasses.field(default_factory=dict)
+    """By backend, in the order in which they were measured first; empty in a run of one backend."""
+
+    @property
+    def by_backend(self) -> dict[str, RunEnvironment]:
+        """The environment of each backend."""
+        if self.environments:
+            return self.environments
+        only = RunEnvironment(self.environment_id, self.device, self.environment)
+        return {self.settings.get("backend", DEFAULT_BACKEND): only}
+
+    def environment_of(self, backend: str) -> RunEnvironment:
+        """The environment of the series of a backend."""
+        measured = self.by_backend
+        # A directory of one backend has all its series in one environment.
+        return measured[backend] if backend in measured else next(iter(measured.values()))
+
+    def with_environments(self, measured: Mapping[str, RunEnvironment]) -> RunInfo:
+        """The same run with the environments of these backends, of which there is at least one."""
+        first = next(iter(measured.values()))
+        several = dict(measured) if len(measured) > 1 else {}
+        return dataclasses.replace(self, **vars(first), environments=several)
+
+    def apart(self) -> list[RunInfo]:
+        """The facts for each environment, as those of a run in it alone."""
+        found = {one.environment_id: {backend: one} for backend, one in self.by_backend.items()}
+        return [self.with_environments(measured) for measured in found.values()]
 
     def to_json(self) -> dict[str, Any]:
         """The facts as a JSON object."""
-        return dataclasses.asdict(self)
+        data = dataclasses.asdict(self)
+        if not self.environments:
+            del data["environments"]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunInfo:
+        """The facts read back; in those of earlier versions there is one environment."""
+        environments = {name: RunEnvironment(**one) for name, one in data.get("environments", {}).items()}
+        return cls(**{**data, "environments": environments})
 
 
 def load_run_info(directory: Path) -> RunInfo:
@@ -67,8 +118,8 @@ def load_run_info(directory: Path) -> RunInfo:
         data = json.loads(text)
         version = data["schema_version"]
         if OLDEST_READABLE_VERSION <= version <= SCHEMA_VERSION:
-            return RunInfo(**data)
-    except (ValueError, TypeError, KeyError) as error:
+            return RunInfo.from_json(data)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(
             f"{path} is damaged ({error}), so it is unknown what its trials were measured with. {_ANOTHER_OUTPUT}"
         ) from error
@@ -84,13 +135,8 @@ def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
     Raises:
         DifferentRunError: they are not comparable; the message names every fact that differs, with both values.
     """
-    if stored.environment_id != wanted.environment_id:
-        differences = differing_facts(stored.environment, wanted.environment)
-        raise DifferentRunError(
-            f"{directory} was measured in another environment "
-            f"({stored.environment_id}; this one is {wanted.environment_id}): {_listed(differences)}. "
-            f"Rows of different environments are never mixed. {_ANOTHER_OUTPUT} Or restore the environment."
-        )
+    for backend, now in wanted.by_backend.items():
+        _check_environment(directory, stored, backend, now)
     differences = [
         difference
         for name in FIXED_SETTINGS
@@ -104,6 +150,30 @@ def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
         raise DifferentRunError(
             f"{directory} was measured differently: {_listed(differences)}. {_ANOTHER_OUTPUT} Or repeat "
             "the options of its first session."
+        )
+
+
+def _check_environment(directory: Path, stored: RunInfo, backend: str, now: RunEnvironment) -> None:
+    """Refuses a backend in another environment than it had, and a new one on another machine.
+
+    Raises:
+        DifferentRunError: see `check_continues`.
+    """
+    then = stored.by_backend.get(backend)
+    if then is None:
+        before, after = (
+            {name: facts.get(name) for name in MACHINE_FACTS} for facts in (stored.environment, now.environment)
+        )
+        refused = before != after
+    else:
+        before, after = then.environment, now.environment
+        refused = then.environment_id != now.environment_id
+    if refused:
+        raise DifferentRunError(
+            f"{directory} was measured in another environment "
+            f"({(then or stored).environment_id}; this one is {now.environment_id}): "
+            f"{_listed(differing_facts(before, after))}. Rows of different environments are never mixed. "
+            f"{_ANOTHER_OUTPUT} Or restore the environment."
         )
 
 

@@ -12,10 +12,11 @@ from typing import Any
 from harness import backends
 from harness.artifacts import reference
 from harness.artifacts.bundle import Bundle, read_bundle
-from harness.artifacts.conversions import bundled_series, convert_all
+from harness.artifacts.conversions import bundled_series, convert_variants
 from harness.artifacts.converting import Say
 from harness.artifacts.engines import build_engines
 from harness.artifacts.reference import reference_file
+from harness.backends.backend import Backend
 from harness.backends.device import Device
 from harness.errors import HarnessError
 from harness.processes.build import BuildResult
@@ -35,7 +36,8 @@ class PreparedRun:
     series: list[Series]
     """Series of the request; the directory may hold others from earlier sessions."""
     reference_path: Path
-    device: Device
+    devices: Mapping[str, Device]
+    """By backend, what its series are measured on."""
     cache_dir: Path
     """Where artifacts and engines are kept."""
     bundle_dir: Path | None
@@ -45,18 +47,20 @@ class PreparedRun:
 
     def target(self, series: Series) -> Target:
         """A series as it is measured."""
-        return series.target(self.device.threads, self.device.gpu, self.cache_dir)
+        device = self.devices[series.backend]
+        return series.target(device.threads, device.gpu, self.cache_dir)
 
-    def reference_target(self) -> Target:
-        """The reference network as it is measured: in float32, image by image."""
+    def reference_target(self, backend: str) -> Target:
+        """The reference network as it is measured beside series of a backend: in float32, image by image."""
+        device = self.devices[backend]
         return Target(
             artifact=str(self.reference_path),
             sha256="",
-            backend=self.device.backend.reference_backend or self.device.backend.name,
+            backend=device.backend.reference_backend or backend,
             precision="fp32",
             batch=1,
-            threads=self.device.threads,
-            gpu=self.device.gpu,
+            threads=device.threads,
+            gpu=device.gpu,
             cache_dir=str(self.cache_dir),
         )
 
@@ -68,7 +72,7 @@ class PreparedRun:
 
 
 def with_engines(ready: PreparedRun, timeout_s: float, say: Say, workers: int = 0) -> PreparedRun:
-    """Returns the run with its engines built, if the backend builds any; failures are rows too.
+    """Returns the run with its engines built, for the backends that build any; failures are rows too.
 
     Args:
         ready: the run.
@@ -79,24 +83,39 @@ def with_engines(ready: PreparedRun, timeout_s: float, say: Say, workers: int = 
     Raises:
         HarnessError: the reference network cannot be built, so that nothing could be measured.
     """
-    if not ready.device.backend.builds_engines:
-        return ready
+    failed: dict[Measurement, BuildResult] = {}
+    for device in ready.devices.values():
+        if device.backend.builds_engines:
+            failed |= _failed_builds(ready, device.backend, timeout_s, say, workers)
+    return dataclasses.replace(ready, series=[_with_build(one, failed) for one in ready.series])
+
+
+def _failed_builds(
+    ready: PreparedRun, backend: Backend, timeout_s: float, say: Say, workers: int
+) -> dict[Measurement, BuildResult]:
+    """Builds the engines of one backend; returns what could not be built.
+
+    Raises:
+        HarnessError: see `with_engines`.
+    """
     bundle_dir = str(ready.bundle_dir or "")
-    reference = dataclasses.replace(ready.reference_target(), bundle_dir=bundle_dir)
+    reference = dataclasses.replace(ready.reference_target(backend.name), bundle_dir=bundle_dir)
     # An artifact that several models have is built once: the cache holds no failed build, which would be repeated.
     names, measured = {reference: "the reference network"}, {}
     for one in measurable(ready.series):
+        if one.backend != backend.name:
+            continue
         target = dataclasses.replace(ready.target(one), bundle_dir=bundle_dir)
         names.setdefault(target, one.model)
         measured[target] = one.measurement
     failed: dict[Measurement, BuildResult] = {}
-    for target, result in build_engines(ready.device.backend, names, timeout_s, say, workers):
+    for target, result in build_engines(backend, names, timeout_s, say, workers):
         if result.status == "ok":
             continue
         if target == reference:
             raise HarnessError(f"the reference network's engine: {result.status}: {result.reason}")
         failed[measured[target]] = result
-    return dataclasses.replace(ready, series=[_with_build(one, failed) for one in ready.series])
+    return failed
 
 
 def _with_build(series: Series, failed: Mapping[Measurement, BuildResult]) -> Series:
@@ -113,6 +132,48 @@ def with_bundled_capabilities(request: RunRequest, bundle: Bundle | None) -> Run
     if not offered:
         return request
     return dataclasses.replace(request, gpu=backends.get(request.wanted.backend).adopted(request.gpu, offered))
+
+
+def open_devices(request: RunRequest, bundle: Bundle | None, say: Say) -> dict[str, Device]:
+    """The devices of the backends of a request, by backend.
+
+    Args:
+        request: which backends, and how.
+        bundle: the bundle that is measured, if there is one.
+        say: prints a line for the user, each once.
+
+    Raises:
+        HarnessError: a backend cannot be used, see `Device.open`.
+    """
+    told: set[str] = set()
+
+    def say_once(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            say(line)
+
+    devices: dict[str, Device] = {}
+    for one in request.requests:
+        if one.backend not in devices:
+            gpu = with_bundled_capabilities(dataclasses.replace(request, wanted=one), bundle).gpu
+            devices[one.backend] = Device.open(
+                one.backend, gpu, request.threads, exclusive=request.exclusive, say=say_once
+            )
+    return devices
+
+
+def bundled_variants(
+    request: RunRequest, bundle: Bundle, devices: Mapping[str, Device], cache_dir: Path, say: Say
+) -> list[Series]:
+    """Every series of a request from a bundle, in the order of `RunRequest.requests`.
+
+    Raises:
+        BundleError: see `bundled_series`.
+    """
+    found: list[Series] = []
+    for one in request.requests:
+        found += bundled_series(one, bundle, devices[one.backend].backend, cache_dir, say)
+    return found
 
 
 def with_measured_inputs(planned: Sequence[Series], stored: Sequence[Series]) -> list[Series]:
@@ -155,24 +216,25 @@ def prepared(
     begun_s = time.monotonic()
     request.check()
     wanted = request.wanted
-    # A bad bundle is refused before there is a run directory.
+    # A bad bundle and a backend that cannot run here are refused before there is a run directory.
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
-    request = with_bundled_capabilities(request, bundle)
-    device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
-    series = bundled_series(wanted, bundle, device.backend, cache_dir, say) if bundle else None
+    devices = open_devices(request, bundle, say)
+    series = bundled_variants(request, bundle, devices, cache_dir, say) if bundle else None
     reference_path = bundle.reference_path if bundle else reference_file(cache_dir)
+    # Engines of a bundle may have decided for which GPUs.
+    gpu = next((device.gpu for device in devices.values() if device.gpu != request.gpu), request.gpu)
     with RunDirectory.open(
         output,
-        environment=device.environment,
-        settings=request.settings() if settings is None else settings,
+        environments={name: device.environment for name, device in devices.items()},
+        settings=dataclasses.replace(request, gpu=gpu).settings() if settings is None else settings,
         reference_sha256=reference.REFERENCE_SHA256,
         resume=resume,
     ) as directory:
         if series is None:
-            series = convert_all(wanted, cache_dir, say)
+            series = convert_variants(request.requests, cache_dir, say)
         if not times:
             series = with_measured_inputs(series, directory.series())
-        ready = PreparedRun(directory, series, reference_path, device, cache_dir, wanted.artifacts, begun_s)
+        ready = PreparedRun(directory, series, reference_path, devices, cache_dir, wanted.artifacts, begun_s)
         ready = with_engines(ready, request.build_timeout_s, say, wanted.workers)
         directory.set_series(ready.series)
         yield ready

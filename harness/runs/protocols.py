@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from harness.artifacts.variants import DIMENSIONS
 from harness.errors import HarnessError
 from harness.runs.request import RunRequest
 
@@ -39,7 +40,8 @@ def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any
     Args:
         request: everything else.
         name: name of a protocol, or None.
-        asked: `backend`, `precision`, `batch` and `cuda_graph`; None for what the user left open.
+        asked: `backend`, `precision`, `batch` and `cuda_graph`; None for what the user left open. Of the first two
+            several with commas between them are measured side by side.
 
     Raises:
         HarnessError: an option contradicts the protocol.
@@ -55,7 +57,9 @@ def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any
                 )
         given = {option: getattr(protocol, option) for option in asked}
     gpu = dataclasses.replace(request.gpu, cuda_graph=given.pop("cuda_graph", request.gpu.cuda_graph))
-    wanted = dataclasses.replace(request.wanted, **given)
+    values = {option: tuple(given[option].split(",")) for option in DIMENSIONS if option in given}
+    wanted = dataclasses.replace(request.wanted, **{**given, **{option: found[0] for option, found in values.items()}})
+    varied = {option: found for option, found in values.items() if len(found) > 1}
     if name:
         wanted = dataclasses.replace(wanted, file_precision=wanted.precision)
-    return dataclasses.replace(request, wanted=wanted, gpu=gpu, protocol=name or "")
+    return dataclasses.replace(request, wanted=wanted, varied=varied, gpu=gpu, protocol=name or "")

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from harness.artifacts.request import ArtifactRequest
+from harness.artifacts.variants import DIMENSIONS, Varied, variants
 from harness.errors import HarnessError
 from harness.machine.gpu.settings import GpuSettings
 from harness.timing.settings import TimingSettings
@@ -19,6 +20,9 @@ class RunRequest:
     """A run: which series, on which device, and when measuring ends."""
 
     wanted: ArtifactRequest = dataclasses.field(default_factory=ArtifactRequest)
+    """The series; of what is varied, in the first value."""
+    varied: Varied = dataclasses.field(default_factory=dict)
+    """The backends and precisions that all series are measured in, where these are several."""
     threads: int | None = None
     """Threads of an inference; `harness.machine.environment.default_threads` if None."""
     rounds: int = DEFAULT_ROUNDS
@@ -36,6 +40,16 @@ class RunRequest:
     protocol: str = ""
     """Name in `harness.runs.protocols` if the settings above are a protocol's; otherwise empty."""
 
+    @property
+    def requests(self) -> tuple[ArtifactRequest, ...]:
+        """The series of each combination of what is varied."""
+        return variants(self.wanted, self.varied)
+
+    def with_readable_opset(self) -> RunRequest:
+        """The request with the newest opset that all its backends read, so that they share their artifacts."""
+        opset = min(one.with_readable_opset().opset for one in self.requests)
+        return dataclasses.replace(self, wanted=dataclasses.replace(self.wanted, opset=opset))
+
     def check(self) -> None:
         """Refuses what would otherwise fail later.
 
@@ -44,12 +58,15 @@ class RunRequest:
         """
         if self.rounds < 1:
             raise HarnessError(f"--rounds {self.rounds}: give a number of at least 1")
-        self.wanted.check()
+        for one in self.requests:
+            one.check()
 
     def settings(self) -> dict[str, Any]:
         """Returns the request as the run directory records it: one flat JSON object."""
         data = dataclasses.asdict(self)
+        varied = data.pop("varied")
         flat = {**data.pop("wanted"), **data, "timing": self.timing.to_json(), "gpu": self.gpu.to_json()}
+        flat |= {name: ",".join(varied[name]) for name in DIMENSIONS if name in varied}
         flat["onnx_files"] = [str(path) for path in self.wanted.onnx_files]
         for name in ("artifacts", "calibration_images", "weights_lock"):
             flat[name] = str(flat[name]) if flat[name] else None

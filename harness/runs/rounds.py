@@ -6,6 +6,7 @@ import statistics as standard_statistics
 import time
 
 from foundation.wording import counted
+from harness.artifacts.variants import DIMENSIONS, variant_text
 from harness.files.storage import explained
 from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
@@ -25,6 +26,7 @@ class Rounds:
         self._ready = ready
         self._directory = ready.directory
         self._trial_seconds: list[float] = []
+        self._varied = [name for name in DIMENSIONS if len({vars(one)[name] for one in ready.series}) > 1]
 
     def measure(self, series: list[Series], started: float) -> bool:
         """Measures in rounds until every series is settled, all rounds are done, or the budget is spent.
@@ -56,7 +58,7 @@ class Rounds:
                     if round_ > 0 and self._over_budget(started):
                         return True
                     result = self._trial(trial)
-                    progress.step(_trial_line(trial, result), problem=result.status != "ok")
+                    progress.step(self._trial_line(trial, result), problem=result.status != "ok")
         return False
 
     def _settled(self, series: Series) -> bool:
@@ -75,7 +77,7 @@ class Rounds:
         series = trial.series
         job = TrialJob(
             first=self._ready.target(series),
-            second=self._ready.reference_target(),
+            second=self._ready.reference_target(series.backend),
             timing=self._request.timing,
             seed=self._directory.seed,
             samples=str(self._directory.samples_path(series.key, trial.round)),
@@ -87,9 +89,9 @@ class Rounds:
         self._trial_seconds.append(time.monotonic() - began)
         return result
 
-
-def _trial_line(trial: PlannedTrial, result: TrialResult) -> str:
-    name = trial.series.model
-    if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
-        return f"{name}: {result.status}: {result.reason}"
-    return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"
+    def _trial_line(self, trial: PlannedTrial, result: TrialResult) -> str:
+        which = variant_text(vars(trial.series), self._varied)
+        name = f"{trial.series.model} ({which})" if which else trial.series.model
+        if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
+            return f"{name}: {result.status}: {result.reason}"
+        return f"{name}: {result.latency_median_ms:.2f} ms, {result.ratio:.3f} x the reference"

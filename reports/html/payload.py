@@ -14,7 +14,7 @@ from reports.cautions import cautions, is_disturbed, usual_reference_ms
 from reports.effects import effects, summarised
 from reports.frontier import LATENCY_AXIS, accuracy_axis, labels_of, sources_of
 from reports.groups import Group, frontiers, grouped
-from reports.names import short_names
+from reports.names import environment_names, short_names
 from reports.notes import frontier_notes
 from reports.pairs import Varying, exporter_name
 from reports.pictures import style
@@ -98,19 +98,21 @@ def _ranked_rows(group: Group, position: int) -> list[dict[str, Any]]:
 
 def _environments(runs: Runs) -> list[dict[str, Any]]:
     newest = {info.environment_id: info for info in sorted(runs.infos, key=lambda info: info.created_at)}
+    names = environment_names(runs.rows)
     environments = []
     for environment_id, rows in runs.rows.groupby("environment_id", sort=False):
         info = newest.get(str(environment_id))
-        members = [run for run in runs.members if run.info.environment_id == environment_id]
+        ran = [(run, run.rows[run.rows["environment_id"] == environment_id]) for run in runs.members]
         environments.append(
             {
                 "id": environment_id,
-                "device": rows["device"].iloc[0] or "Unknown device",
+                "device": names[str(environment_id)],
                 "facts": main_facts(rows, info),
                 "all_facts": all_facts(info) if info else {},
                 "runs": [
-                    {"name": run.directory.name, "created_at": run.info.created_at, "rows": len(run.rows)}
-                    for run in members
+                    {"name": run.directory.name, "created_at": run.info.created_at, "rows": len(measured)}
+                    for run, measured in ran
+                    if not measured.empty
                 ],
             }
         )
@@ -123,6 +125,7 @@ def _group_facts(group: Group) -> dict[str, Any]:
         "environment_id": group.environment_id,
         "latency_kind": group.latency_kind,
         "batch": group.batch,
+        "precision": group.precision,
         "count": len(group.rows),
         "classes": group.classes,
         "latency_axis": LATENCY_AXIS[group.latency_kind],

@@ -146,9 +146,9 @@ def test_the_axis_says_which_accuracy_it_is(make_rows: MakeRows, measured: list[
     assert make_figure(grouped(rows)[0], "").axes[0].get_ylabel() == label
 
 
-def test_one_model_in_two_precisions_is_distinguished(make_rows: MakeRows) -> None:
-    rows = [_row("a/x", 4.0, 75.0), _row("a/x", 2.0, accuracy_measured_top1_percent=74.5, precision="fp16")]
-    assert {"x fp32", "x fp16"} <= set(_texts(grouped(make_rows(rows))[0]))
+def test_models_in_two_precisions_are_distinguished(make_rows: MakeRows) -> None:
+    rows = [_row("a/x", 4.0, 75.0), _row("a/y", 2.0, accuracy_measured_top1_percent=74.5, precision="fp16")]
+    assert {"x fp32", "y fp16"} <= set(_texts(grouped(make_rows(rows))[0]))
 
 
 def test_two_artifacts_of_one_model_are_distinguished(make_rows: MakeRows) -> None:

@@ -96,9 +96,23 @@ def test_two_artifacts_of_one_model_are_distinguished(make_rows: MakeRows, run_i
 
 def test_precision_is_a_column_only_where_it_varies(make_rows: MakeRows, run_info: RunInfo) -> None:
     assert "| model | precision |" not in render(make_rows([_row("a/x", 5.0), _row("a/y", 6.0)]), [run_info])
-    report = render(make_rows([_row("a/x", 5.0), _row("a/x", 3.0, precision="fp16")]), [run_info])
+    report = render(make_rows([_row("a/x", 5.0), _row("a/y", 3.0, precision="fp16")]), [run_info])
     assert "| model | precision |" in report
-    assert "| `a/x` | fp16 |" in report
+    assert "| `a/y` | fp16 |" in report
+
+
+def test_each_precision_of_a_model_has_a_table_of_its_own(make_rows: MakeRows, run_info: RunInfo) -> None:
+    report = render(make_rows([_row("a/x", 5.0), _row("a/x", 3.0, precision="int8")]), [run_info])
+    assert "### Batch 1, fp32: host time" in report
+    assert "### Batch 1, int8: host time" in report
+    assert "| model | precision |" not in report
+
+
+def test_runtimes_of_one_device_are_named(make_rows: MakeRows, run_info: RunInfo) -> None:
+    other = _row("a/x", 3.0, backend="openvino", runtime="openvino 2026.4.1", environment_id="e2")
+    report = render(make_rows([_row("a/x", 5.0), other]), [run_info])
+    assert "## a processor, onnxruntime 1.30.0" in report
+    assert "## a processor, openvino 2026.4.1" in report
 
 
 def test_the_training_data_are_a_column_only_where_they_differ(make_rows: MakeRows, run_info: RunInfo) -> None:

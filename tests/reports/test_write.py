@@ -29,7 +29,7 @@ TRIAL = ok_trial()
 
 
 def _run(path: Path, batches: tuple[int, ...] = (1,), accuracy_percent: float | None = 75.0) -> Path:
-    with RunDirectory.open(path, environment=Environment(), settings={"rounds": 1}) as run:
+    with RunDirectory.open(path, environments={"onnxruntime": Environment()}, settings={"rounds": 1}) as run:
         series = [
             Series(
                 model="a/x",

@@ -36,7 +36,7 @@ class MeasuringOptions:
             choices=PROTOCOLS,
             help="measure as published: " + "; ".join(f"{name} ({p.stated_in})" for name, p in PROTOCOLS.items()),
         )
-        RuntimeOptions.add(group)
+        RuntimeOptions.add(group, several=True)
         group.add_argument(
             "--rounds",
             type=int,

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from foundation.vocabulary import DEFAULT_CALIBRATION_COUNT, INT8_SCHEMES, PRECISIONS
 from harness.artifacts.request import ArtifactRequest
-from harness.commands.options.types import count
+from harness.commands.options.types import add_choice, as_several, count
 
 
 @dataclasses.dataclass(frozen=True)
 class PrecisionOptions:
-    """The precision, and what int8 takes its ranges from."""
+    """The precisions, and what int8 takes its ranges from."""
 
-    precision: str | None = None
-    """None if the user left it open."""
+    precisions: tuple[str, ...] = ()
+    """Empty if the user left it open, one except for commands that take several."""
     int8_scheme: str = ""
     """One of `INT8_SCHEMES`; empty if the user left it open."""
     calibration_images: Path | None = None
@@ -27,21 +27,25 @@ class PrecisionOptions:
     """fp16: whether input and output are float16 too."""
 
     @staticmethod
-    def add(parser: argparse.ArgumentParser, *, float16_io: bool = False) -> None:
+    def add(parser: argparse.ArgumentParser, *, float16_io: bool = False, several: bool = False) -> None:
         """Adds the group `precision`.
 
         Args:
             parser: the command's parser.
             float16_io: whether the user may choose float16 for input and output.
+            several: whether the command takes several precisions.
         """
         group = parser.add_argument_group(
             "precision", "fp16 and int8 artifacts are made from the fp32 one: docs/precision.md"
         )
-        group.add_argument(
+        add_choice(
+            group,
             "--precision",
-            choices=PRECISIONS,
-            help="what models, and --onnx files of fp32, are converted to "
+            PRECISIONS,
+            several=several,
+            one="what models, and --onnx files of fp32, are converted to "
             f"({ArtifactRequest.precision}; of files, what their graphs say)",
+            more="several",
         )
         PrecisionOptions.add_int8(group)
         if float16_io:
@@ -79,7 +83,7 @@ class PrecisionOptions:
     def read(cls, arguments: argparse.Namespace) -> PrecisionOptions:
         """The record of parsed arguments."""
         return cls(
-            arguments.precision,
+            as_several(arguments.precision),
             arguments.int8_scheme or "",
             arguments.calibration_images,
             arguments.calibration_count,

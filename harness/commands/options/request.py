@@ -33,8 +33,8 @@ def artifact_request(
         inputs=files.inputs,
         custom_operators=files.custom_operators,
         artifacts=files.artifacts,
-        precision=ArtifactRequest.precision if precision.precision is None else precision.precision,
-        file_precision=precision.precision or "",
+        precision=precision.precisions[0] if precision.precisions else ArtifactRequest.precision,
+        file_precision=precision.precisions[0] if precision.precisions else "",
         float16_io=precision.float16_io,
         int8_scheme=precision.int8_scheme,
         calibration_images=precision.calibration_images,
@@ -66,14 +66,15 @@ class RequestOptions:
     conversion: ConversionOptions
 
     @staticmethod
-    def add(parser: argparse.ArgumentParser, weights: str = WeightsOptions.weights) -> None:
+    def add(parser: argparse.ArgumentParser, weights: str = WeightsOptions.weights, *, several: bool = False) -> None:
         """Adds the groups except files and runtime, which each command puts elsewhere in its help.
 
         Args:
             parser: the command's parser.
             weights: default of --weights.
+            several: whether the command takes several precisions.
         """
-        PrecisionOptions.add(parser)
+        PrecisionOptions.add(parser, several=several)
         GpuOptions.add(parser)
         WeightsOptions.add(parser, weights)
         ConversionOptions.add(parser)
@@ -108,12 +109,12 @@ class RequestOptions:
             exclusive=self.gpu.exclusive,
         )
         asked = {
-            "backend": self.runtime.backend,
-            "precision": self.precision.precision,
+            "backend": ",".join(self.runtime.backends) or None,
+            "precision": ",".join(self.precision.precisions) or None,
             "batch": self.conversion.batch,
             "cuda_graph": self.gpu.cuda_graph,
         }
         request = with_protocol(request, protocol, asked)
         if self.conversion.opset or self.files.artifacts:
             return request
-        return dataclasses.replace(request, wanted=request.wanted.with_readable_opset())
+        return request.with_readable_opset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable, Sequence
 
 from foundation.vocabulary import PRECISIONS
 from harness.errors import HarnessError
@@ -46,6 +47,47 @@ def capabilities(text: str) -> tuple[str, ...]:
             raise argparse.ArgumentTypeError(f"{part.strip()!r} is not a compute capability; write sm86 or 8.6")
         numbers.add(int(match[1] or match[2] + match[3]))
     return tuple(f"sm{number}" for number in sorted(numbers))
+
+
+def some_of(choices: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """The type of an option that takes one of the choices or several: `("a", "b")` of `a,b`."""
+
+    def some(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+        if wrong := [one for one in found if one not in choices]:
+            raise argparse.ArgumentTypeError(
+                f"{wrong[0]!r} is none of {', '.join(choices)}; several with commas between"
+            )
+        return found
+
+    return some
+
+
+def add_choice(
+    group: argparse._ActionsContainer, option: str, choices: Sequence[str], *, several: bool, one: str, more: str
+) -> None:
+    """Adds an option that takes one of the choices, or of some commands several; `as_several` reads it.
+
+    Args:
+        group: where it is added.
+        option: its name.
+        choices: its values.
+        several: whether the command takes several.
+        one: its help.
+        more: what several of them are, for the help of a command that takes several.
+    """
+    if several:
+        shown = f"{{{','.join(choices)}}}"
+        group.add_argument(
+            option, type=some_of(choices), metavar=shown, help=f"{one}; {more}: {choices[0]},{choices[1]}"
+        )
+    else:
+        group.add_argument(option, choices=choices, help=one)
+
+
+def as_several(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The values of an option that takes one or several; none if the user left it open."""
+    return (value,) if isinstance(value, str) else value or ()
 
 
 def precisions(text: str) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ function steps(points) {
 
 function groupTitle(group) {
   const several = DATA.groups.filter((other) => other.environment_id === group.environment_id).length > 1;
-  return several ? `${environmentName(group.environment_id)}, batch ${group.batch}` : environmentName(group.environment_id);
+  if (!several) return environmentName(group.environment_id);
+  return [environmentName(group.environment_id), group.precision, `batch ${group.batch}`].filter((text) => text).join(", ");
 }
 
 function groupCaption(group, rows) {

@@ -83,6 +83,10 @@ function rankTable(entry) {
       number(`rank ${a}`, "", (r) => r.first), number(`rank ${b}`, "", (r) => r.second),
       { ...number("change", "places", change, (v) => (v === 0 ? "0" : signed(v, 0))), title: "places lost (+) or won (−) from the first to the second" },
       number(`latency ${a}`, "ms", (r) => r.first_ms, significant), number(`latency ${b}`, "ms", (r) => r.second_ms, significant),
+      ...(missing(entry.mean_ratio) ? [] : [
+        { ...number("ratio", "×", (r) => r.ratio, (v) => significant(v, 3)), title: "latency on the second divided by that on the first" },
+        { label: "95 % interval", unit: "×", numeric: true, value: (r) => r.ratio_high, cell: (r) => interval(r.ratio_low, r.ratio_high) },
+      ]),
       { label: "frontier", value: (r) => (onFirst(r) ? 0 : 2) + (onSecond(r) ? 0 : 1), cell: (r) => [onFirst(r) ? `★ ${a} ` : "", onSecond(r) ? `★ ${b}` : ""].join("") },
     ],
   }).element;
@@ -91,8 +95,10 @@ function rankTable(entry) {
 function comparison(entry) {
   const tau = missing(entry.kendall_tau) ? "not defined: all latencies of one are equal" : entry.kendall_tau.toFixed(3);
   return [
-    facts([["from", configurationName(entry.first)], ["to", configurationName(entry.second)], ["common models", `${entry.ranks.length}`], ["Kendall’s τ", tau]]),
+    facts([["from", configurationName(entry.first)], ["to", configurationName(entry.second)], ["common models", `${entry.ranks.length}`], ["Kendall’s τ", tau],
+      ["mean ratio", missing(entry.mean_ratio) ? "" : `${significant(entry.mean_ratio, 3)} (geometric mean of the second over the first)`]]),
     el("p", { class: "muted" }, "τ is 1 if both environments put the models in the same order and −1 if the order is reversed. Ranks and frontiers here are those of the common models; the order of models whose intervals overlap may be chance."),
+    missing(entry.mean_ratio) ? null : el("p", { class: "muted" }, "One run measured both runtimes in the same rounds: the ratio is the latency on the second divided by that on the first, trials paired by round, with its 95 % interval over the rounds."),
     slopeChart(entry), frontierLists(entry), rankTable(entry),
   ];
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.history.record import RunRecord, read_records
 from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
 
 MakeRun = Callable[..., Path]
@@ -38,6 +39,12 @@ def row(model: str, ratios: Sequence[float], **changes: Any) -> dict[str, Any]:
         "reference_trials_ms": " ".join("4" for _ in ratios),
         **changes,
     }
+
+
+def read_record(directory: Path) -> RunRecord:
+    """The record of a run of one environment."""
+    (record,) = read_records(directory)
+    return record
 
 
 @pytest.fixture

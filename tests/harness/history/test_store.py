@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import sqlite3
 import subprocess
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, HistoryError
-from harness.history.record import read_record
+from harness.history.record import read_records
 from harness.history.store import APPLICATION_ID, STORE_VERSION, HistoryStore
 from harness.records.schema import SCHEMA_VERSION
+from tests.harness.history.conftest import read_record
 
 STEADY = [1.0, 1.01, 0.99]
 
@@ -42,6 +44,29 @@ def test_a_run_comes_back_as_it_was(make_run, make_recorded_row, store_path: Pat
         [(_, cells), _] = store.cells()
         assert cells["reference_trials_ms"] == "4 4 4"
         assert "latency_p99_ms" not in cells
+
+
+def test_a_run_of_two_backends_is_two_runs(make_run, make_recorded_row, store_path: Path) -> None:
+    other = {**make_recorded_row("ofa/a", STEADY), "backend": "openvino"}
+    run = make_run(1, make_recorded_row("ofa/a", STEADY), other)
+    alone = read_record(run)
+    info = json.loads((run / "run.json").read_text())
+    first = {name: info[name] for name in ("environment_id", "device", "environment")}
+    info["environments"] = {"onnxruntime": first, "openvino": {**first, "environment_id": "e2"}}
+    (run / "run.json").write_text(json.dumps(info))
+    path = run / "results.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], lines[2].replace(info["environment_id"], "e2")]))
+    records = read_records(run)
+    assert [(one.environment_id, [row.measured.key.backend for row in one.rows]) for one in records] == [
+        (info["environment_id"], ["onnxruntime"]),
+        ("e2", ["openvino"]),
+    ]
+    # The first is the run that onnxruntime alone would be.
+    assert records[0].run_id == alone.run_id != records[1].run_id
+    with HistoryStore.open(store_path, create=True) as store:
+        assert [store.add(record) for record in records] == ["added", "added"]
+        assert len(store.runs()) == 2
 
 
 def test_the_same_run_twice_changes_nothing(make_run, make_recorded_row, store_path: Path) -> None:

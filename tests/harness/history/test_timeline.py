@@ -11,9 +11,9 @@ import pytest
 
 from harness.errors import HistoryError
 from harness.history.change_points import ChangeRules
-from harness.history.record import read_record
 from harness.history.store import HistoryStore
 from harness.history.timeline import matching, timelines
+from tests.harness.history.conftest import read_record
 
 Add = Callable[..., None]
 RULES = ChangeRules()

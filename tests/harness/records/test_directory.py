@@ -69,7 +69,11 @@ def open_run(tmp_path: Path) -> Open:
     """Opens the one directory of a test, with defaults for omitted options."""
 
     def opened(**options: Any) -> RunDirectory:
-        defaults = {"environment": Environment(), "settings": {"timing": {"block_ms": 80.0}}, "seed": 7}
+        defaults = {
+            "environments": {"onnxruntime": Environment()},
+            "settings": {"timing": {"block_ms": 80.0}},
+            "seed": 7,
+        }
         return RunDirectory.open(tmp_path / "run", **{**defaults, **options})
 
     return opened
@@ -155,7 +159,7 @@ class Environment:
     def to_json(self):
         return {"cpu_model": "a processor", "threads": 2}
 
-run = RunDirectory.open(Path(sys.argv[1]), environment=Environment(),
+run = RunDirectory.open(Path(sys.argv[1]), environments={"onnxruntime": Environment()},
                         settings={"timing": {"block_ms": 80.0}}, seed=7)
 facts = Series(model="a/x", source="a", variant="x", backend="onnxruntime", precision="fp32", batch=1,
                     artifact_sha256="x" * 64)
@@ -255,9 +259,51 @@ def test_another_environment_is_refused_and_nothing_is_touched(open_run: Open) -
         run.append(X.key, 0, ok())
     before = {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
     with pytest.raises(DifferentRunError, match="cpu_model was 'a processor', is 'another'"):
-        open_run(environment=Environment("e2", "another"))
+        open_run(environments={"onnxruntime": Environment("e2", "another")})
     assert {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
     open_run().close()
+
+
+OPENVINO = dataclasses.replace(X, backend="openvino")
+BOTH = {"onnxruntime": Environment("e1"), "openvino": Environment("e2")}
+
+
+def test_each_row_is_in_the_environment_of_its_backend(open_run: Open) -> None:
+    with open_run(environments=BOTH) as run:
+        run.set_series([X, OPENVINO])
+        run.append(X.key, 0, ok())
+        run.append(OPENVINO.key, 0, ok(5.0))
+        assert [(row["backend"], row["environment_id"]) for row in table(run)] == [
+            ("onnxruntime", "e1"),
+            ("openvino", "e2"),
+        ]
+
+
+def test_a_run_is_continued_with_a_backend_less_or_more(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        assert "environments" not in json.loads((run.path / RUN_INFO_NAME).read_text())
+    for environments in (BOTH, {"openvino": BOTH["openvino"]}, {"onnxruntime": BOTH["onnxruntime"]}):
+        with open_run(environments=environments) as run:
+            run.set_series([OPENVINO])
+            row = table(run)[0]
+            assert (row["backend"], row["environment_id"]) == ("openvino", "e2")
+            assert list(run.info.environments) == ["onnxruntime", "openvino"]
+            assert run.info.environment_id == "e1"
+
+
+def test_each_backend_keeps_its_environment(open_run: Open) -> None:
+    open_run(environments=BOTH).close()
+    changed = {**BOTH, "openvino": Environment("e3")}
+    with pytest.raises(DifferentRunError, match=r"e2; this one is e3"):
+        open_run(environments=changed)
+    open_run(environments=BOTH).close()
+
+
+def test_a_backend_is_not_added_on_another_machine(open_run: Open) -> None:
+    open_run().close()
+    with pytest.raises(DifferentRunError, match="cpu_model was 'a processor', is 'another'"):
+        open_run(environments={"openvino": Environment("e2", "another")})
 
 
 def test_another_schema_is_refused(open_run: Open) -> None:
@@ -286,7 +332,7 @@ def test_a_file_in_place_of_the_directory_is_refused(open_run: Open, tmp_path: P
 def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="Check the path"):
-        RunDirectory.open(tmp_path / "file" / "run", environment=Environment(), settings={})
+        RunDirectory.open(tmp_path / "file" / "run", environments={"onnxruntime": Environment()}, settings={})
 
 
 def test_resume_needs_a_run(open_run: Open, tmp_path: Path) -> None:

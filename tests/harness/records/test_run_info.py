@@ -12,6 +12,7 @@ from harness.errors import StorageError
 from harness.records.run_info import (
     RUN_INFO_NAME,
     DifferentRunError,
+    RunEnvironment,
     RunInfo,
     check_continues,
     differing_facts,
@@ -35,6 +36,23 @@ DIRECTORY = Path("results")
 def test_it_is_read_back(tmp_path: Path) -> None:
     (tmp_path / RUN_INFO_NAME).write_text(json.dumps(INFO.to_json()))
     assert load_run_info(tmp_path) == INFO
+
+
+def test_environments_of_several_backends_are_read_back_and_taken_apart(tmp_path: Path) -> None:
+    first = RunEnvironment("e1", "a processor", INFO.environment)
+    other = RunEnvironment("e2", "a processor", {"threads": 2})
+    both = INFO.with_environments({"onnxruntime": first, "openvino": other})
+    (tmp_path / RUN_INFO_NAME).write_text(json.dumps(both.to_json()))
+    found = load_run_info(tmp_path)
+    assert found == both
+    assert (found.environment_of("onnxruntime"), found.environment_of("openvino")) == (first, other)
+    assert found.apart() == [INFO, dataclasses.replace(INFO, environment_id="e2", environment={"threads": 2})]
+
+
+def test_a_run_of_one_backend_is_written_as_ever() -> None:
+    assert "environments" not in INFO.to_json()
+    assert INFO.apart() == [INFO]
+    assert INFO.environment_of("tensorrt").environment_id == "e1"
 
 
 def test_a_run_like_the_first_continues_it() -> None:

@@ -67,7 +67,7 @@ def test_a_run_builds_as_many_engines_at_a_time_as_it_converts(monkeypatch: pyte
         return ready
 
     monkeypatch.setattr(prepare, "with_engines", with_engines)
-    monkeypatch.setattr(prepare, "convert_all", lambda *words: [])
+    monkeypatch.setattr(prepare, "convert_variants", lambda *words: [])
     request = RunRequest(ArtifactRequest(models=("smoke",), workers=3))
     with prepared(request, tmp_path / "results", tmp_path / "cache", False, print):
         assert asked == [3]

@@ -134,13 +134,13 @@ def test_precision() -> None:
     assert read_all(PrecisionOptions.add, PrecisionOptions.read) == PrecisionOptions()
     words = ["--precision", "int8", "--int8-scheme", "tensorrt", "--calibration-images", "images"]
     found = read_all(PrecisionOptions.add, PrecisionOptions.read, *words, "--calibration-count", "9")
-    assert found == PrecisionOptions("int8", "tensorrt", Path("images"), 9)
+    assert found == PrecisionOptions(("int8",), "tensorrt", Path("images"), 9)
 
     def add(parser: argparse.ArgumentParser) -> None:
         PrecisionOptions.add(parser, float16_io=True)
 
     found = read_all(add, PrecisionOptions.read, "--precision", "fp16", "--float16-io")
-    assert found == PrecisionOptions("fp16", float16_io=True)
+    assert found == PrecisionOptions(("fp16",), float16_io=True)
 
 
 def add_runtime(parser: argparse.ArgumentParser) -> None:
@@ -148,16 +148,16 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
 
 
 def test_runtime() -> None:
-    assert read_all(add_runtime, RuntimeOptions.read) == RuntimeOptions(None, None)
+    assert read_all(add_runtime, RuntimeOptions.read) == RuntimeOptions((), None)
     found = read_all(add_runtime, RuntimeOptions.read, "--backend", "tensorrt", "--threads", "3")
-    assert found == RuntimeOptions("tensorrt", 3)
+    assert found == RuntimeOptions(("tensorrt",), 3)
 
 
 def test_measuring() -> None:
     default = RunRequest()
     assert read_all(MeasuringOptions.add, MeasuringOptions.read) == MeasuringOptions(
         protocol=None,
-        runtime=RuntimeOptions(None, None),
+        runtime=RuntimeOptions((), None),
         rounds=default.rounds,
         budget_s=default.budget_s,
         half_width_percent=default.half_width_percent,
