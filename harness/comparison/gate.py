@@ -8,33 +8,16 @@ p-values of stage two are corrected for all series of the gate, suspects or not.
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from harness.comparison.pair import Pairing, PairResult
+from harness.comparison.pair_rounds import Listener, MeasurePair, pair_rounds
 from harness.comparison.verdict import Rules, Verdict
 from harness.stats.multiplicity import holm
 from harness.stats.sign_flip import EXACT_PAIRS, faster_p_value, least_p_value, slower_p_value
 from harness.stats.trials import interval_over_trials, median
-
-MeasurePair = Callable[[Pairing, int, bool], PairResult]
-"""Measures a pairing with a seed, swapped or not."""
-
-
-class Listener(Protocol):
-    """Follows the progress of a gate."""
-
-    def begin(self, stage: str, pairs: int) -> None:
-        """A stage with this number of pairs begins."""
-
-    def pair(self, pairing: Pairing, result: PairResult) -> None:
-        """A pair ended."""
-
-    def repeated(self, pairing: Pairing) -> None:
-        """A pair was disturbed throughout, and is measured again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +72,9 @@ def gate(
     Returns:
         The series in the order given.
     """
-    screened = _measure_all("screen", pairings, rules.screen_pairs, measure, rules, seed, listener)
+    screened = pair_rounds("screen", pairings, rules.screen_pairs, measure, rules.repeats, seed, listener)
     suspects = [one for one in pairings if _is_suspect(_logs(screened[one]), rules)]
-    confirmed = _measure_all("confirm", suspects, rules.confirm_pairs, measure, rules, seed + 1, listener)
+    confirmed = pair_rounds("confirm", suspects, rules.confirm_pairs, measure, rules.repeats, seed + 1, listener)
     judged = [one for one in pairings if _logs(screened[one])]
     slower = _corrected(judged, confirmed, rules, slower_p_value)
     faster = _corrected(judged, confirmed, rules, faster_p_value)
@@ -104,45 +87,6 @@ def gate(
 def pairs_needed(series: int, error_rate: float) -> int | None:
     """The fewest confirming pairs with which a gate of this number of series can call anything; None if none can."""
     return next((pairs for pairs in range(1, EXACT_PAIRS + 1) if least_p_value(pairs) <= error_rate / series), None)
-
-
-def _measure_all(
-    stage: str,
-    pairings: Sequence[Pairing],
-    pairs: int,
-    measure: MeasurePair,
-    rules: GateRules,
-    seed: int,
-    listener: Listener,
-) -> dict[Pairing, list[PairResult]]:
-    """Measures pairs of every series, round after round in random order; a series that fails is not tried again."""
-    listener.begin(stage, pairs * len(pairings))
-    generator = random.Random(f"{seed}-{stage}")
-    places = {one: _places(pairs, generator) for one in pairings}
-    found: dict[Pairing, list[PairResult]] = {one: [] for one in pairings}
-    spare = dict.fromkeys(pairings, rules.repeats)
-    for round_ in range(pairs):
-        order = list(pairings)
-        generator.shuffle(order)
-        for one in order:
-            if found[one] and found[one][-1].status != "ok":
-                continue
-            result = measure(one, generator.randrange(2**31), places[one][round_])
-            # Judged by the disturbance alone, before anyone looks at which side was slower.
-            while result.contaminated and spare[one]:
-                spare[one] -= 1
-                listener.repeated(one)
-                result = measure(one, generator.randrange(2**31), places[one][round_])
-            listener.pair(one, result)
-            found[one].append(result)
-    return found
-
-
-def _places(pairs: int, generator: random.Random) -> list[bool]:
-    """Draws the sides' places in each pair: half and half, in random order."""
-    places = [index % 2 == 0 for index in range(pairs)]
-    generator.shuffle(places)
-    return places
 
 
 def _logs(results: Sequence[PairResult]) -> list[float]:

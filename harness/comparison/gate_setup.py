@@ -12,10 +12,11 @@ from harness import backends
 from harness.backends.device import Device, environment_of
 from harness.comparison.builds import build_folders, build_sides
 from harness.comparison.duet import measure_duet
-from harness.comparison.gate import GateRules, MeasurePair, pairs_needed
+from harness.comparison.gate import GateRules, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
 from harness.comparison.pair_journal import PairJournal, series_facts
 from harness.comparison.pair_progress import PairProgress
+from harness.comparison.pair_rounds import MeasurePair
 from harness.errors import ComparisonError
 from harness.files.storage import explained
 from harness.machine.gpu.settings import GpuSettings

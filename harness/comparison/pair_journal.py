@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.comparison.gate import MeasurePair
 from harness.comparison.pair import Pairing, PairResult
+from harness.comparison.pair_rounds import MeasurePair
 from harness.errors import ComparisonError, StorageError
 from harness.files.journal import Journal
 from harness.files.locking import RunLock

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from harness.comparison.gate import GateResult, GateRules, Listener, MeasurePair, gate
+from harness.comparison.gate import GateResult, GateRules, gate
 from harness.comparison.pair import Pairing, PairResult
+from harness.comparison.pair_rounds import Listener, MeasurePair
 
 _CONFIDENCE = 0.95
 _POWER = 0.9

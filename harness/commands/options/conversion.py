@@ -35,24 +35,22 @@ class ConversionOptions:
     """Where artifacts are kept."""
 
     @staticmethod
-    def add(parser: argparse.ArgumentParser, *, implementation: bool = True) -> None:
+    def add(parser: argparse.ArgumentParser, *, implementation: bool = True, graph: bool = True) -> None:
         """Adds the group `conversion`.
 
         Args:
             parser: the command's parser.
             implementation: whether the user may choose whose code builds the models.
+            graph: whether the user may choose the graph.
         """
         group = parser.add_argument_group("conversion")
         group.add_argument(
             "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
         )
-        group.add_argument(
-            "--graph",
-            choices=GRAPHS,
-            default=NATIVE,
-            help="native: as the exporter writes it; fused: the same network with operators put back that the backend "
-            "is faster with, see docs/graphs.md (%(default)s)",
-        )
+        if graph:
+            _add_graph(group)
+        else:
+            parser.set_defaults(graph=NATIVE)
         group.add_argument(
             "--opset",
             type=int,
@@ -98,6 +96,16 @@ class ConversionOptions:
             timeout_s=arguments.conversion_timeout,
             cache_dir=arguments.cache_dir or default_cache_dir(),
         )
+
+
+def _add_graph(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--graph",
+        choices=GRAPHS,
+        default=NATIVE,
+        help="native: as the exporter writes it; fused: the same network with operators put back that the backend "
+        "is faster with, see docs/graphs.md (%(default)s)",
+    )
 
 
 def _add_implementation(group: argparse._ArgumentGroup) -> None:
