@@ -94,7 +94,8 @@ def run(
         model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
         backend: the runtime.
-        precision: `fp32`, `fp16` or `int8`. With `fp32`, an ONNX file is measured in the precision of its graph.
+        precision: `fp32`, `fp16`, `int8`, or `bf16` with backend openvino. With `fp32`, an
+            ONNX file is measured in the precision of its graph.
         batch: images per inference.
         weights: `probe`, `released`, `auto`, or the path of a checkpoint.
         calibration_images: folder of images that int8 takes its ranges from.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foundation.digests import json_sha256
 from foundation.replacing import replacing
+from foundation.vocabulary import graph_precision
 from foundation.wording import cause, counted, one_line, sentences
 from harness.artifacts.converting import Say, conversions_of
 from harness.artifacts.facts import calibration_text, facts_of_file
@@ -44,6 +45,8 @@ def in_asked_precision(found: Sequence[Series], request: ArtifactRequest, cache_
         say: prints a line for the user.
     """
     asked = request.file_precision
+    if graph_precision(asked) != asked:
+        return [_computed_in(one, asked) for one in found]
     waiting = {one.model: one for one in found if one.status == "ok" and asked not in ("", one.precision)}
     if not waiting:
         return list(found)
@@ -58,6 +61,11 @@ def in_asked_precision(found: Sequence[Series], request: ArtifactRequest, cache_
         )
         made = {model: _not_made(one, asked, "unsupported", reason) for model, one in waiting.items()}
     return [made.get(one.model, one) for one in found]
+
+
+def _computed_in(file: Series, precision: str) -> Series:
+    """The series of a file of FP32, computed in another precision as it is."""
+    return dataclasses.replace(file, precision=precision) if file.precision == graph_precision(precision) else file
 
 
 def _converted(waiting: Sequence[Series], request: ArtifactRequest, cache_dir: Path, say: Say) -> dict[str, Series]:
