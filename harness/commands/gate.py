@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from harness import backends
 from harness.commands.command import Command
 from harness.commands.options.outputs import add_outputs, read_outputs
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_file_settings, read_pair_settings
@@ -21,6 +23,7 @@ from harness.comparison.pair_progress import PairProgress
 from harness.comparison.report import Report, rule_text
 from harness.comparison.shared_pairings import measured_as, with_shared
 from harness.comparison.sides import check_file_settings, pairings, read_side, unpaired
+from harness.comparison.two_backends import facts_of_backend, on_backend
 from harness.comparison.verdict import exit_code
 from harness.text.console import say
 
@@ -33,6 +36,10 @@ compared: exporter, precision, weights, version of a framework. To compare two v
 folder twice, and the Python interpreter of the environment that has the old version:
 
   python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
+
+To compare two runtimes on one artifact, name the other one; each has a process of its own:
+
+  python -m harness gate artifacts artifacts --new-backend openvino
 
 Every series is screened with a few pairs; fresh pairs confirm or clear the suspects. Models that have the same
 artifacts on both sides are measured and counted once. A finished pair is on disk at once: interrupt a gate whenever you
@@ -54,6 +61,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
     )
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
+    parser.add_argument(
+        "--new-backend",
+        choices=backends.names(),
+        metavar="BACKEND",
+        help="the runtime of NEW, on the processor (that of --backend)",
+    )
     add_pair_counts(add_rules(parser), GateRules())
     add_pair_options(parser)
     add_outputs(parser).add_argument(
@@ -67,6 +80,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _gate(arguments: argparse.Namespace) -> int:
     """Measures the pairs, prints the verdicts and writes the requested files."""
+    of_base = arguments.backend if arguments.new_backend else None
     rules = GateRules(
         **dataclasses.asdict(read_rules(arguments)),
         screen_pairs=arguments.pairs,
@@ -78,14 +92,14 @@ def _gate(arguments: argparse.Namespace) -> int:
     for path, (one, *_) in zip((arguments.base, arguments.new), sides, strict=True):
         if one.notes:
             say(f"{path}: {one.notes}")
-    paired = pairings(*sides, arguments.models)
+    paired = on_backend(pairings(*sides, arguments.models), arguments.new_backend or "")
     shared = measured_as(paired)
     distinct = list(dict.fromkeys(shared.values()))
     check_rules(rules, len(distinct))
     measured, seed = _measured(arguments, rules, distinct)
     found = with_shared(measured, shared)
     found += [GateResult(one.pairing, "not measured", one.reason) for one in unpaired(*sides, arguments.models, paired)]
-    title = f"Latency: {arguments.new} against {arguments.base}"
+    title = f"Latency: {_named(arguments.new, arguments.new_backend)} against {_named(arguments.base, of_base)}"
     report = Report(title, rule_text(rules.margin_percent, rules.error_rate), [line_of_gated(one) for one in found])
     read_outputs(arguments).publish(report, _json(found, rules, seed))
     return exit_code([one.verdict for one in found])
@@ -99,6 +113,7 @@ def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pair
         "measurement": "gate",
         "rules": dataclasses.asdict(rules),
         "baseline_runtime": check_python(python, conditions.backend) if python else "",
+        **facts_of_backend(conditions, arguments.new_backend or ""),
     }
     with gate_session(
         arguments.output,
@@ -107,10 +122,14 @@ def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pair
         settings,
         conditions,
         interrupted=PairProgress.so_far,
-        baseline_python=python,
+        baseline_python=python or (Path(sys.executable) if arguments.new_backend else None),
     ) as session:
         seed = session.journal.seed
         return gate(paired, session.measure(), rules, seed=seed, listener=session.progress), seed
+
+
+def _named(side: Path, backend: str | None) -> str:
+    return f"{side} on {backend}" if backend else str(side)
 
 
 def _json(found: list[GateResult], rules: GateRules, seed: int) -> str:

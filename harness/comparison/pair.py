@@ -29,6 +29,8 @@ class Side:
     """See `Series.custom_operators`."""
     companions: tuple[str, ...] = ()
     """Both by their content; see `Series.companions`."""
+    backend: str = ""
+    """The runtime of this side alone; that of the gate's conditions if empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Conditions:
         return Target(
             artifact=side.artifact,
             sha256=side.sha256,
-            backend=self.backend,
+            backend=side.backend or self.backend,
             precision=side.precision,
             batch=batch,
             threads=self.threads,
