@@ -87,12 +87,25 @@ def _compared(series: Series, sets: Sequence[FeedSet]) -> list[Agreement]:
         expected = [one.expected_rows(path, series.batch) for one in sets]
     with series.target(_THREADS, GpuSettings(), Path()).open() as session:
         return [
-            measure(one.name, rows, _rows(session, one, series.batch)) for one, rows in zip(sets, expected, strict=True)
+            measure(one.name, rows, session_rows(session, one, series.batch))
+            for one, rows in zip(sets, expected, strict=True)
         ]
 
 
-def _rows(session: Session, fed: FeedSet, batch: int) -> NDArray[np.float32]:
-    """What a session yields, as `FeedSet.rows` has it of ONNX Runtime."""
+def session_rows(session: Session, fed: FeedSet, batch: int) -> NDArray[np.float32]:
+    """What a session yields, as `FeedSet.rows` has it of ONNX Runtime.
+
+    Args:
+        session: one that may be started already.
+        fed: the inputs; those of other types are cast.
+        batch: images in an inference.
+
+    Returns:
+        float32, a row for each image, or for each inference if the output has none for each image.
+
+    Raises:
+        ArtifactError, FallbackError: see `Session.start`.
+    """
     found = []
     for feed in fed.feeds:
         # `start` proves each time that the network ran where and how it was asked to.

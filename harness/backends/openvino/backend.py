@@ -60,6 +60,12 @@ class OpenVinoBackend(Backend):
             **settings.facts(),
         }
 
+    def saturates_int8(self) -> bool:
+        """See `Backend.saturates_int8`; the processor's kernels are tried."""
+        from harness.backends.openvino.integers import saturates_int8
+
+        return saturates_int8()
+
     def check(self, artifact: Path, precision: str) -> None:
         """See `Backend.check`; a precision that the processor lacks is refused, before it is emulated."""
         super().check(artifact, precision)

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness import backends
 from harness.backends.openvino import backend as module
-from harness.backends.openvino import settings
+from harness.backends.openvino import integers, settings
 from harness.backends.openvino.backend import OpenVinoBackend
 from harness.backends.openvino.executed import ExecutedLayer
 from harness.backends.openvino.session import OpenVinoSession
@@ -254,3 +254,13 @@ def test_its_version_and_settings_are_the_environments() -> None:
     assert facts["openvino_version"].startswith("20")
     assert (facts["EXECUTION_MODE_HINT"], facts["PERFORMANCE_HINT"]) == ("ACCURACY", "LATENCY")
     assert "INFERENCE_NUM_THREADS" not in facts
+
+
+def test_sums_that_are_cut_off_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large products decide; small ones fit wherever they are added."""
+    saturates = integers.saturates_int8.__wrapped__
+    flags = Path("/proc/cpuinfo")
+    if flags.is_file() and " avx2 " in flags.read_text():
+        assert saturates() is ("vnni" not in flags.read_text())
+    monkeypatch.setattr(integers, "_WEIGHT", 1)
+    assert not saturates()
