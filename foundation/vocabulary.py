@@ -13,6 +13,10 @@ EXPORTERS = ("dynamo", "torchscript")
 DEFAULT_EXPORTER = "dynamo"
 DEFAULT_OPSET = 18
 PRECISIONS = ("fp32", "fp16", "int8")
+"""Precisions of artifacts."""
+BF16 = "bf16"
+"""What a runtime computes an fp32 artifact in, rounding inputs and weights itself; there are no artifacts in it."""
+MEASURED_PRECISIONS = (*PRECISIONS, BF16)
 FROM_EXACT_TO_COARSE = ("fp32", "tf32", "bf16", "fp16", "int8")
 """Precisions of graphs and engines; of two that are compared, the more exact one is the base."""
 NATIVE = "native"
@@ -39,6 +43,11 @@ OWN_WEIGHTS = "own"
 """Recorded for the weights that a user's network or ONNX file brings."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "unsupported", "skipped"]
+
+
+def graph_precision(precision: str) -> str:
+    """The precision of the artifact that is measured in a precision."""
+    return PRECISIONS[0] if precision == BF16 else precision
 
 
 def exactness(precision: str) -> int:

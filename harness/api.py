@@ -95,8 +95,8 @@ def run(
         model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
         backend: the runtime, or several that are measured side by side in the same rounds.
-        precision: `fp32`, `fp16` or `int8`, or several of them. With `fp32` alone, an ONNX file is measured in the
-            precision of its graph.
+        precision: `fp32`, `fp16`, `int8`, or `bf16` with backend openvino, or several of them. With `fp32` alone, an
+            ONNX file is measured in the precision of its graph.
         batch: images per inference.
         weights: `probe`, `released`, `auto`, or the path of a checkpoint.
         calibration_images: folder of images that int8 takes its ranges from.

@@ -99,7 +99,7 @@ def _model_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[S
         # A machine that measures files needs nothing that converts.
         return []
     found = [
-        _with_inputs(facts.facts_of_conversion(conversion, request.backend), conversion, request)
+        _as_asked(facts.facts_of_conversion(conversion, request.backend), conversion, request)
         for conversion in converted(request, cache_dir, say)
     ]
     order = {name: position for position, name in enumerate(card.name for card in request.cards())}
@@ -107,8 +107,9 @@ def _model_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[S
     return found
 
 
-def _with_inputs(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
-    """The series, with what the inputs of a user's network hold; images of the zoo's models are always noise."""
+def _as_asked(series: Series, conversion: Conversion, request: ArtifactRequest) -> Series:
+    """The series in the precision it is computed in, with what a user's network is fed; the zoo's models get noise."""
+    series = dataclasses.replace(series, precision=request.precision)
     if not conversion.request.is_own:
         return series
     return with_companions(series, request.inputs or range_of_pixels(request.own_preprocessing()), "")
@@ -129,8 +130,11 @@ def bundled_series(
     Raises:
         BundleError: the bundle has none of the series, a file is damaged, or the runtime is too old.
     """
-    chosen = bundle.select(request.models, request.precision, request.batch, request.graph)
-    found = [model.series(request.backend, bundle.directory) for model in chosen]
+    chosen = bundle.select(request.models, request.artifact_precision, request.batch, request.graph)
+    found = [
+        dataclasses.replace(model.series(request.backend, bundle.directory), precision=request.precision)
+        for model in chosen
+    ]
     check_opsets(found, backend)
     bundle.check_files(chosen)
     return found + file_series(request, cache_dir, say)

@@ -88,10 +88,10 @@ def agree_with_first(base: Series, others: Sequence[Series], on: ComparedOn) -> 
         ArtifactError: the first file cannot be read, or given values do not fit it.
     """
     unreadable: list[str] = []
-    sets = list(_sets(base, on, unreadable))
+    sets = list(input_sets(base, on, unreadable))
     with tempfile.TemporaryDirectory(prefix="baseline-zoo-") as folder:
         try:
-            expected = [one.expected_rows(_rounded(base, Path(folder)), base.batch) for one in sets]
+            expected = [one.expected_rows(rounded(base, Path(folder)), base.batch) for one in sets]
         except VerificationError as error:
             raise HarnessError(f"{base.model}: {error}") from error
         for other in others:
@@ -108,7 +108,7 @@ def _agreement(
     if shapes[0] != shapes[1]:
         return FileAgreement(name, "differs", f"its inputs are {shapes[1]}, those of {base.model} {shapes[0]}")
     try:
-        path = _rounded(other, Path(folder))
+        path = rounded(other, Path(folder))
         names = [spec.name for spec in specs_of(read_graph(path))]
         found = [
             measure(one.name, rows, _named_like(one, names).rows(path, base.batch))
@@ -128,8 +128,8 @@ def _named_like(fed: FeedSet, names: Sequence[str]) -> FeedSet:
     return dataclasses.replace(fed, feeds=feeds)
 
 
-def _rounded(series: Series, folder: Path) -> Path:
-    """The file, or, of one in float16, a copy that rounds as its precision says wherever it runs."""
+def rounded(series: Series, folder: Path) -> Path:
+    """The file of a series, or, of one in float16, a copy in the folder that rounds wherever it runs."""
     path = Path(series.artifact_path)
     if series.precision != "fp16":
         return path
@@ -138,8 +138,18 @@ def _rounded(series: Series, folder: Path) -> Path:
     return rounded
 
 
-def _sets(base: Series, on: ComparedOn, unreadable: list[str]) -> Iterator[FeedSet]:
-    """What the first file is fed with."""
+def input_sets(base: Series, on: ComparedOn, unreadable: list[str]) -> Iterator[FeedSet]:
+    """What a file is fed with to be compared with others.
+
+    Args:
+        base: the file.
+        on: images or values, and how they are prepared.
+        unreadable: images that cannot be read are added to it.
+
+    Raises:
+        HarnessError: images are given for a network that takes none, or none of them can be used.
+        ArtifactError: the file cannot be read, or given values do not fit it.
+    """
     path = Path(base.artifact_path)
     graph = read_graph(path)
     resolution = image_resolution(graph)

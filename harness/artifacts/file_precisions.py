@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from foundation.digests import json_sha256
 from foundation.replacing import replacing
-from foundation.vocabulary import FROM_EXACT_TO_COARSE, FUSED
+from foundation.vocabulary import FROM_EXACT_TO_COARSE, FUSED, graph_precision
 from foundation.wording import cause, counted, one_line, sentences
 from harness.artifacts.converting import Say, conversions_of
 from harness.artifacts.facts import calibration_text, facts_of_file
@@ -44,6 +44,11 @@ def in_asked_precision(found: Sequence[Series], request: ArtifactRequest, cache_
         cache_dir: where artifacts are kept.
         say: prints a line for the user.
     """
+    computed_in = request.file_precision
+    if graph_precision(computed_in) != computed_in:
+        of_the_graph = dataclasses.replace(request, file_precision=graph_precision(computed_in))
+        files = in_asked_precision(found, of_the_graph, cache_dir, say)
+        return [_computed_in(one, computed_in) for one in files]
     waiting = {one.model: one for one in found if one.status == "ok" and _is_changed(one, request)}
     if not waiting:
         return list(found)
@@ -66,6 +71,11 @@ def _is_changed(file: Series, request: ArtifactRequest) -> bool:
     if request.file_precision not in ("", file.precision):
         return True
     return request.graph == FUSED and file.precision == FROM_EXACT_TO_COARSE[0]
+
+
+def _computed_in(file: Series, precision: str) -> Series:
+    """The series of a file of FP32, computed in another precision as it is."""
+    return dataclasses.replace(file, precision=precision) if file.precision == graph_precision(precision) else file
 
 
 def _converted(waiting: Sequence[Series], request: ArtifactRequest, cache_dir: Path, say: Say) -> dict[str, Series]:

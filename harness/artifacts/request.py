@@ -20,6 +20,7 @@ from foundation.vocabulary import (
     NATIVE,
     PROBE,
     RELEASED,
+    graph_precision,
 )
 from harness import backends
 from harness.artifacts.file_series import check_companions, check_shapes, resolution_as_measured
@@ -178,6 +179,11 @@ class ArtifactRequest:
     def calibration_limit(self) -> int:
         """Largest number of images that int8 is calibrated on."""
         return self.calibration_count or DEFAULT_CALIBRATION_COUNT
+
+    @property
+    def artifact_precision(self) -> str:
+        """The precision of the artifacts of models, which may be computed in another."""
+        return graph_precision(self.precision)
 
     @property
     def scheme(self) -> str:
@@ -339,7 +345,7 @@ class ArtifactRequest:
             batch=self.batch,
             graph=self.graph,
             backend=self.backend if self.graph == FUSED else "",
-            precision=self.precision,
+            precision=self.artifact_precision,
             options=PrecisionOptions(
                 float16_io=self.float16_io,
                 int8_scheme=self.scheme,

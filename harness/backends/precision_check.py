@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.vocabulary import graph_precision
 from harness.errors import FallbackError
 from harness.files.file_precision import products_beside
 from harness.files.onnx_graph import read_graph
@@ -27,7 +28,9 @@ def check_products(artifact: Path, requested: str, effective: str, products: Seq
         FallbackError: more than half of them, and more than the graph states, ran in another precision.
     """
     others = [(operator, precision) for operator, precision in products if precision != requested]
-    if 2 * len(others) <= len(products) or len(others) <= products_beside(read_graph(artifact), requested):
+    if 2 * len(others) <= len(products) or len(others) <= products_beside(
+        read_graph(artifact), graph_precision(requested)
+    ):
         return
     operators = ", ".join(sorted({operator for operator, _ in others}))
     found = "+".join(sorted({precision for _, precision in others}))

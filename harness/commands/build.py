@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.units import BYTES_PER_MIB
+from foundation.vocabulary import PRECISIONS
 from foundation.wording import counted
 from harness import backends
 from harness.artifacts.request import ArtifactRequest
@@ -62,7 +63,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("building")
     group.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="runtime (%(default)s)")
     BuildOptions.add(group)
-    PrecisionOptions.add(parser)
+    PrecisionOptions.add(parser, precisions=PRECISIONS)
     WeightsOptions.add(parser)
     ConversionOptions.add(parser)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.units import BYTES_PER_MIB
-from foundation.vocabulary import INT8_SCHEMES
+from foundation.vocabulary import INT8_SCHEMES, PRECISIONS
 from foundation.wording import counted
 from harness import backends
 from harness.artifacts.request import ArtifactRequest
@@ -41,7 +41,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     FileOptions.add_files(parser, "an ONNX file of fp32 that is converted to --precision fp16 or int8")
     FileOptions.add_inputs(parser)
     parser.set_defaults(artifacts=None)
-    PrecisionOptions.add(parser, float16_io=True)
+    PrecisionOptions.add(parser, precisions=PRECISIONS, float16_io=True)
     parser.add_argument(
         "--export",
         type=Path,

@@ -35,7 +35,7 @@ folder twice, and the Python interpreter of the environment that has the old ver
 
   python -m harness gate artifacts artifacts --baseline-python old-venv/bin/python
 
-To compare two runtimes on the same artifacts:
+To compare two runtimes on the same artifacts, each in a process of its own:
 
   python -m harness gate artifacts artifacts --new-backend openvino
 
@@ -59,7 +59,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--models", action="append", default=[], metavar="MODELS", help="names, globs, sources or suites (all)"
     )
     parser.add_argument(
-        "--new-backend", choices=backends.names(), help="the candidate's runtime, if it is another (that of --backend)"
+        "--new-backend",
+        choices=backends.names(),
+        metavar="BACKEND",
+        help="the runtime of NEW, on the processor (that of --backend)",
     )
     parser.add_argument("--baseline-python", type=Path, metavar="PYTHON", help="the baseline's interpreter (this one)")
     add_pair_counts(add_rules(parser), GateRules())

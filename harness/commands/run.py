@@ -145,7 +145,7 @@ def _bundle_plan(wanted: ArtifactRequest, directory: Path) -> list[str]:
     """The series of a bundle, one line each; only its index is read."""
     from harness.artifacts.bundle import read_bundle
 
-    chosen = read_bundle(directory).select(wanted.models, wanted.precision, wanted.batch, wanted.graph)
+    chosen = read_bundle(directory).select(wanted.models, wanted.artifact_precision, wanted.batch, wanted.graph)
     lines = [
         f"{model.facts['model']}  {model.artifact.path if model.artifact else 'not converted'}" for model in chosen
     ]

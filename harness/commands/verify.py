@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
-from harness.commands.options.parsing import ParserOptions
+from harness.commands.options.parsing import COMPUTING, ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
 from harness.commands.options.types import precisions
@@ -34,7 +35,8 @@ _DESCRIPTION = (
     "artifact with the network that it was made from, on images that are preprocessed as the release does, or as "
     "--preprocessing says for a user network. With --onnx, compares files with the first, and that one with what is "
     "made of it in --precision, on --images or on generated inputs. With --parser, lets TensorRT for RTX, which needs "
-    "no GPU for it, parse and build the artifacts in fp32, fp16 and int8."
+    "no GPU for it, parse and build the artifacts in fp32, fp16 and int8. With --backend openvino, compares what "
+    "OpenVINO computes of each artifact or file with what ONNX Runtime does."
 )
 
 
@@ -47,7 +49,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--limit", type=int, metavar="N", help=f"a class-balanced subset of N images ({DEFAULT_IMAGES})")
     _add_file_options(parser)
-    ParserOptions.add(parser, "--parser", "let a real TensorRT parse and build each model in fp32, fp16 and int8")
+    what = "let a real TensorRT parse and build each model in fp32, fp16 and int8"
+    ParserOptions.add(parser, "--parser", what, COMPUTING)
     WeightsOptions.add(parser)
     ConversionOptions.add(parser, implementation=False)
 
@@ -69,8 +72,6 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     """Verifies models and their artifacts, and prints one line for each."""
-    from harness.artifacts.conversions import converted
-
     if arguments.onnx:
         return _verify_files(arguments)
     if arguments.precision:
@@ -84,13 +85,27 @@ def _verify(arguments: argparse.Namespace) -> int:
         conversion,
     )
     request.check()
-    if ParserOptions.read(arguments).wanted:
+    runtimes = ParserOptions.read(arguments)
+    if runtimes.wanted:
         if arguments.images is not None:
             raise HarnessError(
                 "--parser and --images: give one of them; the parser judges graphs, not what they compute"
             )
         return _judge_all(request, arguments)
     images = _images(arguments)
+    if runtimes.computing:
+        return _compare_runtimes([request], runtimes.computing, images, conversion.cache_dir)
+    return _verify_models(request, images, conversion.cache_dir)
+
+
+def _verify_models(request: ArtifactRequest, images: ImageSet | None, cache_dir: Path) -> int:
+    """Verifies models against their releases, or on images against their networks; prints one line for each.
+
+    Raises:
+        HarnessError: there is nothing to compare them with.
+    """
+    from harness.artifacts.conversions import converted
+
     if images is None and request.weights != PROBE:
         raise HarnessError(
             f"--weights {request.weights}: the results of the releases are recorded for probe weights; add --images "
@@ -103,9 +118,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         )
     if images is None:
         _refuse_libraries(request)
-    by_model = {one.request.model: one for one in converted(request, conversion.cache_dir, say)}
+    by_model = {one.request.model: one for one in converted(request, cache_dir, say)}
     conversions = [by_model[name] for name in (*(card.name for card in request.cards()), *request.own_models)]
-    agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, conversion.cache_dir)
+    agree = _compare_with_releases(conversions) if images is None else _agree(conversions, images, cache_dir)
     return EXIT_SUCCESS if agree else EXIT_FAILED_ROWS
 
 
@@ -125,12 +140,15 @@ def _verify_files(arguments: argparse.Namespace) -> int:
     plain = _request_of_files(arguments, files, None)
     first = dataclasses.replace(files, onnx_files=files.onnx_files[:1])
     derived = [_request_of_files(arguments, first, precision) for precision in arguments.precision]
+    images = _images(arguments)
+    if runtime := ParserOptions.read(arguments).computing:
+        return _compare_runtimes([plain, *derived], runtime, images, cache_dir)
     if len(files.onnx_files) + len(derived) == 1:
         raise HarnessError(
             f"--onnx {files.onnx_files[0]}: there is nothing to compare it with; add a second --onnx FILE, or "
             "--precision int8"
         )
-    on = ComparedOn(_images(arguments), plain.own_preprocessing(), plain.inputs)
+    on = ComparedOn(images, plain.own_preprocessing(), plain.inputs)
     base, *others = file_series(plain, cache_dir, say)
     if base.status != "ok":
         raise HarnessError(f"{base.model}: {base.reason}")
@@ -140,6 +158,30 @@ def _verify_files(arguments: argparse.Namespace) -> int:
     for one in agree_with_first(base, others, on):
         found.append(one)
         print(one.line(), flush=True)
+    return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
+
+
+def _compare_runtimes(
+    requests: Sequence[ArtifactRequest], backend: str, images: ImageSet | None, cache_dir: Path
+) -> int:
+    """Compares what a backend computes with what ONNX Runtime does, file by file; prints a line for each, and a sum.
+
+    Raises:
+        HarnessError: the backend cannot run here.
+    """
+    from harness.artifacts.conversions import convert_all
+    from harness.artifacts.file_agreement import ComparedOn
+    from harness.artifacts.runtime_agreement import agree_with_onnxruntime, summary
+
+    runtime = backends.usable(backend).runtime()
+    found = []
+    for request in requests:
+        on = ComparedOn(images, request.own_preprocessing(), request.inputs)
+        series = convert_all(dataclasses.replace(request, backend=backend), cache_dir, say)
+        for one in agree_with_onnxruntime(series, on):
+            found.append(one)
+            print(one.line(), flush=True)
+    print(f"\n{summary(found, runtime)}")
     return EXIT_SUCCESS if all(one.status == "ok" for one in found) else EXIT_FAILED_ROWS
 
 

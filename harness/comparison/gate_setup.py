@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,12 +205,15 @@ def _measurer(
     folders: Sequence[str],
     slowdown_percent: float,
 ) -> MeasurePair:
-    """Returns a function that measures a pair in one process, or in two if the sides need two environments."""
+    """Returns a function that measures a pair in one process, or in two of two environments or runtimes."""
 
     def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
         drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])
-        if baseline_python is not None:
-            return measure_duet(pairing, drawn, baseline_python, seed=seed, swapped=swapped)
+        # The threads of two runtimes would wait, spin and be placed beside each other in one process.
+        two_runtimes = pairing.base.backend != pairing.new.backend
+        if baseline_python is not None or two_runtimes:
+            python = baseline_python or Path(sys.executable)
+            return measure_duet(pairing, drawn, python, seed=seed, swapped=swapped)
         with explained(work_dir):
             return measure_pair(
                 pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent

@@ -171,6 +171,20 @@ def test_a_module_that_is_missing_for_another_reason_is_not_a_bad_request(monkey
         main(["list"])
 
 
+def test_openvino_measures_a_bundle_without_onnxruntime(converted, write_bundle, thin, tmp_path) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    write_bundle(converted())
+    words = ("run", "--artifacts", "bundle", "--backend", "openvino", *QUICK)
+    ended = thin(*words, absent=(*ABSENT, "onnxruntime"))
+    assert ended.returncode == 0, ended.stderr
+    assert rows(tmp_path / "results").loc["gpunet/GPUNet-0"].precision_effective == "fp32"
+    # bfloat16 is measured of the same file, or refused.
+    thin(*words, "--precision", "bf16", "--output", "bf16", absent=(*ABSENT, "onnxruntime"))
+    row = rows(tmp_path / "bf16").loc["gpunet/GPUNet-0"]
+    assert row.precision == "bf16"
+    assert "has no BF16" in row.reason or row.precision_effective == "bf16"
+
+
 def test_a_user_file_that_would_be_converted_says_what_is_missing_and_where(
     converted, write_bundle, thin, tiny_onnx, tmp_path
 ) -> None:

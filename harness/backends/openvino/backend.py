@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.vocabulary import MEASURED_PRECISIONS
 from harness.backends.backend import Availability, Backend
 from harness.backends.openvino import settings
 from harness.backends.openvino.library import load
 from harness.backends.openvino.session import OpenVinoSession
 from harness.backends.session import Session, TensorSpec
+from harness.errors import UnsupportedError
 from harness.files.onnx_graph import read_graph
 from harness.machine.gpu.settings import GpuSettings
 
-OLDEST = (2024, 0)
-"""The first version with every property that `settings` sets."""
+OLDEST = (2024, 3)
+"""The first version that reads the artifacts: earlier ones miss the axes of a ReduceMean of opset 18."""
 
 _INSTALL = "Run: pip install 'baseline-zoo[openvino]'"
 
@@ -24,7 +26,7 @@ class OpenVinoBackend(Backend):
     """OpenVINO's plugin for processors."""
 
     name = "openvino"
-    precisions = ("fp32", "fp16", "int8")
+    precisions = MEASURED_PRECISIONS
 
     def availability(self) -> Availability:
         """Returns whether openvino is installed, loads, is new enough and has its plugin for processors."""
@@ -35,7 +37,7 @@ class OpenVinoBackend(Backend):
         if _version(openvino) < OLDEST:
             return Availability(
                 False,
-                f"{self.runtime()} is too old; {'.'.join(map(str, OLDEST))} is the oldest that was thought of.",
+                f"{self.runtime()} is too old; {'.'.join(map(str, OLDEST))} is the first that reads ONNX of opset 18.",
                 _INSTALL,
             )
         devices = openvino.Core().available_devices
@@ -52,14 +54,33 @@ class OpenVinoBackend(Backend):
 
     def environment_facts(self) -> Mapping[str, str]:
         """Returns what a latency depends on: build, instruction set, and the properties that are set."""
-        openvino = load()
-        core = openvino.Core()
-        capabilities = core.get_property(settings.DEVICE, "OPTIMIZATION_CAPABILITIES")
         return {
-            "openvino_version": openvino.get_version(),
-            "capabilities": " ".join(sorted(capabilities)),
+            "openvino_version": load().get_version(),
+            "capabilities": " ".join(self._capabilities()),
             **settings.facts(),
         }
+
+    def saturates_int8(self) -> bool:
+        """See `Backend.saturates_int8`; the processor's kernels are tried."""
+        from harness.backends.openvino.integers import saturates_int8
+
+        return saturates_int8()
+
+    def check(self, artifact: Path, precision: str) -> None:
+        """See `Backend.check`; a precision that the processor lacks is refused, before it is emulated."""
+        super().check(artifact, precision)
+        needed, capabilities = settings.CAPABILITIES.get(precision), self._capabilities()
+        if needed and needed not in capabilities:
+            has = ", ".join(one for one in capabilities if one in settings.ARITHMETIC)
+            raise UnsupportedError(
+                f"This processor has no {needed}, which OpenVINO would emulate, or compute in float32 instead, with a "
+                f"latency that says nothing of {precision}; it has {has}. Measure in fp32 here, or "
+                f"{precision} on another processor."
+            )
+
+    def _capabilities(self) -> list[str]:
+        """OpenVINO's words for what the processor computes in, sorted."""
+        return sorted(load().Core().get_property(settings.DEVICE, "OPTIMIZATION_CAPABILITIES"))
 
     def prepare_impl(
         self, artifact: Path, *, precision: str, threads: int, gpu: GpuSettings, cache_dir: Path

@@ -17,11 +17,12 @@ _PLACES = re.compile(r"(?:Exception from|Check '.*?' failed at) \S+:\d+:?")
 """Where in its sources OpenVINO noticed it."""
 
 
-def compiled_network(artifact: Path, threads: int, *, profiled: bool = False) -> Any:
+def compiled_network(artifact: Path, precision: str, threads: int, *, profiled: bool = False) -> Any:
     """The network of a file, compiled as `settings.properties` says, which is read back.
 
     Args:
         artifact: the ONNX file.
+        precision: what it is computed in, in this project's words.
         threads: threads of an inference.
         profiled: whether each layer is timed too.
 
@@ -29,7 +30,7 @@ def compiled_network(artifact: Path, threads: int, *, profiled: bool = False) ->
         ArtifactError: the file cannot be read.
         UnsupportedError: OpenVINO lacks an operator, or did not take a property.
     """
-    wanted = settings.properties(threads)
+    wanted = settings.properties(threads, precision)
     core = load().Core()
     try:
         network = core.read_model(str(artifact))

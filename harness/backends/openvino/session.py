@@ -46,7 +46,7 @@ class OpenVinoSession(Session):
         self._threads = threads
         self._output_names = [value.name for value in graph.outputs]
         self._input_names = {value.name for value in graph.inputs}
-        self._compiled = compiled_network(artifact, threads)
+        self._compiled = compiled_network(artifact, precision, threads)
         self._request = self._compiled.create_infer_request()
         self._executed: list[ExecutedLayer] | None = None
 
@@ -120,7 +120,7 @@ class OpenVinoSession(Session):
 
     def layer_times(self, inferences: int) -> list[LayerTime]:
         """Returns the times of the layers of a second network, compiled with the profiler on."""
-        profiled = compiled_network(self._artifact, self._threads, profiled=True)
+        profiled = compiled_network(self._artifact, self.precision, self._threads, profiled=True)
         request = profiled.create_infer_request()
         for port, array in zip(profiled.inputs, self._arrays.values(), strict=True):
             request.set_tensor(port, _tensor(array))

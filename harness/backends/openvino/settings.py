@@ -15,19 +15,29 @@ DEVICE = "CPU"
 """Never AUTO, which chooses by itself and may change its choice after the first inferences."""
 
 
-def properties(threads: int) -> dict[str, Any]:
+HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
+"""What is computed in, by precision; INT8 follows from the graph, and this is what remains of it."""
+
+CAPABILITIES = {"fp16": "FP16", "bf16": "BF16"}
+"""OpenVINO's words for what a processor must have, or else it is emulated, or float32 computed instead."""
+
+ARITHMETIC = ("FP32", "FP16", "BF16", "INT8")
+"""Those of its words that are precisions."""
+
+
+def properties(threads: int, precision: str) -> dict[str, Any]:
     """The properties that a network is compiled with, for one inference after another on this many threads.
 
     Threads are not pinned: pinned ones get into the way of every other program that pins, and keep the other network of
-    a trial from the cores. `ACCURACY` and `f32` exclude bfloat16 and float16, which are what OpenVINO computes float32
-    networks in by default where the processor has them; INT8 follows from the graph, whatever the hint.
+    a trial from the cores. `ACCURACY` and the precision exclude bfloat16 and float16 unless they are asked for:
+    OpenVINO computes float32 networks in them by default where the processor has them.
     """
     physical = allowed_physical_cores()
     return {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
         "EXECUTION_MODE_HINT": "ACCURACY",
         "ENABLE_CPU_PINNING": False,
         "ENABLE_HYPER_THREADING": physical is not None and threads > physical,
@@ -36,11 +46,11 @@ def properties(threads: int) -> dict[str, Any]:
 
 
 def facts() -> dict[str, str]:
-    """The properties that do not depend on the machine, as the environment records them."""
-    return {name: text(value) for name, value in properties(1).items() if name not in _OF_THE_MACHINE}
+    """The properties that are the same for every network and machine, as the environment records them."""
+    return {name: text(value) for name, value in properties(1, "fp32").items() if name not in _VARYING}
 
 
-_OF_THE_MACHINE = ("INFERENCE_NUM_THREADS", "ENABLE_HYPER_THREADING")
+_VARYING = ("INFERENCE_NUM_THREADS", "ENABLE_HYPER_THREADING", "INFERENCE_PRECISION_HINT")
 
 
 def check(compiled: Any, wanted: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from foundation.cache import default_cache_dir
-from foundation.vocabulary import PRECISIONS
+from foundation.vocabulary import MEASURED_PRECISIONS
 from harness import backends
 from harness.artifacts.file_series import FileSettings
 from harness.artifacts.input_shapes import AskedShapes
@@ -34,8 +34,9 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--backend", choices=backends.names(), default="onnxruntime", help="runtime (%(default)s)")
     group.add_argument(
         "--precision",
-        choices=PRECISIONS,
-        help="what .onnx files of fp32 are converted to, int8 with ranges of generated values (what their graphs say)",
+        choices=MEASURED_PRECISIONS,
+        help="what .onnx files of fp32 are converted to, int8 with ranges of generated values, or with bf16 "
+        "computed in (what their graphs say)",
     )
     group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
     add_blocks(group, "pair")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
-from foundation.vocabulary import DEFAULT_CALIBRATION_COUNT, INT8_SCHEMES, PRECISIONS
+from foundation.vocabulary import BF16, DEFAULT_CALIBRATION_COUNT, INT8_SCHEMES, MEASURED_PRECISIONS
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.options.types import add_choice, as_several, count
 
@@ -27,11 +28,18 @@ class PrecisionOptions:
     """fp16: whether input and output are float16 too."""
 
     @staticmethod
-    def add(parser: argparse.ArgumentParser, *, float16_io: bool = False, several: bool = False) -> None:
+    def add(
+        parser: argparse.ArgumentParser,
+        *,
+        precisions: Sequence[str] = MEASURED_PRECISIONS,
+        float16_io: bool = False,
+        several: bool = False,
+    ) -> None:
         """Adds the group `precision`.
 
         Args:
             parser: the command's parser.
+            precisions: those that the user may choose.
             float16_io: whether the user may choose float16 for input and output.
             several: whether the command takes several precisions.
         """
@@ -41,10 +49,11 @@ class PrecisionOptions:
         add_choice(
             group,
             "--precision",
-            PRECISIONS,
+            precisions,
             several=several,
             one="what models, and --onnx files of fp32, are converted to "
-            f"({ArtifactRequest.precision}; of files, what their graphs say)",
+            f"({ArtifactRequest.precision}; of files, what their graphs say)"
+            + ("; bf16: fp32 ones, computed in bfloat16 by backend openvino" if BF16 in precisions else ""),
             more="several",
         )
         PrecisionOptions.add_int8(group)

@@ -27,6 +27,16 @@ def test_the_defaults_are_the_converters_own() -> None:
     assert dataclasses.replace(asked, options=wanted.options) == wanted
 
 
+def test_bfloat16_is_no_precision_of_artifacts() -> None:
+    asked = request.ArtifactRequest(models=("gpunet/GPUNet-0",), precision="bf16")
+    assert asked.artifact_precision == "fp32"
+    assert asked.conversions() == dataclasses.replace(asked, precision="fp32").conversions()
+    assert [vocabulary.graph_precision(one) for one in vocabulary.MEASURED_PRECISIONS] == [
+        *vocabulary.PRECISIONS,
+        "fp32",
+    ]
+
+
 def test_the_words_for_weights_are_the_zoos(tmp_path: Path) -> None:
     card = zoo.card("gpunet/GPUNet-0")
     nowhere = FetchSettings(cache_dir=tmp_path, offline=True)

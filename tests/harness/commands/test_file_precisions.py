@@ -146,6 +146,16 @@ def test_a_file_of_another_precision_is_not_converted(own: str, asked: str, tmp_
     assert f"without --precision, as {own}" in row["reason"]
 
 
+def test_bfloat16_is_the_fp32_file_and_a_backend_that_lacks_it_says_so(tmp_path: Path) -> None:
+    path = classifier_file(tmp_path / "net.onnx", [1, 3, 32, 32])
+    row = measured(tmp_path, "--onnx", path, "--precision", "bf16")["net", "bf16"]
+    assert (row["status"], row["artifact_sha256"]) == ("unsupported", file_sha256(path))
+    assert "Backend onnxruntime does not support precision bf16" in row["reason"]
+    int8 = quantised(tmp_path / "int8.onnx")
+    row = measured(tmp_path / "int8", "--onnx", int8, "--precision", "bf16")["int8", "bf16"]
+    assert "the file is int8 already" in row["reason"]
+
+
 @pytest.mark.parametrize(
     ("nodes", "dtype", "message"),
     [

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness import backends
 from harness.backends.openvino import backend as module
-from harness.backends.openvino import settings
+from harness.backends.openvino import integers, settings
 from harness.backends.openvino.backend import OpenVinoBackend
 from harness.backends.openvino.executed import ExecutedLayer
 from harness.backends.openvino.session import OpenVinoSession
@@ -116,10 +116,8 @@ def test_float16_that_the_processor_lacks_is_no_float16_row(write_network: Write
     capabilities = OpenVinoBackend().environment_facts()["capabilities"].split()
     if "FP16" in capabilities:
         pytest.skip("this processor computes in float16")
-    with prepare(write_network(weight_type=TensorProto.FLOAT16), "fp16") as session:
-        images = IMAGES.astype(session.input.dtype)
-        with pytest.raises(FallbackError, match=r"fp16 was requested.*computed in fp32"):
-            session.start(images)
+    with pytest.raises(UnsupportedError, match=r"^This processor has no FP16, which OpenVINO would emulate"):
+        prepare(write_network(weight_type=TensorProto.FLOAT16), "fp16")
 
 
 def test_what_it_changes_is_noticed(write_network: WriteNetwork) -> None:
@@ -127,18 +125,50 @@ def test_what_it_changes_is_noticed(write_network: WriteNetwork) -> None:
         prepare(write_network(), threads=4096)
 
 
+def lacks(capability: str) -> bool:
+    return capability not in OpenVinoBackend().environment_facts()["capabilities"].split()
+
+
+def pretend_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that says it has bfloat16."""
+    monkeypatch.setattr(OpenVinoBackend, "_capabilities", lambda self: ["BF16", "FP32", "INT8"])
+
+
+def test_bfloat16_that_the_processor_lacks_is_refused(write_network: WriteNetwork) -> None:
+    if not lacks("BF16"):
+        pytest.skip("this processor computes in bfloat16")
+    message = r"no BF16, which OpenVINO would emulate.* nothing of bf16; it has .*FP32.* Measure in fp32 here"
+    with pytest.raises(UnsupportedError, match=message):
+        prepare(write_network(), "bf16")
+
+
 def test_a_precision_that_it_ignores_is_noticed(write_network: WriteNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor without bfloat16 computes in float32 instead."""
-    if "BF16" in OpenVinoBackend().environment_facts()["capabilities"].split():
+    if not lacks("BF16"):
         pytest.skip("this processor computes in bfloat16")
-    ours = settings.properties
-
-    def properties(threads: int) -> dict[str, Any]:
-        return {**ours(threads), "INFERENCE_PRECISION_HINT": "bf16"}
-
-    monkeypatch.setattr(settings, "properties", properties)
+    pretend_bf16(monkeypatch)
     with pytest.raises(UnsupportedError, match="INFERENCE_PRECISION_HINT bf16 became f32"):
-        prepare(write_network())
+        prepare(write_network(), "bf16")
+
+
+@pytest.mark.parametrize("element", ["bf16", "f32"])
+def test_bfloat16_is_read_in_the_layers(
+    element: str, write_network: WriteNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the processor has: the property is believed, and the layers decide."""
+    pretend_bf16(monkeypatch)
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(settings, "check", lambda compiled, wanted: asked.append(wanted))
+    layers = [ExecutedLayer(name, "Convolution", element, "brgconv_avx512_core_amx", 1) for name in "ab"]
+    monkeypatch.setattr(OpenVinoSession, "layers", lambda self: layers)
+    with prepare(write_network(), "bf16") as session:
+        assert asked[0]["INFERENCE_PRECISION_HINT"] == "bf16"
+        if element == "bf16":
+            session.start(IMAGES)
+            assert session.precision_effective() == "bf16"
+        else:
+            with pytest.raises(FallbackError, match=r"bf16 was requested.*2 of 2 .*ran in fp32"):
+                session.start(IMAGES)
 
 
 def test_a_reference_kernel_is_named(write_network: WriteNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +200,7 @@ def test_a_file_that_is_cut_is_at_fault(write_network: WriteNetwork, tmp_path: P
 
 @pytest.mark.parametrize(
     ("version", "devices", "why"),
-    [("2022.3.1-9052", ["CPU"], "is too old"), ("2026.4.1-1", ["GPU"], "no plugin for the CPU, only GPU")],
+    [("2024.2.0-9052", ["CPU"], "is too old"), ("2026.4.1-1", ["GPU"], "no plugin for the CPU, only GPU")],
 )
 def test_an_installation_that_cannot_be_used_says_why(
     version: str, devices: list[str], why: str, monkeypatch: pytest.MonkeyPatch
@@ -222,5 +252,15 @@ print(json.dumps([name, looked_up, sorted(map(str, Path.home().rglob("*")))]))
 def test_its_version_and_settings_are_the_environments() -> None:
     facts = OpenVinoBackend().environment_facts()
     assert facts["openvino_version"].startswith("20")
-    assert (facts["INFERENCE_PRECISION_HINT"], facts["PERFORMANCE_HINT"]) == ("f32", "LATENCY")
+    assert (facts["EXECUTION_MODE_HINT"], facts["PERFORMANCE_HINT"]) == ("ACCURACY", "LATENCY")
     assert "INFERENCE_NUM_THREADS" not in facts
+
+
+def test_sums_that_are_cut_off_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large products decide; small ones fit wherever they are added."""
+    saturates = integers.saturates_int8.__wrapped__
+    flags = Path("/proc/cpuinfo")
+    if flags.is_file() and " avx2 " in flags.read_text():
+        assert saturates() is ("vnni" not in flags.read_text())
+    monkeypatch.setattr(integers, "_WEIGHT", 1)
+    assert not saturates()

@@ -21,7 +21,7 @@ from harness.commands.options.measuring import MeasuringOptions
 from harness.commands.options.models import FileOptions, ModelOptions
 from harness.commands.options.outputs import add_outputs, read_outputs
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_pair_settings
-from harness.commands.options.parsing import ParserOptions
+from harness.commands.options.parsing import COMPUTING, ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import RequestOptions, artifact_request
 from harness.commands.options.rules import add_rules, read_rules
@@ -65,6 +65,18 @@ def test_how_artifacts_are_judged() -> None:
     for words in (["--backend", "tensorrt-rtx"], ["--build-timeout", "1m"]):
         with pytest.raises(HarnessError, match=r"^--backend and --build-timeout need --parser$"):
             read_all(add, ParserOptions.read, *words)
+
+
+def test_a_runtime_may_compute_artifacts_or_judge_them() -> None:
+    def add(parser: argparse.ArgumentParser) -> None:
+        ParserOptions.add(parser, "--parser", "help", COMPUTING)
+
+    assert read_all(add, ParserOptions.read, "--backend", "openvino").computing == "openvino"
+    assert read_all(add, ParserOptions.read, "--parser").computing == ""
+    with pytest.raises(HarnessError, match=r"^--parser --backend openvino: it has no parser of its own; give"):
+        read_all(add, ParserOptions.read, "--parser", "--backend", "openvino")
+    with pytest.raises(HarnessError, match=r"need --parser$"):
+        read_all(add, ParserOptions.read, "--backend", "openvino", "--build-timeout", "1m")
 
 
 def test_files() -> None:
