@@ -41,6 +41,7 @@ ENTRIES = (
         "accuracy_compare:ACCURACY_COMPARE",
     ),
     Entry("gate", "compare two versions, pair by pair: what became slower, at a stated error rate", "gate:GATE"),
+    Entry("sweep", "versions of a runtime, each installed for it: from which one a series is slower", "sweep:SWEEP"),
     Entry("selfcheck", "the gate's false alarms and power on this machine", "selfcheck:SELFCHECK"),
     Entry("history", "runs kept in one file, and where a series changed", "history:HISTORY"),
     Entry("report", "write the table and the picture of a run again", "report:REPORT"),
