@@ -44,31 +44,30 @@ def unreadable(
         versions: those that are installed.
         series: each with its artifact on both sides.
         conditions: how it will be measured.
-        journal: answers of earlier sessions, which are not asked again, and those of this one.
+        journal: what could be measured in earlier sessions, which is not opened again, and in this one.
     """
-    answers: dict[str, str] = {one["check"]: one["reason"] for one in journal.entries}
+    opened = {one["check"] for one in journal.entries}
     checks = [(version, one) for one in series for version in versions]
     found: dict[tuple[str, Pairing], str] = {}
     with Progress("open", len(checks)) as progress:
         for version, one in checks:
             target = conditions.target(one.new, one.batch)
             key = json_sha256({"packages": dict(version.packages), "target": target.to_json()})
-            if key not in answers:
-                answers[key], lasting = _reason(version.python, target, conditions.timeout_s)
-                if lasting:
-                    journal.append({"check": key, "version": version.name, "model": one.model, "reason": answers[key]})
-            if answers[key]:
-                found[version.name, one] = answers[key]
-            progress.step(f"{series_name(one)}, {version.name}: {answers[key] or 'ok'}", problem=bool(answers[key]))
+            reason = "" if key in opened else _reason(version.python, target, conditions.timeout_s)
+            if reason:
+                found[version.name, one] = reason
+            elif key not in opened:
+                journal.append({"check": key, "version": version.name, "model": one.model})
+            progress.step(f"{series_name(one)}, {version.name}: {reason or 'ok'}", problem=bool(reason))
     return found
 
 
-def _reason(python: Path, target: Target, timeout_s: float) -> tuple[str, bool]:
-    """Why the target cannot be measured, empty if it can; and whether the next session would find the same."""
+def _reason(python: Path, target: Target, timeout_s: float) -> str:
+    """Why the target cannot be measured; empty if it can."""
     try:
         module = "harness.processes.duet_worker"
         with ChildProcess(module, "measurement", python=python, environment=environment(python)) as process:
             process.ask({"target": target.to_json(), "seed": 0}, timeout_s)
     except ChildError as error:
-        return f"{error.status}: {error}", error.status in ("failed", "unsupported")
-    return "", True
+        return f"{error.status}: {error}"
+    return ""

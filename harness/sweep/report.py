@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterator, Sequence
 
@@ -128,38 +129,19 @@ def _told(change: Change) -> str:
 def _reasons(sweep: Sweep) -> list[str]:
     """Why versions, and series in single versions, were not measured, and what else the gates remark."""
     found = [f"{version}: {one_line(reason)}" for version, reason in sweep.failures.items()]
-    for one in sweep.series:
-        for version, reason in one.missing.items():
-            if version not in sweep.failures:
-                found.append(f"{one_line(one.name)}, {version}: {one_line(reason)}")
-        for line in _lines(one):
-            if line.remark and not line.measured_as and line.verdict != "not measured":
-                found.append(f"{one_line(line.name)}: {one_line(line.remark)}")
-        found += [
-            f"{one_line(one.name)}, {change.older} -> {change.newer}: {one_line(change.result.reason)}"
-            for change in one.every_change
-            if change.result.reason and not one.measured_as
-        ]
-    return list(dict.fromkeys(found))
+    said = set(sweep.failures.values())
+    for line in (line for one in sweep.series for line in _lines(one)):
+        if line.remark and line.remark not in said and not line.measured_as:
+            found.append(f"{one_line(line.name)}: {one_line(line.remark)}")
+    return found
 
 
 def _lines(one: SweptSeries) -> Iterator[Line]:
     for version, reason in one.missing.items():
         yield Line("not measured", f"{one.name}, {version}", remark=reason, measured_as=one.measured_as)
     for change in one.every_change:
-        line = line_of_gated(change.result)
         name = f"{one.name}, {change.older} -> {change.newer}"
-        yield Line(
-            line.verdict,
-            name,
-            line.change_percent,
-            line.low_percent,
-            line.high_percent,
-            line.base_ms,
-            line.new_ms,
-            remark=line.remark,
-            measured_as=one.measured_as,
-        )
+        yield dataclasses.replace(line_of_gated(change.result), name=name, measured_as=one.measured_as)
 
 
 def _records(one: SweptSeries, versions: Sequence[str]) -> Iterator[dict[str, object]]:

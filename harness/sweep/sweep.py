@@ -108,7 +108,7 @@ def sweep(request: SweepRequest, series: Sequence[SideSeries], output: Path, jou
     shared = measured_as(one for one, failure in asked.items() if not failure)
     distinct = list(dict.fromkeys(shared.values()))
     request.check(len(distinct))
-    installed, failures = installed_versions(request)
+    installed, failures = installed_versions(request) if distinct else ([], {})
     unread = unreadable(installed, distinct, conditions, journal) if len(installed) > 1 else {}
     planned = steps([one.name for one in installed], distinct, unread)
     results, seeds = _measured(request, planned, installed, environment, conditions, output)
