@@ -66,3 +66,14 @@ def steps(
     place = {version: position for position, version in enumerate(versions)}
     order = sorted(members, key=lambda pair: (place[pair[1]] - place[pair[0]], place[pair[0]]))
     return [Step(older, newer, tuple(members[older, newer])) for older, newer in order]
+
+
+def error_rates(planned: Sequence[Step], error_rate: float) -> list[float]:
+    """The error rate of each gate: every comparison of a series gets the same share, and the shares add up.
+
+    Args:
+        planned: the gates.
+        error_rate: probability of any false alarm in the whole sweep.
+    """
+    share = error_rate / max(1, sum(len(step.series) for step in planned))
+    return [share * len(step.series) for step in planned]

@@ -23,7 +23,7 @@ from harness.files.storage import explained
 from harness.machine.environment import Environment, collect, crowded_threads
 from harness.sweep.environments import EnvironmentStore
 from harness.sweep.outcome import Sweep, SweptSeries, swept
-from harness.sweep.plan import Step, SweptVersion, compared, steps
+from harness.sweep.plan import Step, SweptVersion, compared, error_rates, steps
 from harness.sweep.readable import CHECKS_NAME, check_runtime, unreadable
 from harness.sweep.versions import AskedVersion
 from harness.text.console import say
@@ -175,13 +175,12 @@ def _measured(
     output: Path,
 ) -> tuple[dict[tuple[str, str], dict[Pairing, GateResult]], dict[str, int]]:
     """The results of every gate, and its seed."""
-    tests = sum(len(step.series) for step in planned)
+    rates = error_rates(planned, request.rules.error_rate)
     by_name = {one.name: one for one in installed}
     results, seeds = {}, {}
-    for number, step in enumerate(planned, start=1):
+    for number, (step, error_rate) in enumerate(zip(planned, rates, strict=True), start=1):
         say(f"[{number}/{len(planned)}] {step.older} -> {step.newer}: {len(step.series)} series")
-        # Every comparison of the sweep gets the same share of its error rate, so that the shares add up to it.
-        rules = dataclasses.replace(request.rules, error_rate=request.rules.error_rate * len(step.series) / tests)
+        rules = dataclasses.replace(request.rules, error_rate=error_rate)
         older, newer = by_name[step.older], by_name[step.newer]
         name = f"{step.older}--{step.newer}"
         with gate_session(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from harness.comparison.pair import Pairing, Side
-from harness.sweep.plan import Step, compared, steps
+from harness.sweep.plan import Step, compared, error_rates, steps
 
 
 def series(model: str) -> Pairing:
@@ -24,3 +26,9 @@ def test_a_series_is_compared_across_a_version_that_cannot_read_it() -> None:
 
 def test_a_series_that_one_version_reads_is_in_no_gate() -> None:
     assert steps(["1", "2"], [A, B], {("1", A)}) == [Step("1", "2", (B,))]
+
+
+def test_every_comparison_has_the_same_share_of_the_error_rate() -> None:
+    planned = [Step("1", "2", (B,)), Step("1", "10", (A, B))]
+    assert error_rates(planned, 0.03) == pytest.approx([0.01, 0.02])
+    assert error_rates([], 0.03) == []
