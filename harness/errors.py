@@ -86,6 +86,10 @@ class ComparisonError(HarnessError):
     """The given runs cannot be compared; the message names the file and says what to do."""
 
 
+class InstallationError(HarnessError):
+    """A version of a package cannot be installed; the message says why, and where pip's output is."""
+
+
 class HistoryError(HarnessError):
     """The history cannot be read or extended; the message names the file and says what to do."""
 

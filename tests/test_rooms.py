@@ -32,7 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"harness.runs"}),
     frozenset({"harness.accuracy"}),
     frozenset({"harness.comparison"}),
-    frozenset({"harness.history"}),
+    frozenset({"harness.history", "harness.sweep"}),
     frozenset({"reports"}),
     frozenset({"harness.commands"}),
     frozenset({"harness.api", "harness.__main__"}),

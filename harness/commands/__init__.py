@@ -46,6 +46,7 @@ ENTRIES = (
         "what exporters leave to be gained, and what conversion gained, model by model",
         "conversion_cost:CONVERSION_COST",
     ),
+    Entry("sweep", "versions of a runtime, each installed for it: from which one a series is slower", "sweep:SWEEP"),
     Entry("selfcheck", "the gate's false alarms and power on this machine", "selfcheck:SELFCHECK"),
     Entry("history", "runs kept in one file, and where a series changed", "history:HISTORY"),
     Entry("report", "write the table and the picture of a run again", "report:REPORT"),

@@ -13,7 +13,7 @@ from harness.commands.command import Command
 from harness.commands.options.outputs import add_outputs, read_outputs
 from harness.commands.options.pairs import add_pair_counts, add_pair_options, read_file_settings, read_pair_settings
 from harness.commands.options.rules import add_rules, read_rules
-from harness.comparison.duet import check_python
+from harness.comparison.duet import Interpreters, check_python
 from harness.comparison.gate import GateResult, GateRules, gate
 from harness.comparison.gate_setup import check_rules, gate_session
 from harness.comparison.lines import line_of_gated
@@ -133,7 +133,7 @@ def _measured(arguments: argparse.Namespace, rules: GateRules, paired: list[Pair
         settings,
         conditions,
         interrupted=PairProgress.so_far,
-        baseline_python=python,
+        interpreters=Interpreters(python) if python else None,
     ) as session:
         seed = session.journal.seed
         return gate(paired, session.measure(), rules, seed=seed, listener=session.progress), seed

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.comparison.duet import environment
+from harness.comparison.duet import Interpreters, environment
 from harness.comparison.pair import Conditions, Pairing
 from harness.errors import ComparisonError
 from harness.processes.build import built
@@ -27,7 +26,7 @@ def build_sides(
     conditions: Conditions,
     folders: Sequence[str],
     *,
-    baseline_python: Path | None,
+    interpreters: Interpreters,
     timeout_s: float,
 ) -> None:
     """Builds every engine that the pairs will need, in the environment that will run it.
@@ -35,18 +34,16 @@ def build_sides(
     Raises:
         ComparisonError: an engine cannot be built.
     """
-    here = Path(sys.executable)
     wanted: dict[Path, dict[Target, str]] = {}
     for pairing in pairings:
-        for side, python in ((pairing.base, baseline_python or here), (pairing.new, here)):
+        for side, python in ((pairing.base, interpreters.base), (pairing.new, interpreters.new)):
             wanted.setdefault(python, {})[conditions.target(side, pairing.batch)] = pairing.model
     with Progress("build", len(folders) * sum(map(len, wanted.values()))) as progress:
         for folder in folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
             for python, models in wanted.items():
                 names = {dataclasses.replace(target, cache_dir=folder): model for target, model in models.items()}
-                lent = environment() if python != here else None
-                for target, result in built(list(names), timeout_s, python=python, environment=lent):
+                for target, result in built(list(names), timeout_s, python=python, environment=environment(python)):
                     model = names[target]
                     if result.status != "ok":
                         raise ComparisonError(

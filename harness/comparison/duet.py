@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +23,15 @@ from harness.processes.trial import TrialResult
 from harness.timing import loop
 from harness.timing.samples import summarise
 
-_PACKAGES = Path(__file__).parents[2]
 _CHECK_TIMEOUT_S = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpreters:
+    """The Python interpreters of the environments that run the two sides."""
+
+    base: Path
+    new: Path = Path(sys.executable)
 
 
 class RemoteSession:
@@ -78,25 +84,25 @@ class DuetMeter(CpuMeter):
 
 
 def measure_duet(
-    pairing: Pairing, conditions: Conditions, baseline_python: Path, *, seed: int, swapped: bool
+    pairing: Pairing, conditions: Conditions, interpreters: Interpreters, *, seed: int, swapped: bool
 ) -> PairResult:
-    """Measures the baseline in another Python environment beside the candidate in this one.
+    """Measures the sides in processes of two Python environments.
 
     Args:
         pairing: the two sides.
         conditions: how they are measured.
-        baseline_python: interpreter of the baseline's environment.
+        interpreters: those of the two environments.
         seed: seed of the input images.
         swapped: whether the baseline is loaded and timed first; must be drawn at random.
     """
-    sides = [(Path(sys.executable), pairing.new), (baseline_python, pairing.base)]
+    sides = [(interpreters.new, pairing.new), (interpreters.base, pairing.base)]
     deadline = time.monotonic() + conditions.timeout_s
     with contextlib.ExitStack() as processes:
         try:
             sessions = []
             for python, side in sides[::-1] if swapped else sides:
                 process = ChildProcess(
-                    "harness.processes.duet_worker", "measurement", python=python, environment=environment()
+                    "harness.processes.duet_worker", "measurement", python=python, environment=environment(python)
                 )
                 sessions.append(RemoteSession(processes.enter_context(process), deadline))
                 sessions[-1].load(conditions.target(side, pairing.batch), seed)
@@ -116,9 +122,7 @@ def check_python(python: Path, backend: str) -> str:
         ComparisonError: the interpreter cannot measure; the message says what it lacks.
     """
     try:
-        with ChildProcess("harness.processes.runtime_worker", "check", python=python, environment=environment()) as one:
-            runtime: str = one.ask({"backend": backend}, _CHECK_TIMEOUT_S)["runtime"]
-            return runtime
+        return runtime_of(python, backend)
     except OSError as error:
         raise ComparisonError(f"--baseline-python {python} cannot be run: {error}") from error
     except ChildError as error:
@@ -128,6 +132,22 @@ def check_python(python: Path, backend: str) -> str:
         ) from error
 
 
-def environment() -> dict[str, str]:
-    """Returns this process's environment, from which the other interpreter imports this same harness."""
-    return {**padded_environment(), "PYTHONPATH": os.pathsep.join([str(_PACKAGES)])}
+def runtime_of(python: Path, backend: str) -> str:
+    """Returns the runtime that an interpreter would measure with, after importing all that a side needs.
+
+    Raises:
+        OSError: the interpreter cannot be run.
+        ChildError: it cannot measure.
+    """
+    module = "harness.processes.runtime_worker"
+    with ChildProcess(module, "check", python=python, environment=environment(python)) as one:
+        runtime: str = one.ask({"backend": backend}, _CHECK_TIMEOUT_S)["runtime"]
+        return runtime
+
+
+def environment(python: Path) -> dict[str, str]:
+    """Returns the variables for an interpreter's process; another one than this gets no PYTHONPATH."""
+    variables = padded_environment()
+    if str(python) != sys.executable:
+        variables.pop("PYTHONPATH", None)
+    return variables

@@ -12,7 +12,7 @@ from typing import Any
 from harness import backends
 from harness.backends.device import Device, environment_of
 from harness.comparison.builds import build_folders, build_sides
-from harness.comparison.duet import measure_duet
+from harness.comparison.duet import Interpreters, measure_duet
 from harness.comparison.gate import GateRules, pairs_needed
 from harness.comparison.pair import Conditions, Pairing, PairResult, measure_pair
 from harness.comparison.pair_journal import PairJournal, series_facts
@@ -20,6 +20,7 @@ from harness.comparison.pair_progress import PairProgress
 from harness.comparison.pair_rounds import MeasurePair
 from harness.errors import ComparisonError
 from harness.files.storage import explained
+from harness.machine.environment import Environment
 from harness.machine.gpu.settings import GpuSettings
 from harness.stats.sign_flip import EXACT_PAIRS, least_p_value
 from harness.text.console import say
@@ -68,8 +69,8 @@ class GateSession:
     """Shows every pair; the listener of the gates."""
     folders: Sequence[str]
     """Folders with the builds of the engines."""
-    baseline_python: Path | None
-    """The interpreter of the baseline's environment; this one if None."""
+    interpreters: Interpreters | None
+    """Those of the sides' environments; None if this one's process holds both sides."""
 
     def measure(self, slowdown_percent: float = 0.0) -> MeasurePair:
         """Returns a function that measures a pair, or replays it if an earlier session finished it.
@@ -78,7 +79,7 @@ class GateSession:
             slowdown_percent: by how much the candidate is slowed down, to check that this is found.
         """
         return self.journal.recording(
-            _measurer(self.conditions, self.journal.path, self.baseline_python, self.folders, slowdown_percent)
+            _measurer(self.conditions, self.journal.path, self.interpreters, self.folders, slowdown_percent)
         )
 
 
@@ -91,7 +92,8 @@ def gate_session(
     conditions: Conditions,
     *,
     interrupted: Callable[[PairProgress], str],
-    baseline_python: Path | None = None,
+    interpreters: Interpreters | None = None,
+    environment: Environment | None = None,
 ) -> Iterator[GateSession]:
     """Opens or resumes a directory of pairs, and builds the engines that the pairs need.
 
@@ -104,7 +106,8 @@ def gate_session(
         settings: how the pairs are measured.
         conditions: from `settings.conditions`.
         interrupted: the message for the user after an interruption.
-        baseline_python: the interpreter of the baseline's environment; this one if None.
+        interpreters: those of the sides' environments; None if this one's process holds both sides.
+        environment: what the pairs depend on; by default this environment with its runtime.
 
     Raises:
         ComparisonError: the directory holds the pairs of another gate, an engine cannot be built, or the sides have
@@ -114,16 +117,19 @@ def gate_session(
         StorageError: the directory is damaged, or cannot be written.
     """
     check_backends(conditions, pairings)
-    everything = {**facts, **_shared_facts(conditions, settings.builds, pairings)}
+    if environment is None:
+        environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
+    everything = {**facts, **_shared_facts(conditions, settings.builds, pairings, environment)}
     with PairJournal.open(output, everything, settings.seed) as journal:
         folders = build_folders(settings.cache_dir, settings.builds)
         if backends.get(conditions.backend).builds_engines:
+            here = Interpreters(Path(sys.executable))
             build_sides(
-                pairings, conditions, folders, baseline_python=baseline_python, timeout_s=settings.build_timeout_s
+                pairings, conditions, folders, interpreters=interpreters or here, timeout_s=settings.build_timeout_s
             )
         progress = PairProgress(journal)
         try:
-            yield GateSession(conditions, journal, progress, folders, baseline_python)
+            yield GateSession(conditions, journal, progress, folders, interpreters)
         except KeyboardInterrupt:
             progress.end()
             say(interrupted(progress))
@@ -175,9 +181,10 @@ def check_rules(rules: GateRules, series: int) -> None:
     )
 
 
-def _shared_facts(conditions: Conditions, builds: int, pairings: Sequence[Pairing]) -> dict[str, Any]:
+def _shared_facts(
+    conditions: Conditions, builds: int, pairings: Sequence[Pairing], environment: Environment
+) -> dict[str, Any]:
     """The facts that shape every pair of a gate or a self-check, for `PairJournal.open`."""
-    environment = environment_of(backends.get(conditions.backend), conditions.gpu, conditions.threads)
     others = {
         name: environment_of(backends.get(name), conditions.gpu, conditions.threads).environment_id
         for name in backends_beside(conditions, pairings)
@@ -201,7 +208,7 @@ def backends_beside(conditions: Conditions, pairings: Sequence[Pairing]) -> list
 def _measurer(
     conditions: Conditions,
     work_dir: Path,
-    baseline_python: Path | None,
+    interpreters: Interpreters | None,
     folders: Sequence[str],
     slowdown_percent: float,
 ) -> MeasurePair:
@@ -210,10 +217,9 @@ def _measurer(
     def measure(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
         drawn = dataclasses.replace(conditions, cache_dir=folders[seed % len(folders)])
         # The threads of two runtimes would wait, spin and be placed beside each other in one process.
-        two_runtimes = pairing.base.backend != pairing.new.backend
-        if baseline_python is not None or two_runtimes:
-            python = baseline_python or Path(sys.executable)
-            return measure_duet(pairing, drawn, python, seed=seed, swapped=swapped)
+        if interpreters is not None or pairing.base.backend != pairing.new.backend:
+            chosen = interpreters or Interpreters(Path(sys.executable))
+            return measure_duet(pairing, drawn, chosen, seed=seed, swapped=swapped)
         with explained(work_dir):
             return measure_pair(
                 pairing, drawn, seed=seed, swapped=swapped, work_dir=work_dir, slowdown_percent=slowdown_percent

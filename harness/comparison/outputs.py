@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from harness.comparison.report import Report, junit, markdown, text
-from harness.text.console import append_to_step_summary, write
+from harness.text import console
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,16 @@ class Outputs:
         Raises:
             StorageError: a file cannot be written.
         """
-        print(text(report), end="")
-        write(self.markdown, markdown(report))
-        write(self.junit, junit(report, "latency"))
-        write(self.json, data)
-        append_to_step_summary(markdown(report))
+        self.write(text(report), markdown(report), junit(report, "latency"), data)
+
+    def write(self, text: str, markdown: str, junit: str, json: str) -> None:
+        """Prints the text, shows the Markdown on the page of a CI job, and writes the files that were asked for.
+
+        Raises:
+            StorageError: a file cannot be written.
+        """
+        print(text, end="")
+        console.write(self.markdown, markdown)
+        console.write(self.junit, junit)
+        console.write(self.json, json)
+        console.append_to_step_summary(markdown)

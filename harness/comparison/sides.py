@@ -110,10 +110,22 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
         (file,) = in_asked_precision([file], _request(path, files), files.cache_dir, say)
         # Two files of different names must be comparable: all they share is that there is one on each side.
         series = dataclasses.replace(file, model="onnx")
-        one = _side_series(series, None)
+        one = side_series(series)
         if one.failure:
             raise ComparisonError(one.failure)
         return [dataclasses.replace(one, notes=series.warnings)]
+    return read_folder(path)
+
+
+def read_folder(path: Path) -> list[SideSeries]:
+    """The series of a run directory or an exported folder, including those whose conversion failed.
+
+    Args:
+        path: one of these.
+
+    Raises:
+        ComparisonError: the path is none of these, or holds no artifact, or two of the same series.
+    """
     if (path / BUNDLE_NAME).is_file():
         bundle = read_bundle(path)
         bundle.check_files(bundle.models)
@@ -129,7 +141,7 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
             f"--output {path}, or python -m harness convert --export {path}."
         )
     # What other backends measured of the same artifact.
-    found = list(dict.fromkeys(_side_series(one, suites) for one, suites in members))
+    found = list(dict.fromkeys(side_series(one, suites) for one, suites in members))
     if not any(one.path for one in found):
         failures = f" The first: {found[0]}: {found[0].failure}" if found else ""
         raise ComparisonError(f"{path} holds no artifact.{failures}")
@@ -147,7 +159,8 @@ def _request(path: Path, files: FileSettings) -> ArtifactRequest:
     )
 
 
-def _side_series(one: Series, suites: frozenset[str] | None) -> SideSeries:
+def side_series(one: Series, suites: frozenset[str] | None = None) -> SideSeries:
+    """A series as one of a side; `suites` are the names of the zoo's suites that the model is in, if known."""
     if one.status == "ok" and one.artifact_path:
         return SideSeries(
             one.model,
@@ -220,7 +233,7 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
         like = [other for other in there if (other.model, other.batch, other.held) == (one.model, one.batch, one.held)]
         same = [other for other in like if other.precision == one.precision] or (like if len(like) == 1 else [])
         if same:
-            found.append(Pairing(one.model, one.batch, _side(same[0]), _side(one)))
+            found.append(Pairing(one.model, one.batch, side_of(same[0]), side_of(one)))
     if not found:
         raise ComparisonError(
             f"the sides have no series in common: the baseline has {_some(base)}, the candidate {_some(chosen or new)}"
@@ -255,12 +268,13 @@ def unpaired(
         reasons = [f"{who}: {one.failure}" for who, one in zip(whose, both, strict=True) if one and one.failure]
         held = f" with inputs of {left[0].inputs}" if left[0].inputs else ""
         reasons += [f"the {who} does not have it{held}" for who, one in zip(whose, both, strict=True) if one is None]
-        one_side = [_side(one) if one else Side("", "", left[0].precision) for one in both]
+        one_side = [side_of(one) if one else Side("", "", left[0].precision) for one in both]
         found.append(Unpaired(Pairing(left[0].model, left[0].batch, *one_side), "; ".join(reasons)))
     return found
 
 
-def _side(series: SideSeries) -> Side:
+def side_of(series: SideSeries) -> Side:
+    """The artifact of a series."""
     return Side(series.path, series.sha256, series.precision, series.inputs, series.custom_operators, series.companions)
 
 

@@ -36,6 +36,23 @@ _PADDING_MAX_BYTES = 4096
 _OUTPUT_TAIL_LINES = 20
 _OUTPUT_LINE_MAX_CHARACTERS = 500
 
+_PACKAGES = Path(__file__).parents[2]
+
+# Lends another interpreter two packages. PYTHONPATH would lend it whatever is installed beside them too, before its own
+# packages: it would measure this environment's runtime.
+_LEND = """\
+import runpy, sys
+from importlib.machinery import PathFinder
+
+class Lent:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, [sys.argv[1]]) if name in ("foundation", "harness") else None
+
+sys.meta_path.insert(0, Lent)
+runpy.run_module(sys.argv[2], run_name="__main__", alter_sys=True)
+"""
+
 # A process that closed its output has this long to exit before it is killed.
 _GRACE_S = 10.0
 
@@ -102,8 +119,14 @@ def answer_of(
 
 
 def python_command(module: str, python: str | Path = sys.executable) -> list[str]:
-    """The command that runs a module; if the interpreter crashes, it prints where."""
-    return [str(python), "-X", "faulthandler", "-m", module]
+    """The command that runs a module; if the interpreter crashes, it prints where.
+
+    Another interpreter than this process's is lent this project's packages, and nothing else of this environment.
+    """
+    begin = [str(python), "-X", "faulthandler"]
+    if str(python) == sys.executable:
+        return [*begin, "-m", module]
+    return [*begin, "-c", _LEND, str(_PACKAGES), module]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,11 +38,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
         help="what .onnx files of fp32 are converted to, int8 with ranges of generated values, or with bf16 "
         "computed in (what their graphs say)",
     )
-    group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
-    add_blocks(group, "pair")
-    group.add_argument(
-        "--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one pair (5m)"
-    )
+    add_pair_timing(group)
     group.add_argument("--cache-dir", type=Path, help="where engines are kept (the user's cache directory)")
     group.add_argument(
         "--builds",
@@ -51,12 +47,21 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="builds of each engine, if the runtime builds any: a rebuild is a sample too (%(default)s)",
     )
-    group.add_argument("--seed", type=int, help="seed of order, places and inputs (drawn at random)")
     GpuOptions.add(parser)
     files = parser.add_argument_group("lone .onnx files", "what they leave free, and what they are measured with")
     files.add_argument("--batch", type=count, metavar="N", help=f"images per inference ({AskedShapes.batch})")
     files.add_argument("--resolution", type=count, metavar="R", help="input size in pixels")
     FileOptions.add_inputs(files)
+
+
+def add_pair_timing(group: argparse._ArgumentGroup) -> None:
+    """Adds --threads, --block-ms, --block-groups, --pair-timeout and --seed."""
+    group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
+    add_blocks(group, "pair")
+    group.add_argument(
+        "--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one pair (5m)"
+    )
+    group.add_argument("--seed", type=int, help="seed of order, places and inputs (drawn at random)")
 
 
 def read_file_settings(arguments: argparse.Namespace) -> FileSettings:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.comparison.builds import build_folders, build_sides
+from harness.comparison.duet import Interpreters
 from harness.comparison.pair import Conditions, Pairing, Side
 from harness.errors import ComparisonError
 from harness.machine.gpu.settings import GpuSettings
@@ -38,8 +39,8 @@ def targets(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, Path]]:
     return made
 
 
-def build(pairings: list[Pairing], folders: list[str], python: Path | None = None) -> None:
-    build_sides(pairings, CONDITIONS, folders, baseline_python=python, timeout_s=1.0)
+def build(pairings: list[Pairing], folders: list[str], base: Path = Path(sys.executable)) -> None:
+    build_sides(pairings, CONDITIONS, folders, interpreters=Interpreters(base), timeout_s=1.0)
 
 
 def test_each_engine_is_built_once_a_folder(targets: list[tuple[Target, Path]], tmp_path: Path) -> None:
