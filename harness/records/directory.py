@@ -70,7 +70,7 @@ class RunDirectory:
         self.info = info
         self._journal = journal
         self._lock = lock
-        self._series = _load_series(path / SERIES_NAME)
+        self._series = load_series(path)
         self._trials = _trials_by_series(self._journal.entries, path / TRIALS_NAME)
         self._measured_as = measured_as(self._series.values(), self._trials)
         self._accuracy = AccuracyJournal(path)
@@ -327,7 +327,13 @@ def _agreed_info(
     return wanted
 
 
-def _load_series(path: Path) -> dict[str, Series]:
+def load_series(run_directory: Path) -> dict[str, Series]:
+    """The series of a run by their keys, in the order of its rows; none if none is planned yet.
+
+    Raises:
+        StorageError: the file cannot be read, or is damaged.
+    """
+    path = run_directory / SERIES_NAME
     if not path.is_file():
         return {}
     with explained(path):
