@@ -1,7 +1,7 @@
 """A run directory: the trials of a run, kept so that nothing finished is ever lost.
 
 run.json       environment, settings and seed (`harness.records.run_info`)
-series.json    the facts of every series, those that failed to convert included
+series.json    the facts of every series, those that failed to convert included, and the latencies that releases state
 trials.jsonl   one line per finished trial, synced before the next one starts: the source of all figures; series with
                the same artifact share them (`harness.records.sharing`)
 samples/       raw times of each trial, one .npz each
