@@ -67,7 +67,7 @@ def _markdown(runs: Runs, arguments: argparse.Namespace) -> None:
     from harness.files.storage import replace_text
     from reports.markdown import render
 
-    text = render(runs.rows, runs.infos, training=arguments.training)
+    text = render(runs.rows, runs.infos, training=arguments.training, stated=runs.stated)
     if arguments.output:
         replace_text(arguments.output, text)
     else:

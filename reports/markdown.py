@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foundation.vocabulary import PROBE
@@ -14,6 +14,7 @@ from reports.conditions import conditions_section
 from reports.groups import Group, grouped
 from reports.names import environment_names
 from reports.notes import frontier_notes
+from reports.published_section import published_section
 from reports.records import records
 from reports.runtimes import runtimes_section, side_by_side
 from reports.text import FRONTIER_MARK, code, interval, significant
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import pandas
 
     from harness.records.run_info import RunInfo
+    from harness.records.series import Series
+
+NONE_STATED: Mapping[str, Series] = {}
 
 SHARED_MARK = "≡"
 
@@ -61,7 +65,11 @@ _SHARED_NOTE = f"""\
 
 
 def render(
-    rows: pandas.DataFrame, run_infos: Sequence[RunInfo], pictures: Sequence[str] = (), training: Training = ALONE
+    rows: pandas.DataFrame,
+    run_infos: Sequence[RunInfo],
+    pictures: Sequence[str] = (),
+    training: Training = ALONE,
+    stated: Mapping[str, Series] = NONE_STATED,
 ) -> str:
     """The report as markdown.
 
@@ -73,6 +81,7 @@ def render(
         run_infos: run.json of each run; the banner of an environment uses the newest with its id.
         pictures: paths of pictures to show, relative to the report.
         training: the networks that the frontier is among.
+        stated: what the releases state of latencies and searches, as `reports.runs.Runs.stated`.
     """
     infos = {info.environment_id: info for info in sorted(run_infos, key=lambda info: info.created_at)}
     names = environment_names(rows)
@@ -83,13 +92,16 @@ def render(
         parts.append("Rows of different environments are not comparable: each environment has its own table.\n")
     parts += [f"![Latency against accuracy]({picture})\n" for picture in pictures]
     for environment_id, members in rows.groupby("environment_id", sort=False):
-        parts += _environment_section(members, names[str(environment_id)], infos.get(str(environment_id)), training)
+        name = names[str(environment_id)]
+        parts += _environment_section(members, name, infos.get(str(environment_id)), training, stated)
     parts += runtimes_section(side_by_side(rows), training)
     parts.append(_NOTES + (_SHARED_NOTE if (rows["measured_as"] != "").any() else ""))
     return "\n".join(parts)
 
 
-def _environment_section(rows: pandas.DataFrame, name: str, info: RunInfo | None, training: Training) -> list[str]:
+def _environment_section(
+    rows: pandas.DataFrame, name: str, info: RunInfo | None, training: Training, stated: Mapping[str, Series]
+) -> list[str]:
     parts = [f"## {cell(name)}\n", banner(rows, info)]
     for group in grouped(rows, training):
         parts += [
@@ -100,6 +112,7 @@ def _environment_section(rows: pandas.DataFrame, name: str, info: RunInfo | None
     return [
         *parts,
         *accuracy_section(rows),
+        *published_section(rows, stated, training),
         *evaluated_only(rows),
         *conditions_section(rows),
         *_failures(rows),

@@ -21,3 +21,13 @@ def pareto_frontier(latency_ms: Sequence[float], accuracy_percent: Sequence[floa
         if not frontier or points[i][1] > points[frontier[-1]][1] or points[i] == points[frontier[-1]]:
             frontier.append(i)
     return frontier
+
+
+def excess_percent(latency_ms: Sequence[float], accuracy_percent: Sequence[float]) -> list[float]:
+    """How much slower each point is than the fastest that is at least as accurate, in percent; 0 on the frontier.
+
+    Raises:
+        ValueError: the two sequences differ in length.
+    """
+    points = list(zip(latency_ms, accuracy_percent, strict=True))
+    return [100 * (ms / min(other for other, as_good in points if as_good >= top1) - 1) for ms, top1 in points]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas
 
 _CONFIGURATION = ["environment_id", "latency_kind", "backend", "precision", "batch"]
-_LEAST_MODELS = 3
+LEAST_MODELS = 3
+"""Models of which an order is compared: two have one by chance alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +82,9 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
         rows: rows of results.csv, of one or more runs.
     """
     ok = rows[rows["status"] == "ok"]
-    configurations = []
-    for _, members in ok.groupby(_CONFIGURATION, sort=False):
-        environment_id, latency_kind, backend, precision, batch = members[_CONFIGURATION].iloc[0]
-        configuration = Configuration(environment_id, latency_kind, backend, precision, int(batch))
-        configurations.append((configuration, ranked(members).drop_duplicates("model")))
     precisions = {str(name): set(members["precision"]) for name, members in ok.groupby("environment_id")}
     changes = []
-    for (first, first_rows), (second, second_rows) in itertools.combinations(configurations, 2):
+    for (first, first_rows), (second, second_rows) in itertools.combinations(configurations(rows), 2):
         if first.environment_id == second.environment_id or first.batch != second.batch:
             continue
         if first.precision != second.precision and {first.precision, second.precision} <= (
@@ -96,9 +92,23 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
         ):
             continue
         common = set(first_rows["model"]) & set(second_rows["model"])
-        if len(common) >= _LEAST_MODELS:
+        if len(common) >= LEAST_MODELS:
             changes.append(_change(first, second, _only(first_rows, common), _only(second_rows, common)))
     return changes
+
+
+def configurations(rows: pandas.DataFrame) -> list[tuple[Configuration, pandas.DataFrame]]:
+    """The conditions of the ok rows, each with its models, fastest first, and each model with its fastest artifact.
+
+    Args:
+        rows: rows of results.csv, of one or more runs.
+    """
+    found = []
+    for _, members in rows[rows["status"] == "ok"].groupby(_CONFIGURATION, sort=False):
+        environment_id, latency_kind, backend, precision, batch = members[_CONFIGURATION].iloc[0]
+        configuration = Configuration(environment_id, latency_kind, backend, precision, int(batch))
+        found.append((configuration, ranked(members).drop_duplicates("model")))
+    return found
 
 
 def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.records.directory import RESULTS_NAME
+from harness.records.directory import RESULTS_NAME, load_series
 from harness.records.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
 from harness.records.schema import COLUMN_NAMES
+from harness.records.series import Series
 from harness.records.table import load_rows
 from reports.errors import ReportError
 from reports.records import records
@@ -35,6 +36,8 @@ class Run:
     directory: Path
     info: RunInfo
     rows: pandas.DataFrame
+    series: tuple[Series, ...] = ()
+    """The series of the rows, with what results.csv does not have of them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,15 @@ class Runs:
     accuracy from another if it has none."""
     notes: tuple[str, ...]
     """Which runs were merged, for the reader of the report."""
+
+    @property
+    def stated(self) -> dict[str, Series]:
+        """By the names of the models: a series with the latencies that the release states, or what it searched for.
+
+        Models without either are left out, and runs of versions that did not keep them have none.
+        """
+        series = (one for run in self.members for one in run.series)
+        return {one.model: one for one in series if one.latencies_published or one.searched_for}
 
     @property
     def infos(self) -> list[RunInfo]:
@@ -83,7 +95,7 @@ def _load(directory: Path) -> Run:
     # The table first: its error about another schema version says what to do with old figures.
     rows = load_rows(results)
     _check_figures(results, rows)
-    return Run(directory, load_run_info(directory), rows)
+    return Run(directory, load_run_info(directory), rows, tuple(load_series(directory).values()))
 
 
 def _check_figures(path: Path, rows: pandas.DataFrame) -> None:

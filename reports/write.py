@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foundation.vocabulary import PROBE
 from harness.files.storage import replace_text
-from harness.records.directory import RESULTS_NAME
+from harness.records.directory import RESULTS_NAME, load_series
 from harness.records.run_info import RunInfo, load_run_info
 from harness.records.table import load_rows
 from reports.frontier import draw, drawable
@@ -55,13 +55,14 @@ def write_reports(run_directory: Path, training: Training = ALONE) -> WrittenRep
     pictures, notes = _write_pictures(run_directory, grouped(rows, training), info.apart())
     report = run_directory / REPORT_NAME
     shown = [picture.name for picture in pictures if picture.suffix == ".svg"]
-    replace_text(report, render(rows, info.apart(), shown, training))
+    runs = merged([Run(run_directory, info, rows, tuple(load_series(run_directory).values()))])
+    replace_text(report, render(rows, info.apart(), shown, training, runs.stated))
     tables = []
     if changes := side_by_side(rows):
         tables.append(run_directory / RUNTIMES_NAME)
         replace_text(tables[0], runtimes_csv(changes, training))
     page = run_directory / PAGE_NAME
-    write_page(merged([Run(run_directory, info, rows)]), page, training)
+    write_page(runs, page, training)
     return WrittenReports([report, *tables, page, *pictures], notes)
 
 

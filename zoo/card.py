@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foundation.digests import json_sha256
+from foundation.published_latency import PublishedLatency
 from zoo.probe import RUNTIME_TOLERANCE
 
 
@@ -99,6 +100,15 @@ class Training:
 
 
 @dataclasses.dataclass(frozen=True)
+class Search:
+    """What an architecture search made the network for."""
+
+    target: str
+    """Device whose latency it minimised beside the error, in the release's words; `FLOPs` if it counted operations."""
+    stated_in: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """The released weights: where they are and how they are packed."""
 
@@ -142,6 +152,10 @@ class ModelCard:
     training: Training
     architecture: Mapping[str, Any]
     """What the adapter builds the network from."""
+    latencies: tuple[PublishedLatency, ...] = ()
+    """Latencies that the release states."""
+    search: Search | None = None
+    """None if the release names no target of a search, which does not say that there was none."""
     probe_variance_scale: float = 1.0
     """Factor on the probe's running variances; not 1 if float32 noise would decide the plain probe's result."""
     probe_damping: float | None = None

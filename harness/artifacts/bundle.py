@@ -109,7 +109,7 @@ class BundledModel:
     def series(self, backend: str, directory: Path) -> Series:
         """The series of this model on `backend`, for a bundle in `directory`."""
         path = str((directory / self.artifact.path).resolve()) if self.artifact else ""
-        return Series(**self.facts, backend=backend, artifact_path=path)
+        return Series.from_json({**self.facts, "backend": backend, "artifact_path": path})
 
 
 @dataclasses.dataclass(frozen=True)

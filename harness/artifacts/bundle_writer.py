@@ -123,7 +123,7 @@ class BundleWriter:
         Raises:
             BundleError: a file cannot be written, or is not what the conversion made.
         """
-        described = {name: value for name, value in dataclasses.asdict(series).items() if name not in MACHINE_FACTS}
+        described = {name: value for name, value in series.to_json().items() if name not in MACHINE_FACTS}
         earlier = next((model for model in self.bundle.models if model.identity == Identity.of(series)), None)
         copied = False
         if series.status == "ok":

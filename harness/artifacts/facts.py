@@ -36,6 +36,8 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
         "accuracy_published_source": card.published.stated_in,
         "accuracy_published_training_data": card.training.all_data,
         "accuracy_published_teacher": card.training.teacher,
+        "latencies_published": card.latencies,
+        "searched_for": card.search.target if card.search else "",
     }
 
 

@@ -65,9 +65,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _sections(card: ModelCard) -> dict[str, dict[str, Any]]:
-    """The facts of a card under their titles."""
+    """The facts of a card under their titles; a title without facts is left out."""
     facts = dataclasses.asdict(card)
-    return {
+    sections = {
         "network": {
             "implementation": card.release.package or "this project's own definition",
             "resolution (pixels)": card.resolution,
@@ -77,12 +77,15 @@ def _sections(card: ModelCard) -> dict[str, dict[str, Any]]:
             "digest of the state dict's names and shapes": card.signature_sha256,
         },
         "published": facts["published"],
+        "published latencies": {one.conditions: f"{one.latency_ms:g} ms ({one.stated_in})" for one in card.latencies},
+        "search": facts["search"] or {},
         "training": facts["training"],
         "preprocessing": facts["preprocessing"],
         "checkpoint": facts["checkpoint"],
         "release": facts["release"],
         "architecture": dict(card.architecture),
     }
+    return {title: section for title, section in sections.items() if section}
 
 
 def _text(value: object) -> str:

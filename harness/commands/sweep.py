@@ -153,7 +153,7 @@ def _series(wanted: ArtifactRequest, arguments: argparse.Namespace) -> list[Side
     cache_dir = ConversionOptions.read(arguments).cache_dir
     if wanted.artifacts is None:
         return [side_series(one) for one in convert_all(wanted, cache_dir, say)]
-    there = read_folder(wanted.artifacts)
+    there = read_folder(wanted.artifacts, wanted.backend)
     names = selected(there, [], list(wanted.models))
     chosen = [
         one

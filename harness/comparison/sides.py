@@ -114,14 +114,15 @@ def read_side(path: Path, files: FileSettings) -> list[SideSeries]:
         if one.failure:
             raise ComparisonError(one.failure)
         return [dataclasses.replace(one, notes=series.warnings)]
-    return read_folder(path)
+    return read_folder(path, files.backend.name)
 
 
-def read_folder(path: Path) -> list[SideSeries]:
+def read_folder(path: Path, backend: str) -> list[SideSeries]:
     """The series of a run directory or an exported folder, including those whose conversion failed.
 
     Args:
         path: one of these.
+        backend: whose series count, if a run measured several.
 
     Raises:
         ComparisonError: the path is none of these, or holds no artifact, or two of the same series.
@@ -133,7 +134,7 @@ def read_folder(path: Path) -> list[SideSeries]:
             (model.series("", bundle.directory), frozenset(model.suites)) for model in bundle.models
         ]
     elif (path / SERIES_NAME).is_file():
-        measured = _of_backend(_series_of_run(path / SERIES_NAME), files.backend.name)
+        measured = _of_backend(_series_of_run(path / SERIES_NAME), backend)
         members = [(_as_it_is_now(one), None) for one in measured]
     else:
         raise ComparisonError(

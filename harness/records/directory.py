@@ -1,7 +1,7 @@
 """A run directory: the trials of a run, kept so that nothing finished is ever lost.
 
 run.json       environment, settings and seed (`harness.records.run_info`)
-series.json    the facts of every series, those that failed to convert included
+series.json    the facts of every series, those that failed to convert included, and the latencies that releases state
 trials.jsonl   one line per finished trial, synced before the next one starts: the source of all figures; series with
                the same artifact share them (`harness.records.sharing`)
 samples/       raw times of each trial, one .npz each
@@ -71,7 +71,7 @@ class RunDirectory:
         self.info = info
         self._journal = journal
         self._lock = lock
-        self._series = _load_series(path / SERIES_NAME)
+        self._series = load_series(path)
         self._trials = _trials_by_series(self._journal.entries, path / TRIALS_NAME)
         self._measured_as = measured_as(self._series.values(), self._trials)
         self._accuracy = AccuracyJournal(path)
@@ -335,7 +335,13 @@ def _agreed_info(
     return wanted.with_environments(measured)
 
 
-def _load_series(path: Path) -> dict[str, Series]:
+def load_series(run_directory: Path) -> dict[str, Series]:
+    """The series of a run by their keys, in the order of its rows; none if none is planned yet.
+
+    Raises:
+        StorageError: the file cannot be read, or is damaged.
+    """
+    path = run_directory / SERIES_NAME
     if not path.is_file():
         return {}
     with explained(path):

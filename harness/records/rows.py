@@ -13,7 +13,7 @@ from harness.records.accuracy_cells import accuracy_cells
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.gpu_cells import gpu_cells
 from harness.records.schema import COLUMN_NAMES, COLUMNS, SCHEMA_VERSION
-from harness.records.series import Series
+from harness.records.series import NOT_IN_ROWS, Series
 from harness.records.trial_warnings import trial_warnings
 from harness.stats.trials import interval_over_trials, median
 from harness.text.wording import number_text
@@ -60,7 +60,7 @@ def build_row(
     ok = [trial for trial in trials if trial.status == "ok"]
     failed = [trial for trial in trials if trial.status != "ok"]
     values: Row = {
-        **dataclasses.asdict(series),
+        **{name: value for name, value in dataclasses.asdict(series).items() if name not in NOT_IN_ROWS},
         **_outcome(series, ok, failed),
         **(_figures(ok, series.batch) if ok else {}),
         **_with_warnings(

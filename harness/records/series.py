@@ -6,12 +6,19 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from foundation.published_latency import PublishedLatency
+from foundation.record_types import array
 from foundation.vocabulary import NATIVE
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.target import Target
 
 Measurement = tuple[str, str, str, int, tuple[str, ...]]
 """What the trials of a series depend on within a run: artifact, backend, precision, batch and companions."""
+
+
+NOT_IN_ROWS = ("latencies_published", "searched_for")
+"""Facts that the run directory keeps in series.json alone: a network has figures of several devices, which are no cell
+of results.csv, and what it was searched for belongs to them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +51,10 @@ class Series:
     """Data that the released weights learned from, as in the column of that name; empty if not known."""
     accuracy_published_teacher: str = ""
     """The network that the released weights were distilled from; empty if there was none."""
+    latencies_published: tuple[PublishedLatency, ...] = ()
+    """Latencies that the release states."""
+    searched_for: str = ""
+    """Device that an architecture search made the network for, or `FLOPs`; empty if the release states none."""
     weights: str = ""
     """`released`, `file`, `probe` or `own`."""
     weights_sha256: str = ""
@@ -129,9 +140,15 @@ class Series:
 
     def to_json(self) -> dict[str, Any]:
         """The facts as a JSON object."""
-        return dataclasses.asdict(self)
+        facts = dataclasses.asdict(self)
+        return {**facts, "latencies_published": list(facts["latencies_published"])}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Series:
-        """The facts read back; unknown keys are an error of the caller's schema check."""
-        return cls(**data)
+        """The facts read back; a file of an earlier version lacks some.
+
+        Raises:
+            TypeError: a key that no series has, or published latencies that are none.
+        """
+        latencies = tuple(PublishedLatency(**one) for one in array(data.get("latencies_published", [])))
+        return cls(**{**data, "latencies_published": latencies})

@@ -18,7 +18,8 @@ from reports.training import ALONE, Training
 
 _STYLES = ("page.css", "chart.css")
 _SCRIPTS = ("dom.js", "data.js", "training.js", "scales.js", "facts.js", "marks.js", "scatter.js", "table.js",
-            "filter.js", "frontier.js", "legend.js", "results.js", "ranks.js", "sections.js", "main.js")  # fmt: skip
+            "filter.js", "frontier.js", "legend.js", "results.js", "ranks.js", "sections.js", "published.js",
+            "main.js")  # fmt: skip
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 

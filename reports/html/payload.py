@@ -18,9 +18,11 @@ from reports.names import environment_names, short_names
 from reports.notes import frontier_notes
 from reports.pairs import Varying, exporter_name
 from reports.pictures import style
+from reports.published_latency import published_comparisons
 from reports.ranks import rank_changes
 from reports.records import records
 from reports.runs import Runs
+from reports.searched_for import searched_groups
 from reports.training import ALONE, TRAININGS, Training, difference
 from reports.variants import telling_columns
 
@@ -68,6 +70,8 @@ def payload(runs: Runs, training: Training = ALONE) -> dict[str, Any]:
         "short": dict(_short_names(runs.rows)),
         "telling": telling_columns(runs.rows[runs.rows["status"] == "ok"]),
         "ranks": [dataclasses.asdict(change) for change in rank_changes(runs.rows)],
+        "published": _dicts(published_comparisons(runs.rows, runs.stated)),
+        "searched": {training: _dicts(searched_groups(runs.rows, runs.stated, training)) for training in TRAININGS},
         "effects": {varying: _dicts(found[varying]) for varying in _BOTH},
         "summaries": {varying: _dicts(summarised(found[varying])) for varying in _BOTH},
         "conversions": _dicts(audited),

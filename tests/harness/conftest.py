@@ -183,7 +183,7 @@ def converted(tmp_path: Path, write_network: WriteNetwork) -> MakeSeries:
 
     def make(model: str = "gpunet/GPUNet-0", *, weight: float = 1.0, **facts: Any) -> Series:
         source, variant = model.split("/", 1)
-        text = json.dumps([model, weight, facts])
+        text = json.dumps([model, weight, facts], default=repr)
         folder = tmp_path / "cache" / hashlib.sha256(text.encode()).hexdigest()[:12]
         folder.mkdir(parents=True, exist_ok=True)
         path = write_network(folder / "model.onnx", weight=weight)

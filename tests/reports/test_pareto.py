@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.pareto import pareto_frontier
+from reports.pareto import excess_percent, pareto_frontier
 
 # Few distinct values, so that ties are common.
 _POINTS = st.lists(st.tuples(st.integers(1, 6).map(float), st.integers(1, 6).map(float)), max_size=12)
@@ -43,3 +43,15 @@ def test_no_points_have_no_frontier() -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="zip"):
         pareto_frontier([1.0], [])
+
+
+@given(_POINTS)
+def test_a_point_of_the_frontier_has_no_excess_and_every_other_is_no_faster(points: list[tuple[float, float]]) -> None:
+    sides = ([point[0] for point in points], [point[1] for point in points])
+    excess = excess_percent(*sides)
+    assert all(excess[at] == 0 for at in pareto_frontier(*sides))
+    assert all(one >= 0 for one in excess)
+
+
+def test_the_excess_is_over_the_fastest_that_is_at_least_as_accurate() -> None:
+    assert excess_percent([1.0, 2.0, 3.0, 8.0], [70.0, 75.0, 74.0, 75.0]) == pytest.approx([0, 0, 50, 300])

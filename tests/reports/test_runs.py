@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from harness.errors import StorageError
+from harness.records.directory import SERIES_NAME
 from reports.errors import ReportError
 from reports.runs import load_runs
+from tests.fakes.published import stated
 
 MakeRun = Callable[..., Path]
 
@@ -158,3 +160,12 @@ def test_run_json_of_another_schema_version_is_refused(make_run: MakeRun) -> Non
     (run / "run.json").write_text(json.dumps({**facts, "schema_version": 1}), encoding="utf-8")
     with pytest.raises(Exception, match="schema version 1"):
         load_runs([run])
+
+
+def test_what_the_releases_state_comes_from_the_series_of_all_runs(make_run: MakeRun) -> None:
+    first, second, older = (make_run(name, [_row("s/a", 4.0)]) for name in ("first", "second", "older"))
+    phone = stated("a phone", {"a": 5.0, "b": 6.0})
+    plain = stated("a phone", {"c": None})
+    for directory, series in ((first, [phone["s/a"], plain["s/c"]]), (second, [phone["s/b"]])):
+        (directory / SERIES_NAME).write_text(json.dumps([one.to_json() for one in series]))
+    assert load_runs([first, second, older]).stated == phone

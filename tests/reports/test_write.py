@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foundation.published_latency import PublishedLatency
 from harness.errors import StorageError
-from harness.records.directory import RunDirectory
+from harness.records.directory import RunDirectory, load_series
 from harness.records.series import Series
 from reports.write import write_reports
 from tests.fakes.trials import ok_trial
@@ -63,6 +65,17 @@ def test_a_run_gets_its_table_and_pictures(tmp_path: Path) -> None:
     assert "1 of 1 rows rest on a single trial" in report
     caption = "a processor, 2 threads, onnxruntime 1.30.0, fp32, seeded weights, training data not known, 2026-01-31"
     assert caption in " ".join((tmp_path / "frontier.svg").read_text(encoding="utf-8").split())
+
+
+def test_published_latencies_of_a_run_are_in_both_reports(tmp_path: Path) -> None:
+    directory = _run(tmp_path)
+    (series,) = load_series(directory).values()
+    figure = PublishedLatency("a phone", 22.0, "README.md")
+    with RunDirectory.open(directory, environment=Environment(), settings={"rounds": 1}, seed=None) as run:
+        run.set_series([dataclasses.replace(series, latencies_published=(figure,), searched_for="a phone")])
+    write_reports(directory)
+    assert "### Published latency beside measured" in (directory / "results.md").read_text(encoding="utf-8")
+    assert '"published_on":"a phone"' in (directory / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not HAS_MATPLOTLIB, reason="pictures need the extra `report`")

@@ -10,7 +10,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from foundation.digests import json_sha256
-from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Training
+from foundation.published_latency import PublishedLatency
+from zoo.card import Checkpoint, ModelCard, Preprocessing, Published, Release, Search, Training
 from zoo.errors import CatalogError
 
 if sys.version_info >= (3, 11):
@@ -48,6 +49,13 @@ def _card(release: Release, shared: Mapping[str, Any], variant: str, facts: dict
         name: _record(kind, {**shared.get(name, {}), **facts.pop(name, {})}, f"{where} {name}")
         for name, kind in _PARTS.items()
     }
+    # What the models of a source share of a search or of a latency says nothing about a model that has none.
+    if "search" in facts:
+        parts["search"] = _record(Search, {**shared.get("search", {}), **facts.pop("search")}, f"{where} search")
+    parts["latencies"] = tuple(
+        _record(PublishedLatency, {**shared.get("latency", {}), **one}, f"{where} latency")
+        for one in facts.pop("latencies", ())
+    )
     architecture = {**shared.get("architecture", {}), **facts.pop("architecture", {})} or {"name": variant}
     return _record(
         ModelCard,

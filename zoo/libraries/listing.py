@@ -133,6 +133,8 @@ def _card(facts: Mapping[str, Any]) -> ModelCard:
         "published": Published(**facts["published"]),
         "checkpoint": Checkpoint(**checkpoint),
         "training": Training(**facts["training"]),
+        # No library states any.
+        "latencies": (),
     }
     return ModelCard(**{**facts, **parts})
 

@@ -19,6 +19,7 @@ section("frontier", "Frontier", [filterForm(), legend(), OK_ROWS.length ? el("di
 section("table", "Table", [mainTable()]);
 section("ranks", "Rank changes", ranksSection());
 section("accuracy-section", "Published and measured", accuracySection());
+section("published-section", "Published latency", publishedSection());
 section("precision", "Precisions", effectsSection("precision", "No model was measured in two precisions in one environment."));
 section("exporter", "Exporters", effectsSection("exporter", "No model was measured from two exporters in one environment."));
 section("audit", "Conversions", auditSection());

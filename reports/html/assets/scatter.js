@@ -57,7 +57,7 @@ function ringModel(model) {
 
 // points: {x, y, xLow, xHigh, yLow, yHigh, colour, marker, strong, pale, hollow, tick (no y: stands on the axis), label, first (its label before others'), row};
 // line: returns corners in data units; yAlso: values that the vertical axis must reach, as for pictures side by side that share it.
-function scatter({ id, name, xLabel, yLabel, xLog, points, line = () => [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
+function scatter({ id, name, xLabel, yLabel, xLog, yLog = false, points, line = () => [], zeroLine = false, yAlso = [], tips = tooltipFacts }) {
   const root = svg("svg", { id, role: "group", tabindex: "0", "aria-label":
     `${name}. ${plural(points.length, "point")}. Left and right arrow keys move through them, Enter shows all facts; the table has the same figures.` });
   const byX = [...points].sort((a, b) => a.x - b.x);
@@ -73,7 +73,7 @@ function scatter({ id, name, xLabel, yLabel, xLog, points, line = () => [], zero
     const frame = [48, 10, width - 12, height - 44];
     const x = scale(points.flatMap((p) => [p.x, p.xLow ?? p.x, p.xHigh ?? p.x]), [frame[0], frame[2]], { log: xLog, ticks: width < 480 ? 5 : 9 });
     const heights = points.filter((p) => !p.tick).flatMap((p) => [p.y, p.yLow ?? p.y, p.yHigh ?? p.y]);
-    const y = scale([...heights, ...yAlso, ...(zeroLine ? [0] : [])], [frame[3], frame[1]], { ticks: 6, margin: 0.08 });
+    const y = scale([...heights, ...yAlso, ...(zeroLine ? [0] : [])], [frame[3], frame[1]], { log: yLog, ticks: 6, margin: 0.08 });
     const corners = line().map(([a, b]) => [x(a), y(b)]);
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     rings = svg("g");

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from foundation.digests import file_sha256
+from foundation.published_latency import PublishedLatency
 from harness.artifacts.bundle import BUNDLE_NAME, check_opsets, read_bundle
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.errors import BundleError
@@ -53,6 +54,14 @@ def test_the_series_are_those_of_the_conversion_with_paths_of_this_machine(three
         k: v for k, v in made.to_json().items() if k not in changed
     }
     assert file_sha256(Path(series.artifact_path)) == made.artifact_sha256
+
+
+def test_published_latencies_travel_with_the_bundle(converted, write_bundle) -> None:
+    figures = (PublishedLatency("a phone", 22.0, "README"),)
+    made = converted("gpunet/GPUNet-0", latencies_published=figures, searched_for="a phone")
+    (model,) = read_bundle(write_bundle(made)).models
+    series = model.series("onnxruntime", Path())
+    assert (series.latencies_published, series.searched_for) == (figures, "a phone")
 
 
 @pytest.mark.parametrize(

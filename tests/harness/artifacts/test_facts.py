@@ -39,6 +39,14 @@ def test_a_converted_model_has_the_facts_of_card_and_artifact():
     assert facts.status == "ok"
 
 
+def test_a_model_has_the_latencies_and_the_search_that_its_release_states():
+    gpunet = facts_of_conversion(Conversion(ConversionRequest("gpunet/GPUNet-0"), "failed"), "onnxruntime")
+    assert gpunet.latencies_published == zoo.card("gpunet/GPUNet-0").latencies
+    assert gpunet.searched_for == "GV100 GPU"
+    alphanet = facts_of_conversion(Conversion(ConversionRequest("alphanet/a0"), "failed"), "onnxruntime")
+    assert (alphanet.latencies_published, alphanet.searched_for) == ((), "")
+
+
 def test_an_exporter_that_is_a_package_has_its_own_version():
     made = {**PROVENANCE, "opset": 17, "exporter": {"name": "tf2onnx", "tf2onnx": "1.17.0", "tensorflow": "2.21.0"}}
     request = ConversionRequest("efficientnet_x/efficientnet-x-b0", opset=18)

@@ -44,3 +44,15 @@ def test_show_prints_what_the_weights_learned_from(capsys: pytest.CaptureFixture
     assert "  epochs: 450" in lines
     assert "  resolution px: 456" in lines
     assert any(line.startswith("  stated in: PyTorch/Classification/GPUNet/README.md") for line in lines)
+
+
+def test_show_prints_the_latencies_that_the_release_states(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "gpunet/GPUNet-D1"]) == 0
+    shown = capsys.readouterr().out
+    readme = "PyTorch/Classification/GPUNet/README.md (Inference results)"
+    assert f"\n  A100 (80GB), TensorRT 8, FP16, batch 1: 0.94 ms ({readme})\n" in shown
+    assert "\nsearch\n  target: GV100 GPU\n" in shown
+    assert main(["show", "alphanet/a0"]) == 0
+    shown = capsys.readouterr().out
+    assert "\npublished latencies\n" not in shown
+    assert "\nsearch\n" not in shown

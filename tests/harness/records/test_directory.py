@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
+from foundation.published_latency import PublishedLatency
 from harness.errors import HarnessError, RunLockedError, StorageError
 from harness.processes.trial import TrialResult
 from harness.records.accuracy_journal import ACCURACY_NAME
 from harness.records.accuracy_result import AccuracyResult
-from harness.records.directory import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
+from harness.records.directory import RESULTS_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory, load_series
 from harness.records.run_info import RUN_INFO_NAME, DifferentRunError
 from harness.records.schema import COLUMN_NAMES, SCHEMA_VERSION
 from harness.records.series import Series
@@ -601,3 +602,40 @@ def test_half_written_samples_of_earlier_versions_are_removed(open_run: Open) ->
         path.with_name(path.name + ".partial").touch()
     with open_run():
         assert list(path.parent.iterdir()) == [path]
+
+
+def test_published_latencies_are_kept_beside_the_table(open_run: Open) -> None:
+    figures = (PublishedLatency("a phone", 22.0, "README"), PublishedLatency("a GPU", 1.5, "README", batch=64))
+    with open_run() as run:
+        run.set_series([series("x", latencies_published=figures, searched_for="a phone"), Y])
+        run.append(run.series()[0].key, 0, ok())
+        path = run.path
+    first, second = load_series(path).values()
+    assert (first.latencies_published, first.searched_for) == (figures, "a phone")
+    assert (second.latencies_published, second.searched_for) == ((), "")
+    assert "phone" not in (path / RESULTS_NAME).read_text()
+
+
+def test_series_of_an_earlier_version_have_no_published_latencies(open_run: Open) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        path = run.path
+    (written,) = json.loads((path / SERIES_NAME).read_text())
+    del written["latencies_published"], written["searched_for"]
+    (path / SERIES_NAME).write_text(json.dumps([written]))
+    assert list(load_series(path).values()) == [X]
+
+
+@pytest.mark.parametrize("latencies", ["22 ms", [{"device": "a phone"}]])
+def test_damaged_published_latencies_are_refused(open_run: Open, latencies: Any) -> None:
+    with open_run() as run:
+        run.set_series([X])
+        path = run.path
+    (written,) = json.loads((path / SERIES_NAME).read_text())
+    (path / SERIES_NAME).write_text(json.dumps([{**written, "latencies_published": latencies}]))
+    with pytest.raises(StorageError, match=r"series.json is damaged"):
+        load_series(path)
+
+
+def test_a_run_without_series_has_none(tmp_path: Path) -> None:
+    assert load_series(tmp_path) == {}

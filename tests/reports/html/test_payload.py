@@ -12,6 +12,7 @@ import pytest
 from harness.records.schema import COLUMN_NAMES
 from reports.html.payload import clean, payload
 from reports.runs import load_runs
+from tests.fakes.published import stated
 
 MakeRun = Callable[..., Path]
 
@@ -104,6 +105,24 @@ def test_it_has_the_frontier_for_each_choice_of_training_data(make_run: MakeRun)
     assert (group["usual_data"], group["other_data"]) == ("ImageNet-1k", "also saw ImageNet-12k")
     assert "among networks that learned from ImageNet-1k alone" in " ".join(group["frontier_notes"]["imagenet-1k"])
     assert "among all networks" in " ".join(group["frontier_notes"]["any"])
+
+
+def test_it_has_published_latencies_and_groups_for_each_choice_of_training_data(make_run: MakeRun) -> None:
+    figures = {"a": (1.0, 70.0), "b": (3.0, 74.0), "c": (2.0, 75.0)}
+    accuracy = "accuracy_published_top1_percent"
+    run = make_run("one", [{"model": f"s/{n}", "latency_median_ms": ms, accuracy: p} for n, (ms, p) in figures.items()])
+    series = stated("a phone", {"a": 5.0, "b": 8.0, "c": 20.0}, target="a phone").values()
+    (run / "series.json").write_text(json.dumps([one.to_json() for one in series]))
+    facts = payload(load_runs([run]))
+    (comparison,) = facts["published"]
+    assert comparison["kendall_tau"] == pytest.approx(1 / 3)
+    assert comparison["places"][1] == {
+        "model": "s/b", "published_ms": 8.0, "measured_ms": 3.0, "published_rank": 2.0, "measured_rank": 3.0,
+    }  # fmt: skip
+    assert {training: [g["on_frontier"] for g in groups] for training, groups in facts["searched"].items()} == {
+        "imagenet-1k": [["s/a", "s/c"]],
+        "any": [["s/a", "s/c"]],
+    }
 
 
 def test_columns_without_a_value_are_left_out(facts: dict[str, Any]) -> None:

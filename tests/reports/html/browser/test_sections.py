@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from tests.fakes.published import stated
 from tests.reports.html.browser.driving import column_texts, open_run
 
 pytestmark = pytest.mark.browser
@@ -62,6 +64,40 @@ def test_measured_accuracy_stands_beside_the_published_one(page: webdriver.Chrom
     assert len(column_texts(page, "difference", "accuracy")) == 7
     assert set(column_texts(page, "difference", "accuracy")) == {"\N{MINUS SIGN}0.10"}
     assert set(column_texts(page, "published figure", "accuracy")) == {"inside"}
+
+
+def test_published_latencies_stand_beside_the_measured_ones(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    figures = {"a": (1.0, 70.0), "b": (3.0, 74.0), "c": (2.0, 75.0)}
+    accuracy = "accuracy_published_top1_percent"
+    rows = [
+        {"model": f"s/{name}", "precision": precision, "latency_median_ms": latency_ms, accuracy: percent}
+        for name, (ms, percent) in figures.items()
+        # In fp16 the order is reversed.
+        for precision, latency_ms in (("fp32", ms), ("fp16", 1 / ms))
+    ]
+    run = make_run("small", rows)
+    series = stated("a <b>phone</b>", {"a": 5.0, "b": 8.0, "c": 20.0}, target="a <b>phone</b>").values()
+    (run / "series.json").write_text(json.dumps([one.to_json() for one in series]))
+    open_run(page, run, tmp_path / "small.html")
+    assert column_texts(page, "published on", "published-orders") == ["a <b>phone</b>, TensorRT 8, batch 1"]
+    assert column_texts(page, "Kendall\N{RIGHT SINGLE QUOTATION MARK}s τ", "published-orders") == ["0.33"]
+    assert column_texts(page, "most out of place", "published-orders") == ["b: published 2, measured 3"]
+    assert column_texts(page, "which", "searched") == ["a, c"]
+    assert column_texts(page, "above it", "searched") == ["50"]
+
+    Select(page.find_element(By.ID, "published-measured")).select_by_visible_text("onnxruntime fp16, batch 1")
+    assert column_texts(page, "Kendall\N{RIGHT SINGLE QUOTATION MARK}s τ", "published-orders") == ["\N{MINUS SIGN}0.33"]
+    for summary in page.find_elements(By.CSS_SELECTOR, "#published-section summary"):
+        summary.click()
+    marks = "#published-section figure .mark"
+    WebDriverWait(page, 10).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, marks)) == 3)
+    assert column_texts(page, "change", "published-latencies") == ["+2", *["\N{MINUS SIGN}1"] * 2]
+
+
+def test_a_run_without_published_latencies_has_no_such_section(page: webdriver.Chrome) -> None:
+    assert page.find_elements(By.ID, "published-section") == []
 
 
 def test_accuracy_without_latency_and_why_there_is_none(
