@@ -108,7 +108,7 @@ def _environment_section(rows: pandas.DataFrame, name: str, info: RunInfo | None
 
 
 def _conditions(group: Group) -> str:
-    return f"Batch {group.batch}, {group.precision}" if group.precision else f"Batch {group.batch}"
+    return ", ".join([f"Batch {group.batch}", *group.apart])
 
 
 def _warnings(group: Group) -> list[str]:
