@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MEASURED = "accuracy_measured_top1_percent"
 _PUBLISHED = "accuracy_published_top1_percent"
+_KEPT_APART = ("precision",)
+"""Columns whose values are ranked apart if a model has several."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Group:
     rows: pandas.DataFrame
     training: Training = ALONE
     """Among which of the comparable rows the frontier is."""
-    precision: str = ""
-    """Empty if no model has several: then rows of different precisions are ranked together."""
+    apart: tuple[str, ...] = ()
+    """What distinguishes these rows from another group of the same conditions, as their precision; empty if no model
+    has several, and rows of all precisions are ranked together."""
 
     @property
     def classes(self) -> int | None:
@@ -81,21 +84,22 @@ def grouped(rows: pandas.DataFrame, training: Training = ALONE) -> list[Group]:
     for _, members in ok.groupby(by, sort=False):
         environment_id, latency_kind, batch = members[by].iloc[0]
         groups += [
-            Group(environment_id, latency_kind, int(batch), ranked(part, training), training, precision)
-            for precision, part in _apart(members)
+            Group(environment_id, latency_kind, int(batch), ranked(part, training), training, apart)
+            for apart, part in _apart(members)
         ]
     return groups
 
 
-def _apart(rows: pandas.DataFrame) -> list[tuple[str, pandas.DataFrame]]:
-    """The rows of each precision if a model has several, else all of them.
+def _apart(rows: pandas.DataFrame) -> list[tuple[tuple[str, ...], pandas.DataFrame]]:
+    """The rows of each precision if a model has several, else all of them, each with what `Group.apart` says.
 
     The accuracy that a release states is that of fp32: beside it, the same network in int8 would be as accurate and
     faster, and no network in fp32 on the frontier. A user's int8 file is ranked among the fp32 networks of the zoo.
     """
-    if rows.groupby("model")["precision"].nunique().max() == 1:
-        return [("", rows)]
-    return [(str(precision), part) for precision, part in rows.groupby("precision", sort=False)]
+    several = [name for name in _KEPT_APART if rows.groupby("model")[name].nunique().max() > 1]
+    if not several:
+        return [((), rows)]
+    return [(tuple(map(str, part[several].iloc[0])), part) for _, part in rows.groupby(several, sort=False)]
 
 
 def ranked(rows: pandas.DataFrame, training: Training = ALONE) -> pandas.DataFrame:

@@ -121,7 +121,7 @@ def _environment_section(
 
 
 def _conditions(group: Group) -> str:
-    return f"Batch {group.batch}, {group.precision}" if group.precision else f"Batch {group.batch}"
+    return ", ".join([f"Batch {group.batch}", *group.apart])
 
 
 def _warnings(group: Group) -> list[str]:

@@ -91,8 +91,7 @@ def _picture_name(group: Group, groups: Sequence[Group]) -> str:
     parts = []
     if len({one.environment_id for one in groups}) > 1:
         parts += [str(backend) for backend in group.rows["backend"].unique()]
-    if group.precision:
-        parts.append(group.precision)
+    parts += group.apart
     if len({(one.batch, one.latency_kind) for one in groups}) > 1:
         parts.append(f"b{group.batch}-{group.latency_kind}")
     return "-".join(["frontier", *parts])

@@ -19,13 +19,13 @@ from harness.artifacts.onnx_files import named
 from harness.artifacts.preprocessing import range_of_pixels
 from harness.artifacts.released import with_weights
 from harness.artifacts.request import ArtifactRequest
-from harness.artifacts.variants import regardless_of_backend
 from harness.backends.backend import Backend
 from harness.records.companions import with_companions
 from harness.records.series import Series
 
 if TYPE_CHECKING:
     from converters.pool import Conversion
+    from converters.request import ConversionRequest
 
 
 def converted(request: ArtifactRequest, cache_dir: Path, say: Say) -> Iterator[Conversion]:
@@ -80,24 +80,23 @@ def convert_variants(requests: Sequence[ArtifactRequest], cache_dir: Path, say: 
         cache_dir: where artifacts are kept.
         say: prints a line for the user.
     """
-    made: list[tuple[ArtifactRequest, list[Series]]] = []
+    made: list[tuple[list[ConversionRequest], list[Series]]] = []
     found: list[Series] = []
     for request in requests:
-        as_converted = regardless_of_backend(request)
-        models = next((series for earlier, series in made if earlier == as_converted), None)
-        if models is None:
-            models = _model_series(request, cache_dir, say)
-            made.append((as_converted, models))
-        found += [dataclasses.replace(one, backend=request.backend) for one in models]
+        # A machine that measures files needs nothing that converts.
+        if request.models or request.own_models:
+            wanted = request.conversions()
+            models = next((series for earlier, series in made if earlier == wanted), None)
+            if models is None:
+                models = _model_series(request, cache_dir, say)
+                made.append((wanted, models))
+            found += [dataclasses.replace(one, backend=request.backend) for one in models]
         found += file_series(request, cache_dir, say)
     return found
 
 
 def _model_series(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Series]:
     """Every series of the request's models."""
-    if not (request.models or request.own_models):
-        # A machine that measures files needs nothing that converts.
-        return []
     found = [
         _as_asked(facts.facts_of_conversion(conversion, request.backend), conversion, request)
         for conversion in converted(request, cache_dir, say)

@@ -348,7 +348,8 @@ class ArtifactRequest:
             precision=self.artifact_precision,
             options=PrecisionOptions(
                 float16_io=self.float16_io,
-                int8_scheme=self.scheme,
+                # Left alone elsewhere, so that requests for several backends are equal where their artifacts are.
+                int8_scheme=self.scheme if self.precision == "int8" else INT8_SCHEMES[0],
                 calibration_images=self.calibration_images,
                 calibration_count=self.calibration_limit,
             ),

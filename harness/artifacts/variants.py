@@ -41,12 +41,6 @@ def _without_calibration(request: ArtifactRequest) -> ArtifactRequest:
     return dataclasses.replace(request, calibration_count=None, calibration_images=None)
 
 
-def regardless_of_backend(request: ArtifactRequest) -> ArtifactRequest:
-    """What is equal for requests whose models have the same artifacts."""
-    scheme = request.scheme if request.precision == "int8" else ""
-    return dataclasses.replace(request, backend="", int8_scheme=scheme)
-
-
 def variant_text(values: Mapping[str, str], varied: Sequence[str]) -> str:
     """What distinguishes a combination from the others, as in `openvino, int8`; empty if nothing is varied.
 

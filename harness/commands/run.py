@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foundation.wording import counted
 from harness.artifacts.onnx_files import named
 from harness.artifacts.request import ArtifactRequest
-from harness.artifacts.variants import regardless_of_backend, variant_text
+from harness.artifacts.variants import variant_text
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
 from harness.commands.options.images import IMAGES_HELP, add_image_options, read_accuracy_request
@@ -23,6 +23,7 @@ from harness.runs.request import RunRequest
 from harness.text.console import say
 
 if TYPE_CHECKING:
+    from converters.request import ConversionRequest
     from harness.runs.run import RunOutcome
 
 _DESCRIPTION = "Converts what is missing, then measures every series in rounds of fresh processes."
@@ -118,14 +119,14 @@ def _say_outcome(outcome: RunOutcome) -> None:
 def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
     """Prints what a run would do, without touching anything."""
     wanted, lines, missing = request.wanted, list[str](), 0
-    counted_once: list[ArtifactRequest] = []
+    counted_once: list[list[ConversionRequest]] = []
     for one in request.requests:
         if wanted.artifacts:
             found = _bundle_plan(one, wanted.artifacts)
         else:
             found, to_convert = _conversion_plan(one, cache_dir)
-            if regardless_of_backend(one) not in counted_once:
-                counted_once.append(regardless_of_backend(one))
+            if (conversions := one.conversions()) not in counted_once:
+                counted_once.append(conversions)
                 missing += to_convert
         which = variant_text(vars(one), tuple(request.varied))
         lines += [f"{line}  ({which})" if which else line for line in found]

@@ -48,14 +48,15 @@ def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any
     """
     given = {option: value for option, value in asked.items() if value is not None}
     if name:
-        protocol = PROTOCOLS[name]
+        fixed = dataclasses.asdict(PROTOCOLS[name])
+        stated_in = fixed.pop("stated_in")
         for option, value in given.items():
-            if value != getattr(protocol, option):
+            if value != fixed.get(option, value):
                 raise HarnessError(
-                    f"--protocol {name} measures with {option.replace('_', '-')} {getattr(protocol, option)} "
-                    f"({protocol.stated_in}); leave out one of the two options"
+                    f"--protocol {name} measures with {option.replace('_', '-')} {fixed[option]} "
+                    f"({stated_in}); leave out one of the two options"
                 )
-        given = {option: getattr(protocol, option) for option in asked}
+        given |= fixed
     gpu = dataclasses.replace(request.gpu, cuda_graph=given.pop("cuda_graph", request.gpu.cuda_graph))
     values = {option: tuple(given[option].split(",")) for option in DIMENSIONS if option in given}
     wanted = dataclasses.replace(request.wanted, **{**given, **{option: found[0] for option, found in values.items()}})

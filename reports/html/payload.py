@@ -129,7 +129,7 @@ def _group_facts(group: Group) -> dict[str, Any]:
         "environment_id": group.environment_id,
         "latency_kind": group.latency_kind,
         "batch": group.batch,
-        "precision": group.precision,
+        "apart": group.apart,
         "count": len(group.rows),
         "classes": group.classes,
         "latency_axis": LATENCY_AXIS[group.latency_kind],

@@ -154,6 +154,11 @@ def test_accuracy_is_evaluated_in_the_stated_shape(
     assert "centre 24 px" in row["accuracy_preprocessing"]
 
 
+def test_no_backend_is_a_bad_request(measure: Callable[..., Any]) -> None:
+    with pytest.raises(harness.HarnessError, match="backend: give at least one"):
+        measure("smoke", backend=[])
+
+
 def test_results_that_are_not_there_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(harness.HarnessError, match="nowhere"):
         harness.results(tmp_path / "nowhere")
@@ -210,6 +215,17 @@ def test_accuracy_is_evaluated_beside_the_latency(
     assert harness.evaluate(images, onnx=network, threads=1, cache_dir=tmp_path / "cache", limit=21).loc[
         0, "latency_median_ms"
     ] == pytest.approx(both.loc[0, "latency_median_ms"])
+
+
+def test_runtimes_are_measured_and_evaluated_side_by_side(
+    measure: Callable[..., Any], make_images: Callable[..., Path], write_classifier: WriteNetwork
+) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    rows = measure(onnx=write_classifier(), backend=["onnxruntime", "openvino"], images=make_images(), rounds=1)
+    assert list(zip(rows["backend"], rows["status"], strict=True)) == [("onnxruntime", "ok"), ("openvino", "ok")]
+    assert list(rows["accuracy_images_count"]) == [42, 42]
+    assert rows["environment_id"].nunique() == 2
+    assert rows["accuracy_measured_top1_percent"].nunique() == 1
 
 
 SCRIPT = """\

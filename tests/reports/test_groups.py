@@ -177,3 +177,20 @@ def test_rows_of_an_unknown_accuracy_are_kept_apart_from_those_of_other_classes(
     (group,) = grouped(make_rows(rows))
     assert group.without_accuracy["model"].to_list() == ["onnx/mine"]
     assert group.drawn["model"].to_list() == ["onnx/mine", "a/x", "a/y"]
+
+
+def test_precisions_are_apart_if_a_model_has_several(make_rows: MakeRows) -> None:
+    rows = [_row("a/x", 5.0, 75.0), _row("a/x", 2.0, 75.0, precision="int8"), _row("a/y", 6.0, 76.0)]
+    groups = grouped(make_rows(rows))
+    assert [(group.apart, list(group.rows["model"])) for group in groups] == [
+        (("fp32",), ["a/x", "a/y"]),
+        (("int8",), ["a/x"]),
+    ]
+    # The accuracy is that of fp32: together, int8 would leave no network in fp32 on the frontier.
+    assert groups[0].rows["frontier"].all()
+
+
+def test_a_file_in_int8_is_ranked_among_networks_in_fp32(make_rows: MakeRows) -> None:
+    rows = [_row("a/x", 5.0, 75.0), _row("onnx/mine", 2.0, precision="int8")]
+    (group,) = grouped(make_rows(rows))
+    assert group.apart == ()

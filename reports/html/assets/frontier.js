@@ -32,7 +32,7 @@ function steps(points) {
 function groupTitle(group) {
   const several = DATA.groups.filter((other) => other.environment_id === group.environment_id).length > 1;
   if (!several) return environmentName(group.environment_id);
-  return [environmentName(group.environment_id), group.precision, `batch ${group.batch}`].filter((text) => text).join(", ");
+  return [environmentName(group.environment_id), ...group.apart, `batch ${group.batch}`].join(", ");
 }
 
 function groupCaption(group, rows) {

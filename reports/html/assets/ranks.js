@@ -7,11 +7,27 @@ const MOST_CHANGED = 10;
 const MOST_SLOPES = 26;
 const SLOPE_ROW_PX = 17;
 
-const configurationName = (c) => `${environmentName(c.environment_id)}, ${c.backend} ${c.precision}, batch ${c.batch}`;
-const configurationLetter = (c) => `${ENVIRONMENTS.get(c.environment_id).letter} (${c.precision})`;
+// An environment's name has the runtime where several were measured on one device.
+const configurationName = (c) => {
+  const name = environmentName(c.environment_id);
+  return `${name}, ${name.includes(c.backend) ? "" : `${c.backend} `}${c.precision}, batch ${c.batch}`;
+};
+const isSideBySide = (entry) => !missing(entry.mean_ratio);
+// Both configurations in a word: runtimes that were measured side by side, else environments.
+function configurationWords(entry) {
+  const sides = [entry.first, entry.second];
+  if (!isSideBySide(entry)) return sides.map((c) => `${ENVIRONMENTS.get(c.environment_id).letter} (${c.precision})`);
+  return sides.map((c) => (entry.first.precision === entry.second.precision ? c.backend : `${c.backend} ${c.precision}`));
+}
 const change = (rank) => rank.second - rank.first;
 const byChange = (a, b) => Math.abs(change(b)) - Math.abs(change(a));
 const sourceOf = (model) => SOURCES.get(model.split("/")[0]) ?? { colour: "#777777", marker: "o" };
+
+function comparisonName(entry) {
+  if (!isSideBySide(entry)) return `${configurationName(entry.first)} → ${configurationName(entry.second)}`;
+  const shared = entry.first.precision === entry.second.precision ? `${entry.first.precision}, ` : "";
+  return `${configurationWords(entry).join(" → ")}, ${shared}batch ${entry.first.batch}`;
+}
 
 function chosenSlopes(ranks) {
   const onFrontier = ranks.filter((rank) => onFirst(rank) || onSecond(rank));
@@ -27,6 +43,7 @@ function slopeChart(entry) {
   const [first, second] = [place("first"), place("second")];
   const height = chosen.length * SLOPE_ROW_PX + 44;
   const y = (position) => 40 + position * SLOPE_ROW_PX;
+  const [a, b] = configurationWords(entry);
   const root = svg("svg", { role: "img", "aria-label": `Ranks of ${chosen.length} models on both; the table below has the figures.` });
   atWidth(root, (width) => {
     const narrow = width < 560;
@@ -34,8 +51,8 @@ function slopeChart(entry) {
     const [left, right] = [narrow ? 38 : side, width - side];
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     root.replaceChildren(
-      svg("text", { x: narrow ? 0 : left, y: 14, "text-anchor": narrow ? "start" : "end" }, `rank on ${configurationLetter(entry.first)}`),
-      svg("text", { x: right, y: 14 }, `rank on ${configurationLetter(entry.second)}`),
+      svg("text", { x: narrow ? 0 : left, y: 14, "text-anchor": narrow ? "start" : "end" }, `rank on ${a}`),
+      svg("text", { x: right, y: 14 }, `rank on ${b}`),
       ...chosen.flatMap((rank) => {
         const source = sourceOf(rank.model);
         const [y1, y2] = [y(first.get(rank)), y(second.get(rank))];
@@ -62,9 +79,10 @@ function fitted(text, width) {
 }
 
 function frontierLists(entry) {
+  const [a, b] = configurationWords(entry);
   const kinds = [
-    [`On the frontier of ${configurationLetter(entry.first)} only`, (r) => onFirst(r) && !onSecond(r)],
-    [`On the frontier of ${configurationLetter(entry.second)} only`, (r) => !onFirst(r) && onSecond(r)],
+    [`On the frontier of ${a} only`, (r) => onFirst(r) && !onSecond(r)],
+    [`On the frontier of ${b} only`, (r) => !onFirst(r) && onSecond(r)],
     ["On both frontiers", (r) => onFirst(r) && onSecond(r)],
   ];
   return el("div", { class: "lists" }, kinds.map(([title, is]) => {
@@ -74,20 +92,20 @@ function frontierLists(entry) {
 }
 
 function rankTable(entry) {
-  const [a, b] = [configurationLetter(entry.first), configurationLetter(entry.second)];
+  const [a, b] = configurationWords(entry);
   const number = (label, unit, value, cell = (v) => `${v}`) => ({ label, unit, numeric: true, value, cell: (rank) => cell(value(rank)) });
   return dataTable({
-    caption: "Ranks of every common model, largest changes first", rows: [...entry.ranks].sort(byChange),
+    id: "rank-table", caption: "Ranks of every common model, largest changes first", rows: [...entry.ranks].sort(byChange),
     columns: [
       MODEL_COLUMN,
       number(`rank ${a}`, "", (r) => r.first), number(`rank ${b}`, "", (r) => r.second),
       { ...number("change", "places", change, (v) => (v === 0 ? "0" : signed(v, 0))), title: "places lost (+) or won (−) from the first to the second" },
       number(`latency ${a}`, "ms", (r) => r.first_ms, significant), number(`latency ${b}`, "ms", (r) => r.second_ms, significant),
-      ...(missing(entry.mean_ratio) ? [] : [
+      ...(!isSideBySide(entry) ? [] : [
         { ...number("ratio", "×", (r) => r.ratio, (v) => significant(v, 3)), title: "latency on the second divided by that on the first" },
         { label: "95 % interval", unit: "×", numeric: true, value: (r) => r.ratio_high, cell: (r) => interval(r.ratio_low, r.ratio_high) },
       ]),
-      { label: "frontier", value: (r) => (onFirst(r) ? 0 : 2) + (onSecond(r) ? 0 : 1), cell: (r) => [onFirst(r) ? `★ ${a} ` : "", onSecond(r) ? `★ ${b}` : ""].join("") },
+      { label: "frontier", value: (r) => (onFirst(r) ? 0 : 2) + (onSecond(r) ? 0 : 1), cell: (r) => (onFirst(r) ? (onSecond(r) ? "★ both" : `★ ${a}`) : onSecond(r) ? `★ ${b}` : "") },
     ],
   }).element;
 }
@@ -96,9 +114,9 @@ function comparison(entry) {
   const tau = missing(entry.kendall_tau) ? "not defined: all latencies of one are equal" : entry.kendall_tau.toFixed(3);
   return [
     facts([["from", configurationName(entry.first)], ["to", configurationName(entry.second)], ["common models", `${entry.ranks.length}`], ["Kendall’s τ", tau],
-      ["mean ratio", missing(entry.mean_ratio) ? "" : `${significant(entry.mean_ratio, 3)} (geometric mean of the second over the first)`]]),
+      ["mean ratio", !isSideBySide(entry) ? "" : `${significant(entry.mean_ratio, 3)} (geometric mean of the second over the first)`]]),
     el("p", { class: "muted" }, "τ is 1 if both environments put the models in the same order and −1 if the order is reversed. Ranks and frontiers here are those of the common models; the order of models whose intervals overlap may be chance."),
-    missing(entry.mean_ratio) ? null : el("p", { class: "muted" }, "One run measured both runtimes in the same rounds: the ratio is the latency on the second divided by that on the first, trials paired by round, with its 95 % interval over the rounds."),
+    !isSideBySide(entry) ? null : el("p", { class: "muted" }, "One run measured both runtimes in the same rounds: the ratio is the latency on the second divided by that on the first, trials paired by round, with its 95 % interval over the rounds."),
     slopeChart(entry), frontierLists(entry), rankTable(entry),
   ];
 }
@@ -114,7 +132,7 @@ function ranksSection() {
   };
   onTraining(() => show(shown));
   const select = el("select", { id: "rank-pair", onchange: (event) => show(event.target.value) },
-    DATA.ranks.map((entry, position) => el("option", { value: position }, `${configurationName(entry.first)} → ${configurationName(entry.second)}`)));
+    DATA.ranks.map((entry, position) => el("option", { value: position }, comparisonName(entry))));
   show(0);
   return [DATA.ranks.length > 1 ? el("p", { class: "screen" }, el("label", null, "Compare ", select)) : null, place];
 }

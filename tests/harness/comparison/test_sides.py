@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -194,6 +195,18 @@ def test_the_companions_of_a_run_count_as_they_are_now(tmp_path: Path) -> None:
     library.unlink()
     with pytest.raises(ComparisonError, match=r"holds no artifact.*--custom-operators .*ops\.so: No such file"):
         read_side(base, files(tmp_path))
+
+
+def test_the_series_of_a_run_of_several_backends_are_those_of_the_gates_own(tmp_path: Path) -> None:
+    own = dataclasses.replace(series(), precision="int8", artifact_sha256="own")
+    other = dataclasses.replace(own, backend="openvino", artifact_sha256="other")
+    (found,) = read_side(run_of(tmp_path / "both", other, own), dataclasses.replace(files(tmp_path), precision="int8"))
+    assert found.sha256 == "own"
+
+
+def test_an_artifact_that_other_backends_measured_is_read_once(tmp_path: Path) -> None:
+    both = [dataclasses.replace(series(), backend=name) for name in ("openvino", "tensorrt")]
+    assert len(read_side(run_of(tmp_path / "both", *both), files(tmp_path))) == 1
 
 
 NOTHING = AskedShapes()

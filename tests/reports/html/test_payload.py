@@ -37,10 +37,10 @@ def test_it_is_json_and_has_every_row(facts: dict[str, Any]) -> None:
 
 def test_ranks_frontier_and_disturbance_are_computed_by_group(facts: dict[str, Any]) -> None:
     rows = _rows(facts)
-    assert [(group["environment_id"], group["precision"]) for group in facts["groups"]] == [
-        ("e1", ""),
-        ("e2", "fp32"),
-        ("e2", "fp16"),
+    assert [(group["environment_id"], group["apart"]) for group in facts["groups"]] == [
+        ("e1", []),
+        ("e2", ["fp32"]),
+        ("e2", ["fp16"]),
     ]
     for position, count in ((0, 34), (1, 33), (2, 33)):
         members = [row for row in rows if row["group"] == position]

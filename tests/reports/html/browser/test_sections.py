@@ -60,6 +60,30 @@ def test_rank_changes_follow_the_pair_that_is_chosen(page: webdriver.Chrome) -> 
     assert section.text != before
 
 
+def test_runtimes_side_by_side_have_ratios_and_go_by_their_names(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    openvino = {"backend": "openvino", "runtime": "openvino 2026.4.1", "environment_id": "e2"}
+    rows = [
+        {
+            "model": f"a/{name}",
+            "latency_median_ms": latency_ms / (1 + 3 * bool(other)),
+            "latency_trials_ms": " ".join([str(latency_ms / (1 + 3 * bool(other)))] * 2),
+            "accuracy_published_top1_percent": 70.0 + latency_ms,
+            "run_seed": 7,
+            **other,
+        }
+        for other in ({}, openvino)
+        for name, latency_ms in (("x", 2.0), ("y", 4.0), ("z", 8.0))
+    ]
+    open_run(page, make_run("both", rows), tmp_path / "both.html")
+    text = page.find_element(By.ID, "ranks").text
+    assert "A: a processor, onnxruntime 1.30.0, fp32, batch 1" in text
+    assert "0.250 (geometric mean of the second over the first)" in text
+    assert "On the frontier of openvino only (0)" in text
+    assert column_texts(page, "ratio", "rank-table") == ["0.250"] * 3
+
+
 def test_measured_accuracy_stands_beside_the_published_one(page: webdriver.Chrome) -> None:
     assert len(column_texts(page, "difference", "accuracy")) == 7
     assert set(column_texts(page, "difference", "accuracy")) == {"\N{MINUS SIGN}0.10"}

@@ -37,10 +37,10 @@ def test_a_press_sorts_and_another_reverses(page: webdriver.Chrome) -> None:
     for expected, reverse in (("ascending", False), ("descending", True)):
         environments, latencies = column_texts(page, "env."), column_texts(page, "latency")
         assert len(latencies) == ROWS
-        # Environments are never mixed, rows without a figure come last.
+        # Environments and precisions are never mixed, rows without a figure come last.
         assert environments == ["A"] * 34 + ["B"] * 66 + ["A", "B"]
         assert latencies[100:] == ["", ""]
-        for part in (latencies[:34], latencies[34:100]):
+        for part in (latencies[:34], latencies[34:67], latencies[67:100]):
             assert [float(text) for text in part] == sorted(map(float, part), reverse=reverse)
         if expected == "ascending":
             assert _sort(page, "latency") == "descending"
