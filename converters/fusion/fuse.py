@@ -33,13 +33,16 @@ def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[st
     """
     try:
         import onnx_ir as ir
-        from onnx_ir.passes.common import RemoveUnusedNodesPass
+        from onnx_ir.passes.common import RemoveUnusedNodesPass, ShapeInferencePass
     except ImportError as error:
         raise MissingPackageError(
             f"a fused graph needs onnxscript, which cannot be imported ({error}); install it with: pip install "
             "'baseline-zoo[precision]'"
         ) from error
     loaded = ir.from_proto(model)
+    if not model.graph.value_info:
+        # The torchscript exporter and that of TensorFlow state no shapes, which some rules ask for.
+        ShapeInferencePass()(loaded)
     opset = next((entry.version for entry in model.opset_import if entry.domain in _STANDARD), 1)
     counts = {}
     for rule in rules_of(backend):
