@@ -40,8 +40,9 @@ def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[st
             "'baseline-zoo[precision]'"
         ) from error
     loaded = ir.from_proto(model)
-    if not model.graph.value_info:
-        # The torchscript exporter and that of TensorFlow state no shapes, which some rules ask for.
+    states_shapes = bool(model.graph.value_info)
+    if not states_shapes:
+        # The torchscript exporter and that of TensorFlow state none, which some rules ask for.
         ShapeInferencePass()(loaded)
     opset = next((entry.version for entry in model.opset_import if entry.domain in _STANDARD), 1)
     counts = {}
@@ -51,4 +52,9 @@ def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[st
     if not any(counts.values()):
         return model, counts
     RemoveUnusedNodesPass()(loaded)
-    return ir.to_proto(loaded), counts
+    fused: onnx.ModelProto = ir.to_proto(loaded)
+    if not states_shapes:
+        # What was inferred is in the outputs too.
+        del fused.graph.value_info[:], fused.graph.output[:]
+        fused.graph.output.extend(model.graph.output)
+    return fused, counts
