@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas
 
 _SAME = ["environment_id", "model", "backend", "precision", "batch"]
-_CANDIDATES = ("implementation", "weights", "exporter", "opset")
+_CANDIDATES = ("graph", "implementation", "weights", "exporter", "opset")
 _ARTIFACT = "artifact_sha256"
 _DIGEST_CHARACTERS = 8
 

@@ -21,7 +21,7 @@ def constant(value: ir.Value | None) -> NDArray[Any] | None:
 
 
 def is_number(value: ir.Value | None, expected: float, beside: ir.Value | None = None) -> bool:
-    """Whether a value is a constant that holds one number in floating point, to the last digits of float32.
+    """Whether a value is a constant of float32, as the graphs here are, that holds one number to its last digits.
 
     Args:
         value: the value.
@@ -29,7 +29,7 @@ def is_number(value: ir.Value | None, expected: float, beside: ir.Value | None =
         beside: the operator's other input, whose shape the constant must not change; None if it cannot.
     """
     array = constant(value)
-    if array is None or array.size != 1 or array.dtype.kind != "f":
+    if array is None or array.size != 1 or array.dtype != np.float32:
         return False
     dimensions = beside.shape.rank() if beside is not None and beside.shape is not None else 0
     return array.ndim <= dimensions and bool(np.isclose(array.item(), expected, rtol=_LAST_DIGITS, atol=0.0))

@@ -33,13 +33,17 @@ def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[st
     """
     try:
         import onnx_ir as ir
-        from onnx_ir.passes.common import RemoveUnusedNodesPass
+        from onnx_ir.passes.common import RemoveUnusedNodesPass, ShapeInferencePass
     except ImportError as error:
         raise MissingPackageError(
             f"a fused graph needs onnxscript, which cannot be imported ({error}); install it with: pip install "
             "'baseline-zoo[precision]'"
         ) from error
     loaded = ir.from_proto(model)
+    states_shapes = bool(model.graph.value_info)
+    if not states_shapes:
+        # The torchscript exporter and that of TensorFlow state none, which some rules ask for.
+        ShapeInferencePass()(loaded)
     opset = next((entry.version for entry in model.opset_import if entry.domain in _STANDARD), 1)
     counts = {}
     for rule in rules_of(backend):
@@ -48,4 +52,9 @@ def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[st
     if not any(counts.values()):
         return model, counts
     RemoveUnusedNodesPass()(loaded)
-    return ir.to_proto(loaded), counts
+    fused: onnx.ModelProto = ir.to_proto(loaded)
+    if not states_shapes:
+        # What was inferred is in the outputs too.
+        del fused.graph.value_info[:], fused.graph.output[:]
+        fused.graph.output.extend(model.graph.output)
+    return fused, counts

@@ -65,4 +65,10 @@ def _conversion_line(conversion: Conversion) -> str:
         return f"{name}: {conversion.seconds:.1f} s, {told}"
     error = max(check["relative_l2"] for check in checks)
     whom = "network" if conversion.request.precision == "fp32" else "fp32 artifact"
+    if "fusion" in conversion.artifact.provenance and conversion.request.precision == "fp32":
+        counts = conversion.artifact.provenance["fusion"]["rules"]
+        put_back = ", ".join(f"{rule} {count}" for rule, count in counts.items() if count)
+        if not put_back:
+            return f"{name}: {conversion.seconds:.1f} s, nothing to fuse"
+        whom = f"native graph ({put_back})"
     return f"{name}: {conversion.seconds:.1f} s, agrees with the {whom} to {error:.0e}"

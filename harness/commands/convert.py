@@ -51,6 +51,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     ParserOptions.add(parser, "--check-parser", "also let a real TensorRT parse and build each artifact")
     WeightsOptions.add(parser)
     ConversionOptions.add(parser)
+    parser.add_argument(
+        "--backend",
+        choices=backends.names(),
+        default=ArtifactRequest.backend,
+        help="the runtime that --graph fused is for (%(default)s)",
+    )
 
 
 def request_of(arguments: argparse.Namespace) -> ArtifactRequest:
@@ -58,13 +64,14 @@ def request_of(arguments: argparse.Namespace) -> ArtifactRequest:
     precision = PrecisionOptions.read(arguments)
     # A conversion alone has no backend whose scheme it could take.
     precision = dataclasses.replace(precision, int8_scheme=precision.int8_scheme or INT8_SCHEMES[0])
-    return artifact_request(
+    request = artifact_request(
         ModelOptions.read(arguments),
         FileOptions.read(arguments),
         precision,
         WeightsOptions.read(arguments),
         ConversionOptions.read(arguments),
     )
+    return dataclasses.replace(request, backend=arguments.backend)
 
 
 def _convert(arguments: argparse.Namespace) -> int:

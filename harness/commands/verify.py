@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import PRECISIONS, PROBE
+from foundation.vocabulary import FUSED, NATIVE, PRECISIONS, PROBE
 from harness import backends
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
@@ -137,16 +137,18 @@ def _verify_files(arguments: argparse.Namespace) -> int:
     if models != ModelOptions() or ParserOptions.read(arguments).wanted:
         raise HarnessError("--onnx, --parser and models: verify one of them at a time")
     files, cache_dir = FileOptions.read(arguments), ConversionOptions.read(arguments).cache_dir
-    plain = _request_of_files(arguments, files, None)
+    plain = dataclasses.replace(_request_of_files(arguments, files, None), graph=NATIVE)
     first = dataclasses.replace(files, onnx_files=files.onnx_files[:1])
-    derived = [_request_of_files(arguments, first, precision) for precision in arguments.precision]
+    # A graph alone is made in the file's own precision.
+    wanted = arguments.precision or ((None,) if arguments.graph == FUSED else ())
+    derived = [_request_of_files(arguments, first, precision) for precision in wanted]
     images = _images(arguments)
     if runtime := ParserOptions.read(arguments).computing:
         return _compare_runtimes([plain, *derived], runtime, images, cache_dir)
     if len(files.onnx_files) + len(derived) == 1:
         raise HarnessError(
-            f"--onnx {files.onnx_files[0]}: there is nothing to compare it with; add a second --onnx FILE, or "
-            "--precision int8"
+            f"--onnx {files.onnx_files[0]}: there is nothing to compare it with; add a second --onnx FILE, "
+            "--precision int8 or --graph fused"
         )
     on = ComparedOn(images, plain.own_preprocessing(), plain.inputs)
     base, *others = file_series(plain, cache_dir, say)

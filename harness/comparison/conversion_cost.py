@@ -91,7 +91,7 @@ class Converted:
 
 
 def _side(series: Series) -> Side:
-    return Side(series.artifact_path, series.artifact_sha256, series.precision)
+    return Side(series.artifact_path, series.artifact_sha256, series.precision, graph=series.graph)
 
 
 @dataclasses.dataclass(frozen=True)

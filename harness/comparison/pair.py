@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from foundation.vocabulary import Status
+from foundation.vocabulary import NATIVE, Status
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.launcher import run_trial
 from harness.processes.target import Target
@@ -31,6 +31,13 @@ class Side:
     """Both by their content; see `Series.companions`."""
     backend: str = ""
     """The runtime of this side; that of the conditions if empty."""
+    graph: str = NATIVE
+    """One of `GRAPHS`."""
+
+    @property
+    def form(self) -> str:
+        """Precision and graph, in words."""
+        return self.precision if self.graph == NATIVE else f"{self.precision} {self.graph}"
 
 
 @dataclasses.dataclass(frozen=True)

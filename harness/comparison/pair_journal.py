@@ -154,7 +154,7 @@ def series_facts(pairings: Sequence[Pairing]) -> dict[str, Any]:
 def _name_of(one: Pairing) -> str:
     """A series, by all that tells it from the others of its gate."""
     held = f", inputs {one.new.inputs}" if one.new.inputs else ""
-    return f"{one.model} ({one.base.precision} to {one.new.precision}, batch {one.batch}{held})"
+    return f"{one.model} ({one.base.form} to {one.new.form}, batch {one.batch}{held})"
 
 
 def _agreed_seed(directory: Path, conditions: Mapping[str, Any], seed: int | None) -> int:

@@ -86,6 +86,6 @@ def _told_by_series(counted_pairs: Mapping[str, Mapping[str, Sequence[PairResult
 
 def series_name(pairing: Pairing) -> str:
     """The series in words, unique within the gate."""
-    base, new = pairing.base.precision, pairing.new.precision
+    base, new = pairing.base.form, pairing.new.form
     told = f"{pairing.model} ({base if base == new else f'{base} to {new}'}"
     return f"{told})" if pairing.batch == 1 else f"{told}, batch {pairing.batch})"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
+from foundation.vocabulary import NATIVE
 from harness.artifacts.bundle import BUNDLE_NAME, read_bundle
 from harness.artifacts.file_precisions import in_asked_precision
 from harness.artifacts.file_series import FileSettings, check_companions, check_shapes, series_of_file
@@ -45,12 +46,15 @@ class SideSeries:
     """See `Series.companions`."""
     held: str = ""
     """See `Series.held`; series whose inputs hold something else are never paired."""
+    graph: str = NATIVE
+    """One of `GRAPHS`."""
     notes: str = ""
     """What was fixed in a file that is measured, in sentences; empty for series of a folder."""
 
     def __str__(self) -> str:
         inputs = f", inputs {self.inputs}" if self.inputs else ""
-        return f"{self.model} ({self.precision}, batch {self.batch}{inputs})"
+        graph = "" if self.graph == NATIVE else f" {self.graph}"
+        return f"{self.model} ({self.precision}{graph}, batch {self.batch}{inputs})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,8 +178,10 @@ def side_series(one: Series, suites: frozenset[str] | None = None) -> SideSeries
             custom_operators=one.custom_operators,
             companions=one.companions,
             held=one.held,
+            graph=one.graph,
         )
-    return SideSeries(one.model, one.precision, one.batch, failure=f"{one.status}: {one.reason}", suites=suites)
+    failure = f"{one.status}: {one.reason}"
+    return SideSeries(one.model, one.precision, one.batch, failure=failure, suites=suites, graph=one.graph)
 
 
 def _as_it_is_now(one: Series) -> Series:
@@ -214,9 +220,9 @@ def selected(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
 
 
 def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str]) -> list[Pairing]:
-    """The series that both sides have: the same model, batch and values of inputs, and the same precision.
+    """The series that both sides have: the same model, batch and values of inputs, and the same precision and graph.
 
-    Instead of the same precision it may be the only one of the base.
+    Instead of the same precision, or the same graph, it may be the only one of the base.
 
     Args:
         base: the baseline's artifacts.
@@ -232,14 +238,28 @@ def pairings(base: list[SideSeries], new: list[SideSeries], patterns: list[str])
     found = []
     for one in (each for each in chosen if each.path):
         like = [other for other in there if (other.model, other.batch, other.held) == (one.model, one.batch, one.held)]
-        same = [other for other in like if other.precision == one.precision] or (like if len(like) == 1 else [])
-        if same:
-            found.append(Pairing(one.model, one.batch, side_of(same[0]), side_of(one)))
+        if counterpart := _counterpart(one, like):
+            found.append(Pairing(one.model, one.batch, side_of(counterpart), side_of(one)))
     if not found:
         raise ComparisonError(
             f"the sides have no series in common: the baseline has {_some(base)}, the candidate {_some(chosen or new)}"
         )
     return found
+
+
+def _counterpart(one: SideSeries, like: list[SideSeries]) -> SideSeries | None:
+    """The series of the base that is compared with one of the candidate; None if there is none, or a choice.
+
+    Args:
+        one: the candidate's.
+        like: the base's of the same model, batch and values of inputs.
+    """
+    exact = [other for other in like if (other.precision, other.graph) == (one.precision, one.graph)]
+    if exact:
+        return exact[0]
+    of_precision = [other for other in like if other.precision == one.precision]
+    of_graph = [other for other in like if other.graph == one.graph]
+    return next((only[0] for only in (of_precision, of_graph, like) if len(only) == 1), None)
 
 
 def unpaired(
@@ -257,7 +277,10 @@ def unpaired(
     names = selected(base, new, patterns)
     sides = [{str(one): one for one in side if one.model in names} for side in (base, new)]
     taken = [
-        {str(SideSeries(one.model, side.precision, one.batch, inputs=side.inputs)) for one, side in sides_of}
+        {
+            str(SideSeries(one.model, side.precision, one.batch, inputs=side.inputs, graph=side.graph))
+            for one, side in sides_of
+        }
         for sides_of in ([(one, one.base) for one in paired], [(one, one.new) for one in paired])
     ]
     found = []
@@ -276,7 +299,15 @@ def unpaired(
 
 def side_of(series: SideSeries) -> Side:
     """The artifact of a series."""
-    return Side(series.path, series.sha256, series.precision, series.inputs, series.custom_operators, series.companions)
+    return Side(
+        series.path,
+        series.sha256,
+        series.precision,
+        series.inputs,
+        series.custom_operators,
+        series.companions,
+        graph=series.graph,
+    )
 
 
 def _series_of_run(path: Path) -> list[Series]:

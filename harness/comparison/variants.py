@@ -109,7 +109,7 @@ def variants_of_two_runs(
 ) -> tuple[list[tuple[EvaluatedSeries, EvaluatedSeries]], list[str]]:
     """Every series of `other` with its counterpart in `base`, which is the first of the pair.
 
-    That is the series of the same backend, precision and batch or, if there is none, the only one of the model.
+    That is the series of the same backend, graph, precision and batch or, if there is none, the only one of the model.
 
     Returns:
         The pairs, and a line for each series without a counterpart.
@@ -185,5 +185,5 @@ def _by_model(series: Iterable[EvaluatedSeries]) -> dict[str, list[EvaluatedSeri
     return found
 
 
-def _identity(one: EvaluatedSeries) -> tuple[str, str, int]:
-    return one.facts.backend, one.facts.precision, one.facts.batch
+def _identity(one: EvaluatedSeries) -> tuple[str, str, str, int]:
+    return one.facts.backend, one.facts.graph, one.facts.precision, one.facts.batch

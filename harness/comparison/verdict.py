@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
+from foundation.vocabulary import GRAPHS
 from harness.errors import ComparisonError
 from harness.records.reader import MeasuredSeries, SeriesKey
 from harness.stats.multiplicity import benjamini_hochberg, holm
@@ -143,6 +144,7 @@ def compare_runs(
     Raises:
         ComparisonError: the runs have no series in common, or were measured in different environments.
     """
+    base = _with_the_graphs_of(new, base)
     common = [key for key in new if key in base]
     if not common:
         raise ComparisonError(
@@ -173,6 +175,19 @@ def compare_runs(
         series.append(dataclasses.replace(found, key=key, measured_as="" if judged == key else judged.model))
     shift = median(list(shifts.values())) if shifts else 0.0
     return RunsComparison(series, 100 * math.expm1(shift), 100 * math.expm1(run_effect_sd(shift)))
+
+
+def _with_the_graphs_of(
+    new: Mapping[SeriesKey, MeasuredSeries], base: Mapping[SeriesKey, MeasuredSeries]
+) -> dict[SeriesKey, MeasuredSeries]:
+    """The baseline, in which a series that both runs have in one graph each has the key that it has in the other."""
+    found = {}
+    for key, series in base.items():
+        others = [dataclasses.replace(key, graph=graph) for graph in GRAPHS if graph != key.graph]
+        in_new = [other for other in others if other in new]
+        alone = key not in new and not any(other in base for other in others)
+        found[in_new[0] if alone and in_new else key] = series
+    return found
 
 
 def _judged_as(

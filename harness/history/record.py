@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.vocabulary import NATIVE
 from harness.errors import HistoryError
 from harness.records.directory import RESULTS_NAME
 from harness.records.reader import MeasuredSeries, SeriesKey, read_run
@@ -108,7 +109,9 @@ def _record(info: RunInfo, rows: list[dict[str, str]], measured: Mapping[SeriesK
 
 
 def _key(cells: Mapping[str, str]) -> SeriesKey:
-    return SeriesKey(*(cells.get(field.name, "") for field in dataclasses.fields(SeriesKey)))
+    names = ("model", "backend", "precision", "batch")
+    model, backend, precision, batch = (cells.get(name, "") for name in names)
+    return SeriesKey(model, backend, precision, batch, cells.get("graph", NATIVE))
 
 
 def _filled_cells(results: Path) -> list[dict[str, str]]:

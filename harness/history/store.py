@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from foundation.vocabulary import NATIVE
 from harness.errors import HistoryError
 from harness.history.record import RunRecord
 from harness.records.reader import SeriesKey
@@ -231,7 +232,7 @@ class HistoryStore:
                 (
                     run_id,
                     StoredSeries(
-                        SeriesKey(*key),
+                        _key(*key),
                         status,
                         reason,
                         at,
@@ -324,11 +325,14 @@ def _run_values(record: RunRecord, label: str) -> tuple[Any, ...]:
 
 def _row(record: RunRecord, position: int) -> tuple[Any, ...]:
     row = record.rows[position]
-    measured = row.measured
+    measured, key = row.measured, row.measured.key
     return (
         record.run_id,
         position,
-        *dataclasses.astuple(measured.key),
+        key.model,
+        key.backend,
+        key.precision if key.graph == NATIVE else f"{key.precision} {key.graph}",
+        key.batch,
         measured.status,
         measured.reason,
         row.measured_at,
@@ -338,6 +342,12 @@ def _row(record: RunRecord, position: int) -> tuple[Any, ...]:
         row.artifact_sha256,
         json.dumps(row.cells),
     )
+
+
+def _key(model: str, backend: str, precision: str, batch: str) -> SeriesKey:
+    """The key of a row, whose column of the precision has the graph too unless it is native."""
+    precision, _, graph = precision.partition(" ")
+    return SeriesKey(model, backend, precision, batch, graph or NATIVE)
 
 
 def _of_cells(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from foundation.vocabulary import NATIVE
 from harness.errors import ComparisonError
 from harness.records.directory import RESULTS_NAME
 from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
@@ -16,6 +17,8 @@ from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
 _TEXTS = ("model", "backend", "precision", "batch", "status", "reason", "environment_id", "device", "latency_kind")
 _TRIALS = ("latency_trials_ms", "ratio_trials", "reference_trials_ms")
 _NEEDED = (*_TEXTS, *_TRIALS, "schema_version")
+_GRAPH = "graph"
+"""Column that files of an older readable schema version lack; their graphs are native."""
 _LATER = ("measured_as", "inputs", "inputs_sha256", "custom_operators_sha256")
 """Columns that files of an older readable schema version lack."""
 
@@ -28,9 +31,11 @@ class SeriesKey:
     backend: str
     precision: str
     batch: str
+    graph: str = NATIVE
 
     def __str__(self) -> str:
-        told = f"{self.model} ({self.backend}, {self.precision}"
+        graph = "" if self.graph == NATIVE else f" {self.graph}"
+        told = f"{self.model} ({self.backend}, {self.precision}{graph}"
         return f"{told})" if self.batch == "1" else f"{told}, batch {self.batch})"
 
 
@@ -127,7 +132,7 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
             f"{file}:1: no column {', '.join(missing)}. Another version of the harness wrote it, or it was edited; "
             f"this version reads schema version {SCHEMA_VERSION}. Measure again."
         )
-    return {name: header.index(name) for name in (*_NEEDED, *_LATER) if name in header}
+    return {name: header.index(name) for name in (*_NEEDED, _GRAPH, *_LATER) if name in header}
 
 
 def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) -> MeasuredSeries:
@@ -146,7 +151,7 @@ def _series(file: Path, line: int, columns: dict[str, int], cells: list[str]) ->
     if row["status"] == "ok" and not trials["ratio_trials"]:
         raise ComparisonError(f"{file}:{line}: status is ok but no trial is listed. The file was edited.")
     return MeasuredSeries(
-        SeriesKey(row["model"], row["backend"], row["precision"], row["batch"]),
+        SeriesKey(row["model"], row["backend"], row["precision"], row["batch"], row.get(_GRAPH) or NATIVE),
         row["status"],
         row["reason"],
         row["environment_id"],

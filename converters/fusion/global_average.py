@@ -1,0 +1,58 @@
+"""The mean of each channel over the image, by one ReduceMean: the operator GlobalAveragePool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
+from converters.fusion.constants import constant
+
+LOWEST_OPSET = 1
+
+
+def rules() -> pattern.RewriteRuleSet:
+    """The rule."""
+    return pattern.RewriteRuleSet([pattern.RewriteRule(_pattern, rewritten, _is_of_an_image, name="global average")])
+
+
+def mean(op: Any, x: Any, name: str) -> Any:
+    """The pattern of a mean, whose axes are an attribute before operator set 18, and an input since."""
+    return op.ReduceMean(x, _allow_other_inputs=True, _allow_other_attributes=True, _outputs=[name])
+
+
+def axes_of(result: ir.Value) -> list[int]:
+    """The dimensions that a mean is over, if they stay as dimensions of size 1; else, or if they vary, none."""
+    node = result.producer()
+    assert node is not None
+    if node.attributes.get_int("keepdims", 1) != 1:
+        return []
+    if len(node.inputs) < 2:
+        return list(node.attributes.get_ints("axes", ()))
+    array = constant(node.inputs[1])
+    return [] if array is None else [int(axis) for axis in array]
+
+
+def are_of_an_image(x: ir.Value, axes: Sequence[int]) -> bool:
+    """Whether these are all dimensions of images in float32, apart from those of the batch and the channels."""
+    if x.shape is None or x.dtype != ir.DataType.FLOAT:
+        return False
+    rank = x.shape.rank()
+    return rank > 2 and sorted(axis % rank for axis in axes) == list(range(2, rank))
+
+
+def rewritten(op: Any, x: ir.Value, **means: ir.Value) -> Any:
+    """What is written in place of the means."""
+    del means
+    return op.GlobalAveragePool(x)
+
+
+def _pattern(op: Any, x: Any) -> Any:
+    return mean(op, x, "result")
+
+
+def _is_of_an_image(context: Any, x: ir.Value, result: ir.Value) -> bool:
+    del context
+    return are_of_an_image(x, axes_of(result))
