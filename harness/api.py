@@ -57,6 +57,7 @@ def run(
     model: Some = (),
     artifacts: AnyPath | None = None,
     backend: Some = ArtifactRequest.backend,
+    graph: Some = ArtifactRequest.graph,
     precision: Some = ArtifactRequest.precision,
     batch: int = ArtifactRequest.batch,
     weights: str = ArtifactRequest.weights,
@@ -95,6 +96,7 @@ def run(
         model: user networks, as `module:function`.
         artifacts: a folder of `convert --export` to measure instead of converting.
         backend: the runtime, or several that are measured side by side in the same rounds.
+        graph: `native`, as the exporter writes it, `fused` (docs/graphs.md), or both of them.
         precision: `fp32`, `fp16`, `int8`, or `bf16` with backend openvino, or several of them. With `fp32` alone, an
             ONNX file is measured in the precision of its graph.
         batch: images per inference.
@@ -143,6 +145,7 @@ def run(
             model=model,
             artifacts=artifacts,
             backend=backend,
+            graph=graph,
             precision=precision,
             batch=batch,
             weights=weights,
@@ -183,6 +186,7 @@ def evaluate(
     model: Some = (),
     artifacts: AnyPath | None = None,
     backend: Some = ArtifactRequest.backend,
+    graph: Some = ArtifactRequest.graph,
     precision: Some = ArtifactRequest.precision,
     batch: int = ArtifactRequest.batch,
     weights: str | None = None,
@@ -216,6 +220,7 @@ def evaluate(
         model: as for `run`.
         artifacts: as for `run`.
         backend: as for `run`.
+        graph: as for `run`.
         precision: as for `run`.
         batch: as for `run`.
         weights: as for `run`; if None, released weights for models of the zoo and of libraries.
@@ -253,6 +258,7 @@ def evaluate(
         model=model,
         artifacts=artifacts,
         backend=backend,
+        graph=graph,
         precision=precision,
         batch=batch,
         weights=asked,
@@ -339,6 +345,7 @@ def _requested(
     model: Some,
     artifacts: AnyPath | None,
     backend: Some,
+    graph: Some,
     precision: Some,
     batch: int,
     weights: str,
@@ -351,9 +358,8 @@ def _requested(
     inputs: str,
     custom_operators: AnyPath | None,
 ) -> RunRequest:
-    asked = {
-        name: tuple(dict.fromkeys(_several(some))) for name, some in (("backend", backend), ("precision", precision))
-    }
+    several = {"backend": backend, "graph": graph, "precision": precision}
+    asked = {name: tuple(dict.fromkeys(_several(some))) for name, some in several.items()}
     if empty := [name for name, values in asked.items() if not values]:
         raise HarnessError(f"{empty[0]}: give at least one")
     first: dict[str, Any] = {name: values[0] for name, values in asked.items()}

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 _MEASURED = "accuracy_measured_top1_percent"
 _PUBLISHED = "accuracy_published_top1_percent"
-_KEPT_APART = ("precision",)
+_KEPT_APART = ("graph", "precision")
 """Columns whose values are ranked apart if a model has several."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Rows of one environment, one kind of latency and one batch size, and of one precision if a model has several.
+    """Rows of one environment, one kind of latency and one batch size, and of one graph and precision if a model has
+    several.
 
     `rows` are the ok rows, fastest first, with additional columns: `accuracy_percent` (top-1, measured if there is
     one, else published, else NaN), `accuracy_kind` (`measured`, `published` or empty), `comparable` (bool: has an
@@ -91,7 +92,7 @@ def grouped(rows: pandas.DataFrame, training: Training = ALONE) -> list[Group]:
 
 
 def _apart(rows: pandas.DataFrame) -> list[tuple[tuple[str, ...], pandas.DataFrame]]:
-    """The rows of each precision if a model has several, else all of them, each with what `Group.apart` says.
+    """The rows of each graph and precision if a model has several, else all of them, with what `Group.apart` says.
 
     The accuracy that a release states is that of fp32: beside it, the same network in int8 would be as accurate and
     faster, and no network in fp32 on the frontier. A user's int8 file is ranked among the fp32 networks of the zoo.

@@ -10,7 +10,7 @@ from reports.names import short_names
 from reports.published_latency import PublishedComparison, published_comparisons
 from reports.ranks import Configuration
 from reports.searched_for import SearchedGroup, searched_groups
-from reports.text import code, significant
+from reports.text import code, form_text, significant
 from reports.training import Training
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def published_section(rows: pandas.DataFrame, stated: Mapping[str, Series], trai
 
 
 def _measured_on(configuration: Configuration) -> str:
-    return f"{configuration.backend} {configuration.precision}, batch {configuration.batch}"
+    return f"{configuration.backend} {form_text(configuration)}, batch {configuration.batch}"
 
 
 def _several(configurations: list[Configuration]) -> bool:

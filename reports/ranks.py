@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from foundation.vocabulary import NATIVE
 from harness.stats.trials import interval_over_trials, median
 from reports.groups import frontiers, ranked
 from reports.pairs import Record
@@ -20,7 +21,7 @@ from reports.training import Training
 if TYPE_CHECKING:
     import pandas
 
-_CONFIGURATION = ["environment_id", "latency_kind", "backend", "precision", "batch"]
+_CONFIGURATION = ["environment_id", "latency_kind", "backend", "graph", "precision", "batch"]
 LEAST_MODELS = 3
 """Models of which an order is compared: two have one by chance alone."""
 
@@ -32,8 +33,14 @@ class Configuration:
     environment_id: str
     latency_kind: str
     backend: str
+    graph: str
     precision: str
     batch: int
+
+    @property
+    def form(self) -> tuple[str, str]:
+        """What was made of the networks."""
+        return self.graph, self.precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,21 +82,22 @@ class RankChange:
 def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
     """Every pair of configurations of different environments with at least three models in common.
 
-    A model with several artifacts in one configuration counts by its fastest. Configurations of different precisions
-    are compared only if one of the environments lacks one of the precisions.
+    A model with several artifacts in one configuration counts by its fastest. Configurations of different graphs
+    or precisions are compared only if one of the environments lacks one of the two.
 
     Args:
         rows: rows of results.csv, of one or more runs.
     """
-    ok = rows[rows["status"] == "ok"]
-    precisions = {str(name): set(members["precision"]) for name, members in ok.groupby("environment_id")}
+    found = configurations(rows)
+    forms: dict[str, set[tuple[str, str]]] = {}
+    for one, _ in found:
+        forms.setdefault(one.environment_id, set()).add(one.form)
     changes = []
-    for (first, first_rows), (second, second_rows) in itertools.combinations(configurations(rows), 2):
+    for (first, first_rows), (second, second_rows) in itertools.combinations(found, 2):
         if first.environment_id == second.environment_id or first.batch != second.batch:
             continue
-        if first.precision != second.precision and {first.precision, second.precision} <= (
-            precisions[first.environment_id] & precisions[second.environment_id]
-        ):
+        both = forms[first.environment_id] & forms[second.environment_id]
+        if first.form != second.form and {first.form, second.form} <= both:
             continue
         common = set(first_rows["model"]) & set(second_rows["model"])
         if len(common) >= LEAST_MODELS:
@@ -104,9 +112,11 @@ def configurations(rows: pandas.DataFrame) -> list[tuple[Configuration, pandas.D
         rows: rows of results.csv, of one or more runs.
     """
     found = []
-    for _, members in rows[rows["status"] == "ok"].groupby(_CONFIGURATION, sort=False):
-        environment_id, latency_kind, backend, precision, batch = members[_CONFIGURATION].iloc[0]
-        configuration = Configuration(environment_id, latency_kind, backend, precision, int(batch))
+    # Rows of earlier versions do not say it.
+    ok = rows[rows["status"] == "ok"].replace({"graph": {"": NATIVE}})
+    for _, members in ok.groupby(_CONFIGURATION, sort=False):
+        environment_id, kind, backend, graph, precision, batch = members[_CONFIGURATION].iloc[0]
+        configuration = Configuration(environment_id, kind, backend, graph, precision, int(batch))
         found.append((configuration, ranked(members).drop_duplicates("model")))
     return found
 

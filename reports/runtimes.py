@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from harness.text.tables import table
 from harness.text.wording import number_text
 from reports.ranks import Rank, RankChange, rank_changes
-from reports.text import FRONTIER_MARK, code, interval, significant
+from reports.text import FRONTIER_MARK, code, form_text, interval, significant
 from reports.training import Training
 
 if TYPE_CHECKING:
     import pandas
 
 CSV_COLUMNS = (
-    "model", "batch", "first_backend", "first_precision", "second_backend", "second_precision", "first_latency_ms",
-    "second_latency_ms", "ratio", "ratio_low", "ratio_high", "first_rank", "second_rank", "first_on_frontier",
-    "second_on_frontier", "kendall_tau",
+    "model", "batch", "first_backend", "first_graph", "first_precision", "second_backend", "second_graph",
+    "second_precision", "first_latency_ms", "second_latency_ms", "ratio", "ratio_low", "ratio_high", "first_rank",
+    "second_rank", "first_on_frontier", "second_on_frontier", "kendall_tau",
 )  # fmt: skip
 
 _EXPLAINED = """\
@@ -62,9 +62,9 @@ def _names(change: RankChange) -> tuple[str, str, list[str]]:
     """What distinguishes the two, and what they share and a reader would not assume."""
     first, second = change.first, change.second
     shared = [] if first.batch == 1 else [f"batch {first.batch}"]
-    if first.precision == second.precision:
-        return first.backend, second.backend, [first.precision, *shared]
-    return f"{first.backend} {first.precision}", f"{second.backend} {second.precision}", shared
+    if first.form == second.form:
+        return first.backend, second.backend, [form_text(first), *shared]
+    return f"{first.backend} {form_text(first)}", f"{second.backend} {form_text(second)}", shared
 
 
 def _summary(change: RankChange, training: Training, first: str, second: str) -> str:
@@ -124,7 +124,7 @@ def _csv_line(change: RankChange, rank: Rank, training: Training) -> list[str]:
     return [
         rank.model,
         str(change.first.batch),
-        *(text for one in (change.first, change.second) for text in (one.backend, one.precision)),
+        *(text for one in (change.first, change.second) for text in (one.backend, one.graph, one.precision)),
         *(_number(value) for value in numbers),
         str(rank.first),
         str(rank.second),

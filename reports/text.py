@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from foundation.vocabulary import NATIVE
+
+if TYPE_CHECKING:
+    from reports.ranks import Configuration
 
 FRONTIER_MARK = "★"
 
@@ -28,3 +33,9 @@ def interval(low: float | None, high: float | None) -> str:
     """Both ends of an interval, or a dash if there is none."""
     ends = (significant(low), significant(high))
     return f"{ends[0]} to {ends[1]}" if all(ends) else "-"
+
+
+def form_text(configuration: Configuration) -> str:
+    """Precision and graph of a configuration, as in `fp32` and `fp32 fused`."""
+    graph, precision = configuration.form
+    return precision if graph == NATIVE else f"{precision} {graph}"

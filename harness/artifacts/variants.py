@@ -1,4 +1,4 @@
-"""The combinations of a request that asks for several backends or precisions: one request for each."""
+"""The combinations of a request that asks for several backends, graphs or precisions: one request for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.artifacts.request import ArtifactRequest
 
-DIMENSIONS = ("backend", "precision")
+DIMENSIONS = ("backend", "graph", "precision")
 """Fields of `ArtifactRequest`, and of `Series`, of which a run may be asked for several values; the last varies
 fastest."""
 

@@ -40,8 +40,8 @@ def with_protocol(request: RunRequest, name: str | None, asked: Mapping[str, Any
     Args:
         request: everything else.
         name: name of a protocol, or None.
-        asked: `backend`, `precision`, `batch` and `cuda_graph`; None for what the user left open. Of the first two
-            several with commas between them are measured side by side.
+        asked: `backend`, `graph`, `precision`, `batch` and `cuda_graph`; None for what the user left open. Of the first
+            three several with commas between them are measured side by side.
 
     Raises:
         HarnessError: an option contradicts the protocol.

@@ -9,7 +9,7 @@ from pathlib import Path
 from foundation.cache import default_cache_dir
 from foundation.vocabulary import DEFAULT_EXPORTER, DEFAULT_OPSET, EXPORTERS, GRAPHS, IMPLEMENTATIONS, NATIVE
 from harness.artifacts.request import ArtifactRequest
-from harness.commands.options.types import count, duration_s
+from harness.commands.options.types import add_choice, as_several, count, duration_s
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +19,8 @@ class ConversionOptions:
     implementation: str
     """One of `IMPLEMENTATIONS`: whose code builds the zoo's models."""
     exporter: str
-    graph: str
-    """One of `GRAPHS`."""
+    graphs: tuple[str, ...]
+    """Of `GRAPHS`; empty if the user left the choice open, one except for commands that take several."""
     opset: int | None
     batch: int | None
     resolution: int | None
@@ -35,22 +35,25 @@ class ConversionOptions:
     """Where artifacts are kept."""
 
     @staticmethod
-    def add(parser: argparse.ArgumentParser, *, implementation: bool = True, graph: bool = True) -> None:
+    def add(
+        parser: argparse.ArgumentParser, *, implementation: bool = True, graph: bool = True, several: bool = False
+    ) -> None:
         """Adds the group `conversion`.
 
         Args:
             parser: the command's parser.
             implementation: whether the user may choose whose code builds the models.
             graph: whether the user may choose the graph.
+            several: whether the command takes several graphs.
         """
         group = parser.add_argument_group("conversion")
         group.add_argument(
             "--exporter", choices=EXPORTERS, default=DEFAULT_EXPORTER, help="PyTorch's exporter (%(default)s)"
         )
         if graph:
-            _add_graph(group)
+            _add_graph(group, several)
         else:
-            parser.set_defaults(graph=NATIVE)
+            parser.set_defaults(graph=None)
         group.add_argument(
             "--opset",
             type=int,
@@ -87,7 +90,7 @@ class ConversionOptions:
         return cls(
             implementation=arguments.implementation,
             exporter=arguments.exporter,
-            graph=arguments.graph,
+            graphs=as_several(arguments.graph),
             opset=arguments.opset or None,
             batch=arguments.batch,
             resolution=arguments.resolution,
@@ -98,13 +101,15 @@ class ConversionOptions:
         )
 
 
-def _add_graph(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
+def _add_graph(group: argparse._ArgumentGroup, several: bool) -> None:
+    add_choice(
+        group,
         "--graph",
-        choices=GRAPHS,
-        default=NATIVE,
-        help="native: as the exporter writes it; fused: the same network with operators put back that the backend "
-        "is faster with, see docs/graphs.md (%(default)s)",
+        GRAPHS,
+        several=several,
+        one="native: as the exporter writes it; fused: the same network with operators put back that the backend is "
+        f"faster with, see docs/graphs.md ({NATIVE})",
+        more="both",
     )
 
 

@@ -45,7 +45,7 @@ def artifact_request(
         weights_lock=weights.weights_lock,
         implementation=conversion.implementation,
         exporter=conversion.exporter,
-        graph=conversion.graph,
+        graph=conversion.graphs[0] if conversion.graphs else ArtifactRequest.graph,
         opset=conversion.opset or DEFAULT_OPSET,
         resolution=conversion.resolution,
         preprocessing=conversion.preprocessing,
@@ -72,12 +72,12 @@ class RequestOptions:
         Args:
             parser: the command's parser.
             weights: default of --weights.
-            several: whether the command takes several precisions.
+            several: whether the command takes several graphs and precisions.
         """
         PrecisionOptions.add(parser, several=several)
         GpuOptions.add(parser)
         WeightsOptions.add(parser, weights)
-        ConversionOptions.add(parser)
+        ConversionOptions.add(parser, several=several)
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> RequestOptions:
@@ -110,6 +110,7 @@ class RequestOptions:
         )
         asked = {
             "backend": ",".join(self.runtime.backends) or None,
+            "graph": ",".join(self.conversion.graphs) or None,
             "precision": ",".join(self.precision.precisions) or None,
             "batch": self.conversion.batch,
             "cuda_graph": self.gpu.cuda_graph,

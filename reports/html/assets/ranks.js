@@ -8,16 +8,17 @@ const MOST_SLOPES = 26;
 const SLOPE_ROW_PX = 17;
 
 // An environment's name has the runtime where several were measured on one device.
+const form = (c) => (c.graph === "native" ? c.precision : `${c.precision} ${c.graph}`);
 const configurationName = (c) => {
   const name = environmentName(c.environment_id);
-  return `${name}, ${name.includes(c.backend) ? "" : `${c.backend} `}${c.precision}, batch ${c.batch}`;
+  return `${name}, ${name.includes(c.backend) ? "" : `${c.backend} `}${form(c)}, batch ${c.batch}`;
 };
 const isSideBySide = (entry) => !missing(entry.mean_ratio);
 // Both configurations in a word: runtimes that were measured side by side, else environments.
 function configurationWords(entry) {
   const sides = [entry.first, entry.second];
-  if (!isSideBySide(entry)) return sides.map((c) => `${ENVIRONMENTS.get(c.environment_id).letter} (${c.precision})`);
-  return sides.map((c) => (entry.first.precision === entry.second.precision ? c.backend : `${c.backend} ${c.precision}`));
+  if (!isSideBySide(entry)) return sides.map((c) => `${ENVIRONMENTS.get(c.environment_id).letter} (${form(c)})`);
+  return sides.map((c) => (form(entry.first) === form(entry.second) ? c.backend : `${c.backend} ${form(c)}`));
 }
 const change = (rank) => rank.second - rank.first;
 const byChange = (a, b) => Math.abs(change(b)) - Math.abs(change(a));
@@ -25,7 +26,7 @@ const sourceOf = (model) => SOURCES.get(model.split("/")[0]) ?? { colour: "#7777
 
 function comparisonName(entry) {
   if (!isSideBySide(entry)) return `${configurationName(entry.first)} → ${configurationName(entry.second)}`;
-  const shared = entry.first.precision === entry.second.precision ? `${entry.first.precision}, ` : "";
+  const shared = form(entry.first) === form(entry.second) ? `${form(entry.first)}, ` : "";
   return `${configurationWords(entry).join(" → ")}, ${shared}batch ${entry.first.batch}`;
 }
 
