@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reports.cli import main
+from tests.fakes.published import stated
 
 MakeRun = Callable[..., Path]
 
@@ -43,6 +45,15 @@ def test_markdown_goes_to_standard_output_unless_a_file_is_given(
     printed = capsys.readouterr().out
     assert "## a processor" in printed
     assert "## a GPU" in printed
+
+
+def test_markdown_has_the_latencies_that_the_releases_state(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run("one", [{"model": "s/a", "latency_median_ms": 4.0}])
+    (run / "series.json").write_text(json.dumps([one.to_json() for one in stated("a phone", {"a": 22.5}).values()]))
+    assert main(["markdown", str(run)]) == 0
+    assert "| a phone, TensorRT 8, batch 1 | `a` | 22.5 | 1 | 4.000 | 1 |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("options", "on_it"), [([], "usual"), (["--training", "any"], "more")])
