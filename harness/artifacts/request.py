@@ -17,6 +17,7 @@ from foundation.vocabulary import (
     INT8_SCHEMES,
     PROBE,
     RELEASED,
+    usual_int8_scheme,
 )
 from harness import backends
 from harness.artifacts.file_series import check_companions, check_shapes, resolution_as_measured
@@ -175,7 +176,7 @@ class ArtifactRequest:
     @property
     def scheme(self) -> str:
         """The scheme of int8: as asked, else by the rules of the backend that will run it."""
-        return self.int8_scheme or (self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0])
+        return self.int8_scheme or usual_int8_scheme(self.backend)
 
     @property
     def converts_files(self) -> bool:
