@@ -50,6 +50,11 @@ def graph_precision(precision: str) -> str:
     return PRECISIONS[0] if precision == BF16 else precision
 
 
+def usual_int8_scheme(backend: str) -> str:
+    """The scheme of int8 whose rules are the best for a backend."""
+    return backend if backend in INT8_SCHEMES else INT8_SCHEMES[0]
+
+
 def exactness(precision: str) -> int:
     """Place of a precision in `FROM_EXACT_TO_COARSE`; unknown words come last."""
     return FROM_EXACT_TO_COARSE.index(precision) if precision in FROM_EXACT_TO_COARSE else len(FROM_EXACT_TO_COARSE)

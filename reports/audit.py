@@ -98,6 +98,21 @@ def _provenance(artifact_path: str, sha256: str) -> tuple[dict[str, int], dict[s
     return in_cache if in_cache[0] else _sidecar(artifact.with_suffix(_IN_BUNDLE), sha256)
 
 
+def int8_scheme(row: Record) -> str:
+    """Whose rules an int8 artifact is quantised by, from its sidecar; empty for other artifacts, and without one."""
+    if row["precision"] != "int8" or not row["artifact_path"]:
+        return ""
+    artifact = Path(row["artifact_path"])
+    for path in (artifact.with_name(_IN_CACHE), artifact.with_suffix(_IN_BUNDLE)):
+        try:
+            provenance = json.loads(path.read_text(encoding="utf-8"))
+            if provenance["sha256"] == row["artifact_sha256"]:
+                return str(provenance["recipe"]["scheme"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""
+
+
 def _sidecar(path: Path, sha256: str) -> tuple[dict[str, int], dict[str, float]]:
     """Operators and seconds of a sidecar; empty if it does not belong to this artifact."""
     try:

@@ -1,4 +1,7 @@
-"""The effect of a precision or an exporter: the same model twice in one environment, with one thing changed."""
+"""The effect of a precision, an exporter or a placement of int8.
+
+That is: the same model twice in one environment, with one thing changed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Effect:
     backend: str
     batch: int
     fixed: str
-    """The exporter if the precision varies, the precision if the exporter does."""
+    """The exporter if the precision varies, else the precision."""
     base: str
     other: str
     base_ms: float

@@ -1,14 +1,18 @@
-"""Pairs of rows that differ in one thing: the same model in two precisions, or from two exporters."""
+"""Pairs of rows that differ in one thing: the same model in two precisions, from two exporters, or placed twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from foundation.vocabulary import exactness
+from foundation.vocabulary import exactness, usual_int8_scheme
 
 Record = Mapping[str, Any]
-Varying = Literal["precision", "exporter"]
+Varying = Literal["precision", "exporter", "int8_scheme"]
+"""The last is whose rules an int8 artifact is quantised by; rows have it from `reports.audit.int8_scheme`."""
+
+_FIXED: tuple[Varying, ...] = ("precision", "exporter")
+"""In which of these a pair agrees, unless it varies."""
 
 
 def exporter_name(exporter: str) -> str:
@@ -18,8 +22,8 @@ def exporter_name(exporter: str) -> str:
 
 
 def kind_of(record: Record, varying: Varying) -> str:
-    """The precision of a record, or its exporter's name."""
-    return exporter_name(record["exporter"]) if varying == "exporter" else str(record["precision"])
+    """The precision of a record, its exporter's name, or its scheme of int8."""
+    return exporter_name(record["exporter"]) if varying == "exporter" else str(record[varying])
 
 
 def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list[tuple[Record, Record]]:
@@ -28,16 +32,24 @@ def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list
     Args:
         rows: rows with `precision`, `exporter` and the columns of `same`. If several agree in all of
             these, the last counts.
-        varying: the one of the two in which the rows differ; they agree in the other.
+        varying: in what the rows differ; they agree in the precision and the exporter otherwise.
         same: columns in which they agree.
     """
-    fixed: Varying = "precision" if varying == "exporter" else "exporter"
+    fixed = [name for name in _FIXED if name != varying]
     families: dict[tuple[Any, ...], dict[str, Record]] = {}
     for row in rows:
-        key = (*(row[name] for name in same), kind_of(row, fixed))
+        key = (*(row[name] for name in same), *(kind_of(row, name) for name in fixed))
         families.setdefault(key, {})[kind_of(row, varying)] = row
     found = []
     for family in families.values():
-        base, *others = sorted(family, key=lambda kind: (exactness(kind), kind))
-        found += [(family[base], family[other]) for other in others]
+        base, *others = sorted(family.values(), key=lambda row: _base_first(row, varying))
+        found += [(base, other) for other in others]
     return found
+
+
+def _base_first(row: Record, varying: Varying) -> tuple[int, str]:
+    """Sorts the most exact precision first, and the scheme that is usual on the backend."""
+    kind = kind_of(row, varying)
+    if varying == "int8_scheme":
+        return int(kind != usual_int8_scheme(row["backend"])), kind
+    return exactness(kind), kind

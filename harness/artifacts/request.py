@@ -21,6 +21,7 @@ from foundation.vocabulary import (
     PROBE,
     RELEASED,
     graph_precision,
+    usual_int8_scheme,
 )
 from harness import backends
 from harness.artifacts.file_series import check_companions, check_shapes, resolution_as_measured
@@ -188,7 +189,7 @@ class ArtifactRequest:
     @property
     def scheme(self) -> str:
         """The scheme of int8: as asked, else by the rules of the backend that will run it."""
-        return self.int8_scheme or (self.backend if self.backend in INT8_SCHEMES else INT8_SCHEMES[0])
+        return self.int8_scheme or usual_int8_scheme(self.backend)
 
     @property
     def converts_files(self) -> bool:

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foundation.vocabulary import usual_int8_scheme
 from harness.records.schema import COLUMNS
-from reports.audit import conversions, differences, operator_totals
+from reports.audit import conversions, differences, int8_scheme, operator_totals
 from reports.banner import all_facts, main_facts
 from reports.cautions import cautions, is_disturbed, usual_reference_ms
 from reports.effects import effects, summarised
@@ -49,7 +50,9 @@ def payload(runs: Runs, training: Training = ALONE) -> dict[str, Any]:
     for row in failed:
         row["exporter_name"] = exporter_name(row["exporter"])
     audited = conversions([*rows, *failed])
-    found = {varying: effects(rows, varying) for varying in _BOTH}
+    placed = _usual_placement_last({**row, "int8_scheme": int8_scheme(row)} for row in rows)
+    found = {varying: effects(placed, varying) for varying in _BOTH}
+    found["int8_scheme"] = effects([row for row in placed if row["int8_scheme"]], "int8_scheme")
     facts = {
         "columns": [
             {
@@ -72,13 +75,18 @@ def payload(runs: Runs, training: Training = ALONE) -> dict[str, Any]:
         "ranks": [dataclasses.asdict(change) for change in rank_changes(runs.rows)],
         "published": _dicts(published_comparisons(runs.rows, runs.stated)),
         "searched": {training: _dicts(searched_groups(runs.rows, runs.stated, training)) for training in TRAININGS},
-        "effects": {varying: _dicts(found[varying]) for varying in _BOTH},
-        "summaries": {varying: _dicts(summarised(found[varying])) for varying in _BOTH},
+        "effects": {varying: _dicts(members) for varying, members in found.items()},
+        "summaries": {varying: _dicts(summarised(members)) for varying, members in found.items()},
         "conversions": _dicts(audited),
         "differences": {varying: _dicts(differences(audited, varying)) for varying in _BOTH},
         "operators": {varying: _dicts(operator_totals(audited, varying)) for varying in _BOTH},
     }
     return {name: clean(value) for name, value in facts.items()}
+
+
+def _usual_placement_last(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows in an order in which the usual placement of int8 is what a precision is judged by: the last counts."""
+    return sorted(rows, key=lambda row: row["int8_scheme"] in ("", usual_int8_scheme(row["backend"])))
 
 
 def _ranked_rows(group: Group, position: int) -> list[dict[str, Any]]:

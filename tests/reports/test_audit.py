@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.audit import OperatorTotal, conversions, differences, operator_totals
+from reports.audit import OperatorTotal, conversions, differences, int8_scheme, operator_totals
 
 
 def _row(
@@ -51,6 +51,16 @@ def test_without_a_sidecar_of_this_artifact_the_operators_are_unknown(tmp_path: 
         Path(row["artifact_path"]).with_name("provenance.json").write_text(text, encoding="utf-8")
     (conversion,) = conversions([row])
     assert (conversion.operators, conversion.phases_s, conversion.seconds) == ({}, {}, 2.0)
+
+
+def test_the_scheme_of_int8_is_in_the_sidecar(tmp_path: Path) -> None:
+    row = _row(tmp_path, "dynamo", {"Conv": 3}, precision="int8")
+    sidecar = Path(row["artifact_path"]).with_name("provenance.json")
+    assert int8_scheme(row) == ""
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "recipe": {"scheme": "tensorrt"}}))
+    assert int8_scheme(row) == "tensorrt"
+    assert int8_scheme({**row, "artifact_sha256": "another"}) == ""
+    assert int8_scheme({**row, "precision": "fp32"}) == ""
 
 
 def test_in_a_bundle_the_sidecar_has_the_artifacts_name(tmp_path: Path) -> None:

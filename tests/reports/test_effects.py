@@ -57,6 +57,19 @@ def test_overlapping_intervals_are_not_distinguished_and_missing_ones_say_nothin
     assert effects([_row(), {**overlapping, "latency_low_ms": None}], "precision")[0].told_apart is None
 
 
+def test_a_placement_of_int8_is_compared_with_the_usual_one_of_its_backend() -> None:
+    rows = [
+        _row("int8", backend=backend, int8_scheme=scheme, latency_median_ms=latency_ms)
+        for backend, times_ms in (("onnxruntime", (6.0, 2.0)), ("openvino", (1.0, 3.0)))
+        for scheme, latency_ms in zip(("tensorrt", "onnxruntime"), times_ms, strict=True)
+    ]
+    found = [(one.backend, one.base, one.other, one.base_ms, one.other_ms) for one in effects(rows, "int8_scheme")]
+    assert found == [
+        ("onnxruntime", "onnxruntime", "tensorrt", 2.0, 6.0),
+        ("openvino", "tensorrt", "onnxruntime", 1.0, 3.0),
+    ]
+
+
 def test_without_a_common_reference_there_is_no_speed_up_by_ratio() -> None:
     assert effects([_row(), _row("fp16", reference_sha256="s")], "precision")[0].speedup_by_ratio is None
     assert effects([_row(), _row("fp16", ratio_to_reference=None)], "precision")[0].speedup_by_ratio is None

@@ -80,7 +80,7 @@ function effectsSection(varying, none) {
     el("p", { class: "muted" }, "Speed-up is the latency before the arrow divided by the latency after it: above 1 the second is faster. It uses the ratio to the reference network if both have one, which varies less on a shared machine. The error is the relative L2 error of the artifact’s logits against the native model’s."),
     dataTable({
       id: `${varying}-summary`, caption: "By source", rows: summaries, columns: [
-        text("source", (s) => s.source, { heading: true }), ...environmentColumns(), text(varying, versions), number("models", "", (s) => s.count),
+        text("source", (s) => s.source, { heading: true }), ...environmentColumns(), text(varying.replace("int8_", ""), versions), number("models", "", (s) => s.count),
         number("mean speed-up", "×", (s) => s.mean_speedup, (v) => significant(v, 3), { title: "geometric mean" }),
         { label: "least to largest", unit: "×", numeric: true, value: (s) => s.largest_speedup, cell: (s) => `${significant(s.least_speedup, 3)} to ${significant(s.largest_speedup, 3)}` },
         number("largest error", "", (s) => s.largest_error, small),
@@ -88,7 +88,7 @@ function effectsSection(varying, none) {
     }).element,
     folded(`Every model (${plural(found.length, "pair")})`, dataTable({
       id: `${varying}-effects`, caption: "Model by model", rows: [...found].sort((a, b) => b.speedup - a.speedup), columns: [
-        effectModel, ...environmentColumns(), text(varying, versions),
+        effectModel, ...environmentColumns(), text(varying.replace("int8_", ""), versions),
         number("before", "ms", (e) => e.base_ms, significant), number("after", "ms", (e) => e.other_ms, significant),
         number("speed-up", "×", (e) => e.speedup, (v) => significant(v, 3), { descending: true }),
         number("by ratio", "×", (e) => e.speedup_by_ratio, (v) => significant(v, 3), { descending: true, title: "by the ratio to the reference network" }),
