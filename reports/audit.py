@@ -23,6 +23,8 @@ class Conversion:
     model: str
     exporter: str
     """Name and version."""
+    graph: str
+    """Native or fused."""
     precision: str
     artifact_sha256: str
     artifact_mib: float | None
@@ -79,6 +81,7 @@ def _conversion(row: Record) -> Conversion:
     return Conversion(
         row["model"],
         row["exporter"],
+        kind_of(row, "graph"),
         row["precision"],
         row["artifact_sha256"],
         row["artifact_mib"],

@@ -145,7 +145,7 @@ def render(frame: pandas.DataFrame) -> str:
     """The table in Markdown, with what changes in the order of the models and on the frontier.
 
     Args:
-        frame: from `cost_table`, or read from its CSV.
+        frame: from `cost_table`.
     """
     parts = ["# What conversion costs\n"]
     if not frame.empty:

@@ -64,13 +64,17 @@ class EffectSummary:
 
 
 def effects(rows: Iterable[Record], varying: Varying) -> list[Effect]:
-    """The effect for every model of `rows` that has two precisions, or two exporters.
+    """The effect for every model of `rows` that has two precisions, two exporters, or two graphs that differ.
 
     Args:
         rows: ok rows of results.csv, None for every missing value.
         varying: what differs between the two.
     """
-    return [_effect(base, other, varying) for base, other in pairs(rows, varying, _SAME)]
+    found = pairs(rows, varying, _SAME)
+    if varying == "graph":
+        # Where nothing is fused, both rows show the trials of one file.
+        found = [(base, other) for base, other in found if base["artifact_sha256"] != other["artifact_sha256"]]
+    return [_effect(base, other, varying) for base, other in found]
 
 
 def _effect(base: Record, other: Record, varying: Varying) -> Effect:

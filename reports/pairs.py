@@ -1,17 +1,17 @@
-"""Pairs of rows that differ in one thing: the same model in two precisions, from two exporters, or placed twice."""
+"""Pairs of rows of one model that differ in one thing: precision, exporter, graph, or placement of INT8."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from foundation.vocabulary import exactness, usual_int8_scheme
+from foundation.vocabulary import GRAPHS, NATIVE, exactness, usual_int8_scheme
 
 Record = Mapping[str, Any]
-Varying = Literal["precision", "exporter", "int8_scheme"]
+Varying = Literal["precision", "exporter", "graph", "int8_scheme"]
 """The last is whose rules an int8 artifact is quantised by; rows have it from `reports.audit.int8_scheme`."""
 
-_FIXED: tuple[Varying, ...] = ("precision", "exporter")
+_FIXED: tuple[Varying, ...] = ("precision", "exporter", "graph")
 """In which of these a pair agrees, unless it varies."""
 
 
@@ -22,7 +22,10 @@ def exporter_name(exporter: str) -> str:
 
 
 def kind_of(record: Record, varying: Varying) -> str:
-    """The precision of a record, its exporter's name, or its scheme of int8."""
+    """The precision of a record, its exporter's name, its graph, or its scheme of int8."""
+    if varying == "graph":
+        # Rows of earlier versions do not say it.
+        return str(record.get("graph") or NATIVE)
     return exporter_name(record["exporter"]) if varying == "exporter" else str(record[varying])
 
 
@@ -30,9 +33,9 @@ def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list
     """Each other row of a model beside the one it is compared with.
 
     Args:
-        rows: rows with `precision`, `exporter` and the columns of `same`. If several agree in all of
+        rows: rows with `precision`, `exporter`, `graph` and the columns of `same`. If several agree in all of
             these, the last counts.
-        varying: in what the rows differ; they agree in the precision and the exporter otherwise.
+        varying: in what the rows differ; they agree in precision, exporter and graph otherwise.
         same: columns in which they agree.
     """
     fixed = [name for name in _FIXED if name != varying]
@@ -48,8 +51,10 @@ def pairs(rows: Iterable[Record], varying: Varying, same: Sequence[str]) -> list
 
 
 def _base_first(row: Record, varying: Varying) -> tuple[int, str]:
-    """Sorts the most exact precision first, and the scheme that is usual on the backend."""
+    """Sorts the most exact precision first, and the scheme that is usual on the backend, the native graph."""
     kind = kind_of(row, varying)
     if varying == "int8_scheme":
         return int(kind != usual_int8_scheme(row["backend"])), kind
+    if varying == "graph":
+        return GRAPHS.index(kind), kind
     return exactness(kind), kind

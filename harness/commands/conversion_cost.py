@@ -66,7 +66,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     RuntimeOptions.add(group)
     group.add_argument("--pairs", type=count, default=PAIRS, metavar="N", help="pairs of each comparison (%(default)s)")
     group.add_argument(
-        "--no-framework", action="store_true", help="leave the frameworks out: only what fusing would gain"
+        "--no-framework",
+        action="store_true",
+        help="leave the frameworks out: only what fusing gains, where there is something to fuse",
     )
     add_blocks(group, "pair")
     group.add_argument(

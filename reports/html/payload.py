@@ -52,6 +52,7 @@ def payload(runs: Runs, training: Training = ALONE) -> dict[str, Any]:
     audited = conversions([*rows, *failed])
     placed = _usual_placement_last({**row, "int8_scheme": int8_scheme(row)} for row in rows)
     found = {varying: effects(placed, varying) for varying in _BOTH}
+    found["graph"] = effects(placed, "graph")
     found["int8_scheme"] = effects([row for row in placed if row["int8_scheme"]], "int8_scheme")
     facts = {
         "columns": [

@@ -22,6 +22,7 @@ section("accuracy-section", "Published and measured", accuracySection());
 section("published-section", "Published latency", publishedSection());
 section("precision", "Precisions", effectsSection("precision", "No model was measured in two precisions in one environment."));
 section("int8_scheme", "Placements of INT8", DATA.effects.int8_scheme.length ? effectsSection("int8_scheme") : null);
+section("graph", "Graphs: native and fused", DATA.effects.graph.length ? effectsSection("graph") : null);
 section("exporter", "Exporters", effectsSection("exporter", "No model was measured from two exporters in one environment."));
 section("audit", "Conversions", auditSection());
 section("failures-section", "Failures and warnings", failuresSection());
