@@ -127,12 +127,18 @@ def _told(change: Change) -> str:
 
 
 def _reasons(sweep: Sweep) -> list[str]:
-    """Why versions, and series in single versions, were not measured, and what else the gates remark."""
-    found = [f"{version}: {one_line(reason)}" for version, reason in sweep.failures.items()]
-    said = set(sweep.failures.values())
+    """Why versions, and series in single versions, were not measured, and what else the gates remark.
+
+    A remark that several comparisons share is one line; the CSV file has it for each.
+    """
+    failures = set(sweep.failures.values())
+    names: dict[str, list[str]] = {}
     for line in (line for one in sweep.series for line in _lines(one)):
-        if line.remark and line.remark not in said and not line.measured_as:
-            found.append(f"{one_line(line.name)}: {one_line(line.remark)}")
+        if line.remark and line.remark not in failures and not line.measured_as:
+            names.setdefault(one_line(line.remark), []).append(one_line(line.name))
+    found = [f"{version}: {one_line(reason)}" for version, reason in sweep.failures.items()]
+    for remark, (first, *others) in names.items():
+        found.append(f"{first}{f' and {len(others)} more' if others else ''}: {remark}")
     return found
 
 
