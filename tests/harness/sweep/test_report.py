@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from harness.comparison.gate import GateResult, GateRules
 from harness.comparison.pair import Pairing, Side
 from harness.comparison.verdict import Verdict
@@ -54,3 +56,14 @@ def test_a_remark_that_comparisons_share_is_one_line() -> None:
     assert "ofa/a (fp32), 1 -> 2 and 1 more: others disturbed 2 of 6 pairs\n" in told
     assert "ofa/a (fp32), 1 -> 3: others disturbed 1 of 6 pairs\n" in told
     assert [row.split(",")[14] for row in report.csv_text(found).splitlines()] == ["disturbed_pairs", "", "2", "2", "1"]
+
+
+def test_the_ends_are_versions_that_are_installed() -> None:
+    found = swept(change("1", "2", "same", 0), change("2", "3", "same", 0), whole=change("1", "3", "same", 0))
+    (one,) = found.series
+    missing = dataclasses.replace(one, missing={"4": "no wheel"})
+    found = dataclasses.replace(found, versions=["1", "2", "3", "4"], failures={"4": "no wheel"}, series=[missing])
+    header, line, *_ = report.text(found, GateRules()).splitlines()
+    assert " 1 -> 3 " in header
+    assert " from 1 to 3" not in line
+    assert "\n4: no wheel\n3 comparisons of 1 series: 3 same" in report.text(found, GateRules())
