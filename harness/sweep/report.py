@@ -74,16 +74,23 @@ def _rule(rules: GateRules) -> str:
 
 
 def _header(sweep: Sweep) -> list[str]:
-    whole = f"{sweep.versions[0]} -> {sweep.versions[-1]}"
-    return ["series", *sweep.versions, *([whole] if len(sweep.versions) > 2 else []), "slower from", "remark"]
+    whole = [" -> ".join(ends)] if (ends := _ends(sweep)) else []
+    return ["series", *sweep.versions, *whole, "slower from", "remark"]
+
+
+def _ends(sweep: Sweep) -> tuple[str, ...]:
+    """The oldest and the newest version that is installed; empty if there are none between them."""
+    installed = [version for version in sweep.versions if version not in sweep.failures]
+    return (installed[0], installed[-1]) if len(installed) > 2 else ()
 
 
 def _rows(sweep: Sweep) -> list[list[str]]:
+    ends = _ends(sweep)
     return [
         [
             one_line(one.name),
             *_cells(one, sweep.versions),
-            *([_whole(one, sweep.versions)] if len(sweep.versions) > 2 else []),
+            *([_whole(one, ends)] if ends else []),
             one.slower_from,
             "; ".join(part for part in (one.measured_as and f"measured as {one.measured_as}", one.remark) if part),
         ]
@@ -103,16 +110,15 @@ def _cells(one: SweptSeries, versions: Sequence[str]) -> Iterator[str]:
             yield _told(change) if change.older == before else f"{_told(change)} from {change.older}"
         else:
             first_ms = one.changes[0].result.base_median_ms if one.changes else None
-            yield "" if first_ms is None else f"{first_ms:.3g} ms"
+            yield "" if first_ms is None else f"{first_ms:.4g} ms"
         before = version
 
 
-def _whole(one: SweptSeries, versions: Sequence[str]) -> str:
+def _whole(one: SweptSeries, ends: tuple[str, ...]) -> str:
     if one.whole is None:
         return ""
-    told = _told(one.whole)
-    ends = (one.whole.older, one.whole.newer)
-    return told if ends == (versions[0], versions[-1]) else f"{told} from {ends[0]} to {ends[1]}"
+    between = (one.whole.older, one.whole.newer)
+    return _told(one.whole) if between == ends else f"{_told(one.whole)} from {between[0]} to {between[1]}"
 
 
 def _told(change: Change) -> str:
@@ -127,12 +133,18 @@ def _told(change: Change) -> str:
 
 
 def _reasons(sweep: Sweep) -> list[str]:
-    """Why versions, and series in single versions, were not measured, and what else the gates remark."""
-    found = [f"{version}: {one_line(reason)}" for version, reason in sweep.failures.items()]
-    said = set(sweep.failures.values())
+    """Why versions, and series in single versions, were not measured, and what else the gates remark.
+
+    A remark that several comparisons share is one line; the CSV file has it for each.
+    """
+    failures = set(sweep.failures.values())
+    names: dict[str, list[str]] = {}
     for line in (line for one in sweep.series for line in _lines(one)):
-        if line.remark and line.remark not in said and not line.measured_as:
-            found.append(f"{one_line(line.name)}: {one_line(line.remark)}")
+        if line.remark and line.remark not in failures and not line.measured_as:
+            names.setdefault(one_line(line.remark), []).append(one_line(line.name))
+    found = [f"{version}: {one_line(reason)}" for version, reason in sweep.failures.items()]
+    for remark, (first, *others) in names.items():
+        found.append(f"{first}{f' and {len(others)} more' if others else ''}: {remark}")
     return found
 
 
