@@ -79,7 +79,7 @@ def _write_pictures(directory: Path, groups: Sequence[Group], infos: Sequence[Ru
     paths = []
     for group in with_points:
         files = [directory / f"{_picture_name(group, with_points)}{extension}" for extension in (".svg", ".png")]
-        draw(group, caption(group, by_environment[group.environment_id]), files)
+        draw(group, caption(group, by_environment.get(group.environment_id, infos[0])), files)
         paths += files
     return paths, []
 

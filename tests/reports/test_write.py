@@ -19,9 +19,10 @@ from tests.fakes.trials import ok_trial
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
+@dataclasses.dataclass(frozen=True)
 class Environment:
-    environment_id = "e1"
-    device = "a processor, 2 threads"
+    environment_id: str = "e1"
+    device: str = "a processor, 2 threads"
 
     def to_json(self) -> dict[str, Any]:
         return {"threads": 2}
@@ -82,6 +83,35 @@ def test_published_latencies_of_a_run_are_in_both_reports(tmp_path: Path) -> Non
 def test_each_batch_size_gets_a_picture(tmp_path: Path) -> None:
     names = [path.name for path in write_reports(_run(tmp_path, batches=(1, 8))).paths]
     assert [name for name in names if name.endswith(".svg")] == ["frontier.svg", "frontier-b8-host.svg"]
+
+
+@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="pictures need the extra `report`")
+def test_each_runtime_and_precision_gets_a_picture(tmp_path: Path) -> None:
+    names = ("onnxruntime", "openvino")
+    environments = {name: Environment(f"e-{name}") for name in names}
+    with RunDirectory.open(tmp_path, environments=environments, settings={"rounds": 1}) as run:
+        series = [
+            Series(
+                f"a/{variant}", "a", variant, name, precision, 1, classes=1000, accuracy_published_top1_percent=75.0,
+                weights="probe", artifact_sha256=f"{variant}{precision}", artifact_path="x.onnx", artifact_mib=1.0,
+            )
+            for name in names
+            for precision in ("fp32", "int8")
+            for variant in "xyz"
+        ]  # fmt: skip
+        run.set_series(series)
+        for facts in series:
+            run.append(facts.key, 0, TRIAL)
+    written = [path.name for path in write_reports(tmp_path).paths]
+    assert [name for name in written if not name.endswith(".png")] == [
+        "results.md",
+        "runtimes.csv",
+        "report.html",
+        "frontier.svg",
+        "frontier-onnxruntime-int8.svg",
+        "frontier-openvino-fp32.svg",
+        "frontier-openvino-int8.svg",
+    ]
 
 
 def test_without_matplotlib_the_table_is_written_and_a_note_says_what_is_missing(

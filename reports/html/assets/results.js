@@ -38,7 +38,7 @@ function mainTable() {
     ...(OK_ROWS.length < ROWS.length ? [{ label: "status", value: (row) => row.status, cell: (row) => row.status.replaceAll("_", " ") }] : []),
   ];
   const table = dataTable({
-    id: "results", caption: SEVERAL_ENVIRONMENTS ? "All rows; each environment is kept together" : "All rows", columns, rows: ROWS, sorted: "latency",
+    id: "results", caption: SEVERAL_ENVIRONMENTS ? "All rows; each environment and precision is kept together" : "All rows", columns, rows: ROWS, sorted: "latency",
     together: (row) => row.group ?? DATA.groups.length, rowClass: (row) => (onFrontier(row) ? "frontier" : null),
   });
   onFilter((rows) => table.show(rows));
