@@ -15,12 +15,17 @@ from harness.timing.settings import TimingSettings
 _TIMEOUT_S = 300.0
 
 
-def target(artifact: Path, sha256: str = "") -> Target:
+def target(artifact: Path, sha256: str = "", backend: str = "onnxruntime") -> Target:
     """An artifact on the processor, as the harness measures it by default."""
-    return Target(str(artifact), sha256, "onnxruntime", "fp32", batch=1, threads=collect(None).threads)
+    return Target(str(artifact), sha256, backend, "fp32", batch=1, threads=collect(None).threads)
 
 
-def measure(artifact: converters.Artifact, reference: Path, timing: TimingSettings | None = None) -> TrialResult:
+def measure(
+    artifact: converters.Artifact,
+    reference: Path,
+    timing: TimingSettings | None = None,
+    backend: str = "onnxruntime",
+) -> TrialResult:
     """Runs a trial of the artifact beside the reference network, in a fresh process.
 
     Raises:
@@ -28,8 +33,8 @@ def measure(artifact: converters.Artifact, reference: Path, timing: TimingSettin
     """
     with tempfile.TemporaryDirectory() as folder:
         job = TrialJob(
-            first=target(artifact.path, artifact.sha256),
-            second=target(reference),
+            first=target(artifact.path, artifact.sha256, backend),
+            second=target(reference, backend=backend),
             timing=timing or TimingSettings(),
             seed=0,
         )
