@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from foundation.vocabulary import FILE, OWN_WEIGHTS, PROBE, RELEASED
+from foundation.vocabulary import FILE, NATIVE, OWN_WEIGHTS, PROBE, RELEASED
 from harness.text.tables import cell, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _CLOCK_FACTS = ("governor", "boost", "frequency_min_mhz", "frequency_max_mhz")
 _GPU = "accelerator.gpu."
 # Settings that say nothing about a run without models of the zoo, or without any conversion.
 _OF_THE_ZOO = ("weights", "mirror", "weights_lock", "implementation")
-_OF_CONVERSIONS = ("exporter", "opset", "resolution", "conversion_timeout_s", "workers", "float16_io")
+_OF_CONVERSIONS = ("exporter", "graph", "opset", "resolution", "conversion_timeout_s", "workers", "float16_io")
 _WEIGHTS = {RELEASED: "the release's", PROBE: "seeded (probe)", FILE: "a checkpoint's", OWN_WEIGHTS: "the user's own"}
 """Values of the column of that name, in words."""
 _GPU_CLOCK_FACTS = ("power_limit_w", "application_clock_sm_mhz", "application_clock_memory_mhz", "clock_max_sm_mhz")
@@ -48,6 +48,7 @@ def main_facts(rows: pandas.DataFrame, info: RunInfo | None) -> dict[str, str]:
         "device": _values(rows, "device"),
         "runtime": ", ".join(text for text in (_values(rows, "runtime"), _values(rows, "provider")) if text),
         "precision": _values(rows, "precision_effective"),
+        "graph": "" if (rows["graph"] == NATIVE).all() else _values(rows, "graph"),
         "weights": ", ".join(_WEIGHTS.get(kind, kind) for kind in rows["weights"].unique() if kind),
         "threads": _values(rows, "threads"),
         "clock policy": _clock_policy(environment) if info else "",

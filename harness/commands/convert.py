@@ -52,8 +52,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     WeightsOptions.add(parser)
     ConversionOptions.add(parser)
     parser.add_argument(
-        "--backend",
+        "--fused-for",
         choices=backends.names(),
+        metavar="BACKEND",
         default=ArtifactRequest.backend,
         help="the runtime that --graph fused is for (%(default)s)",
     )
@@ -71,7 +72,7 @@ def request_of(arguments: argparse.Namespace) -> ArtifactRequest:
         WeightsOptions.read(arguments),
         ConversionOptions.read(arguments),
     )
-    return dataclasses.replace(request, backend=arguments.backend)
+    return dataclasses.replace(request, backend=arguments.fused_for)
 
 
 def _convert(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.vocabulary import NATIVE
 from harness.errors import StorageError
 from harness.files.storage import explained
 from harness.records.rows import Row
@@ -55,7 +56,8 @@ def load_rows(path: Path) -> pandas.DataFrame:
     """Reads results.csv with a type for each column.
 
     Text cells are strings, empty if there is no value; integers are `Int64` and numbers `float64`
-    with NA and NaN; times are timestamps in UTC. A column that a file of an older version lacks is empty.
+    with NA and NaN; times are timestamps in UTC. A column that a file of an older version lacks is empty; `graph`
+    is native there.
 
     Raises:
         StorageError: the file is missing, is not a results.csv or has another schema version.
@@ -149,7 +151,7 @@ def _check_version(path: Path, frame: pandas.DataFrame, columns: tuple[Column, .
 
 
 def _with_added_columns(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The rows with every column; those that their version lacked are empty."""
+    """The rows with every column; those that their version lacked are empty, and their graphs native."""
     import pandas
 
     lacking = {column.name: column.type for column in COLUMNS if column.name not in frame}
@@ -157,4 +159,6 @@ def _with_added_columns(frame: pandas.DataFrame) -> pandas.DataFrame:
         name: pandas.Series("" if type_ == "text" else None, index=frame.index, dtype=_DTYPES[type_])
         for name, type_ in lacking.items()
     }
+    if "graph" in empty:
+        empty["graph"] = empty["graph"].replace("", NATIVE)
     return frame.assign(**empty)[list(COLUMN_NAMES)]
