@@ -16,6 +16,7 @@ from converters.errors import VerificationError
 from converters.inputs import Feed, FeedSet, ImageInputs
 from converters.rounding import with_rounding
 from converters.verify import Agreement, measure
+from foundation.vocabulary import NATIVE
 from foundation.wording import first_line, listed
 from harness.artifacts.agreement import prepared_images
 from harness.artifacts.file_inputs import DRAWN_INFERENCES, image_resolution, specs_of
@@ -101,7 +102,7 @@ def agree_with_first(base: Series, others: Sequence[Series], on: ComparedOn) -> 
 def _agreement(
     base: Series, other: Series, sets: Sequence[FeedSet], expected: Sequence[NDArray[np.float32]], folder: str
 ) -> FileAgreement:
-    name = f"{other.model} in {other.precision}"
+    name = f"{other.model} in {other.precision}" + ("" if other.graph == NATIVE else f", {other.graph}")
     if other.status != "ok":
         return FileAgreement(name, other.status, other.reason)
     shapes = [[spec.shape for spec in specs_of(read_graph(Path(one.artifact_path)))] for one in (base, other)]

@@ -299,3 +299,11 @@ def test_another_library_of_operators_is_compared_and_stated() -> None:
     (found,) = compare_runs(base, new, RunRules()).series
     assert found.change is not None
     assert found.reason == "the libraries of custom operators differ"
+
+
+def test_two_runs_with_a_graph_each_are_compared() -> None:
+    native, fused = noisy("a", 1.0, 1, sd=0.004), noisy("a", 0.8, 2, sd=0.004)
+    fused = dataclasses.replace(fused, key=dataclasses.replace(fused.key, graph="fused"))
+    assert verdicts(compare_runs(run(native), run(fused), RunRules())) == {"a": "improved"}
+    found = compare_runs(run(native, fused), run(fused), RunRules())
+    assert [(one.key.graph, one.verdict) for one in found.series] == [("fused", "same"), ("native", "not measured")]

@@ -282,3 +282,11 @@ def test_the_file_says_what_it_is(store_path: Path) -> None:
     HistoryStore.open(store_path, create=True).close()
     # Bytes 68 to 71 of an SQLite file, which file(1) and others read.
     assert store_path.read_bytes()[68:72] == APPLICATION_ID.to_bytes(4, "big") == b"BZHI"
+
+
+def test_two_graphs_of_a_model_are_two_series(make_run, make_recorded_row, store_path: Path) -> None:
+    run = make_run(1, *(make_recorded_row("ofa/a", STEADY, graph=graph) for graph in ("native", "fused")))
+    with HistoryStore.open(store_path, create=True) as store:
+        store.add(read_record(run))
+        found = [series.key for _, series in store.series("ofa/a")]
+    assert [(key.precision, key.graph) for key in found] == [("fp32", "native"), ("fp32", "fused")]

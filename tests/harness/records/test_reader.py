@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,18 @@ def test_zeros_and_an_unterminated_cell_are_reported(write_run: WriteRun, make_r
 def test_a_file_with_only_a_header_is_reported(write_run: WriteRun) -> None:
     with pytest.raises(ComparisonError, match="no rows"):
         read_run(write_run("run"))
+
+
+def test_two_graphs_of_a_model_are_two_series(write_run: WriteRun, make_row: MakeRow) -> None:
+    rows = [make_row("ofa/a", [0.5, 0.51], graph=graph) for graph in ("native", "fused")]
+    assert list(read_run(write_run("run", *rows))) == [KEY, dataclasses.replace(KEY, graph="fused")]
+    assert [str(key) for key in read_run(write_run("again", *rows))] == [
+        "ofa/a (onnxruntime, fp32)",
+        "ofa/a (onnxruntime, fp32 fused)",
+    ]
+
+
+def test_a_row_of_an_older_version_is_native(tmp_path: Path, make_row: MakeRow) -> None:
+    older = [column.name for column in columns_of(4)]
+    path = write_rows(tmp_path / "results.csv", [make_row("ofa/a", [0.5, 0.51], schema_version=4)], older)
+    assert list(read_run(path)) == [KEY]
