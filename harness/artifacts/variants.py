@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.artifacts.request import ArtifactRequest
+from harness.records.series import Series
 
 DIMENSIONS = ("backend", "graph", "precision")
 """Fields of `ArtifactRequest`, and of `Series`, of which a run may be asked for several values; the last varies
@@ -41,11 +42,11 @@ def _without_calibration(request: ArtifactRequest) -> ArtifactRequest:
     return dataclasses.replace(request, calibration_count=None, calibration_images=None)
 
 
-def variant_text(values: Mapping[str, str], varied: Sequence[str]) -> str:
+def variant_text(one: ArtifactRequest | Series, varied: Collection[str]) -> str:
     """What distinguishes a combination from the others, as in `openvino, int8`; empty if nothing is varied.
 
     Args:
-        values: the value of each dimension.
+        one: the combination, or a series of it.
         varied: the dimensions that have several values.
     """
-    return ", ".join(values[name] for name in DIMENSIONS if name in varied)
+    return ", ".join(getattr(one, name) for name in DIMENSIONS if name in varied)

@@ -128,7 +128,7 @@ def _print_plan(request: RunRequest, cache_dir: Path, output: Path) -> None:
             if (conversions := one.conversions()) not in counted_once:
                 counted_once.append(conversions)
                 missing += to_convert
-        which = variant_text(vars(one), tuple(request.varied))
+        which = variant_text(one, request.varied)
         lines += [f"{line}  ({which})" if which else line for line in found]
     backends = " and ".join(dict.fromkeys(one.backend for one in request.requests))
     print("\n".join(lines))

@@ -90,7 +90,7 @@ class Rounds:
         return result
 
     def _trial_line(self, trial: PlannedTrial, result: TrialResult) -> str:
-        which = variant_text(vars(trial.series), self._varied)
+        which = variant_text(trial.series, self._varied)
         name = f"{trial.series.model} ({which})" if which else trial.series.model
         if result.status != "ok" or result.latency_median_ms is None or result.ratio is None:
             return f"{name}: {result.status}: {result.reason}"

@@ -61,7 +61,7 @@ def test_conversions_are_the_same_where_only_the_backend_differs() -> None:
 
 
 def test_the_text_names_what_varies() -> None:
-    values = {"backend": "openvino", "precision": "int8"}
+    values = ArtifactRequest(backend="openvino", precision="int8")
     assert variant_text(values, ("precision", "backend")) == "openvino, int8"
     assert variant_text(values, ("precision",)) == "int8"
     assert variant_text(values, ()) == ""

@@ -112,7 +112,7 @@ def test_probe_weights_have_no_accuracy_and_say_why(make_images, places, rows, t
         batch=1, resolution=224, classes=1000, weights="probe", artifact_path="model.onnx", artifact_sha256="0" * 64,
         artifact_mib=10.0,
     )  # fmt: skip
-    monkeypatch.setattr(prepare, "convert_all", lambda *_: [probe])
+    monkeypatch.setattr(prepare, "convert_variants", lambda *_: [probe])
     command = accuracy(make_images(), "--models", "regnet/RegNetX-200MF", "--weights", "probe", *places)
     assert main(command) == 1
     row = rows().loc["regnet/RegNetX-200MF"]
