@@ -12,6 +12,7 @@ from harness.files.storage import explained, replace_text
 from harness.machine.environment import Environment
 from harness.text.tables import cell, table
 from harness.text.wording import SIGNIFICANT_DIGITS
+from reports.cautions import DISTURBED_MARK
 from reports.groups import ranked
 from reports.ranks import kendall_tau
 from reports.records import records
@@ -45,6 +46,7 @@ _HOW_TO_READ = f"""\
   graph.
 - Each is the median over pairs of measurements, with the 95 % interval over these pairs (Student's t for up to seven).
   A pair is a fresh process that holds both and times them in alternating blocks.
+- **{DISTURBED_MARK}**: others disturbed more than half of the pairs throughout: measure again on an idle machine.
 - **rank**: place among the models that were measured in all the forms shown, the fastest first; {FRONTIER_MARK}: on the
   frontier of these models, as in `results.md`.
 """
@@ -78,7 +80,7 @@ def cost_table(costs: Sequence[Cost], environment: Environment) -> pandas.DataFr
     import pandas
 
     frame = pandas.DataFrame([_row(one, environment) for one in costs])
-    frame = frame.astype(dict.fromkeys(_COUNTS, "Int64"))
+    frame = frame.astype({**dict.fromkeys(_COUNTS, "Int64"), "accuracy_published_top1_percent": float})
     for form in FORMS:
         frame[f"{form}_rank"] = pandas.array([None] * len(frame), "Int64")
         frame[f"{form}_frontier"] = False
@@ -213,9 +215,15 @@ def _table(frame: pandas.DataFrame) -> str:
 def _cells(row: dict[str, Any]) -> list[str]:
     shared = f" (as {code(row['measured_as'])})" if row["measured_as"] else ""
     cells = [code(row["model"]) + shared, significant(row["native_ms"])]
-    cells += [significant(row["fused_over_native"], 3), _interval(row, "fused"), cell(row["fusion"] or "")]
-    cells += [significant(row["framework_over_native"], 3), _interval(row, "framework")]
+    cells += [_over_native(row, "fused"), _interval(row, "fused"), cell(row["fusion"] or "")]
+    cells += [_over_native(row, "framework"), _interval(row, "framework")]
     return cells + [_rank(row, form) for form in FORMS]
+
+
+def _over_native(row: dict[str, Any], form: str) -> str:
+    ratio = significant(row[f"{form}_over_native"], 3)
+    disturbed = 2 * row[f"{form}_disturbed_count"] > row[f"{form}_pairs_count"]
+    return f"{ratio} {DISTURBED_MARK}" if disturbed else ratio
 
 
 def _interval(row: dict[str, Any], form: str) -> str:

@@ -409,12 +409,8 @@ def test_a_finished_gate_is_judged_again(stored: Path) -> None:
     # A later version added it; it is empty, as no series shared its artifacts with another.
     assert [one.pop("measured_as") for one in again["series"]] == [""]
     sides = [one["pairing"][side] for one in again["series"] for side in ("base", "new")]
-    assert [side.pop(name) for side in sides for name in ("inputs", "custom_operators", "companions", "backend")] == [
-        "",
-        "",
-        [],
-        "",
-    ] * 2
+    added = {"inputs": "", "custom_operators": "", "companions": [], "backend": "", "graph": "native"}
+    assert [side.pop(name) for side in sides for name in added] == [*added.values()] * 2
     assert flattened(again) == flattened(read_json(stored / "gate.json"))
 
 

@@ -46,6 +46,8 @@ RULES = (
 """All rules, in the order in which they are applied: a hard swish contains a hard sigmoid, two means contain one."""
 
 OFF = {
+    "pytorch": "runs the network itself, not its graph",
+    "tensorflow": "runs the network itself, not its graph",
     "openvino": "fuses the written-out forms itself: 0.97 to 1.03 with all rules",
     "onnxruntime-cuda": "not measured, and an operator without a kernel there would run on the processor",
     "onnxruntime-tensorrt": "not measured",

@@ -92,9 +92,10 @@ def _conversion_cost(arguments: argparse.Namespace) -> int:
     fused = measure(FUSED, _distinct(shared, (one.fused_pairing() for one in models)))
     written = functools.partial(_write, arguments.output, settings, conditions)
     code = written(costs_of(models, fused, {}, shared))
-    if arguments.no_framework:
+    in_framework = _distinct(shared, (one.framework_pairing() for one in models))
+    if not in_framework:
         return code
-    framework = measure("framework", _distinct(shared, (one.framework_pairing() for one in models)))
+    framework = measure("framework", in_framework)
     return written(costs_of(models, fused, framework, shared))
 
 

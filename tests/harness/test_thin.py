@@ -193,7 +193,7 @@ def test_a_user_file_that_would_be_converted_says_what_is_missing_and_where(
     found = rows(tmp_path / "results").loc["onnx/tiny"]
     assert (found.precision, found.status) == ("int8", "unsupported")
     assert "converters is not installed here" in found.reason
-    assert "run convert --onnx FILE --precision int8 on a machine that has them" in found.reason
+    assert "run convert --onnx FILE with the same options on a machine that has them" in found.reason
 
 
 def test_a_user_file_is_quantised_without_any_framework(thin, tmp_path) -> None:

@@ -12,6 +12,7 @@ from foundation.vocabulary import FUSED
 from harness.comparison.conversion_cost import SAME_FILE, Converted, Cost, CostRatio
 from harness.machine.environment import collect
 from harness.records.series import Series
+from reports.cautions import DISTURBED_MARK
 from reports.conversion_cost import CSV_NAME, REPORT_NAME, cost_table, render, write_costs
 
 ENVIRONMENT = collect(threads=1)
@@ -72,6 +73,13 @@ def test_the_report_names_what_changes() -> None:
 
 def test_a_graph_that_fusing_slows_down_is_named() -> None:
     assert "| slower than 1.02 by fusing | `a/y` |" in render(cost_table([cost("a/y", 3.0, 76.0, 1.1)], ENVIRONMENT))
+
+
+def test_a_disturbed_ratio_is_marked() -> None:
+    disturbed = dataclasses.replace(ratio(0.5, 3.0), disturbed_count=2)
+    text = render(cost_table([dataclasses.replace(COSTS[1], fused=disturbed)], ENVIRONMENT))
+    assert f"| 0.500 {DISTURBED_MARK} |" in text
+    assert f"{DISTURBED_MARK} |" not in render(cost_table(COSTS, ENVIRONMENT))
 
 
 def test_a_model_without_figures_keeps_its_reason() -> None:

@@ -72,7 +72,7 @@ def test_published_latencies_of_a_run_are_in_both_reports(tmp_path: Path) -> Non
     directory = _run(tmp_path)
     (series,) = load_series(directory).values()
     figure = PublishedLatency("a phone", 22.0, "README.md")
-    with RunDirectory.open(directory, environment=Environment(), settings={"rounds": 1}, seed=None) as run:
+    with RunDirectory.open(directory, environments={"onnxruntime": Environment()}, settings={"rounds": 1}) as run:
         run.set_series([dataclasses.replace(series, latencies_published=(figure,), searched_for="a phone")])
     write_reports(directory)
     assert "### Published latency beside measured" in (directory / "results.md").read_text(encoding="utf-8")

@@ -217,7 +217,7 @@ def test_convert_keeps_a_file_of_another_precision_and_exports_it(
     path = classifier_file(tmp_path / "net.onnx", [1, 3, 32, 32])
     cache = ["--cache-dir", str(tmp_path / "cache")]
     assert main(["convert", "--onnx", str(path), *cache]) == 2
-    assert "add --precision fp16 or --precision int8" in capsys.readouterr().err
+    assert "add --precision fp16, --precision int8 or --graph fused" in capsys.readouterr().err
     bundle = tmp_path / "bundle"
     words = ["--precision", "int8", "--int8-scheme", "onnxruntime", "--export", str(bundle)]
     assert main(["convert", "--onnx", str(path), *words, *cache]) == 0

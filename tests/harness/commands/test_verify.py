@@ -108,7 +108,10 @@ def test_values_are_given_to_networks_without_images(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--onnx", "{net}"], "there is nothing to compare it with; add a second --onnx FILE, or --precision"),
+        (
+            ["--onnx", "{net}"],
+            "there is nothing to compare it with; add a second --onnx FILE, --precision int8 or --graph",
+        ),
         (["--models", NAME, "--precision", "int8"], "--precision: it is for files; add --onnx FILE"),
         (["--onnx", "{net}", "--models", NAME, "--precision", "int8"], "verify one of them at a time"),
     ],

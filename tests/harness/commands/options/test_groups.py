@@ -124,13 +124,13 @@ def test_weights() -> None:
 
 
 def test_conversion() -> None:
-    default = ConversionOptions("own", "dynamo", "native", None, None, None, "", 0, 900.0, default_cache_dir())
+    default = ConversionOptions("own", "dynamo", (), None, None, None, "", 0, 900.0, default_cache_dir())
     assert read_all(ConversionOptions.add, ConversionOptions.read) == default
     words = ["--implementation", "release", "--exporter", "torchscript", "--opset", "17", "--batch", "8"]
     words += ["--resolution", "32", "--preprocessing", "ofa", "--workers", "2", "--conversion-timeout", "2m"]
     words += ["--graph", "fused", "--cache-dir", "cache"]
     found = read_all(ConversionOptions.add, ConversionOptions.read, *words)
-    assert found == ConversionOptions("release", "torchscript", "fused", 17, 8, 32, "ofa", 2, 120.0, Path("cache"))
+    assert found == ConversionOptions("release", "torchscript", ("fused",), 17, 8, 32, "ofa", 2, 120.0, Path("cache"))
 
 
 def test_a_command_without_a_choice_of_implementation_has_this_project_s() -> None:
