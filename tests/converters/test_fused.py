@@ -17,7 +17,7 @@ from converters.request import ConversionRequest, PrecisionOptions
 from foundation.vocabulary import FUSED, METADATA_PREFIX
 
 OPTIONS = PrecisionOptions()
-RULES = {"hard_swish": 1, "hard_sigmoid": 0, "two_means": 0, "global_average": 0}
+RULES = {"hard_swish": 1, "hard_sigmoid": 0, "two_means": 0}
 
 
 @pytest.fixture
