@@ -102,7 +102,7 @@ def _effect(base: Record, other: Record, varying: Varying) -> Effect:
         base_error=base["verification_relative_l2"],
         other_error=other["verification_relative_l2"],
         accuracy_change_percent=_accuracy_change_percent(base, other),
-        shared=bool(base["measured_as"] and other["measured_as"]),
+        shared=all(row["measured_as"] not in ("", row["model"]) for row in (base, other)),
     )
 
 

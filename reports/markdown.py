@@ -59,8 +59,8 @@ _NOTES = f"""\
 
 
 _SHARED_NOTE = f"""\
-- **{SHARED_MARK}**: the row shows the trials of another model with the same artifact, which is measured once a run.
-  `measured_as` in `results.csv` names that model.
+- **{SHARED_MARK}**: the row shows the trials of another row with the same artifact, which is measured once a run: that
+  of the model which `measured_as` in `results.csv` names, or of the native graph where nothing is fused.
 """
 
 

@@ -132,7 +132,7 @@ def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
 
 def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b: pandas.DataFrame) -> RankChange:
     b = b.loc[a.index]
-    counted = (a["measured_as"] == "") | (b["measured_as"] == "")
+    counted = _has_own_trials(a) | _has_own_trials(b)
     tau = kendall_tau(*(side.loc[counted, "latency_median_ms"].to_list() for side in (a, b)))
     facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontiers") for side in (a, b)]
     ratios = [_ratio(*pair) for pair in zip(records(a), records(b), strict=True)]
@@ -140,6 +140,11 @@ def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b:
     known = [ratio for (ratio, _, _), counts in zip(ratios, counted, strict=True) if counts and ratio is not None]
     mean = math.exp(sum(map(math.log, known)) / len(known)) if known else None
     return RankChange(first, second, tau, ranks, mean)
+
+
+def _has_own_trials(rows: pandas.DataFrame) -> pandas.Series[bool]:
+    """Whether each model shows trials of its own; a fused graph that is the native file shows those of its model."""
+    return (rows["measured_as"] == "") | (rows["measured_as"] == rows.index)
 
 
 def _ratio(first: Record, second: Record) -> tuple[float | None, float | None, float | None]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.vocabulary import NATIVE
 from harness.records.directory import RESULTS_NAME, load_series
 from harness.records.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
 from harness.records.schema import COLUMN_NAMES
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas
 
 # The columns that make two rows the same series, as in `harness.records.series`.
-_SERIES = ["environment_id", "model", "artifact_sha256", "backend", "precision", "batch"]
+_SERIES = ["environment_id", "model", "artifact_sha256", "backend", "graph", "precision", "batch"]
 _TOP1 = "accuracy_measured_top1_percent"
 _STATED = (
     "accuracy_published_top1_percent", "accuracy_published_top5_percent", "accuracy_published_source",
@@ -117,8 +118,10 @@ def merged(members: Sequence[Run]) -> Runs:
     if not frames:
         return Runs(tuple(members), members[0].rows, ())
     rows = pandas.concat(frames, ignore_index=True)
-    newest = rows.sort_values("measured_at", na_position="first", kind="stable").drop_duplicates(_SERIES, keep="last")
-    kept = rows.loc[newest.index.sort_values()].reset_index(drop=True)
+    newest = rows.sort_values("measured_at", na_position="first", kind="stable")
+    # Rows of earlier versions do not say their graph, and there was one alone.
+    series = newest[_SERIES].replace({"graph": {"": NATIVE}})
+    kept = rows.loc[newest.index[~series.duplicated(keep="last")].sort_values()].reset_index(drop=True)
     return Runs(tuple(members), _with_measured_accuracy(kept, rows), tuple(_notes(members)))
 
 

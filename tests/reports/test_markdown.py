@@ -162,7 +162,7 @@ def test_rows_that_show_the_trials_of_another_are_marked(make_rows: MakeRows, ru
     rows = [_row("ofa/a", 10.0, 75.0), _row("ofa/b", 10.0, 76.0, measured_as="ofa/a")]
     report = render(make_rows(rows), [run_info])
     assert [SHARED_MARK in _line(report, model) for model in ("`ofa/a`", "`ofa/b`")] == [False, True]
-    assert f"- **{SHARED_MARK}**: the row shows the trials of another model" in report
+    assert f"- **{SHARED_MARK}**: the row shows the trials of another row" in report
     assert SHARED_MARK not in render(make_rows(rows[:1]), [run_info])
 
 

@@ -53,6 +53,14 @@ def test_kendalls_tau(make_rows: MakeRows) -> None:
     assert _change(make_rows, dict.fromkeys("abcd", 1.0)).kendall_tau is None
 
 
+def test_a_fused_graph_that_is_the_native_file_counts_in_kendalls_tau(make_rows: MakeRows) -> None:
+    rows = [*_rows(FIRST, ACCURACIES), *_rows(SECOND, ACCURACIES, **THERE)]
+    fused = [{**row, "graph": "fused", "measured_as": row["model"]} for row in rows]
+    alone, beside = rank_changes(make_rows([*rows, *fused]))
+    assert (alone.first.form, beside.first.form) == (("native", "fp32"), ("fused", "fp32"))
+    assert beside.kendall_tau == alone.kendall_tau == pytest.approx((2 - 4) / 6)
+
+
 def test_models_that_share_their_trials_count_once_in_kendalls_tau(make_rows: MakeRows) -> None:
     alone = [*_rows(FIRST, ACCURACIES), *_rows(SECOND, ACCURACIES, **THERE)]
     tags = [

@@ -3,8 +3,8 @@
 const MOST_LABELS = 10;
 const LINE_PIECES = 30;
 
-const configurationKey = (c) => JSON.stringify([c.environment_id, c.latency_kind, c.backend, c.precision, c.batch]);
-const measuredWith = (c) => (SEVERAL_ENVIRONMENTS ? configurationName(c) : `${c.backend} ${c.precision}, batch ${c.batch}`);
+const configurationKey = (c) => JSON.stringify([c.environment_id, c.latency_kind, c.backend, c.graph, c.precision, c.batch]);
+const measuredWith = (c) => (SEVERAL_ENVIRONMENTS ? configurationName(c) : `${c.backend} ${form(c)}, batch ${c.batch}`);
 const moved = (place) => place.measured_rank - place.published_rank;
 const isMoved = (place) => Math.abs(moved(place)) >= 1;
 
@@ -90,9 +90,9 @@ function comparedWith(key) {
   return entries.length ? [
     el("p", null, "The releases state these latencies for their own devices, runtimes and precisions: only the order can be compared. Ranks count from 1, the fastest, among the networks of a line; equal figures share the mean. τ is 1 if both orders are the same and −1 if one is reversed; it takes three networks. The order of networks whose intervals overlap may be chance."),
     orderTable(entries),
-    drawn.length ? folded(`Pictures (${drawn.length})`,
+    ...(drawn.length ? [folded(`Pictures (${drawn.length})`,
       el("p", { class: "muted" }, "Along the line the measured latency is the same multiple of the published one. Filled: a rank or more from the published place."),
-      el("div", { class: "panels small" }, drawn.map(publishedPanel))) : null,
+      el("div", { class: "panels small" }, drawn.map(publishedPanel)))] : []),
     folded(`Every figure (${entries.reduce((sum, entry) => sum + entry.places.length, 0)})`, placesTable(entries)),
   ] : [];
 }

@@ -120,6 +120,18 @@ def test_published_latencies_stand_beside_the_measured_ones(
     assert column_texts(page, "change", "published-latencies") == ["+2", *["\N{MINUS SIGN}1"] * 2]
 
 
+def test_two_networks_have_figures_and_no_picture_of_an_order(
+    page: webdriver.Chrome, make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run("small", [{"model": "s/a", "latency_median_ms": 1.0}, {"model": "s/b", "latency_median_ms": 2.0}])
+    series = stated("a phone", {"a": 5.0, "b": 8.0}).values()
+    (run / "series.json").write_text(json.dumps([one.to_json() for one in series]))
+    open_run(page, run, tmp_path / "small.html")
+    section = page.find_element(By.ID, "published-section")
+    assert [one.text for one in section.find_elements(By.TAG_NAME, "summary")] == ["Every figure (2)"]
+    assert "null" not in section.text.splitlines()
+
+
 def test_a_run_without_published_latencies_has_no_such_section(page: webdriver.Chrome) -> None:
     assert page.find_elements(By.ID, "published-section") == []
 
