@@ -17,8 +17,8 @@ def rules() -> pattern.RewriteRuleSet:
     """The rule for each form that exporters write."""
     return pattern.RewriteRuleSet(
         [
-            pattern.RewriteRule(_divided, _rewritten, _is_divided, name="hard sigmoid, divided"),
-            pattern.RewriteRule(_multiplied, _rewritten, _is_multiplied, name="hard sigmoid, multiplied"),
+            pattern.RewriteRule(_divided, _rewritten, is_divided_by_six, name="hard sigmoid, divided"),
+            pattern.RewriteRule(_multiplied, _rewritten, is_multiplied_by_a_sixth, name="hard sigmoid, multiplied"),
         ],
         commute=True,
     )
@@ -29,7 +29,7 @@ def relu6(op: Any, x: Any, shift: Any, low: Any, high: Any) -> Any:
     return op.Clip(op.Add(x, shift), low, high)
 
 
-def is_relu6(x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value) -> bool:
+def _is_relu6(x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value) -> bool:
     """Whether these are the constants of relu6(x + 3)."""
     return is_number(shift, 3.0, x) and is_number(low, 0.0) and is_number(high, 6.0)
 
@@ -42,14 +42,20 @@ def _multiplied(op: Any, x: Any, shift: Any, low: Any, high: Any, scale: Any) ->
     return op.Mul(relu6(op, x, shift, low, high), scale)
 
 
-def _is_divided(context: Any, x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value, scale: ir.Value) -> bool:
+def is_divided_by_six(
+    context: Any, x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value, scale: ir.Value
+) -> bool:
+    """Whether the constants are those of relu6(x + 3) / 6."""
     del context
-    return is_relu6(x, shift, low, high) and is_number(scale, 6.0, x)
+    return _is_relu6(x, shift, low, high) and is_number(scale, 6.0, x)
 
 
-def _is_multiplied(context: Any, x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value, scale: ir.Value) -> bool:
+def is_multiplied_by_a_sixth(
+    context: Any, x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value, scale: ir.Value
+) -> bool:
+    """Whether the constants are those of relu6(x + 3) * (1 / 6)."""
     del context
-    return is_relu6(x, shift, low, high) and is_number(scale, 1 / 6, x)
+    return _is_relu6(x, shift, low, high) and is_number(scale, 1 / 6, x)
 
 
 def _rewritten(op: Any, x: ir.Value, **constants: ir.Value) -> Any:

@@ -8,8 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
-from converters.fusion.constants import is_number
-from converters.fusion.hard_sigmoid import ALPHA, BETA, is_relu6, relu6
+from converters.fusion.hard_sigmoid import ALPHA, BETA, is_divided_by_six, is_multiplied_by_a_sixth, relu6
 
 LOWEST_OPSET = 14
 
@@ -17,7 +16,9 @@ LOWEST_OPSET = 14
 def rules() -> pattern.RewriteRuleSet:
     """The rule for each form that exporters write, and for their neighbours."""
     written_out = [
-        pattern.RewriteRule(form, _rewritten, _has_divisor if divided else _has_factor, name=f"hard swish, {name}")
+        pattern.RewriteRule(
+            form, _rewritten, is_divided_by_six if divided else is_multiplied_by_a_sixth, name=f"hard swish, {name}"
+        )
         for name, form, divided in (
             ("product divided", _product_divided, True),
             ("product multiplied", _product_multiplied, False),
@@ -53,16 +54,6 @@ def _x_divided(op: Any, x: Any, shift: Any, low: Any, high: Any, scale: Any) -> 
 
 def _x_multiplied(op: Any, x: Any, shift: Any, low: Any, high: Any, scale: Any) -> Any:
     return op.Mul(op.Mul(x, scale), relu6(op, x, shift, low, high))
-
-
-def _has_divisor(context: Any, x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value, scale: ir.Value) -> bool:
-    del context
-    return is_relu6(x, shift, low, high) and is_number(scale, 6.0, x)
-
-
-def _has_factor(context: Any, x: ir.Value, shift: ir.Value, low: ir.Value, high: ir.Value, scale: ir.Value) -> bool:
-    del context
-    return is_relu6(x, shift, low, high) and is_number(scale, 1 / 6, x)
 
 
 def _gated(op: Any, x: Any) -> Any:
