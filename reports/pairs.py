@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from foundation.vocabulary import GRAPHS, NATIVE, exactness, usual_int8_scheme
+from foundation.vocabulary import GRAPHS, exactness, usual_int8_scheme
 
 Record = Mapping[str, Any]
 Varying = Literal["precision", "exporter", "graph", "int8_scheme"]
@@ -23,9 +23,6 @@ def exporter_name(exporter: str) -> str:
 
 def kind_of(record: Record, varying: Varying) -> str:
     """The precision of a record, its exporter's name, its graph, or its scheme of int8."""
-    if varying == "graph":
-        # Rows of earlier versions do not say it.
-        return str(record.get("graph") or NATIVE)
     return exporter_name(record["exporter"]) if varying == "exporter" else str(record[varying])
 
 

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import NATIVE
 from harness.stats.trials import interval_over_trials, median
 from reports.groups import frontiers, ranked
 from reports.pairs import Record
@@ -112,8 +111,7 @@ def configurations(rows: pandas.DataFrame) -> list[tuple[Configuration, pandas.D
         rows: rows of results.csv, of one or more runs.
     """
     found = []
-    # Rows of earlier versions do not say it.
-    ok = rows[rows["status"] == "ok"].replace({"graph": {"": NATIVE}})
+    ok = rows[rows["status"] == "ok"]
     for _, members in ok.groupby(_CONFIGURATION, sort=False):
         environment_id, kind, backend, graph, precision, batch = members[_CONFIGURATION].iloc[0]
         configuration = Configuration(environment_id, kind, backend, graph, precision, int(batch))

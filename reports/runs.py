@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import NATIVE
 from harness.records.directory import RESULTS_NAME, load_series
 from harness.records.run_info import FIXED_SETTINGS, RUN_INFO_NAME, RunInfo, load_run_info
 from harness.records.schema import COLUMN_NAMES
@@ -119,9 +118,7 @@ def merged(members: Sequence[Run]) -> Runs:
         return Runs(tuple(members), members[0].rows, ())
     rows = pandas.concat(frames, ignore_index=True)
     newest = rows.sort_values("measured_at", na_position="first", kind="stable")
-    # Rows of earlier versions do not say their graph, and there was one alone.
-    series = newest[_SERIES].replace({"graph": {"": NATIVE}})
-    kept = rows.loc[newest.index[~series.duplicated(keep="last")].sort_values()].reset_index(drop=True)
+    kept = rows.loc[newest.index[~newest[_SERIES].duplicated(keep="last")].sort_values()].reset_index(drop=True)
     return Runs(tuple(members), _with_measured_accuracy(kept, rows), tuple(_notes(members)))
 
 

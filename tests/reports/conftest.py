@@ -22,6 +22,7 @@ _DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(COLUMN_NAMES, None),
     "backend": "onnxruntime",
     "precision": "fp32",
+    "graph": "native",
     "batch": 1,
     "status": "ok",
     "weights": "released",

@@ -22,7 +22,7 @@ def _row(
         facts = {"sha256": sha256, "operators": operators, "seconds": {"export_s": 1.5, "verify_s": 0.5}}
         (directory / "provenance.json").write_text(json.dumps(facts), encoding="utf-8")
     return {
-        "model": model, "exporter": f"{exporter} 1.0", "precision": "fp32",
+        "model": model, "exporter": f"{exporter} 1.0", "precision": "fp32", "graph": "native",
         "artifact_sha256": sha256, "artifact_mib": 3.5,
         "artifact_path": str(directory / "model.onnx"), "conversion_s": 2.0, "verification_relative_l2": 1e-6, **values,
     }  # fmt: skip

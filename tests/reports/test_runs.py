@@ -45,7 +45,7 @@ def test_of_a_series_in_two_runs_of_one_environment_the_newest_row_counts(make_r
 
 def test_both_graphs_of_a_model_are_kept_where_they_are_one_file(make_run: MakeRun) -> None:
     both = [_row("a/x", 4.0, graph="native"), _row("a/x", 4.0, graph="fused", measured_as="a/x")]
-    earlier = make_run("earlier", [_row("a/x", 5.0, "2026-01-01T12:00:00+00:00", graph="")])
+    earlier = make_run("earlier", [_row("a/x", 5.0, "2026-01-01T12:00:00+00:00")])
     runs = load_runs([make_run("run", both), earlier])
     found = dict(zip(runs.rows["graph"], runs.rows["latency_median_ms"], strict=True))
     assert (found, len(runs.rows)) == ({"native": 4.0, "fused": 4.0}, 2)
