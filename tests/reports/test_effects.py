@@ -17,7 +17,8 @@ def _row(precision: str = "fp32", exporter: str = DYNAMO, **values: Any) -> dict
     return {
         "environment_id": "e1", "latency_kind": "gpu_compute", "backend": "tensorrt", "batch": 1, "model": "a/x",
         "source": "a", "weights": "probe", "precision": precision, "graph": "native", "exporter": exporter,
-        "reference_sha256": "r", "latency_median_ms": 4.0, "latency_low_ms": 3.9, "latency_high_ms": 4.1, "ratio_to_reference": 2.0,
+        "reference_sha256": "r", "latency_median_ms": 4.0, "latency_low_ms": 3.9, "latency_high_ms": 4.1,
+        "ratio_to_reference": 2.0,
         "verification_relative_l2": 1e-6, "accuracy_measured_top1_percent": None,
         "accuracy_images_digest": "i", "accuracy_preprocessing": "p", "measured_as": "", **values,
     }  # fmt: skip
