@@ -6,10 +6,10 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from foundation.vocabulary import NATIVE
+from foundation.vocabulary import GRAPHS, NATIVE
 from harness.errors import ComparisonError
 from harness.records.directory import RESULTS_NAME
 from harness.records.schema import OLDEST_READABLE_VERSION, SCHEMA_VERSION
@@ -59,6 +59,8 @@ class MeasuredSeries:
     """What its inputs held, as in the column of that name."""
     inputs_sha256: str = ""
     custom_operators_sha256: str = ""
+    measured_graph: str = ""
+    """Graph of the series whose trials these are; empty if they are its own."""
 
     @property
     def held(self) -> str:
@@ -68,7 +70,9 @@ class MeasuredSeries:
     @property
     def measured_key(self) -> SeriesKey:
         """The series of the run whose trials these are."""
-        return dataclasses.replace(self.key, model=self.measured_as or self.key.model)
+        return dataclasses.replace(
+            self.key, model=self.measured_as or self.key.model, graph=self.measured_graph or self.key.graph
+        )
 
 
 def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
@@ -101,7 +105,18 @@ def read_run(path: Path) -> dict[SeriesKey, MeasuredSeries]:
         found[series.key], lines[series.key] = series, line
     if not found:
         raise ComparisonError(f"{file}: no rows. Measure something first: python -m harness run.")
-    return found
+    return {key: _with_graph_of_owner(series, found) for key, series in found.items()}
+
+
+def _with_graph_of_owner(series: MeasuredSeries, run: Mapping[SeriesKey, MeasuredSeries]) -> MeasuredSeries:
+    """The series with the graph whose trials it shows: a fused graph with nothing to fuse is the native file."""
+    if not series.measured_as:
+        return series
+    for graph in GRAPHS:
+        owner = run.get(dataclasses.replace(series.key, model=series.measured_as, graph=graph))
+        if owner is not None and not owner.measured_as and owner.latencies_ms == series.latencies_ms:
+            return dataclasses.replace(series, measured_graph=graph)
+    return series
 
 
 def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:

@@ -39,6 +39,24 @@ def test_a_row_names_the_series_whose_trials_it_has(write_run: WriteRun, make_ro
     assert [one.measured_as for one in found.values()] == ["", "ofa/a"]
 
 
+def test_a_fused_graph_that_is_the_native_file_has_the_native_series(write_run: WriteRun, make_row: MakeRow) -> None:
+    shared = make_row("ofa/a", [0.5, 0.51], graph="fused", measured_as="ofa/a")
+    other = make_row("ofa/b", [0.5, 0.51], graph="fused", measured_as="ofa/a")
+    found = read_run(write_run("run", make_row("ofa/a", [0.5, 0.51]), shared, other))
+    assert [one.measured_key for one in found.values()] == [KEY] * 3
+
+
+def test_both_graphs_fused_are_told_from_both_native(write_run: WriteRun, make_row: MakeRow) -> None:
+    rows = [
+        make_row(model, ratios, graph=graph, measured_as=owner)
+        for graph, ratios in (("native", [0.5, 0.51]), ("fused", [0.4, 0.41]))
+        for model, owner in (("ofa/a", ""), ("ofa/b", "ofa/a"))
+    ]
+    found = read_run(write_run("run", *rows))
+    fused = dataclasses.replace(KEY, graph="fused")
+    assert [one.measured_key for one in found.values()] == [KEY, KEY, fused, fused]
+
+
 def test_a_run_of_an_older_version_shares_no_trials(tmp_path: Path, make_row: MakeRow) -> None:
     older = [column.name for column in columns_of(3)]
     path = write_rows(tmp_path / "results.csv", [make_row("ofa/a", [0.5, 0.51], schema_version=3)], older)
