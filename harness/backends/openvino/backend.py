@@ -34,11 +34,12 @@ class OpenVinoBackend(Backend):
             openvino = load()
         except ImportError as error:
             return Availability(False, f"openvino does not load: {error}.", _INSTALL)
-        if _version(openvino) < OLDEST:
+        # Those of 2023 do not say their version here.
+        is_told = hasattr(openvino, "get_version")
+        if not is_told or _version(openvino) < OLDEST:
+            which, oldest = self.runtime() if is_told else "The installed openvino", ".".join(map(str, OLDEST))
             return Availability(
-                False,
-                f"{self.runtime()} is too old; {'.'.join(map(str, OLDEST))} is the first that reads ONNX of opset 18.",
-                _INSTALL,
+                False, f"{which} is too old; {oldest} is the first that reads ONNX of opset 18.", _INSTALL
             )
         devices = openvino.Core().available_devices
         if settings.DEVICE not in devices:

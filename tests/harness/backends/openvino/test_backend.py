@@ -191,6 +191,12 @@ def test_operators_that_it_lacks_are_named(tmp_path: Path) -> None:
         prepare(tmp_path / "net.onnx")
 
 
+def test_a_package_without_a_version_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "load", SimpleNamespace)
+    availability = OpenVinoBackend().availability()
+    assert (availability.usable, "is too old" in availability.why) == (False, True)
+
+
 def test_a_file_that_is_cut_is_at_fault(write_network: WriteNetwork, tmp_path: Path) -> None:
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(write_network().read_bytes()[:-40])
