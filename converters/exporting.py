@@ -12,6 +12,7 @@ from converters.light_graph import weights_bytes
 from converters.own_network import refuse_other_precision
 from converters.request import ConversionRequest
 from foundation.endings import says_out_of_memory
+from foundation.garbage import collector_off
 from foundation.units import BYTES_PER_GIB
 from foundation.wording import first_line
 from zoo.errors import MissingPackageError
@@ -36,7 +37,9 @@ def export(native: NativeModel, request: ConversionRequest) -> onnx.ModelProto:
         MissingPackageError: the framework's exporter is not installed.
     """
     try:
-        model = _exported(native, request)
+        # A tenth of an export was the collector's, which has millions of the framework's objects to go through.
+        with collector_off():
+            model = _exported(native, request)
     except (ConversionError, MissingPackageError, MemoryError):
         raise
     except Exception as error:

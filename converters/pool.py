@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -132,6 +133,8 @@ def _child(request: ConversionRequest, folder: str, cache_dir: str, parent_pid: 
     threading.Thread(target=_exit_with, args=(parent_pid,), daemon=True).start()
     # A server without a framework, and a platform without servers, have not imported Keras yet.
     leave_no_settings()
+    # What the server imported stays as long as this process: no collection need look at it.
+    gc.freeze()
     result: dict[str, Any]
     try:
         artifact = _made(request, ArtifactStore(Path(cache_dir)))

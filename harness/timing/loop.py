@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from foundation.garbage import collector_off
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from harness.machine.meter import Meter
 from harness.timing.samples import GROUP_ORDER, Block
@@ -128,11 +129,6 @@ def time_group(
 @contextlib.contextmanager
 def garbage_collector_off() -> Iterator[None]:
     """Collects once, then keeps the collector off inside the context."""
-    was_on = gc.isenabled()
     gc.collect()
-    gc.disable()
-    try:
+    with collector_off():
         yield
-    finally:
-        if was_on:
-            gc.enable()
