@@ -26,6 +26,9 @@ REFERENCE_SHA256 = "83cb777f5f79890e772b3ad1bbcd2c6540e9116e6300d8e81ca0c46bcca8
 
 REFERENCE_RESOLUTION = 224
 
+REFERENCE_MACS = 619_212_288
+"""Its multiply-adds, convolutions and linear layers."""
+
 _SEED = 20220523
 # The oldest pair that everything in use still reads: TensorRT 8.5 has opset 17, and ONNX Runtime 1.12 IR 8.
 _OPSET = 17

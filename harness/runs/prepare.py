@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,6 @@ class PreparedRun:
     """Where artifacts and engines are kept."""
     bundle_dir: Path | None
     """The bundle that is measured, which may have engines; None if models are converted here."""
-    begun_s: float
-    """`time.monotonic()` when the preparation began, which is when the budget begins."""
 
     def target(self, series: Series) -> Target:
         """A series as it is measured."""
@@ -213,7 +210,6 @@ def prepared(
     Raises:
         HarnessError: the request is bad, the backend cannot be used, or the directory belongs to another run.
     """
-    begun_s = time.monotonic()
     request.check()
     wanted = request.wanted
     # A bad bundle and a backend that cannot run here are refused before there is a run directory.
@@ -234,7 +230,7 @@ def prepared(
             series = convert_variants(request.requests, cache_dir, say)
         if not times:
             series = with_measured_inputs(series, directory.series())
-        ready = PreparedRun(directory, series, reference_path, devices, cache_dir, wanted.artifacts, begun_s)
+        ready = PreparedRun(directory, series, reference_path, devices, cache_dir, wanted.artifacts)
         ready = with_engines(ready, request.build_timeout_s, say, wanted.workers)
         directory.set_series(ready.series)
         yield ready

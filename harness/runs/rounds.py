@@ -11,6 +11,7 @@ from harness.files.storage import explained
 from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
 from harness.records.series import Series
+from harness.runs.expectation import LEAST_TRIALS, expectation, measured_speed
 from harness.runs.plan import PlannedTrial, measured_once, settled, trials_of_round
 from harness.runs.prepare import PreparedRun
 from harness.runs.request import RunRequest
@@ -28,12 +29,11 @@ class Rounds:
         self._trial_seconds: list[float] = []
         self._varied = [name for name in DIMENSIONS if len({vars(one)[name] for one in ready.series}) > 1]
 
-    def measure(self, series: list[Series], started: float) -> bool:
+    def measure(self, series: list[Series]) -> bool:
         """Measures in rounds until every series is settled, all rounds are done, or the budget is spent.
 
         Args:
             series: what to measure; series with the same artifact share their trials.
-            started: `time.monotonic()` when the budget began.
 
         Returns:
             Whether the budget ended the measurement.
@@ -45,12 +45,10 @@ class Rounds:
                 f"{counted(len(measured), 'trial')} a round for {counted(len(series), 'row')}: models with the same "
                 "artifact are measured once (column measured_as)"
             )
+        self._say_expectation(measured)
+        started = time.monotonic()
         for round_ in range(self._request.rounds):
-            pending = [
-                trial
-                for trial in trials_of_round(measured, self._directory.trials_done(), self._directory.seed, round_)
-                if round_ == 0 or not self._settled(trial.series)
-            ]
+            pending = self._pending(measured, round_)
             if not pending:
                 continue
             with Progress(f"round {round_ + 1}", len(pending)) as progress:
@@ -60,6 +58,28 @@ class Rounds:
                     result = self._trial(trial)
                     progress.step(self._trial_line(trial, result), problem=result.status != "ok")
         return False
+
+    def _pending(self, measured: list[Series], round_: int) -> list[PlannedTrial]:
+        """The trials of a round that are still to be made, of series that they would tell something about."""
+        return [
+            trial
+            for trial in trials_of_round(measured, self._directory.trials_done(), self._directory.seed, round_)
+            if round_ == 0 or not self._settled(trial.series)
+        ]
+
+    def _say_expectation(self, measured: list[Series]) -> None:
+        """Says what the run will take, unless it is over soon."""
+        pending = [[trial.series for trial in self._pending(measured, one)] for one in range(self._request.rounds)]
+        if max(map(len, pending)) < LEAST_TRIALS:
+            return
+        speeds = {}
+        for backend in self._ready.devices:
+            with explained(self._directory.path):
+                speed = measured_speed(self._ready, backend, self._request.trial_timeout_s)
+            if speed is not None:
+                speeds[backend] = speed
+        if speeds:
+            say(expectation(pending, speeds, self._request))
 
     def _settled(self, series: Series) -> bool:
         return settled(self._directory.trials(series.key), self._request.half_width_percent)

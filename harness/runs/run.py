@@ -33,7 +33,7 @@ def measure(ready: PreparedRun, request: RunRequest) -> RunOutcome:
     Raises:
         StorageError: the run directory cannot be written.
     """
-    by_budget = Rounds(request, ready).measure(measurable(ready.series), ready.begun_s)
+    by_budget = Rounds(request, ready).measure(measurable(ready.series))
     rows = ready.rows()
     ok = sum(row["status"] == "ok" for row in rows)
     return RunOutcome(ready.directory.path, ok, len(rows) - ok, by_budget)

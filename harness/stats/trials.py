@@ -82,6 +82,20 @@ def half_width_percent(values: npt.ArrayLike, *, seed: int = 0) -> float | None:
     return 50 * (high - low) / median(values)
 
 
+def expected_half_width_percent(trials_count: int, spread_percent: float) -> float | None:
+    """Half the length that the interval over trials will have, in percent; None without an interval.
+
+    Args:
+        trials_count: how many trials there will be.
+        spread_percent: standard deviation between trials. From eight trials it is taken for normal: the standard
+            error of a median is then that of a mean times the root of pi / 2.
+    """
+    if trials_count < 2:
+        return None
+    quantile = _STUDENT_T.get(trials_count, 1.96 * np.sqrt(np.pi / 2))
+    return float(quantile * spread_percent / np.sqrt(trials_count))
+
+
 def narrow_enough(ratios: npt.ArrayLike, half_width_percent_wanted: float, min_trials: int) -> bool:
     """Whether a series has enough trials: at least `min_trials`, and an interval as narrow as wanted.
 

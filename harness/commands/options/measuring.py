@@ -49,7 +49,7 @@ class MeasuringOptions:
             type=duration_s,
             default=DEFAULT_BUDGET_S,
             metavar="TIME",
-            help="start no more rounds after TIME (10m); the first is always finished",
+            help="start no more rounds after TIME of measuring (10m); the first is always finished",
         )
         group.add_argument(
             "--half-width",

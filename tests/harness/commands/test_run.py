@@ -46,6 +46,17 @@ def trials(places):
     return Counter((entry["series"], entry["round"]) for entry in map(json.loads, lines))
 
 
+def test_a_run_says_beforehand_what_it_takes(tiny_onnx, places, capsys, monkeypatch):
+    monkeypatch.setattr("harness.runs.rounds.LEAST_TRIALS", 1)
+    assert main(run("--rounds", "2", onnx=[tiny_onnx()], **places)) == 0
+    told = capsys.readouterr().err
+    assert re.search(
+        r"expected: 1 trial in about 0:0\d a round; 2 rounds \(intervals of about \+-13 %\) in about 0:", told
+    )
+    assert told.index("expected") < told.index("[round 1")
+    assert sum(trials(places).values()) == 2, "the trial that tells the speed is none of the run's"
+
+
 def test_a_user_file_is_measured_and_reported(tiny_onnx, places, capsys):
     assert main(run("--rounds", "2", onnx=[tiny_onnx()], **places)) == 0
     (row,) = rows(places).to_dict("records")

@@ -226,9 +226,7 @@ def build_all(results: dict[str, BuildResult], members: list[Series], monkeypatc
     told: list[str] = []
     device = Device(Compiling(), GpuSettings(), environment.collect(1))
     directory: Any = None
-    ready = prepare.PreparedRun(
-        directory, members, Path("reference.onnx"), {"compiling": device}, Path("cache"), None, begun_s=0.0
-    )
+    ready = prepare.PreparedRun(directory, members, Path("reference.onnx"), {"compiling": device}, Path("cache"), None)
     return prepare.with_engines(ready, 60.0, told.append).series, targets, told
 
 
