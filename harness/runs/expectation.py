@@ -112,6 +112,6 @@ def _round_s(trials: Sequence[Series], speeds: Mapping[str, Speed], timing: Timi
 
 
 def _quality(rounds: int) -> str:
-    """So many rounds, and the intervals over them."""
+    """A number of rounds, and the intervals over them."""
     width = expected_half_width_percent(rounds, SPREAD_PERCENT)
     return f"{counted(rounds, 'round')} ({'no intervals' if width is None else f'intervals of about +-{width:.2g} %'})"
