@@ -8,13 +8,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.stats.trials import interval_over_trials, median
 from reports.groups import frontiers, ranked
-from reports.pairs import Record
-from reports.records import records
 from reports.training import Training
 
 if TYPE_CHECKING:
@@ -91,16 +89,24 @@ def rank_changes(rows: pandas.DataFrame) -> list[RankChange]:
     forms: dict[str, set[tuple[str, str]]] = {}
     for one, _ in found:
         forms.setdefault(one.environment_id, set()).add(one.form)
+    models = {one: frozenset(members["model"]) for one, members in found}
+    # Twenty environments make 190 pairs, mostly of the same models.
+    places: dict[tuple[Configuration, frozenset[str]], dict[str, _Place]] = {}
     changes = []
-    for (first, first_rows), (second, second_rows) in itertools.combinations(found, 2):
+    for pair in itertools.combinations(found, 2):
+        (first, _), (second, _) = pair
         if first.environment_id == second.environment_id or first.batch != second.batch:
             continue
         both = forms[first.environment_id] & forms[second.environment_id]
         if first.form != second.form and {first.form, second.form} <= both:
             continue
-        common = set(first_rows["model"]) & set(second_rows["model"])
-        if len(common) >= LEAST_MODELS:
-            changes.append(_change(first, second, _only(first_rows, common), _only(second_rows, common)))
+        common = models[first] & models[second]
+        if len(common) < LEAST_MODELS:
+            continue
+        for one, members in pair:
+            if (one, common) not in places:
+                places[one, common] = _places(members, common)
+        changes.append(_change(first, second, places[first, common], places[second, common]))
     return changes
 
 
@@ -119,42 +125,76 @@ def configurations(rows: pandas.DataFrame) -> list[tuple[Configuration, pandas.D
     return found
 
 
-def _only(rows: pandas.DataFrame, models: set[str]) -> pandas.DataFrame:
-    """The rows of `models`, with ranks and frontiers among them only, by model."""
-    import pandas
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """One model in one configuration, among the common models."""
 
+    rank: int
+    latency_ms: float
+    frontiers: tuple[Training, ...]
+    has_own_trials: bool
+    """False for a model that shows another's trials, but true for a fused graph that shows those of its own model."""
+    run: tuple[float, str] | None
+    """Seed and device of the run that measured it; None if the run is not known."""
+    trials_ms: tuple[float, ...]
+
+
+def _places(rows: pandas.DataFrame, models: Collection[str]) -> dict[str, _Place]:
+    """The places of `models` among themselves, fastest first."""
     members = ranked(rows[rows["model"].isin(models)])
     rank = members["latency_median_ms"].rank(method="min").astype(int)
-    return members.assign(rank=rank, frontiers=pandas.Series(frontiers(members))).set_index("model")
+    has_own_trials = (members["measured_as"] == "") | (members["measured_as"] == members["model"])
+    seeds = members["run_seed"].astype(object).where(members["run_seed"].notna(), None)
+    return {
+        str(model): _Place(
+            place, latency_ms, on, own, None if seed is None else (seed, device), tuple(map(float, trials.split()))
+        )
+        for model, place, latency_ms, on, own, seed, device, trials in zip(
+            members["model"],
+            rank,
+            members["latency_median_ms"],
+            frontiers(members),
+            has_own_trials,
+            seeds,
+            members["device"],
+            members["latency_trials_ms"],
+            strict=True,
+        )
+    }
 
 
-def _change(first: Configuration, second: Configuration, a: pandas.DataFrame, b: pandas.DataFrame) -> RankChange:
-    b = b.loc[a.index]
-    counted = _has_own_trials(a) | _has_own_trials(b)
-    tau = kendall_tau(*(side.loc[counted, "latency_median_ms"].to_list() for side in (a, b)))
-    facts = [side[name].to_list() for name in ("rank", "latency_median_ms", "frontiers") for side in (a, b)]
-    ratios = [_ratio(*pair) for pair in zip(records(a), records(b), strict=True)]
-    ranks = [Rank(str(model), *values, *ratio) for model, ratio, *values in zip(a.index, ratios, *facts, strict=True)]
-    known = [ratio for (ratio, _, _), counts in zip(ratios, counted, strict=True) if counts and ratio is not None]
+def _change(
+    first: Configuration, second: Configuration, before: Mapping[str, _Place], after: Mapping[str, _Place]
+) -> RankChange:
+    pairs = {model: (one, after[model]) for model, one in before.items()}
+    counted = [pair for pair in pairs.values() if any(one.has_own_trials for one in pair)]
+    tau = kendall_tau(*([pair[side].latency_ms for pair in counted] for side in (0, 1)))
+    ratios = {model: _ratio(*pair) for model, pair in pairs.items()}
+    ranks = [
+        Rank(
+            model, one.rank, other.rank, one.latency_ms, other.latency_ms, one.frontiers, other.frontiers,
+            *ratios[model],
+        )
+        for model, (one, other) in pairs.items()
+    ]  # fmt: skip
+    known = [
+        ratio
+        for model, (ratio, _, _) in ratios.items()
+        if ratio is not None and any(one.has_own_trials for one in pairs[model])
+    ]
     mean = math.exp(sum(map(math.log, known)) / len(known)) if known else None
     return RankChange(first, second, tau, ranks, mean)
 
 
-def _has_own_trials(rows: pandas.DataFrame) -> pandas.Series[bool]:
-    """Whether each model shows trials of its own; a fused graph that is the native file shows those of its model."""
-    return (rows["measured_as"] == "") | (rows["measured_as"] == rows.index)
-
-
-def _ratio(first: Record, second: Record) -> tuple[float | None, float | None, float | None]:
+def _ratio(first: _Place, second: _Place) -> tuple[float | None, float | None, float | None]:
     """The ratio of two latencies with its interval; Nones unless one run measured both side by side.
 
     Trials are paired by round, so that a slow phase of the machine counts in both. A trial that failed is the last of
     its series, so the rounds of the others are the first ones.
     """
-    if first["run_seed"] is None or first["run_seed"] != second["run_seed"] or first["device"] != second["device"]:
+    if first.run is None or first.run != second.run:
         return None, None, None
-    trials_ms = [[float(text) for text in row["latency_trials_ms"].split()] for row in (first, second)]
-    ratios = [after / before for before, after in zip(*trials_ms, strict=False)]
+    ratios = [after / before for before, after in zip(first.trials_ms, second.trials_ms, strict=False)]
     return (median(ratios), *interval_over_trials(ratios)) if ratios else (None, None, None)
 
 
