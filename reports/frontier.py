@@ -59,6 +59,7 @@ def make_figure(group: Group, caption: str) -> Figure:
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.add_subplot()
     draw_group(axes, group, caption, sources_of([group]))
+    figure.draw_without_rendering()
     uncover_points(figure, axes, group)
     label_frontier(figure, axes, group)
     return figure
@@ -100,7 +101,7 @@ def draw_group(axes: Axes, group: Group, caption: str, sources: Sequence[str]) -
 
 
 def uncover_points(figure: Figure, axes: Axes, group: Group) -> None:
-    """Moves the legend if it hides a point or a tick; for all axes of a figure before labels are placed in any."""
+    """Moves the legend if it hides a point or a tick; for all axes of a laid-out figure before any has labels."""
     uncover(figure, axes, group, list(_places(axes, group).values()))
 
 
@@ -111,7 +112,7 @@ def _places(axes: Axes, group: Group) -> dict[int, tuple[float, float]]:
 
 
 def label_frontier(figure: Figure, axes: Axes, group: Group) -> None:
-    """Names user networks and those on the frontier, if there is room; this fixes the figure's layout."""
+    """Names user networks and those on the frontier, if there is room; the figure is laid out."""
     places = _places(axes, group)
     labels = labels_of(group)
     left_out = place_labels(

@@ -42,7 +42,7 @@ def place_labels(
     A greedy search: for each point in turn the nearest free place in a fixed fan of directions.
 
     Args:
-        figure: the figure; this call fixes its layout.
+        figure: the figure, laid out; labels change nothing of that.
         axes: the axes to write to; all arguments below are in its data coordinates.
         points: points to label.
         names: one for each point.
@@ -52,7 +52,6 @@ def place_labels(
     Returns:
         The names that were not written, because there was no free place.
     """
-    figure.draw_without_rendering()
     paper = _Paper(axes, figure.dpi / 72, markers, line)
     return [name for point, name in zip(points, names, strict=True) if not _place(axes, paper, point, name)]
 
@@ -96,25 +95,26 @@ class _Paper:
 
 def _place(axes: Axes, paper: _Paper, point: Point, name: str) -> bool:
     """Writes `name` in the first free place; False if there is none."""
+    size = _text_size(axes, point, name)
     for distance in _DISTANCES_POINTS:
         for degrees in _DIRECTIONS_DEGREES:
+            offset = distance * math.cos(math.radians(degrees)), distance * math.sin(math.radians(degrees))
             with_leader = distance > _DISTANCES_POINTS[0]
-            label = _write(axes, point, name, distance, degrees, with_leader)
-            text = _text_extent(label)
+            text = _text_box(axes, point, offset, size)
             if paper.take(text, _leader(axes, point, text) if with_leader else None):
+                _write(axes, point, name, offset, with_leader)
                 return True
-            label.remove()
     return False
 
 
-def _write(axes: Axes, point: Point, name: str, distance: float, degrees: float, with_leader: bool) -> Annotation:
-    dx = distance * math.cos(math.radians(degrees))
-    dy = distance * math.sin(math.radians(degrees))
+def _write(axes: Axes, point: Point, name: str, offset: Point, with_leader: bool) -> Annotation:
+    """Writes `name` with its nearest corner at an offset in points from its point."""
+    dx, dy = offset
     arrow = {"arrowstyle": "-", "linewidth": 0.4, "color": "#777777", "shrinkA": 0, "shrinkB": 2}
     label = axes.annotate(
         name,
         point,
-        (dx, dy),
+        offset,
         textcoords="offset points",
         fontsize=_FONT_SIZE_POINTS,
         color="#222222",
@@ -129,13 +129,23 @@ def _write(axes: Axes, point: Point, name: str, distance: float, degrees: float,
     return label
 
 
-def _text_extent(label: Annotation) -> Bbox:
-    """The box of the text alone, in pixels; an annotation's own box would include its line."""
-    from matplotlib.text import Text
+def _text_size(axes: Axes, point: Point, name: str) -> Point:
+    """Width and height of a label's text in pixels; an annotation has them only at a point inside the axes."""
+    label = _write(axes, point, name, (0.0, 0.0), with_leader=False)
+    box = label.get_window_extent()
+    label.remove()
+    return box.width, box.height
 
-    # This call also moves the text to its place.
-    label.get_window_extent()
-    return Text.get_window_extent(label)
+
+def _text_box(axes: Axes, point: Point, offset: Point, size: Point) -> Bbox:
+    """The box in pixels of a text that `_write` writes there, whose own line is no part of it."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    corner = axes.transData.transform(point) + np.asarray(offset) * figure.dpi / 72
+    low = [edge if moved > 0 else edge - length for edge, moved, length in zip(corner, offset, size, strict=True)]
+    return Bbox.from_bounds(low[0], low[1], *size)
 
 
 def _leader(axes: Axes, point: Point, text: Bbox) -> Path:

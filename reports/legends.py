@@ -60,15 +60,15 @@ def uncover(figure: Figure, axes: Axes, group: Group, points: Sequence[tuple[flo
     """Moves the legend beside the picture if it would hide a point, as of a slow network of low accuracy.
 
     Args:
-        figure: the figure; moving a legend changes the layout of all its axes.
+        figure: the figure, laid out; it is laid out again if the legend moves, which changes all its axes.
         axes: the axes of the group.
         group: the group of the picture.
         points: what must be seen, in data coordinates.
     """
-    figure.draw_without_rendering()
     box = place_legend(axes, group).get_window_extent().padded(_MARKER_POINTS * figure.dpi / 72)
     if any(box.contains(*axes.transData.transform(point)) for point in points):
         _legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
+        figure.draw_without_rendering()
 
 
 def _legend(axes: Axes, **place: Any) -> Legend:

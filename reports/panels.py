@@ -64,6 +64,8 @@ def make_panels(groups: Sequence[Group], captions: Sequence[str]) -> Figure:
     panels = [figure.add_subplot(rows, columns, position) for position in range(1, len(groups) + 1)]
     for axes, group, text in zip(panels, groups, captions, strict=True):
         draw_group(axes, group, text, sources)
+    # Once for all: laying out takes as long as there are panels.
+    figure.draw_without_rendering()
     for axes, group in zip(panels, groups, strict=True):
         uncover_points(figure, axes, group)
     for axes, group in zip(panels, groups, strict=True):

@@ -21,6 +21,7 @@ def _figure(points: list[Point]) -> Figure:
     axes.set_xlim(0, 10)
     axes.set_ylim(0, 10)
     axes.scatter(*zip(*points, strict=True))
+    figure.draw_without_rendering()
     return figure
 
 
