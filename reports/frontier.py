@@ -14,7 +14,7 @@ from reports.labels import place_labels
 from reports.legends import add_entries, frontier_entry, place_legend, uncover
 from reports.marks import draw_points, points_of
 from reports.names import is_own
-from reports.pictures import DARK_GREY, PictureError, drawing, save, style
+from reports.pictures import DARK_GREY, PictureError, drawing, new_figure, save, style
 from reports.ticks import draw_ticks, tick_points
 from reports.variants import names_of
 
@@ -54,9 +54,7 @@ def draw(group: Group, caption: str, paths: Sequence[Path]) -> None:
 
 def make_figure(group: Group, caption: str) -> Figure:
     """The picture as a matplotlib figure, for `draw` and for notebooks; arguments as there."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    figure = new_figure(*SIZE_INCHES)
     axes = figure.add_subplot()
     draw_group(axes, group, caption, sources_of([group]))
     figure.draw_without_rendering()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.history.timeline import Era, Point, Timeline
-from reports.pictures import COLOURS, DARK_GREY, PictureError, drawing, save
+from reports.pictures import COLOURS, DARK_GREY, PictureError, drawing, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,9 +47,7 @@ def draw_history(found: Sequence[Timeline], paths: Sequence[Path]) -> None:
 
 def make_figure(found: Sequence[Timeline]) -> Figure:
     """The picture as a matplotlib figure, for `draw_history` and for notebooks."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH_INCHES, 0.6 + _PANEL_INCHES * len(found)), layout="constrained")
+    figure = new_figure(_WIDTH_INCHES, 0.6 + _PANEL_INCHES * len(found))
     panels = figure.subplots(len(found), sharex=True, squeeze=False)[:, 0]
     for axes, timeline in zip(panels, found, strict=True):
         _draw_series(axes, timeline)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reports.kinds import balance, doubts, kind_names, kinds, setting
 from reports.layer_text import shortened
-from reports.pictures import COLOURS, DARK_GREY, drawing, save
+from reports.pictures import COLOURS, DARK_GREY, drawing, new_figure, save
 from reports.text import significant
 
 if TYPE_CHECKING:
@@ -54,11 +54,9 @@ def draw_layers(rows: pandas.DataFrame, paths: Sequence[Path], top: int = DEFAUL
 
 def make_figure(rows: pandas.DataFrame, top: int = DEFAULT_TOP) -> Figure:
     """The picture as a matplotlib figure, for `draw_layers` and for notebooks; arguments as there."""
-    from matplotlib.figure import Figure
-
     longest = rows.sort_values("rank").head(top)
     bars_inches = _BAR_INCHES * len(longest)
-    figure = Figure(figsize=(_WIDTH_INCHES, _HEAD_INCHES + bars_inches), layout="constrained")
+    figure = new_figure(_WIDTH_INCHES, _HEAD_INCHES + bars_inches)
     strips, bars = figure.subplots(2, height_ratios=[0.9, max(bars_inches, 0.9)])
     colours = _colours(rows)
     _draw_strips(strips, rows, colours)

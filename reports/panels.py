@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reports.errors import ReportError
 from reports.frontier import SIZE_INCHES, draw_group, drawable, label_frontier, sources_of, uncover_points
 from reports.groups import Group, grouped
-from reports.pictures import PictureError, drawing, save
+from reports.pictures import PictureError, drawing, new_figure, save
 from reports.runs import Runs
 from reports.training import ALONE, Training
 from reports.write import caption
@@ -55,11 +55,9 @@ def make_panels(groups: Sequence[Group], captions: Sequence[str]) -> Figure:
         groups: groups for which `drawable` holds.
         captions: one for each group.
     """
-    from matplotlib.figure import Figure
-
     columns = min(len(groups), _MOST_COLUMNS)
     rows = math.ceil(len(groups) / columns)
-    figure = Figure(figsize=(columns * SIZE_INCHES[0], rows * SIZE_INCHES[1]), layout="constrained")
+    figure = new_figure(columns * SIZE_INCHES[0], rows * SIZE_INCHES[1])
     sources = sources_of(groups)
     panels = [figure.add_subplot(rows, columns, position) for position in range(1, len(groups) + 1)]
     for axes, group, text in zip(panels, groups, captions, strict=True):

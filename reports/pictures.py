@@ -67,6 +67,19 @@ def drawing() -> Iterator[None]:
         yield
 
 
+def new_figure(width_inches: float, height_inches: float) -> Figure:
+    """An empty figure whose parts can be asked for their size at any time.
+
+    Without a canvas of its own, matplotlib would open a new one to answer each question.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def style(position: int) -> tuple[str, str]:
     """Colour and marker of the source at a position, the same in every picture; pairs repeat only after 81."""
     return COLOURS[position % len(COLOURS)], _MARKERS[(position + position // len(COLOURS)) % len(_MARKERS)]
