@@ -11,6 +11,9 @@ from typing import Any
 # and a library that is used later holds more memory (TensorRT-RTX: 20 to 100 MiB while it builds).
 _CHUNK_BYTES = 1 << 16
 
+_KNOWN_SHA256: dict[tuple[Path, int, int, int, int], str] = {}
+"""Digests by path, inode, size and times: whatever writes to a file changes one of them."""
+
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal.
@@ -23,6 +26,19 @@ def file_sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """As `file_sha256`, but read once in this process, as long as nothing writes to the file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found = path.stat()
+    state = path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    if state not in _KNOWN_SHA256:
+        _KNOWN_SHA256[state] = file_sha256(path)
+    return _KNOWN_SHA256[state]
 
 
 def json_sha256(data: Any) -> str:
