@@ -18,8 +18,13 @@ def test_a_file_has_the_digest_of_its_bytes(tmp_path: Path, size_bytes: int) -> 
 
 
 def test_a_file_is_read_once_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
-    monkeypatch.setattr(digests, "file_sha256", lambda path: read.append(path) or file_sha256(path))
+    read: list[Path] = []
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return file_sha256(path)
+
+    monkeypatch.setattr(digests, "file_sha256", counted)
     file = tmp_path / "file"
     file.write_bytes(b"one")
     assert [sha256_once(file) for _ in range(3)] == [hashlib.sha256(b"one").hexdigest()] * 3
