@@ -166,7 +166,7 @@ class RunDirectory:
         """Makes `planned` the series of the run, in that order, followed by those measured earlier.
 
         An earlier series whose row shows no trial, such as one whose conversion failed, is replaced by
-        a planned one of the same model, backend, precision and batch; otherwise it stays.
+        a planned one of the same model, backend, graph, precision and batch; otherwise it stays.
 
         Raises:
             ValueError: two planned series have the same key.
@@ -274,9 +274,9 @@ class RunDirectory:
         replace_text(self.path / RESULTS_NAME, text)
 
 
-def _identity(one: Series) -> tuple[str, str, str, int]:
+def _identity(one: Series) -> tuple[str, str, str, str, int]:
     """The identity of a series regardless of its artifact."""
-    return one.model, one.backend, one.precision, one.batch
+    return one.model, one.backend, one.graph, one.precision, one.batch
 
 
 def _check_is_ours(output: Path, resume: bool) -> None:

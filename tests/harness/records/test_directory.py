@@ -205,6 +205,14 @@ def test_series_measured_earlier_stay_after_those_of_the_new_plan(open_run: Open
         assert [row["model"] for row in table(run)] == ["a/y", "a/x", "a/u"]
 
 
+def test_a_failed_conversion_stays_beside_the_other_graph(open_run: Open) -> None:
+    failed = series("x", artifact_sha256="", status="failed", reason="it does not convert")
+    with open_run() as run:
+        run.set_series([failed])
+        run.set_series([dataclasses.replace(X, graph="fused")])
+        assert [(one.graph, one.status) for one in run.series()] == [("fused", "ok"), ("native", "failed")]
+
+
 def test_a_failed_conversion_is_replaced_by_one_that_succeeds(open_run: Open) -> None:
     failed = series("x", artifact_sha256="", status="failed", reason="the exporter raised")
     with open_run() as run:
