@@ -184,8 +184,8 @@ def image_sets(card: ModelCard, count: int = IMAGES) -> list[tuple[str, NDArray[
 def verify(native: NativeModel, path: Path, batch: int) -> list[Agreement]:
     """Compares an artifact with its native model on an image of noise and on a photograph-like one.
 
-    One of each suffices: a network of the zoo treats each image alike, and a graph that is wrong is wrong in most of an
-    image's logits. Both go through the network at once.
+    One of each, as a network of the zoo treats all images alike; a network of others is verified on two (`IMAGES`).
+    Both go through the network at once.
 
     Raises:
         VerificationError: see `compare`.

@@ -116,7 +116,7 @@ def run(
         custom_operators: library of the operators of ONNX files that ONNX Runtime lacks.
         threads: threads of an inference; the number of physical cores if None.
         rounds: maximum number of trials of each series.
-        budget_s: seconds after which no further round or trial is started.
+        budget_s: seconds of measuring after which no further round or trial is started.
         half_width_percent: a series is no longer measured once its ratio's interval is this narrow.
         timing: how a trial warms up and measures; as on the command line if None.
         images: labelled images to evaluate the series on afterwards.

@@ -27,7 +27,7 @@ class RunRequest:
     """Threads of an inference; `harness.machine.environment.default_threads` if None."""
     rounds: int = DEFAULT_ROUNDS
     budget_s: float = DEFAULT_BUDGET_S
-    """Seconds after which no further round or trial is started; the first round is always finished."""
+    """Seconds of measuring after which no further round or trial is started; the first round is always finished."""
     half_width_percent: float = 0.5
     """A series is settled once its ratio's interval is this narrow, half its width in percent."""
     trial_timeout_s: float = 300.0
