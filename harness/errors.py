@@ -74,6 +74,10 @@ class SharedGpuError(HarnessError):
     """The GPU was requested for exclusive use, but others use it, or this cannot be determined."""
 
 
+class DeviceBusyError(HarnessError):
+    """Another process is timing on the device, and the user does not want to wait."""
+
+
 class AccuracyError(HarnessError):
     """Accuracy cannot be measured as requested; the message names the file and says what to do about it."""
 

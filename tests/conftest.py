@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,18 @@ import pytest
 from onnx import TensorProto, helper
 
 from foundation import privacy
+from harness.machine.device_lock import FOLDER_VARIABLE
 
 # Tests import runtimes before any package of this project.
 privacy.switch_off()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _locks_of_this_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests time nothing: those of several workers need not wait for each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("locks")))
+        yield
 
 
 @pytest.fixture

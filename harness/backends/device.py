@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from harness import backends
 from harness.backends.backend import Backend
+from harness.machine.device_lock import DeviceLock
 from harness.machine.environment import Environment, collect, crowded_threads
 from harness.machine.gpu.exclusive import refuse_shared
 from harness.machine.gpu.facts import accelerator
@@ -20,10 +21,19 @@ class Device:
     backend: Backend
     gpu: GpuSettings
     environment: Environment
+    lock: DeviceLock
+    """Held while something is timed on it."""
 
     @classmethod
     def open(
-        cls, backend: str, gpu: GpuSettings, threads: int | None, *, exclusive: bool, say: Callable[[str], None]
+        cls,
+        backend: str,
+        gpu: GpuSettings,
+        threads: int | None,
+        *,
+        exclusive: bool,
+        wait: bool,
+        say: Callable[[str], None],
     ) -> Device:
         """Checks that the runtime can measure here, and prints what would disturb it.
 
@@ -32,6 +42,7 @@ class Device:
             gpu: which GPU and how; ignored by runtimes on the processor.
             threads: threads of an inference; None means `default_threads`.
             exclusive: whether to refuse a GPU that others use.
+            wait: whether to wait for other measurements on it, rather than refuse to measure beside them.
             say: prints a line for the user.
 
         Raises:
@@ -46,7 +57,7 @@ class Device:
         environment = environment_of(runtime, gpu, threads)
         if not runtime.on_gpu and (caution := crowded_threads(environment)):
             say(f"warning: {caution}")
-        return cls(runtime, gpu, environment)
+        return cls(runtime, gpu, environment, DeviceLock.of(environment, wait=wait, say=say))
 
     @property
     def threads(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.vocabulary import FUSED
+from foundation.vocabulary import FUSED, PRECISIONS
 from foundation.wording import counted
 from harness import backends
 from harness.artifacts.request import ArtifactRequest
@@ -17,7 +17,7 @@ from harness.backends.device import environment_of
 from harness.commands.command import Command
 from harness.commands.options.conversion import ConversionOptions
 from harness.commands.options.directory import DEFAULT_OUTPUT
-from harness.commands.options.measuring import add_blocks, read_timing
+from harness.commands.options.measuring import add_blocks, add_no_wait, read_timing
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Measures each model three times: as its framework's exporter writes it, with the operators put back that the exporter
 wrote out (docs/graphs.md), and in its framework itself. Fresh processes hold two of them at once and time them in
-alternating blocks, as `gate` does.
+alternating blocks, as `gate` does. In fp16 and int8 the frameworks are left out, which compute in fp32.
 """
 
 _EPILOG = f"""\
@@ -70,11 +70,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave the frameworks out: only what fusing gains, where there is something to fuse",
     )
+    add_no_wait(group, "pair")
     add_blocks(group, "pair")
     group.add_argument(
         "--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one pair (5m)"
     )
     group.add_argument("--seed", type=int, help="seed of order, places and inputs (drawn at random)")
+    PrecisionOptions.add(parser, precisions=PRECISIONS)
     WeightsOptions.add(parser)
     ConversionOptions.add(parser, implementation=False, graph=False)
 
@@ -85,7 +87,7 @@ def _conversion_cost(arguments: argparse.Namespace) -> int:
     request = _request(arguments, settings.backend)
     request.check()
     conditions = settings.conditions()
-    models = list(_converted(request, settings.cache_dir, frameworks=not arguments.no_framework))
+    models = list(_converted(request, settings.cache_dir, frameworks=_frameworks(arguments, request.precision)))
     pairings = [pairing for one in models for pairing in (one.fused_pairing(), one.framework_pairing()) if pairing]
     shared = measured_as(pairings)
     measure = functools.partial(_measured, arguments, settings, conditions)
@@ -119,6 +121,7 @@ def _settings(arguments: argparse.Namespace) -> PairSettings:
         timing=read_timing(arguments),
         gpu=GpuSettings(),
         exclusive=False,
+        wait=arguments.wait,
         timeout_s=arguments.pair_timeout,
         build_timeout_s=arguments.pair_timeout,
         cache_dir=conversion.cache_dir,
@@ -131,11 +134,20 @@ def _request(arguments: argparse.Namespace, backend: str) -> ArtifactRequest:
     request = artifact_request(
         ModelOptions.read(arguments),
         FileOptions(),
-        PrecisionOptions(),
+        PrecisionOptions.read(arguments),
         WeightsOptions.read(arguments),
         ConversionOptions.read(arguments),
     )
     return dataclasses.replace(request, backend=backend)
+
+
+def _frameworks(arguments: argparse.Namespace, precision: str) -> bool:
+    """Whether the frameworks are measured too."""
+    if precision == "fp32":
+        return not arguments.no_framework
+    if not arguments.no_framework:
+        say(f"The frameworks compute in fp32 and are left out: {precision} is compared between the two graphs only.")
+    return False
 
 
 def _converted(request: ArtifactRequest, cache_dir: Path, *, frameworks: bool) -> Iterator[Converted]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.artifacts.onnx_files import OnnxFile
 from harness.commands.command import Command
+from harness.commands.options.measuring import add_no_wait
 from harness.commands.options.models import FileOptions, ModelOptions, add_libraries, read_libraries
 from harness.commands.options.request import RequestOptions
 from harness.commands.options.runtime import RuntimeOptions
@@ -61,6 +63,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="time limit of the profiling process (10m)",
     )
+    add_no_wait(group, "profile")
     RequestOptions.add(parser)
 
 
@@ -97,7 +100,8 @@ def _profile(arguments: argparse.Namespace) -> int:
     path = arguments.csv
     if path is None:
         settings = ProfileSettings(arguments.inferences, arguments.timeout)
-        path = execute(options.request(models), settings, arguments.output, options.conversion.cache_dir, say)
+        request = dataclasses.replace(options.request(models), wait=arguments.wait)
+        path = execute(request, settings, arguments.output, options.conversion.cache_dir, say)
     elif models != ModelOptions() or options.files.onnx_files or options.files.artifacts:
         raise HarnessError("--from draws an earlier profile again: give either it or a model to profile")
     rows = load_layers(path)

@@ -69,6 +69,7 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
         half_width_percent=measuring.half_width_percent,
         trial_timeout_s=measuring.trial_timeout_s,
         timing=measuring.timing,
+        wait=measuring.wait,
     )
 
 

@@ -127,6 +127,7 @@ def _request(arguments: argparse.Namespace) -> SweepRequest:
         timing=read_timing(arguments),
         gpu=GpuSettings(),
         exclusive=False,
+        wait=arguments.wait,
         timeout_s=arguments.pair_timeout,
         build_timeout_s=0.0,
         cache_dir=conversion.cache_dir,

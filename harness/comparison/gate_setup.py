@@ -20,6 +20,7 @@ from harness.comparison.pair_progress import PairProgress
 from harness.comparison.pair_rounds import MeasurePair
 from harness.errors import ComparisonError
 from harness.files.storage import explained
+from harness.machine.device_lock import DeviceLock
 from harness.machine.environment import Environment
 from harness.machine.gpu.settings import GpuSettings
 from harness.stats.sign_flip import EXACT_PAIRS, least_p_value
@@ -38,6 +39,8 @@ class PairSettings:
     gpu: GpuSettings
     exclusive: bool
     """Whether to refuse a GPU that other processes use."""
+    wait: bool
+    """Whether a pair waits for other measurements on its device, rather than refuse to be made beside them."""
     timeout_s: float
     """Time limit of one pair."""
     build_timeout_s: float
@@ -55,7 +58,7 @@ class PairSettings:
         Raises:
             HarnessError: the backend cannot run here, or others use a GPU that was requested for exclusive use.
         """
-        device = Device.open(self.backend, self.gpu, self.threads, exclusive=self.exclusive, say=say)
+        device = Device.open(self.backend, self.gpu, self.threads, exclusive=self.exclusive, wait=self.wait, say=say)
         return Conditions(self.backend, device.threads, self.timing, self.gpu, self.timeout_s, str(self.cache_dir))
 
 
@@ -71,6 +74,8 @@ class GateSession:
     """Folders with the builds of the engines."""
     interpreters: Interpreters | None
     """Those of the sides' environments; None if this one's process holds both sides."""
+    lock: DeviceLock
+    """Held while a pair is timed."""
 
     def measure(self, slowdown_percent: float = 0.0) -> MeasurePair:
         """Returns a function that measures a pair, or replays it if an earlier session finished it.
@@ -78,9 +83,13 @@ class GateSession:
         Args:
             slowdown_percent: by how much the candidate is slowed down, to check that this is found.
         """
-        return self.journal.recording(
-            _measurer(self.conditions, self.journal.path, self.interpreters, self.folders, slowdown_percent)
-        )
+        measure = _measurer(self.conditions, self.journal.path, self.interpreters, self.folders, slowdown_percent)
+
+        def locked(pairing: Pairing, seed: int, swapped: bool) -> PairResult:
+            with self.lock.held():
+                return measure(pairing, seed, swapped)
+
+        return self.journal.recording(locked)
 
 
 @contextlib.contextmanager
@@ -127,15 +136,17 @@ def gate_session(
             build_sides(
                 pairings, conditions, folders, interpreters=interpreters or here, timeout_s=settings.build_timeout_s
             )
-        progress = PairProgress(journal)
+        progress, lock = PairProgress(journal), DeviceLock.of(environment, wait=settings.wait, say=say)
         try:
-            yield GateSession(conditions, journal, progress, folders, interpreters)
+            yield GateSession(conditions, journal, progress, folders, interpreters, lock)
         except KeyboardInterrupt:
             progress.end()
             say(interrupted(progress))
             raise
         finally:
             progress.end()
+            if told := lock.told():
+                say(told)
     if not journal.new_count:
         say(
             f"{journal.path} already had all {journal.earlier_count} pairs and nothing was measured; to measure again, "

@@ -154,7 +154,7 @@ def open_devices(request: RunRequest, bundle: Bundle | None, say: Say) -> dict[s
         if one.backend not in devices:
             gpu = with_bundled_capabilities(dataclasses.replace(request, wanted=one), bundle).gpu
             devices[one.backend] = Device.open(
-                one.backend, gpu, request.threads, exclusive=request.exclusive, say=say_once
+                one.backend, gpu, request.threads, exclusive=request.exclusive, wait=request.wait, say=say_once
             )
     return devices
 

@@ -50,7 +50,9 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
     request.check()
     bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
     request = with_bundled_capabilities(request, bundle)
-    device = Device.open(wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, say=say)
+    device = Device.open(
+        wanted.backend, request.gpu, request.threads, exclusive=request.exclusive, wait=request.wait, say=say
+    )
     backend = device.backend
     bundled = bundled_series(wanted, bundle, backend, cache_dir, say) if bundle else None
     if bundled is not None:
@@ -66,7 +68,8 @@ def execute(request: RunRequest, settings: ProfileSettings, output: Path, cache_
         raise ProfileError(f"{series.model}: {series.status}: {series.reason}")
     say(f"profiling {series.model}: {settings.inferences} inferences without and with the profiler of {backend.name}")
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    result = run_profile(ProfileJob(target, settings.inferences), timeout_s=settings.timeout_s)
+    with device.lock.held():
+        result = run_profile(ProfileJob(target, settings.inferences), timeout_s=settings.timeout_s)
     if result.status != "ok":
         raise ProfileError(f"{series.model}: {result.status}: {result.reason}")
     path = output / csv_name(series)

@@ -37,6 +37,8 @@ class RunRequest:
     gpu: GpuSettings = dataclasses.field(default_factory=GpuSettings)
     exclusive: bool = False
     """Whether to refuse a GPU that others use."""
+    wait: bool = True
+    """Whether a trial waits for other measurements on its device, rather than refuse to be made beside them."""
     protocol: str = ""
     """Name in `harness.runs.protocols` if the settings above are a protocol's; otherwise empty."""
 
@@ -65,6 +67,8 @@ class RunRequest:
         """Returns the request as the run directory records it: one flat JSON object."""
         data = dataclasses.asdict(self)
         varied = data.pop("varied")
+        # It shapes no figure.
+        del data["wait"]
         flat = {**data.pop("wanted"), **data, "timing": self.timing.to_json(), "gpu": self.gpu.to_json()}
         flat |= {name: ",".join(varied[name]) for name in DIMENSIONS if name in varied}
         flat["onnx_files"] = [str(path) for path in self.wanted.onnx_files]

@@ -46,6 +46,15 @@ class Rounds:
                 "artifact are measured once (column measured_as)"
             )
         self._say_expectation(measured)
+        try:
+            return self._measured(measured)
+        finally:
+            for device in self._ready.devices.values():
+                if told := device.lock.told():
+                    say(told)
+
+    def _measured(self, measured: list[Series]) -> bool:
+        """Whether the budget ended the rounds."""
         started = time.monotonic()
         for round_ in range(self._request.rounds):
             pending = self._pending(measured, round_)
@@ -74,7 +83,7 @@ class Rounds:
             return
         speeds = {}
         for backend in self._ready.devices:
-            with explained(self._directory.path):
+            with self._ready.devices[backend].lock.held(), explained(self._directory.path):
                 speed = measured_speed(self._ready, backend, self._request.trial_timeout_s)
             if speed is not None:
                 speeds[backend] = speed
@@ -90,10 +99,10 @@ class Rounds:
 
     def _over_budget(self, started: float) -> bool:
         typical = standard_statistics.median(self._trial_seconds) if self._trial_seconds else 0.0
-        return time.monotonic() - started + typical > self._request.budget_s
+        waited = sum(device.lock.waited_s for device in self._ready.devices.values())
+        return time.monotonic() - started - waited + typical > self._request.budget_s
 
     def _trial(self, trial: PlannedTrial) -> TrialResult:
-        began = time.monotonic()
         series = trial.series
         job = TrialJob(
             first=self._ready.target(series),
@@ -103,7 +112,8 @@ class Rounds:
             samples=str(self._directory.samples_path(series.key, trial.round)),
             count_subnormals=not self._counted(series),
         )
-        with explained(self._directory.path):
+        with self._ready.devices[series.backend].lock.held(), explained(self._directory.path):
+            began = time.monotonic()
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=self._directory.path)
         self._directory.append(series.key, trial.round, result)
         self._trial_seconds.append(time.monotonic() - began)

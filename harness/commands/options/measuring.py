@@ -26,6 +26,8 @@ class MeasuringOptions:
     """Half width of its ratio's interval at which a series is done."""
     timing: TimingSettings
     trial_timeout_s: float
+    wait: bool
+    """Whether a trial waits for other measurements on its device."""
 
     @staticmethod
     def add(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +60,7 @@ class MeasuringOptions:
             metavar="PERCENT",
             help="a series is done once its ratio's interval is as narrow as +- this (%(default)s)",
         )
+        add_no_wait(group, "trial")
         add_blocks(group, "trial")
         group.add_argument(
             "--trial-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one trial (5m)"
@@ -74,6 +77,7 @@ class MeasuringOptions:
             half_width_percent=arguments.half_width,
             timing=read_timing(arguments),
             trial_timeout_s=arguments.trial_timeout,
+            wait=arguments.wait,
         )
 
 
@@ -88,6 +92,16 @@ def add_blocks(group: argparse._ArgumentGroup, unit: str) -> None:
         type=count,
         default=timing.groups,
         help=f"ABBA groups of blocks in a {unit} (%(default)s)",
+    )
+
+
+def add_no_wait(group: argparse._ArgumentGroup, unit: str) -> None:
+    """Adds --no-wait; `unit` is what holds the device's lock."""
+    group.add_argument(
+        "--no-wait",
+        dest="wait",
+        action="store_false",
+        help=f"refuse a device that another measurement is timing on, rather than wait with each {unit} for its turn",
     )
 
 

@@ -11,7 +11,7 @@ from harness import backends
 from harness.artifacts.file_series import FileSettings
 from harness.artifacts.input_shapes import AskedShapes
 from harness.commands.options.gpu import GpuOptions
-from harness.commands.options.measuring import add_blocks, read_timing
+from harness.commands.options.measuring import add_blocks, add_no_wait, read_timing
 from harness.commands.options.models import FileOptions, held_inputs, library_of
 from harness.commands.options.types import count, duration_s
 from harness.comparison.gate import GateRules
@@ -55,8 +55,9 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_pair_timing(group: argparse._ArgumentGroup) -> None:
-    """Adds --threads, --block-ms, --block-groups, --pair-timeout and --seed."""
+    """Adds --threads, --no-wait, --block-ms, --block-groups, --pair-timeout and --seed."""
     group.add_argument("--threads", type=count, help="threads of an inference (physical cores)")
+    add_no_wait(group, "pair")
     add_blocks(group, "pair")
     group.add_argument(
         "--pair-timeout", type=duration_s, default=300.0, metavar="TIME", help="time limit of one pair (5m)"
@@ -89,6 +90,7 @@ def read_pair_settings(arguments: argparse.Namespace) -> PairSettings:
         timing=read_timing(arguments),
         gpu=gpu.settings(),
         exclusive=gpu.exclusive,
+        wait=arguments.wait,
         timeout_s=arguments.pair_timeout,
         build_timeout_s=gpu.build.build_timeout_s,
         cache_dir=arguments.cache_dir or default_cache_dir(),

@@ -62,3 +62,16 @@ def test_a_network_of_the_zoo_is_measured_in_its_framework_too(tmp_path: Path) -
 def test_a_framework_is_not_what_graphs_are_measured_on(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conversion-cost", "--models", "smoke", "--backend", backend]) == 2
     assert f"--backend {backend}: the frameworks run on the processor" in capsys.readouterr().err
+
+
+def test_in_int8_the_two_graphs_are_compared_without_the_framework(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("swish_network.py").write_text(_NETWORK)
+    model = ["--model", "swish_network:build", "--resolution", "32", "--cache-dir", "cache"]
+    assert main(["conversion-cost", *model, *QUICK, "--precision", "int8", "--output", "cost"]) == 0
+    assert "The frameworks compute in fp32 and are left out" in capsys.readouterr().err
+    row = pandas.read_csv("cost/conversion_cost.csv").iloc[0]
+    assert row["precision"] == "int8"
+    assert pandas.isna(row["framework_over_native"])

@@ -16,6 +16,7 @@ from harness.backends.backend import Backend, BuiltEngine
 from harness.backends.device import Device
 from harness.errors import HarnessError, UnsupportedError
 from harness.machine import environment
+from harness.machine.device_lock import DeviceLock
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes import build
 from harness.processes.build import Builder, BuildResult, built
@@ -224,7 +225,8 @@ def build_all(results: dict[str, BuildResult], members: list[Series], monkeypatc
 
     monkeypatch.setattr(Builder, "build", fake_build)
     told: list[str] = []
-    device = Device(Compiling(), GpuSettings(), environment.collect(1))
+    here = environment.collect(1)
+    device = Device(Compiling(), GpuSettings(), here, DeviceLock.of(here, wait=True, say=print))
     directory: Any = None
     ready = prepare.PreparedRun(directory, members, Path("reference.onnx"), {"compiling": device}, Path("cache"), None)
     return prepare.with_engines(ready, 60.0, told.append).series, targets, told

@@ -175,6 +175,7 @@ def test_measuring() -> None:
         half_width_percent=default.half_width_percent,
         timing=default.timing,
         trial_timeout_s=default.trial_timeout_s,
+        wait=default.wait,
     )
     words = ["--protocol", "gpunet-paper", "--threads", "2", "--rounds", "7", "--budget", "1h", "--half-width", "0"]
     words += ["--block-ms", "2.5", "--block-groups", "4", "--trial-timeout", "9"]
@@ -241,6 +242,7 @@ def test_pairs() -> None:
         timing=TimingSettings(),
         gpu=GpuSettings(),
         exclusive=False,
+        wait=True,
         timeout_s=300.0,
         build_timeout_s=1800.0,
         cache_dir=default_cache_dir(),
@@ -249,9 +251,9 @@ def test_pairs() -> None:
     )
     assert read_all(add_pair_options, read_pair_settings) == default
     words = ["--threads", "2", "--pair-timeout", "2m", "--cache-dir", "cache", "--builds", "3", "--seed", "0"]
-    found = read_all(add_pair_options, read_pair_settings, *words, "--exclusive", "--build-timeout", "5")
+    found = read_all(add_pair_options, read_pair_settings, *words, "--exclusive", "--build-timeout", "5", "--no-wait")
     assert (found.threads, found.timeout_s, found.cache_dir, found.builds, found.seed) == (2, 120, Path("cache"), 3, 0)
-    assert (found.exclusive, found.build_timeout_s) == (True, 5.0)
+    assert (found.exclusive, found.wait, found.build_timeout_s) == (True, False, 5.0)
 
 
 def test_numbers_of_pairs() -> None:
