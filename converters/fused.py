@@ -29,33 +29,35 @@ TOLERANCE = 1e-5
 """Largest relative L2 error of a fused graph's logits against those of the exporter's graph."""
 
 
-def _recipe(backend: str) -> dict[str, Any]:
-    """Everything apart from the exporter's graph that determines the fused one: backends may have it in common."""
+def _recipe(backend: str, precision: str) -> dict[str, Any]:
+    """Everything apart from the exporter's graph that determines the fused one: backends and precisions may have it in
+    common."""
     return {
-        "rules": [rule.name for rule in rules_of(backend)],
+        "rules": [rule.name for rule in rules_of(backend, precision)],
         "rules_sha256": source_digest(),
         "tools": installed_versions(PACKAGES),
     }
 
 
-def fused_key(source: Artifact, backend: str) -> str:
-    """The key of the fused artifact that is derived from one of the exporter's graph."""
-    return json_sha256({"derived_from": source.sha256, "graph": FUSED, **_recipe(backend)})
+def fused_key(source: Artifact, backend: str, precision: str) -> str:
+    """The key of the fp32 artifact that is derived from one of the exporter's graph, to run in a precision."""
+    return json_sha256({"derived_from": source.sha256, "graph": FUSED, **_recipe(backend, precision)})
 
 
-def find(source: Artifact, backend: str, store: ArtifactStore) -> Artifact | None:
-    """The stored artifact of a backend's fused graph; None if it has to be made."""
-    return store.find(fused_key(source, backend))
+def find(source: Artifact, backend: str, precision: str, store: ArtifactStore) -> Artifact | None:
+    """The stored fp32 artifact of the graph that is fused for a backend and a precision; None if it has to be made."""
+    return store.find(fused_key(source, backend, precision))
 
 
-def derive(source: Artifact, backend: str, options: PrecisionOptions, store: ArtifactStore) -> Artifact:
-    """The artifact of a backend's fused graph, from the store if it is there, else derived from the exporter's graph.
+def derive(source: Artifact, backend: str, precision: str, options: PrecisionOptions, store: ArtifactStore) -> Artifact:
+    """The fp32 artifact of a fused graph, from the store if it is there, else derived from the exporter's graph.
 
     Where no rule matches, it is the same file.
 
     Args:
         source: an fp32 artifact of the exporter's graph.
         backend: name of the runtime that will run it.
+        precision: the one that it will run it in; the artifact is of fp32 in any case.
         options: has the values that the two are compared on, if the graph takes no images.
         store: the store that receives the artifact.
 
@@ -63,7 +65,7 @@ def derive(source: Artifact, backend: str, options: PrecisionOptions, store: Art
         VerificationError: the fused graph computes something else.
         MissingPackageError: onnxscript is not installed.
     """
-    key = fused_key(source, backend)
+    key = fused_key(source, backend, precision)
     if (found := store.find(key)) is not None:
         return found
     staged = store.staging()
@@ -71,8 +73,8 @@ def derive(source: Artifact, backend: str, options: PrecisionOptions, store: Art
         started = time.perf_counter()
         native = onnx.load(source.path)
         inputs = derivation.graph_inputs(native, source, options, Calibration())
-        model, counts = fuse(native, backend)
-        changes = {"graph": FUSED, "fusion": {**_recipe(backend), "rules": counts}}
+        model, counts = fuse(native, backend, precision)
+        changes = {"graph": FUSED, "fusion": {**_recipe(backend, precision), "rules": counts}}
         path = staged / MODEL_FILE
         if model is native:
             _share(source.path, path)

@@ -84,7 +84,7 @@ def find(request: ConversionRequest, store: ArtifactStore) -> Artifact | None:
     key = key_of(request)
     source = store.find(key) if key else None
     if source is not None and request.graph == FUSED:
-        source = fused.find(source, request.backend, store)
+        source = fused.find(source, request.backend, request.precision, store)
     if source is None or request.precision == "fp32":
         return source
     return store.find(derived_key(source, request.precision, request.options))
@@ -97,7 +97,7 @@ def derive_as_requested(source: Artifact, request: ConversionRequest, store: Art
         ConversionError, VerificationError, MissingPackageError: see `converters.fused.derive` and `derive`.
     """
     if request.graph == FUSED:
-        changed = fused.derive(source, request.backend, request.options, store)
+        changed = fused.derive(source, request.backend, request.precision, request.options, store)
         if request.precision == "fp32":
             return changed
         # Where no rule matched, the graph is the exporter's in every precision.

@@ -15,17 +15,18 @@ PACKAGES = ("onnxscript", "onnx-ir", "onnx")
 _STANDARD = ("", "ai.onnx")
 
 
-def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[str, int]]:
-    """A graph with the rules of a backend applied.
+def fuse(model: onnx.ModelProto, backend: str, precision: str) -> tuple[onnx.ModelProto, dict[str, int]]:
+    """A graph with the rules of a backend and a precision applied.
 
     Inputs, outputs, metadata and versions stay, and so do the names of the tensors between operators.
 
     Args:
         model: an fp32 graph, which is not changed.
         backend: name of the runtime that will run it.
+        precision: the one that it will be converted to.
 
     Returns:
-        The graph, and the number of matches of each rule that is on for the backend; the same object where none
+        The graph, and the number of matches of each rule that is on; the same object where none
         matches.
 
     Raises:
@@ -46,7 +47,7 @@ def fuse(model: onnx.ModelProto, backend: str) -> tuple[onnx.ModelProto, dict[st
         ShapeInferencePass()(loaded)
     opset = next((entry.version for entry in model.opset_import if entry.domain in _STANDARD), 1)
     counts = {}
-    for rule in rules_of(backend):
+    for rule in rules_of(backend, precision):
         module = importlib.import_module(f"converters.fusion.{rule.name}")
         counts[rule.name] = module.rules().apply_to_model(loaded) if opset >= module.LOWEST_OPSET else 0
     if not any(counts.values()):

@@ -17,25 +17,49 @@ class Rule:
     """Name of its module in this package, and its word in provenance."""
     puts_back: str
     """What it writes, and in place of what."""
-    backends: Mapping[str, str]
-    """The backends that it is on for, each with the reason: what was measured, as latency over the native graph's."""
+    on: Mapping[tuple[str, str], str]
+    """The backends and precisions that it is on for, each with the reason: what was measured, as latency over the
+    native graph's."""
 
+
+_FP32 = ("onnxruntime", "fp32")
+_FP16 = ("onnxruntime", "fp16")
+_INT8 = ("onnxruntime", "int8")
+
+_AS_FP32 = "computed in fp32 there"
 
 RULES = (
     Rule(
         "hard_swish",
         "`HardSwish` for `x * relu6(x + 3) / 6`",
-        {"onnxruntime": "one pass over memory for four: with hard_sigmoid 0.61 to 0.92 (FBNet)"},
+        {_FP32: "one pass over memory for four: with hard_sigmoid 0.61 to 0.92 (FBNet)", _FP16: _AS_FP32},
     ),
     Rule(
         "hard_sigmoid",
         "`HardSigmoid` for `relu6(x + 3) / 6`",
-        {"onnxruntime": "one node for three, part of the convolution before: with two_means 0.82 to 0.93 (AlphaNet)"},
+        {
+            _FP32: "one node for three, part of the convolution before: with two_means 0.82 to 0.93 (AlphaNet)",
+            _FP16: _AS_FP32,
+        },
     ),
     Rule(
         "two_means",
         "`GlobalAveragePool` for a mean over one dimension of the image and then over the other",
-        {"onnxruntime": "no pass over a transposed image: with both others 0.55 to 0.74 (OFA)"},
+        {
+            _FP32: "no pass over a transposed image: with both others 0.55 to 0.74 (OFA)",
+            _FP16: _AS_FP32,
+            _INT8: "has an integer kernel, unlike ReduceMean: 0.92 to 0.95 (AlphaNet, OFA)",
+        },
+    ),
+    Rule(
+        "one_mean",
+        "`GlobalAveragePool` for one mean over the image",
+        {_INT8: "has an integer kernel, unlike ReduceMean: 0.79 to 0.94 (EfficientNet, RegNetY, FBNet)"},
+    ),
+    Rule(
+        "reciprocal",
+        "`Mul` with the reciprocal for `Div` by a number",
+        {_INT8: "has an integer kernel, unlike Div: with two_means 0.80, 0.95 without (OFA)"},
     ),
 )
 """All rules, in the order in which they are applied: a hard swish contains a hard sigmoid."""
@@ -52,9 +76,9 @@ OFF = {
 """Why no rule is on for the other backends, whose fused graph is the exporter's."""
 
 
-def rules_of(backend: str) -> tuple[Rule, ...]:
-    """The rules that are on for a backend."""
-    return tuple(rule for rule in RULES if backend in rule.backends)
+def rules_of(backend: str, precision: str) -> tuple[Rule, ...]:
+    """The rules that are on for a graph that a backend will run in a precision."""
+    return tuple(rule for rule in RULES if (backend, precision) in rule.on)
 
 
 def source_digest() -> str:

@@ -35,14 +35,14 @@ def graph(
     return model
 
 
-def fused(model: onnx.ModelProto) -> tuple[collections.Counter[str], dict[str, int]]:
+def fused(model: onnx.ModelProto, precision: str = "fp32") -> tuple[collections.Counter[str], dict[str, int]]:
     """The operators of the graph after the rules of ONNX Runtime, which computes the same, and the counts by rule.
 
     Raises:
         AssertionError: it computes something else, or inputs, outputs or versions changed.
     """
     before = model.SerializeToString()
-    changed, counts = fuse(model, "onnxruntime")
+    changed, counts = fuse(model, "onnxruntime", precision)
     assert model.SerializeToString() == before
     onnx.checker.check_model(changed, full_check=True)
     assert changed.graph.input == model.graph.input

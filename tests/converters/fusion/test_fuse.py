@@ -24,7 +24,7 @@ def model():
 
 
 def test_metadata_and_the_names_of_tensors_stay(model):
-    changed, _ = fuse(model, "onnxruntime")
+    changed, _ = fuse(model, "onnxruntime", "fp32")
     assert changed.metadata_props == model.metadata_props
     assert (changed.producer_name, changed.doc_string) == (model.producer_name, model.doc_string)
     assert changed.graph.name == model.graph.name
@@ -33,24 +33,24 @@ def test_metadata_and_the_names_of_tensors_stay(model):
 
 
 def test_constants_that_nothing_reads_any_more_are_gone(model):
-    changed, _ = fuse(model, "onnxruntime")
+    changed, _ = fuse(model, "onnxruntime", "fp32")
     assert [tensor.name for tensor in changed.graph.initializer] == ["kernel"]
 
 
 @pytest.mark.parametrize("backend", sorted(rules.OFF))
 def test_a_backend_without_rules_gets_the_same_object(model, backend):
-    assert fuse(model, backend) == (model, {})
-    assert fuse(model, backend)[0] is model
+    assert fuse(model, backend, "fp32") == (model, {})
+    assert fuse(model, backend, "fp32")[0] is model
 
 
 def test_a_graph_without_a_match_is_the_same_object():
     plain = graph("y = Relu(x)")
-    changed, counts = fuse(plain, "onnxruntime")
+    changed, counts = fuse(plain, "onnxruntime", "fp32")
     assert changed is plain
     assert counts == {"hard_swish": 0, "hard_sigmoid": 0, "two_means": 0}
 
 
 def test_every_backend_has_rules_or_a_reason_for_none():
-    on = {backend for rule in rules.RULES for backend in rule.backends}
+    on = {backend for rule in rules.RULES for backend, _ in rule.on}
     assert on.isdisjoint(rules.OFF)
     assert sorted(on | rules.OFF.keys()) == backends.names()
