@@ -28,7 +28,7 @@ from harness.records.reader import read_run
 from harness.records.table import load_rows
 from harness.runs.prepare import PreparedRun, prepared
 from harness.runs.request import DEFAULT_BUDGET_S, DEFAULT_ROUNDS, RunRequest
-from harness.runs.run import measure
+from harness.runs.run import measured
 from harness.text.console import say
 from harness.text.notes import silenced
 from harness.timing.settings import TimingSettings
@@ -169,8 +169,7 @@ def run(
         _opened_images(images, ground_truth, None, 0, class_order, background_class) if images is not None else None
     )
     directory = Path(output)
-    with _notes(progress), _reported(directory), prepared(request, directory, _cache(cache_dir), False, say) as ready:
-        measure(ready, request)
+    with _notes(progress), _reported(directory), measured(request, directory, _cache(cache_dir), say) as (ready, _):
         if accuracy is not None:
             _evaluate(*accuracy, ready, request.wanted)
     return _rows(ready)

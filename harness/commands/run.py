@@ -75,8 +75,7 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Measures the latency, then with images the accuracy, and writes the reports."""
-    from harness.runs.prepare import prepared
-    from harness.runs.run import measure
+    from harness.runs.run import measured
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     wanted = request.wanted
@@ -90,8 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
     opened = images.open() if images is not None else None
     evaluated = None
     try:
-        with prepared(request, output, cache_dir, arguments.resume, say) as ready:
-            outcome = measure(ready, request)
+        with measured(request, output, cache_dir, say, resume=arguments.resume) as (ready, outcome):
             if images is not None and opened is not None:
                 # Not at the top: a machine that only measures has neither the zoo nor the packages that read images.
                 from harness.accuracy.session import AccuracyTask

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.wording import counted
 from harness import backends
 from harness.artifacts import reference
 from harness.artifacts.bundle import Bundle, read_bundle
@@ -23,8 +24,10 @@ from harness.processes.target import Target
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
 from harness.records.series import Measurement, Series
+from harness.runs.early import in_order, parts
 from harness.runs.plan import measurable
 from harness.runs.request import RunRequest
+from harness.text.console import each_once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,19 +145,12 @@ def open_devices(request: RunRequest, bundle: Bundle | None, say: Say) -> dict[s
     Raises:
         HarnessError: a backend cannot be used, see `Device.open`.
     """
-    told: set[str] = set()
-
-    def say_once(line: str) -> None:
-        if line not in told:
-            told.add(line)
-            say(line)
-
-    devices: dict[str, Device] = {}
+    say, devices = each_once(say), dict[str, Device]()
     for one in request.requests:
         if one.backend not in devices:
             gpu = with_bundled_capabilities(dataclasses.replace(request, wanted=one), bundle).gpu
             devices[one.backend] = Device.open(
-                one.backend, gpu, request.threads, exclusive=request.exclusive, wait=request.wait, say=say_once
+                one.backend, gpu, request.threads, exclusive=request.exclusive, wait=request.wait, say=say
             )
     return devices
 
@@ -195,6 +191,7 @@ def prepared(
     settings: Mapping[str, Any] | None = None,
     *,
     times: bool = True,
+    early: Callable[[PreparedRun], None] | None = None,
 ) -> Iterator[PreparedRun]:
     """Opens or continues the run directory of a request, and makes the artifacts and engines that are missing.
 
@@ -206,6 +203,8 @@ def prepared(
         say: prints a line for the user.
         settings: how the run directory is measured; by default as in the request.
         times: whether latency is to be measured. If not, what inputs held when it was is as good as what is requested.
+        early: called with what is ready while the rest still waits to be converted, which it does meanwhile; None
+            converts everything at once.
 
     Raises:
         HarnessError: the request is bad, the backend cannot be used, or the directory belongs to another run.
@@ -226,11 +225,33 @@ def prepared(
         reference_sha256=reference.REFERENCE_SHA256,
         resume=resume,
     ) as directory:
+        plain = PreparedRun(directory, [], reference_path, devices, cache_dir, wanted.artifacts)
         if series is None:
-            series = convert_variants(request.requests, cache_dir, say)
+            series = _converted(request, plain, say, early)
         if not times:
             series = with_measured_inputs(series, directory.series())
-        ready = PreparedRun(directory, series, reference_path, devices, cache_dir, wanted.artifacts)
-        ready = with_engines(ready, request.build_timeout_s, say, wanted.workers)
-        directory.set_series(ready.series)
-        yield ready
+        yield _with_series(plain, series, request, say)
+
+
+def _converted(
+    request: RunRequest, plain: PreparedRun, say: Say, early: Callable[[PreparedRun], None] | None
+) -> list[Series]:
+    """Every series of a request, part by part if what is ready is wanted early."""
+    if early is None:
+        return convert_variants(request.requests, plain.cache_dir, say)
+    *first, rest = parts(request)
+    say, found = each_once(say), list[Series]()
+    for part in first:
+        say(f"first figures: {counted(len(part.wanted.models), 'model')}, the cheapest of those that are left")
+        found += convert_variants(part.requests, plain.cache_dir, say)
+        early(_with_series(plain, in_order(found, request), request, say))
+    found += convert_variants(rest.requests, plain.cache_dir, say)
+    return in_order(found, request)
+
+
+def _with_series(plain: PreparedRun, series: list[Series], request: RunRequest, say: Say) -> PreparedRun:
+    """The run with its series, their engines built, and both in the run directory."""
+    ready = dataclasses.replace(plain, series=series)
+    ready = with_engines(ready, request.build_timeout_s, say, request.wanted.workers)
+    ready.directory.set_series(ready.series)
+    return ready

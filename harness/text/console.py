@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.errors import StorageError
@@ -17,6 +17,18 @@ _STEP_SUMMARY_MAX_BYTES = 2**20
 def say(line: str) -> None:
     """Prints a line for the user to standard error, beside what a command prints as its result."""
     print(line, file=notes_stream(), flush=True)
+
+
+def each_once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Returns a function that prints each line the first time only."""
+    told: set[str] = set()
+
+    def say_once(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            say(line)
+
+    return say_once
 
 
 def write(path: Path | None, content: str) -> None:
