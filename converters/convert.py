@@ -91,8 +91,10 @@ def _save(model: onnx.ModelProto, path: Path, description: dict[str, Any], nativ
     }
     texts = {METADATA_PREFIX + name: json.dumps(value, sort_keys=True) for name, value in metadata.items()}
     onnx.helper.set_model_props(model, texts)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    # Once: to the checker a model is bytes too, and those of the largest take seconds.
+    stored = model.SerializeToString()
+    onnx.checker.check_model(stored)
+    path.write_bytes(stored)
 
 
 def _as_stored(native: NativeModel) -> NativeModel:

@@ -83,7 +83,10 @@ class TorchModel:
         import torch
         from torch.utils.flop_counter import FlopCounterMode
 
-        shapes = copy.deepcopy(self.module).to("meta")
+        # Copied without the weights, of which shapes have none.
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        without = {id(tensor): torch.empty_like(tensor, device="meta") for tensor in tensors}
+        shapes = copy.deepcopy(self.module, without)
         image = torch.empty(1, 3, self.card.resolution, self.card.resolution, device="meta")
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             shapes(image)
