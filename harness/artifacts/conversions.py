@@ -72,8 +72,8 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
 def convert_variants(requests: Sequence[ArtifactRequest], cache_dir: Path, say: Say) -> list[Series]:
     """Every series of several requests, in their order; failures are rows too.
 
-    One request after another, so that what is made for one is there for the next. Models that several backends measure
-    from the same artifacts are converted for the first of them.
+    One request after another, so that what is made for one is there for the next. Models that several requests measure
+    from the same artifacts, on another backend or in bfloat16, are converted for the first of them.
 
     Args:
         requests: the same models, for several backends or in several precisions.
@@ -90,7 +90,7 @@ def convert_variants(requests: Sequence[ArtifactRequest], cache_dir: Path, say: 
             if models is None:
                 models = _model_series(request, cache_dir, say)
                 made.append((wanted, models))
-            found += [dataclasses.replace(one, backend=request.backend) for one in models]
+            found += [dataclasses.replace(one, backend=request.backend, precision=request.precision) for one in models]
         found += file_series(request, cache_dir, say)
     return found
 
