@@ -166,9 +166,9 @@ def _converted(request: ArtifactRequest, cache_dir: Path, *, frameworks: bool) -
 
 
 def _rules(conversion: Conversion) -> Mapping[str, int]:
-    """Number of matches of each rule that matched."""
-    counts = conversion.artifact.provenance["fusion"]["rules"] if conversion.artifact else {}
-    return {name: found for name, found in counts.items() if found}
+    """Number of matches of each rule that matched; below fp32, where none did, the artifact is the exporter's graph's."""
+    facts = conversion.artifact.provenance.get("fusion", {}) if conversion.artifact else {}
+    return {name: found for name, found in facts.get("rules", {}).items() if found}
 
 
 def _framework(conversion: Conversion) -> str:

@@ -25,6 +25,11 @@ def build():
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3), Swish(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(8, 10)
     )
+
+
+def build_plain():
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(3600, 10))
 """
 
 
@@ -75,3 +80,13 @@ def test_in_int8_the_two_graphs_are_compared_without_the_framework(
     row = pandas.read_csv("cost/conversion_cost.csv").iloc[0]
     assert row["precision"] == "int8"
     assert pandas.isna(row["framework_over_native"])
+
+
+def test_in_int8_a_network_with_nothing_to_fuse_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("swish_network.py").write_text(_NETWORK)
+    model = ["--model", "swish_network:build_plain", "--resolution", "32", "--cache-dir", "cache"]
+    assert main(["conversion-cost", *model, *QUICK, "--precision", "int8", "--output", "cost"]) == 0
+    row = pandas.read_csv("cost/conversion_cost.csv").iloc[0]
+    assert row["fused_over_native"] == 1
+    assert pandas.isna(row["fusion"])
