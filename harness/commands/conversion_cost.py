@@ -166,7 +166,8 @@ def _converted(request: ArtifactRequest, cache_dir: Path, *, frameworks: bool) -
 
 
 def _rules(conversion: Conversion) -> Mapping[str, int]:
-    """Number of matches of each rule that matched; below fp32, where none did, the artifact is the exporter's graph's."""
+    """Number of matches of each rule that matched."""
+    # Below fp32, where none did, the artifact is the exporter's graph's.
     facts = conversion.artifact.provenance.get("fusion", {}) if conversion.artifact else {}
     return {name: found for name, found in facts.get("rules", {}).items() if found}
 
