@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from foundation.units import BYTES_PER_MIB
 
@@ -35,16 +33,6 @@ def die_first() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")
-
-
-def end_at_once(exit_code: int) -> NoReturn:
-    """Ends this process, whose work is stored, without taking the interpreter and the runtimes in it apart.
-
-    That takes tens of milliseconds of every trial, and is where runtimes crash.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(exit_code)
 
 
 def memory_peak_mib() -> float | None:

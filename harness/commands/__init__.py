@@ -49,6 +49,7 @@ ENTRIES = (
     Entry("sweep", "versions of a runtime, each installed for it: from which one a series is slower", "sweep:SWEEP"),
     Entry("selfcheck", "the gate's false alarms and power on this machine", "selfcheck:SELFCHECK"),
     Entry("history", "runs kept in one file, and where a series changed", "history:HISTORY"),
+    Entry("reproduce", "a row as a script, an artifact and what to expect, for others to run", "reproduce:REPRODUCE"),
     Entry("report", "write the table and the picture of a run again", "report:REPORT"),
     Entry("env", "this machine, and which backends can run on it", "env:ENV"),
 )

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundation.child import die_first, end_at_once, end_with_parent, memory_peak_mib
+from foundation.child import die_first, end_with_parent, memory_peak_mib
 from foundation.digests import file_sha256
 from harness import backends
 from harness.errors import UnsupportedError
@@ -133,4 +133,4 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     end_with_parent()
     die_first()
-    end_at_once(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

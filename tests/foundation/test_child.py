@@ -40,12 +40,3 @@ def test_a_worker_ends_with_a_launcher_that_is_killed() -> None:
     process.kill()
     process.communicate()
     child.wait(timeout=10)
-
-
-def test_a_process_ends_with_its_code_and_its_words_and_without_its_exit_handlers() -> None:
-    code = (
-        "import atexit, sys; from foundation.child import end_at_once; atexit.register(print, 'taken apart');"
-        "print('stored'); print('said', file=sys.stderr); end_at_once(7)"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (7, "stored\n", "said\n")

@@ -26,7 +26,7 @@ import sys, time
 from harness.machine.device_lock import DeviceLock
 from harness.machine import environment
 
-lock = DeviceLock.of(environment.collect(1), wait=True, say=lambda line: None)
+lock = DeviceLock.of(environment.collect(1), wait=True, say=lambda line: print(line, file=sys.stderr, flush=True))
 for _ in range(int(sys.argv[1])):
     with lock.held():
         print("in", time.monotonic(), flush=True)
@@ -42,7 +42,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def turns(count: int, seconds: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", _TURNS, str(count), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -111,7 +111,8 @@ def test_a_turn_comes_when_the_holder_dies_and_waiting_is_said_once(holder: subp
 
 def test_an_interrupted_wait_leaves_the_queue(holder: subprocess.Popen[str]) -> None:
     with turns(1, 0) as waiting:
-        time.sleep(1.0)
+        assert waiting.stderr is not None
+        assert "waits for its turn" in waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
         waiting.communicate(timeout=10)
     assert waiting.returncode != 0

@@ -1,0 +1,1 @@
+"""A row of a run measured again without this project: a folder with a script, the artifact and what to expect."""
