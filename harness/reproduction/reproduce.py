@@ -113,7 +113,7 @@ def compared(expected: dict[str, Any], here_ms: float, runtime: str) -> tuple[st
     if low_ms <= here_ms <= high_ms:
         return f"{here_ms / row_ms:.3f} of the row, within its interval", 0
     other = "" if runtime == expected["runtime"] else f" or {runtime} in place of {expected['runtime']}"
-    return f"{here_ms / row_ms:.3f} of the row, outside its interval: another processor, other load{other}", 1
+    return f"{here_ms / row_ms:.3f} of the row, outside its interval: another processor, speed or load{other}", 1
 
 
 def main(arguments: list[str]) -> int:
