@@ -29,18 +29,22 @@ _PARTS = {"preprocessing": Preprocessing, "published": Published, "checkpoint": 
 
 def _record(kind: type[T], facts: Mapping[str, Any], where: str) -> T:
     """A dataclass from a table; optional facts may be left out, others may not."""
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = sorted(set(facts) - set(fields))
-    optional = {name for name, field in fields.items() if field.default is not dataclasses.MISSING}
-    optional |= {name for name, field in fields.items() if "None" in str(field.type)}
-    missing = sorted(set(fields) - set(facts) - optional)
+    needed, absent, defaulted = _names(kind)
+    unknown = sorted(facts.keys() - needed - absent - defaulted)
+    missing = sorted(needed - facts.keys())
     if unknown or missing:
         raise CatalogError(f"{where}: unknown keys {unknown}, missing keys {missing}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-    for name in set(fields) - set(values):
-        if fields[name].default is dataclasses.MISSING:
-            values[name] = None
-    return kind(**values)
+    return kind(**{**dict.fromkeys(absent), **values})
+
+
+@functools.cache
+def _names(kind: type[DataclassInstance]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Names of a record's facts: those it needs, those that are None if left out, and those with a default."""
+    fields = dataclasses.fields(kind)
+    defaulted = frozenset(field.name for field in fields if field.default is not dataclasses.MISSING)
+    absent = frozenset(field.name for field in fields if "None" in str(field.type)) - defaulted
+    return frozenset(field.name for field in fields) - absent - defaulted, absent, defaulted
 
 
 def _card(release: Release, shared: Mapping[str, Any], variant: str, facts: dict[str, Any]) -> ModelCard:
