@@ -28,7 +28,8 @@ def run(tmp_path: Path, *words: object) -> int:
 
 
 def rows(tmp_path: Path) -> list[dict[str, Any]]:
-    return pd.read_csv(tmp_path / "results" / "results.csv", keep_default_na=False).to_dict("records")
+    # As text: whether a column has an empty cell depends on the speed of the machine.
+    return pd.read_csv(tmp_path / "results" / "results.csv", dtype=str, keep_default_na=False).to_dict("records")
 
 
 def trials(tmp_path: Path) -> list[tuple[str, int]]:
@@ -82,7 +83,7 @@ def test_a_run_is_resumed_with_a_backend_less_or_more(
     assert rows(tmp_path)[0] == before[0]
     assert run(tmp_path, *one, "--backend", "openvino", "--rounds", 2) == 0
     assert trials(tmp_path) == [("onnxruntime", 0), ("openvino", 0), ("openvino", 1)]
-    assert {row["backend"]: row["trials_count"] for row in rows(tmp_path)} == {"onnxruntime": 1, "openvino": 2}
+    assert {row["backend"]: int(row["trials_count"]) for row in rows(tmp_path)} == {"onnxruntime": 1, "openvino": 2}
     capsys.readouterr()
     assert run(tmp_path, *one, *BOTH, "--threads", 2) == 2
     assert "threads was 1, is 2" in capsys.readouterr().err
