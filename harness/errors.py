@@ -94,6 +94,10 @@ class InstallationError(HarnessError):
     """A version of a package cannot be installed; the message says why, and where pip's output is."""
 
 
+class MergeError(HarnessError):
+    """The given folders cannot be put together; the message names the folder and says what to do."""
+
+
 class HistoryError(HarnessError):
     """The history cannot be read or extended; the message names the file and says what to do."""
 

@@ -32,7 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"harness.runs"}),
     frozenset({"harness.accuracy"}),
     frozenset({"harness.comparison"}),
-    frozenset({"harness.history", "harness.reproduction", "harness.sweep"}),
+    frozenset({"harness.history", "harness.merging", "harness.reproduction", "harness.sweep"}),
     frozenset({"reports"}),
     frozenset({"harness.commands"}),
     frozenset({"harness.api", "harness.__main__"}),

@@ -4,6 +4,7 @@ images.jsonl      the digest of every image as it was read, and the reason if it
 <series>.jsonl    the top-5 of a series so far, one line per chunk, synced
 <series>.parquet  the top-5 of every image, once all have been seen; the .jsonl is then removed
 unreadable.csv    the images that gave no input, if there are any
+shard.json        with --shard, what the images are a shard of (`harness.accuracy.shard_record`)
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ ACCURACY_FOLDER = "accuracy"
 IMAGES_NAME = "images.jsonl"
 UNREADABLE_NAME = "unreadable.csv"
 
+IMAGES_DIGEST = "images_digest"
+"""Fact of an identity: the set of images."""
+
 _PIXELS_BY = "pixels_by"
 """Fact of an identity that earlier versions did not record."""
 
-_CONTENT_DIGEST = "content_digest"
+CONTENT_DIGEST = "content_digest"
+"""Fact of an identity: digest of the content of the images."""
 
-_BESIDES_IDENTITY = (_PIXELS_BY, _CONTENT_DIGEST)
+_BESIDES_IDENTITY = (_PIXELS_BY, CONTENT_DIGEST)
 """Facts stored with an identity that do not decide by themselves whether predictions continue."""
 
 _DIGEST_CHARACTERS = 16
@@ -47,7 +52,22 @@ _DIGEST_CHARACTERS = 16
 
 def folder_of(run_directory: Path, images: ImageSet) -> Path:
     """Returns the folder for the records of a set of images."""
-    return run_directory / ACCURACY_FOLDER / f"{_slug(images.name)}-{images.digest[:12]}"
+    return run_directory / ACCURACY_FOLDER / folder_name(images.name, images.digest)
+
+
+def folder_name(name: str, digest: str) -> str:
+    """Name of the folder for a set of images of this name and digest."""
+    return f"{_slug(name)}-{digest[:12]}"
+
+
+def predictions_name(model: str, key: str) -> str:
+    """Name, without its ending, of the files of predictions of a series."""
+    return f"{_slug(model)}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def content_digest(digests: Iterable[str]) -> str:
+    """A digest of the content of all images, from those of `ImageRecord` in the order of the images."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 class ImageRecord:
@@ -62,18 +82,11 @@ class ImageRecord:
         self._folder = folder
         self._images = images
         self._journal = Journal(folder / IMAGES_NAME)
-        self._digests: list[str] = []
-        self.unreadable: dict[int, str] = {}
-        """Why an image gave no input to some or all of the networks, by its index."""
         try:
-            for entry in self._journal.entries:
-                self._digests += entry["sha256"]
-                self.unreadable |= {int(index): reason for index, reason in entry["unreadable"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._digests, self.unreadable = images_read(self._journal.entries, folder)
+        except StorageError:
             self._journal.close()
-            raise StorageError(
-                f"{folder / IMAGES_NAME} is damaged ({error!r}). Remove {folder} to have its images evaluated again."
-            ) from error
+            raise
 
     def add(self, start: int, loaded: Loaded) -> None:
         """Stores what was read from `start` on, and compares it with what is already stored.
@@ -105,7 +118,7 @@ class ImageRecord:
 
     def digest(self) -> str:
         """Returns a digest of the content of all images."""
-        return hashlib.sha256("".join(self._digests).encode()).hexdigest()
+        return content_digest(self._digests)
 
     def list_unreadable(self) -> Path | None:
         """Writes the list of the images that gave no input, and returns its path; None if there are none."""
@@ -122,6 +135,25 @@ class ImageRecord:
     def close(self) -> None:
         """Closes the file; nothing is pending."""
         self._journal.close()
+
+
+def images_read(entries: Iterable[Mapping[str, Any]], folder: Path) -> tuple[list[str], dict[int, str]]:
+    """What the record of images in a folder says: the digest of each, and why some gave no input, by their index.
+
+    Raises:
+        StorageError: the record is damaged.
+    """
+    digests: list[str] = []
+    unreadable: dict[int, str] = {}
+    try:
+        for entry in entries:
+            digests += entry["sha256"]
+            unreadable |= {int(index): reason for index, reason in entry["unreadable"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StorageError(
+            f"{folder / IMAGES_NAME} is damaged ({error!r}). Remove {folder} to have its images evaluated again."
+        ) from error
+    return digests, unreadable
 
 
 class Predictions:
@@ -141,8 +173,8 @@ class Predictions:
         """Other libraries that had made the pixels of predictions which were removed; empty if none were for that."""
         self._images = images
         pixels_by = libraries_text(libraries_of_input(target.pipeline, images.encoded))
-        self._identity = {**target.identity(), "images_digest": images.digest, _PIXELS_BY: pixels_by}
-        name = f"{_slug(target.model)}-{hashlib.sha256(target.key.encode()).hexdigest()[:8]}"
+        self._identity = {**target.identity(), IMAGES_DIGEST: images.digest, _PIXELS_BY: pixels_by}
+        name = predictions_name(target.model, target.key)
         self.path = folder / f"{name}.parquet"
         self._journal_path = folder / f"{name}.jsonl"
         self._top: list[NDArray[np.int32]] = []
@@ -184,7 +216,7 @@ class Predictions:
             labels=np.array([item.label for item in self._images.items], np.int32),
             top=top,
             readable=readable,
-            identity={**self._identity, _CONTENT_DIGEST: content_digest},
+            identity={**self._identity, CONTENT_DIGEST: content_digest},
         )
         write_predictions(self.path, table)
         self.complete = True

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from foundation.shard import Shard
 from harness.accuracy.memory import free_memory_mib
 from harness.datasets import ImageSet, open_images
 from harness.errors import AccuracyError
@@ -42,6 +43,8 @@ class AccuracyRequest:
     """How the user's classes are numbered, one of `harness.datasets.classes.ORDERS`; by their names if empty."""
     background_class: int | None = None
     """The output that is no class, of networks with one output more than there are classes."""
+    shard: Shard | None = None
+    """Which share of the images; None for all."""
 
     def _check(self) -> None:
         missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
@@ -66,7 +69,12 @@ class AccuracyRequest:
             limit=self.limit,
             seed=self.seed,
             class_order=self.class_order,
+            shard=self.shard,
         )
+        if images.whole is not None and not images.items:
+            raise AccuracyError(
+                f"--shard {self.shard}: none of the {images.whole.count:,} images is in it; give fewer shards"
+            )
         if not images.items:
             raise AccuracyError(f"{self.images} holds no images; give a folder, an archive or a tar of labelled images")
         return images
@@ -83,16 +91,18 @@ class AccuracyRequest:
             "limit": self.limit,
             "seed": self.seed,
             "class_order": self.class_order,
+            "shard": str(self.shard) if self.shard else None,
         }
 
 
 def open_selection(selection: dict[str, Any]) -> ImageSet:
     """Opens the images that `AccuracyRequest.selection` describes."""
-    truth = selection["ground_truth"]
+    truth, shard = selection["ground_truth"], selection["shard"]
     return open_images(
         Path(selection["path"]),
         ground_truth=Path(truth) if truth else None,
         limit=selection["limit"],
         seed=selection["seed"],
         class_order=selection["class_order"],
+        shard=Shard.of(shard) if shard else None,
     )

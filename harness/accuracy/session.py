@@ -9,15 +9,16 @@ from typing import Any
 
 from foundation.wording import counted
 from harness.accuracy.evaluation import Cost, Evaluation
-from harness.accuracy.outcome import notes_on, result_of
+from harness.accuracy.outcome import Remarks, remarks_on, result_of
 from harness.accuracy.records import ImageRecord, Predictions, folder_of
 from harness.accuracy.request import AccuracyRequest
+from harness.accuracy.shard_record import ShardRecord
 from harness.accuracy.targets import EvaluationTarget, calibration_digests, evaluation_target
 from harness.datasets import ImageSet
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
 from harness.files.storage import explained, remove_temporary_files
 from harness.records.accuracy_result import AccuracyResult
-from harness.records.run_info import RUN_INFO_NAME, load_run_info
+from harness.records.run_info import is_run, load_run_info
 from harness.records.series import Series
 from harness.runs.prepare import PreparedRun
 from harness.text.progress import minutes_text
@@ -77,6 +78,7 @@ class AccuracyTask:
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             remove_temporary_files(folder)
+        self._record_shard(folder, {})
         record = ImageRecord(folder, self.images)
         predictions: list[Predictions] = []
         try:
@@ -86,17 +88,23 @@ class AccuracyTask:
             if begun:
                 self.say(f"accuracy: {begun} of {len(predictions)} series resume where they stopped")
             ended = Evaluation(predictions, self.images, record, self.request).run()
+            remarks: dict[str, Remarks] = {}
             for one in predictions:
                 failure = ended.failures.get(one.target.key)
                 if failure:
                     self._record_reason(one.target.key, failure)
                 else:
-                    self._record_result(one, record, calibrated_on.get(one.target.key, ()))
+                    remarks[one.target.key] = self._record_result(one, record, calibrated_on.get(one.target.key, ()))
+            self._record_shard(folder, remarks)
             self._tell(record, ended.cost)
         finally:
             record.close()
             for one in predictions:
                 one.close()
+
+    def _record_shard(self, folder: Path, remarks: Mapping[str, Remarks]) -> None:
+        if self.images.whole is not None:
+            ShardRecord.of(self.images, remarks).write(folder)
 
     def _tell_rounding(self, targets: Sequence[EvaluationTarget]) -> None:
         """Says how many networks are not computed by kernels of their precision."""
@@ -142,12 +150,14 @@ class AccuracyTask:
     def _record_reason(self, key: str, reason: str) -> None:
         self.ready.directory.record_accuracy(key, AccuracyResult(self.images.name, self.images.digest, reason=reason))
 
-    def _record_result(self, one: Predictions, record: ImageRecord, calibrated_on: Sequence[str]) -> None:
+    def _record_result(self, one: Predictions, record: ImageRecord, calibrated_on: Sequence[str]) -> Remarks:
         directory, target = self.ready.directory, one.target
-        notes = notes_on(one, self.images, record.count(calibrated_on), len(calibrated_on))
-        for note in notes:
+        remarks = remarks_on(target, self.images, record.count(calibrated_on), len(calibrated_on))
+        result = result_of(one, self.images, remarks, directory.path)
+        for note in remarks.notes(result.classes_covered_count or 0, target.known_classes):
             self.say(f"warning: {target.model} in {target.network.precision}: {note}")
-        directory.record_accuracy(target.key, result_of(one, self.images, notes, directory.path))
+        directory.record_accuracy(target.key, result)
+        return remarks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,4 +180,4 @@ class AccuracyOutcome:
 
 def settings_of_latency(output: Path) -> dict[str, Any] | None:
     """The settings of the run that an evaluation is added to, which stay as they are; None if there is no run."""
-    return load_run_info(output).settings if (output / RUN_INFO_NAME).is_file() else None
+    return load_run_info(output).settings if is_run(output) else None

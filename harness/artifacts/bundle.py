@@ -24,6 +24,7 @@ from foundation.record_types import array, check_types
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
 from foundation.vocabulary import NATIVE
 from foundation.wording import listed
+from harness.artifacts.model_shard import ModelShard
 from harness.artifacts.reference import REFERENCE_SHA256
 from harness.errors import BundleError
 from harness.records.series import Series
@@ -134,6 +135,8 @@ class Bundle:
     reference: BundledFile
     models: tuple[BundledModel, ...] = ()
     engines: tuple[BundledEngine, ...] = ()
+    shard: ModelShard | None = None
+    """Which share of the models it is for; None for all."""
 
     @property
     def reference_path(self) -> Path:
@@ -232,6 +235,7 @@ def read_bundle(directory: Path) -> Bundle:
         models = tuple(_model(entry) for entry in array(data["models"]))
         # An index that an earlier version wrote has none.
         engines = tuple(_engine(entry) for entry in array(data.get("engines", [])))
+        shard = ModelShard.from_json(data["shard"]) if data.get("shard") else None
         for model in models:
             check_types(model.series("", directory))
     except (ValueError, TypeError, KeyError) as error:
@@ -240,7 +244,7 @@ def read_bundle(directory: Path) -> Bundle:
         raise BundleError(_of_another_version(path, f"facts that are not known here ({error})", written_by)) from error
     if reference.sha256 != REFERENCE_SHA256:
         raise BundleError(_of_another_version(path, "another reference network", written_by))
-    return Bundle(directory, reference, models, engines)
+    return Bundle(directory, reference, models, engines, shard)
 
 
 def check_opsets(series: Iterable[Series], backend: Backend) -> None:

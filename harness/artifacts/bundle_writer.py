@@ -30,6 +30,7 @@ from harness.artifacts.bundle import (
     Identity,
     read_bundle,
 )
+from harness.artifacts.model_shard import ModelShard
 from harness.artifacts.reference import REFERENCE_SHA256, write_reference
 from harness.backends.backend import BuiltEngine
 from harness.errors import BundleError, StorageError
@@ -83,13 +84,29 @@ class BundleWriter:
             self.bundle = read_bundle(self._directory)
             if self.bundle.reference.fault(self._directory) is None:
                 return
-            models, engines = self.bundle.models, self.bundle.engines
+            models, engines, shard = self.bundle.models, self.bundle.engines, self.bundle.shard
         else:
-            models, engines = (), ()
+            models, engines, shard = (), (), None
         path = self._directory / REFERENCE_NAME
         write_reference(path)
         reference = BundledFile(REFERENCE_NAME, REFERENCE_SHA256, path.stat().st_size)
-        self._write_index(Bundle(self._directory, reference, models, engines))
+        self._write_index(Bundle(self._directory, reference, models, engines, shard))
+
+    def begin(self, shard: ModelShard | None) -> None:
+        """Records which share of the models is exported; None for all of them.
+
+        Raises:
+            BundleError: the bundle holds models of another share, or it cannot be written.
+        """
+        if self.bundle.shard == shard:
+            return
+        if self.bundle.models:
+            then, now = (one.text() if one else "all models" for one in (self.bundle.shard, shard))
+            raise BundleError(
+                f"{self._directory} holds {then}, and now {now} is exported: give another --export DIR, or repeat the "
+                "options of the first export."
+            )
+        self._write_index(dataclasses.replace(self.bundle, shard=shard))
 
     def check(self, series: Sequence[Series]) -> None:
         """Refuses what would replace an artifact of the bundle by another of the same identity.
@@ -171,6 +188,34 @@ class BundleWriter:
         self._write_index(dataclasses.replace(self.bundle, engines=tuple(engines.values())))
         return copied
 
+    def take(self, model: BundledModel, directory: Path) -> None:
+        """Adds a model of another bundle, with its files.
+
+        Args:
+            model: the model, of which this bundle has none.
+            directory: the other bundle.
+
+        Raises:
+            BundleError: a file cannot be written, or is not what the other bundle's index says.
+        """
+        for file in (model.artifact, model.provenance):
+            if file:
+                self._keep(directory / file.path, file.path, file.sha256)
+        self._write_index(dataclasses.replace(self.bundle, models=(*self.bundle.models, model)))
+
+    def take_engine(self, engine: BundledEngine, directory: Path) -> None:
+        """Adds an engine of another bundle, with its files.
+
+        Raises:
+            BundleError: see `take`.
+        """
+        with _explained(self._directory / ENGINES_FOLDER):
+            (self._directory / ENGINES_FOLDER / engine.name).mkdir(parents=True, exist_ok=True)
+        for file in engine.files:
+            self._keep(directory / file.path, file.path, file.sha256)
+        engines = {one.name: one for one in self.bundle.engines} | {engine.name: engine}
+        self._write_index(dataclasses.replace(self.bundle, engines=tuple(engines.values())))
+
     def artifact_path(self, series: Series) -> Path | None:
         """The path of a series' artifact in the bundle; None if it has none."""
         found = next((model for model in self.bundle.models if model.identity == Identity.of(series)), None)
@@ -194,6 +239,8 @@ class BundleWriter:
             "models": [dataclasses.asdict(model) for model in bundle.models],
             "engines": [dataclasses.asdict(engine) for engine in bundle.engines],
         }
+        if bundle.shard:
+            data["shard"] = bundle.shard.to_json()
         try:
             replace_json(self._directory / BUNDLE_NAME, data)
         except StorageError as error:

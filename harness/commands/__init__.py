@@ -32,6 +32,7 @@ ENTRIES = (
     Entry("build", "build engines, on a machine without a GPU too, for a run elsewhere", "build:BUILD"),
     Entry("run", "convert and measure models, write the CSV, the table and the picture", "run:RUN"),
     Entry("accuracy", "top-1 and top-5 of models on labelled images, all in one pass", "accuracy:ACCURACY"),
+    Entry("merge", "what several machines left of one command, as one run or bundle", "merge:MERGE"),
     Entry("profile", "which layers of one model take the time, as a CSV and a picture", "profile:PROFILE"),
     Entry("verify", "verify networks and artifacts against the original releases", "verify:VERIFY"),
     Entry("compare", "compare two runs: what became slower, at a stated error rate", "compare:COMPARE"),

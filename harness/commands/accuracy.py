@@ -12,6 +12,7 @@ from harness.commands.options.images import IMAGES_HELP, add_image_options, read
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
 from harness.commands.options.request import RequestOptions
 from harness.commands.options.runtime import RuntimeOptions
+from harness.commands.options.shard import add_shard
 from harness.commands.report import write_all
 from harness.runs.request import RunRequest
 from harness.text.console import say
@@ -38,6 +39,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_image_options(parser, required=True)
     ModelOptions.add(parser)
     FileOptions.add(parser)
+    add_shard(parser, "the images, by their names")
     add_directory(parser)
     RuntimeOptions.add(parser.add_argument_group("measuring"), several=True)
     RequestOptions.add(parser, weights="", several=True)
@@ -59,6 +61,7 @@ def _accuracy(arguments: argparse.Namespace) -> int:
 
     request, images = request_of(arguments), read_accuracy_request(arguments)
     assert images is not None
+    images = dataclasses.replace(images, shard=arguments.shard)
     request.check()
     opened = images.open()
     # Only now is it known that the packages that read images are installed.

@@ -20,6 +20,7 @@ from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptio
 from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
 from harness.commands.options.request import artifact_request
+from harness.commands.options.shard import add_shard
 from harness.commands.options.weights import WeightsOptions
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.text.console import say
@@ -41,6 +42,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     FileOptions.add_files(parser, "an ONNX file of fp32 that is converted to --precision fp16 or int8")
     FileOptions.add_inputs(parser)
     parser.set_defaults(artifacts=None)
+    add_shard(parser, "the models, alike in multiply-adds")
     PrecisionOptions.add(parser, precisions=PRECISIONS, float16_io=True)
     parser.add_argument(
         "--export",
@@ -79,18 +81,23 @@ def _convert(arguments: argparse.Namespace) -> int:
     """Converts models and prints the artifacts' paths."""
     from harness.artifacts.bundle_writer import BundleWriter
     from harness.artifacts.conversions import convert_all
+    from harness.artifacts.sharing_out import shared_out
 
-    request = request_of(arguments)
+    request, shard = request_of(arguments), None
     request.check()
     if request.onnx_files and not request.converts_files:
         raise HarnessError(
             f"--onnx {request.onnx_files[0]}: a file is converted to another precision or graph alone; add --precision "
             "fp16, --precision int8 or --graph fused"
         )
+    if arguments.shard:
+        request, shard = shared_out(request, arguments.shard)
     parser = ParserOptions.read(arguments)
     judging = backends.buildable(parser.backend) if parser.wanted else None
     # A folder that cannot be written to is refused before the conversions, which may take an hour.
     with BundleWriter(arguments.export) if arguments.export else contextlib.nullcontext() as writer:
+        if writer:
+            writer.begin(shard)
         series = convert_all(request, ConversionOptions.read(arguments).cache_dir, say)
         paths = export_series(series, writer) if writer else {}
     for facts in series:

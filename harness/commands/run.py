@@ -17,6 +17,7 @@ from harness.commands.options.images import IMAGES_HELP, add_image_options, read
 from harness.commands.options.measuring import MeasuringOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
 from harness.commands.options.request import RequestOptions
+from harness.commands.options.shard import add_shard
 from harness.commands.report import write_all
 from harness.errors import EXIT_SUCCESS, HarnessError
 from harness.runs.request import RunRequest
@@ -24,6 +25,7 @@ from harness.text.console import say
 
 if TYPE_CHECKING:
     from converters.request import ConversionRequest
+    from foundation.shard import Shard
     from harness.runs.run import RunOutcome
 
 _DESCRIPTION = "Converts what is missing, then measures every series in rounds of fresh processes."
@@ -47,6 +49,7 @@ Exit codes: 0 success; 1 some rows are not ok, see their reason; 2 a bad request
 def _add_options(parser: argparse.ArgumentParser) -> None:
     ModelOptions.add(parser)
     FileOptions.add(parser)
+    add_shard(parser, "the models, alike in multiply-adds")
     add_directory(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     MeasuringOptions.add(parser)
@@ -62,7 +65,7 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
     """
     measuring = MeasuringOptions.read(arguments)
     request = RequestOptions.read(arguments).request(ModelOptions.read(arguments), measuring.protocol)
-    return dataclasses.replace(
+    request = dataclasses.replace(
         request,
         rounds=measuring.rounds,
         budget_s=measuring.budget_s,
@@ -71,6 +74,19 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
         timing=measuring.timing,
         wait=measuring.wait,
     )
+    return _shard_of(request, arguments.shard) if arguments.shard else request
+
+
+def _shard_of(request: RunRequest, asked: Shard) -> RunRequest:
+    """The request for the models of one shard."""
+    from harness.artifacts.bundle import read_bundle
+    from harness.artifacts.sharing_out import shared_out
+
+    request.check()
+    wanted = request.wanted
+    bundle = read_bundle(wanted.artifacts) if wanted.artifacts else None
+    wanted, shard = shared_out(wanted, asked, bundle)
+    return dataclasses.replace(request, wanted=wanted, shard=shard)
 
 
 def _run(arguments: argparse.Namespace) -> int:

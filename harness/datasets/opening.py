@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from foundation.shard import Shard
 from foundation.wording import cause
 from harness.datasets import cifar, parquet, sharded, tiny_imagenet, webdataset
 from harness.datasets.folder import open_folder
@@ -32,6 +33,7 @@ def open_images(
     limit: int | None = None,
     seed: int = 0,
     class_order: str = "",
+    shard: Shard | None = None,
 ) -> ImageSet:
     """Opens the labelled images at a path, in any of the layouts that docs/accuracy.md lists.
 
@@ -43,17 +45,15 @@ def open_images(
             and `seed`, and contains every smaller one with the same seed.
         seed: seed of the subset.
         class_order: how the user's classes are numbered, one of `classes.ORDERS`; by their names if empty.
+        shard: which share of these images; all of them if None.
 
     Raises:
         AccuracyError: the path holds no known data set, or a damaged one; the message says what to do.
     """
     _check_limit(limit)
-    if _is_missing(path) and (shards := shards_named(path)):
-        _refuse_labels(path, ground_truth)
-        images = sharded.open_shards(shards, path, class_order)
-        return images if limit is None else images.subset(limit, seed)
-    images = (_folder if _is_folder(path) else _file)(path, ground_truth, class_order)
-    return images if limit is None else images.subset(limit, seed)
+    images = _every_image(path, ground_truth, class_order)
+    images = images if limit is None else images.subset(limit, seed)
+    return images if shard is None else images.part(shard)
 
 
 def open_pixels(path: Path, *, ground_truth: Path | None = None, limit: int | None = None) -> ImageSet:
@@ -74,6 +74,13 @@ def open_pixels(path: Path, *, ground_truth: Path | None = None, limit: int | No
     items = tuple(LabelledImage(name, 0) for name in store.names)
     images = StoredImages(name_of(path), 1, items, tuple(range(len(items))), store, (0,))
     return images if limit is None else images.subset(limit, 0)
+
+
+def _every_image(path: Path, ground_truth: Path | None, class_order: str) -> StoredImages:
+    if _is_missing(path) and (shards := shards_named(path)):
+        _refuse_labels(path, ground_truth)
+        return sharded.open_shards(shards, path, class_order)
+    return (_folder if _is_folder(path) else _file)(path, ground_truth, class_order)
 
 
 def _check_limit(limit: int | None) -> None:

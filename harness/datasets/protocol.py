@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.shard import Shard
+
 
 @dataclasses.dataclass(frozen=True)
 class LabelledImage:
@@ -18,6 +20,19 @@ class LabelledImage:
     """Unique in its set: the file's name, or its path in the set if two files have the same name."""
     label: int
     """The class's index, from 0."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """The set of images that a shard is of."""
+
+    shard: Shard
+    digest: str
+    """Its `ImageSet.digest`."""
+    count: int
+    """Number of its images."""
+    positions: tuple[int, ...]
+    """Index in the whole set of each image of the shard."""
 
 
 class ImageSet(Protocol):
@@ -54,6 +69,10 @@ class ImageSet(Protocol):
     @property
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of the number of classes and of every image's name and label; not of its content."""
+
+    @property
+    def whole(self) -> Whole | None:
+        """The set that these images are a shard of; None if they are no shard."""
 
     @property
     def items(self) -> Sequence[LabelledImage]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.shard import Shard
 from harness.datasets.classes import Classes
-from harness.datasets.protocol import LabelledImage
+from harness.datasets.protocol import LabelledImage, Whole
 from harness.datasets.store import Store
 from harness.datasets.subset import balanced
 
@@ -34,6 +35,8 @@ class StoredImages:
     """See `ImageSet.told`."""
     caution: str = ""
     """See `ImageSet.caution`."""
+    whole: Whole | None = None
+    """See `ImageSet.whole`."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -61,11 +64,20 @@ class StoredImages:
 
     def subset(self, limit: int, seed: int) -> StoredImages:
         """At most `limit` of the images, spread evenly over the classes."""
-        chosen = balanced(self.items, limit, seed)
+        return self._chosen(balanced(self.items, limit, seed))
+
+    def part(self, shard: Shard) -> StoredImages:
+        """The images whose names the shard holds."""
+        chosen = [index for index, item in enumerate(self.items) if shard.holds(item.name)]
+        return dataclasses.replace(
+            self._chosen(chosen), whole=Whole(shard, self.digest, len(self.items), tuple(chosen))
+        )
+
+    def _chosen(self, indices: Sequence[int]) -> StoredImages:
         return dataclasses.replace(
             self,
-            items=tuple(self.items[index] for index in chosen),
-            positions=tuple(self.positions[index] for index in chosen),
+            items=tuple(self.items[index] for index in indices),
+            positions=tuple(self.positions[index] for index in indices),
         )
 
 

@@ -39,6 +39,10 @@ class RunEnvironment:
     environment: dict[str, Any]
     """The facts."""
 
+    def to_json(self) -> dict[str, Any]:
+        """The facts."""
+        return self.environment
+
 
 @dataclasses.dataclass(frozen=True)
 class RunInfo:
@@ -100,6 +104,11 @@ class RunInfo:
         return cls(**{**data, "environments": environments})
 
 
+def is_run(directory: Path) -> bool:
+    """Whether a directory holds a run."""
+    return (directory / RUN_INFO_NAME).is_file()
+
+
 def load_run_info(directory: Path) -> RunInfo:
     """Reads run.json of a run directory.
 
@@ -108,7 +117,7 @@ def load_run_info(directory: Path) -> RunInfo:
         DifferentRunError: it was written with a schema version that cannot be continued.
     """
     path = directory / RUN_INFO_NAME
-    if not path.is_file():
+    if not is_run(directory):
         raise StorageError(
             f"{directory} is not a run directory: it has no {RUN_INFO_NAME}. Give the --output of an earlier run."
         )
@@ -144,6 +153,9 @@ def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
     ]
     if stored.reference_sha256 != wanted.reference_sha256:
         differences.append(("reference network", stored.reference_sha256[:16], wanted.reference_sha256[:16]))
+    then, now_asked = _shard_text(stored.settings), _shard_text(wanted.settings)
+    if then != now_asked:
+        differences.append(("shard", then, now_asked))
     if stored.seed != wanted.seed:
         differences.append(("seed", stored.seed, wanted.seed))
     if differences:
@@ -151,6 +163,11 @@ def check_continues(directory: Path, stored: RunInfo, wanted: RunInfo) -> None:
             f"{directory} was measured differently: {_listed(differences)}. {_ANOTHER_OUTPUT} Or repeat "
             "the options of its first session."
         )
+
+
+def _shard_text(settings: Mapping[str, Any]) -> str:
+    shard = settings.get("shard")
+    return f"{shard['number']}/{shard['count']}" if shard else "all"
 
 
 def _check_environment(directory: Path, stored: RunInfo, backend: str, now: RunEnvironment) -> None:

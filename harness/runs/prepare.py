@@ -23,6 +23,7 @@ from harness.processes.build import BuildResult
 from harness.processes.target import Target
 from harness.records.directory import RunDirectory
 from harness.records.rows import Row
+from harness.records.run_info import is_run
 from harness.records.series import Measurement, Series
 from harness.runs.early import in_order, parts
 from harness.runs.plan import measurable
@@ -222,6 +223,7 @@ def prepared(
         output,
         environments={name: device.environment for name, device in devices.items()},
         settings=dataclasses.replace(request, gpu=gpu).settings() if settings is None else settings,
+        seed=request.shard.seed if request.shard and not is_run(output) else None,
         reference_sha256=reference.REFERENCE_SHA256,
         resume=resume,
     ) as directory:

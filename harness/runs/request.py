@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from harness.artifacts.model_shard import ModelShard
 from harness.artifacts.request import ArtifactRequest
 from harness.artifacts.variants import DIMENSIONS, Varied, variants
 from harness.errors import HarnessError
@@ -39,6 +40,8 @@ class RunRequest:
     """Whether to refuse a GPU that others use."""
     wait: bool = True
     """Whether a trial waits for other measurements on its device, rather than refuse to be made beside them."""
+    shard: ModelShard | None = None
+    """The shard that `wanted` has the models of; None if it has all."""
     protocol: str = ""
     """Name in `harness.runs.protocols` if the settings above are a protocol's; otherwise empty."""
 
@@ -68,10 +71,12 @@ class RunRequest:
         data = dataclasses.asdict(self)
         varied = data.pop("varied")
         # It shapes no figure.
-        del data["wait"]
+        del data["wait"], data["shard"]
         flat = {**data.pop("wanted"), **data, "timing": self.timing.to_json(), "gpu": self.gpu.to_json()}
         flat |= {name: ",".join(varied[name]) for name in DIMENSIONS if name in varied}
         flat["onnx_files"] = [str(path) for path in self.wanted.onnx_files]
         for name in ("artifacts", "calibration_images", "weights_lock"):
             flat[name] = str(flat[name]) if flat[name] else None
+        if self.shard:
+            flat["shard"] = self.shard.to_json()
         return flat

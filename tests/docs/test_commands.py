@@ -18,6 +18,8 @@ from tests.docs.pages import PAGES
 
 PROGRAM = re.compile(r"python -m (harness|zoo|reports)(?= )")
 COMMIT = "$(git rev-parse --short HEAD)"
+SHELL_VARIABLE = re.compile(r"\$\{\{[^}]*\}\}|\$[A-Z_]+")
+"""A number that a scheduler sets, as in `--shard "$SLURM_ARRAY_TASK_ID/8"`."""
 
 
 def shown_commands(text: str) -> Iterator[str]:
@@ -32,7 +34,7 @@ def shown_commands(text: str) -> Iterator[str]:
 
 def is_accepted(command: str) -> bool:
     """Whether the program's parser takes the words of a command line."""
-    program, *words = shlex.split(command.replace(COMMIT, "LABEL"))
+    program, *words = shlex.split(SHELL_VARIABLE.sub("1", command.replace(COMMIT, "LABEL")))
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         try:
             if program == "harness":

@@ -31,7 +31,7 @@ def test_every_command_can_be_loaded(entry: Entry) -> None:
 
 def test_names_are_unique_and_in_the_order_of_the_help() -> None:
     assert [entry.name for entry in ENTRIES] == [
-        *("list", "show", "convert", "build", "run", "accuracy", "profile", "verify", "compare"),
+        *("list", "show", "convert", "build", "run", "accuracy", "merge", "profile", "verify", "compare"),
         *("accuracy-compare", "gate", "conversion-cost", "sweep", "selfcheck", "history", "reproduce", "report", "env"),
     ]
 
