@@ -98,6 +98,16 @@ class MergeError(HarnessError):
     """The given folders cannot be put together; the message names the folder and says what to do."""
 
 
+class HostsError(HarnessError):
+    """A command cannot be carried to other hosts, or what they answered cannot be used; the message says what to do."""
+
+
+class PiecesFailedError(HostsError):
+    """Some pieces of a command failed on every host; the message has the reasons."""
+
+    exit_code = EXIT_FAILED_ROWS
+
+
 class HistoryError(HarnessError):
     """The history cannot be read or extended; the message names the file and says what to do."""
 

@@ -33,6 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"harness.accuracy"}),
     frozenset({"harness.comparison"}),
     frozenset({"harness.history", "harness.merging", "harness.reproduction", "harness.sweep"}),
+    frozenset({"harness.hosts"}),
     frozenset({"reports"}),
     frozenset({"harness.commands"}),
     frozenset({"harness.api", "harness.__main__"}),

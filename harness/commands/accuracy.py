@@ -8,6 +8,7 @@ import dataclasses
 from foundation.vocabulary import PROBE, RELEASED
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
+from harness.commands.options.hosts import add_hosts
 from harness.commands.options.images import IMAGES_HELP, add_image_options, read_accuracy_request
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
 from harness.commands.options.request import RequestOptions
@@ -40,6 +41,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     ModelOptions.add(parser)
     FileOptions.add(parser)
     add_shard(parser, "the images, by their names")
+    add_hosts(parser, "the images")
     add_directory(parser)
     RuntimeOptions.add(parser.add_argument_group("measuring"), several=True)
     RequestOptions.add(parser, weights="", several=True)
@@ -63,6 +65,10 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     assert images is not None
     images = dataclasses.replace(images, shard=arguments.shard)
     request.check()
+    if arguments.on:
+        from harness.commands.on_hosts import accuracy_on_hosts
+
+        return accuracy_on_hosts(arguments, request, images)
     opened = images.open()
     # Only now is it known that the packages that read images are installed.
     from harness.accuracy.session import AccuracyTask, settings_of_latency

@@ -16,6 +16,7 @@ from harness import backends
 from harness.artifacts.request import ArtifactRequest
 from harness.commands.command import Command
 from harness.commands.options.conversion import ConversionOptions
+from harness.commands.options.hosts import add_hosts
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
 from harness.commands.options.parsing import ParserOptions
 from harness.commands.options.precision import PrecisionOptions
@@ -43,6 +44,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     FileOptions.add_inputs(parser)
     parser.set_defaults(artifacts=None)
     add_shard(parser, "the models, alike in multiply-adds")
+    add_hosts(parser, "the models")
     PrecisionOptions.add(parser, precisions=PRECISIONS, float16_io=True)
     parser.add_argument(
         "--export",
@@ -90,6 +92,10 @@ def _convert(arguments: argparse.Namespace) -> int:
             f"--onnx {request.onnx_files[0]}: a file is converted to another precision or graph alone; add --precision "
             "fp16, --precision int8 or --graph fused"
         )
+    if arguments.on:
+        from harness.commands.on_hosts import convert_on_hosts
+
+        return convert_on_hosts(arguments, request)
     if arguments.shard:
         request, shard = shared_out(request, arguments.shard)
     parser = ParserOptions.read(arguments)

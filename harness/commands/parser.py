@@ -56,7 +56,9 @@ def parse(words: Sequence[str]) -> ParsedCommand:
     asked.description, asked.epilog = command.description, command.epilog
     asked.formatter_class = argparse.RawDescriptionHelpFormatter
     command.add_options(asked)
-    options, unknown = parser.parse_known_args([entry.name, *command.spelled_out(words[1:])])
+    spelled_out = command.spelled_out(words[1:])
+    asked.set_defaults(words=tuple(spelled_out))
+    options, unknown = parser.parse_known_args([entry.name, *spelled_out])
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(unknown, options)}")
     return ParsedCommand(entry.name, command, options)

@@ -1,0 +1,77 @@
+"""A host: what it says of itself before it is given a piece."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import shutil
+
+from foundation.digests import json_sha256
+from harness.accuracy.request import AccuracyRequest
+from harness.errors import HarnessError
+from harness.hosts.piece import job_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A host of the cluster."""
+
+    key: str
+    """By which the courier knows it."""
+    name: str
+    """For people."""
+    processors: float
+    """All of its processors, as the courier counts them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HostFacts:
+    """What has to be the same on all hosts."""
+
+    version: str
+    images: str = ""
+    """Digest of the images; empty if the job has none."""
+    fault: str = ""
+    """Why the images cannot be used."""
+
+
+def facts_here(images: AccuracyRequest | None) -> HostFacts:
+    """The facts of the host where this runs."""
+    version = importlib.metadata.version("baseline-zoo")
+    if images is None:
+        return HostFacts(version)
+    try:
+        return HostFacts(version, images_digest(images))
+    except HarnessError as error:
+        return HostFacts(version, fault=str(error))
+
+
+def images_digest(request: AccuracyRequest) -> str:
+    """Digest of the names, labels and sizes of images.
+
+    Raises:
+        HarnessError: they cannot be opened.
+    """
+    images = request.open()
+    return json_sha256([images.digest, list(images.sizes_bytes)])
+
+
+def unfit(facts: HostFacts, here: HostFacts) -> str:
+    """Why a host cannot do pieces of the job, with what to do about it; empty if it can.
+
+    Args:
+        facts: what the host says.
+        here: what is so on this machine.
+    """
+    if facts.version != here.version:
+        return f"it has version {facts.version} of this project, this machine {here.version}: install the same there"
+    if facts.fault:
+        return facts.fault
+    if facts.images != here.images:
+        return "its images have other names, labels or sizes than those of this machine: copy them again"
+    return ""
+
+
+def forget(digest: str) -> None:
+    """Removes what the host where this runs keeps of a job that is complete."""
+    shutil.rmtree(job_folder(digest), ignore_errors=True)

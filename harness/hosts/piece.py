@@ -1,0 +1,124 @@
+"""One piece of a job, done on the host where this runs: a command in a process of its own, and the files it left."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from foundation.cache import default_cache_dir
+from foundation.shard import Shard
+from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS
+from harness.hosts.environment import cleaned
+from harness.hosts.job import Job, piece_name
+from harness.hosts.packing import Packed, pack
+from harness.hosts.parcel import Parcel
+from harness.processes.launcher import keep_tail, kill_group, python_command
+
+_FOLDER = "jobs"
+_MODULE = "harness.hosts.command_process"
+_TAIL_LINES = 12
+_POLL_S = 0.2
+_GRACE_S = 10.0
+"""Time for a command to end by itself once it is interrupted."""
+_RESULTS = (EXIT_SUCCESS, EXIT_FAILED_ROWS)
+"""Exit codes of commands that came to their end: rows that failed are results."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """One piece, as a host is asked for it."""
+
+    job: Job
+    shard: Shard
+    parcels: Mapping[str, Parcel]
+    """What the words name by placeholders, which the host replaces by folders of its own."""
+
+    def words(self, folder: Path) -> list[str]:
+        """The words of the command on this host, which writes to `folder`."""
+        words = list(self.job.words)
+        for placeholder, parcel in self.parcels.items():
+            words = [word.replace(placeholder, str(parcel.folder())) for word in words]
+        return [self.job.command, *words, "--shard", str(self.shard), self.job.folder_option, str(folder)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """How a piece ended."""
+
+    exit_code: int
+    output_tail: str
+    """The last lines that the command printed."""
+    duration_s: float
+    packed: Packed | None = None
+    """What it left; None if it failed."""
+
+
+def job_folder(digest: str) -> Path:
+    """Where this host keeps what it does of a job, so that an interrupted piece resumes."""
+    return default_cache_dir() / _FOLDER / digest
+
+
+def do_piece(order: Order) -> Reply:
+    """Runs the command of a piece to its end; an exception in the meantime, such as a cancellation, ends it too."""
+    folder = job_folder(order.job.digest) / piece_name(order.shard)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    exit_code, tail = _run([*python_command(_MODULE), str(os.getpid()), *order.words(folder)], folder.parent)
+    packed = pack(folder) if exit_code in _RESULTS and folder.is_dir() else None
+    return Reply(exit_code, tail, time.monotonic() - started, packed)
+
+
+def _run(command: list[str], current: Path) -> tuple[int, str]:
+    """Runs a command in its own process group; returns its exit code and its last lines."""
+    process = subprocess.Popen(
+        command,
+        cwd=current,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    tail: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
+    assert process.stdout is not None
+    reader = threading.Thread(target=keep_tail, args=(process.stdout, tail), daemon=True)
+    reader.start()
+    try:
+        # A cancellation arrives between two looks: it does not interrupt a wait in the kernel.
+        while process.poll() is None:
+            time.sleep(_POLL_S)
+    except BaseException:
+        _interrupt(process)
+        raise
+    finally:
+        kill_group(process)
+        process.wait()
+        reader.join(_GRACE_S)
+    return process.returncode, "".join(tail).strip()
+
+
+def _environment() -> dict[str, str]:
+    """As on a bare machine, with the packages of this process first."""
+    environment = cleaned(os.environ)
+    packages = str(Path(__file__).parents[2])
+    others = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path and path != packages]
+    return {**environment, "PYTHONPATH": os.pathsep.join([packages, *others])}
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Asks a command to end, and waits a little until it has."""
+    with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        if sys.platform != "win32":
+            os.kill(process.pid, signal.SIGTERM)
+        process.wait(_GRACE_S)

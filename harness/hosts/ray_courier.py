@@ -1,0 +1,204 @@
+"""Carries orders by Ray: one task for each piece, which occupies all processors of its host.
+
+Ray repeats nothing by itself, and no process does two pieces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from foundation.wording import counted, first_line
+from harness.accuracy.request import AccuracyRequest
+from harness.artifacts.bundle import BundledFile
+from harness.errors import HostsError
+from harness.files.storage import explained
+from harness.hosts import host as on_host
+from harness.hosts.cluster import ADDRESS, check_answers
+from harness.hosts.courier import Lost
+from harness.hosts.host import Host, HostFacts
+from harness.hosts.parcel import Parcel
+from harness.hosts.piece import Order, Reply, do_piece
+from harness.text.progress import Progress
+
+_FACTS_S = 300.0
+"""Time limit for a host to say what it is, which includes looking at its images."""
+_CANCEL_S = 15.0
+_HEAD_EVERY_S = 5.0
+_MOST_SILENCES = 3
+
+Say = Callable[[str], None]
+
+
+class RayCourier:
+    """A courier by Ray (`harness.hosts.courier.Courier`)."""
+
+    def __init__(self, ray: Any) -> None:
+        """Takes a connected Ray."""
+        self._ray = ray
+        self._tasks: dict[Host, Any] = {}
+        self._looked_at, self._silences = time.monotonic(), 0
+
+    def hosts(self) -> list[Host]:
+        """The hosts that are alive, each with a name of its own."""
+        nodes = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        names = [node["NodeManagerHostname"] for node in nodes]
+        return [
+            Host(
+                node["NodeID"],
+                name if names.count(name) == 1 else f"{name}/{node['NodeID'][:6]}",
+                node["Resources"]["CPU"],
+            )
+            for node, name in zip(nodes, names, strict=True)
+        ]
+
+    def fit_hosts(self, images: AccuracyRequest | None, here: HostFacts, say: Say) -> list[Host]:
+        """The hosts that can do pieces; the others are reported by name.
+
+        Raises:
+            HostsError: there is none.
+        """
+        every, left_out = self.hosts(), []
+        tasks = {host: self._task(on_host.facts_here, host, 0).remote(images) for host in every}
+        for host, task in tasks.items():
+            if why := self._unfit(task, here):
+                left_out.append(f"{host.name} is left out: {why}")
+        for line in left_out:
+            say(line)
+        names = {line.partition(" is left out")[0] for line in left_out}
+        fit = [host for host in every if host.name not in names]
+        if not fit:
+            raise HostsError(f"none of {counted(len(every), 'host')} can be used; the lines above say why")
+        say(f"{counted(len(fit), 'host')}: {', '.join(host.name for host in fit)}")
+        return fit
+
+    def _unfit(self, task: Any, here: HostFacts) -> str:
+        try:
+            return on_host.unfit(self._ray.get(task, timeout=_FACTS_S), here)
+        except self._ray.exceptions.GetTimeoutError:
+            return f"it does not answer within {_FACTS_S:.0f} s"
+        except Exception as error:
+            return (
+                f"it cannot say which version of this project it has ({_last_line(error)}): install the same version "
+                "there, in the environment that its ray start runs in"
+            )
+
+    def _task(self, function: Callable[..., Any], host: Host, processors: float) -> Any:
+        """A function of this project as a task for one host."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = NodeAffinitySchedulingStrategy(node_id=host.key, soft=False)
+        remote = self._ray.remote(max_retries=0, max_calls=1)(function)
+        return remote.options(num_cpus=processors, scheduling_strategy=there)
+
+    def deliver(self, parcels: Sequence[tuple[Parcel, Path]], hosts: Sequence[Host]) -> None:
+        """Sends the files that hosts lack, one at a time.
+
+        Args:
+            parcels: each with the folder on this machine that its files are in.
+            hosts: the hosts.
+
+        Raises:
+            HostsError: a host cannot take them.
+        """
+        for parcel, folder in parcels:
+            lacking = self._lacking(parcel, hosts)
+            with Progress("files", len(lacking)) as progress:
+                for file, where in lacking.items():
+                    with explained(folder / file.path):
+                        data = self._ray.put((folder / file.path).read_bytes())
+                    self._get([self._task(_store, host, 0).remote(parcel, file, data) for host in where])
+                    progress.step(f"{file.path} to {counted(len(where), 'host')}")
+
+    def _lacking(self, parcel: Parcel, hosts: Sequence[Host]) -> dict[BundledFile, list[Host]]:
+        tasks = [self._task(_missing, host, 0).remote(parcel) for host in hosts]
+        missing = dict(zip(hosts, self._get(tasks), strict=True))
+        where = {file: [host for host in hosts if file in missing[host]] for file in parcel.files}
+        return {file: there for file, there in where.items() if there}
+
+    def _get(self, tasks: list[Any]) -> list[Any]:
+        try:
+            answers: list[Any] = self._ray.get(tasks)
+        except self._ray.exceptions.RayError as error:
+            raise HostsError(f"a host does not take what the pieces need ({_last_line(error)})") from error
+        return answers
+
+    def send(self, host: Host, order: Order) -> None:
+        """See `Courier.send`."""
+        self._tasks[host] = self._task(do_piece, host, host.processors).remote(order)
+
+    def wait(self, timeout_s: float) -> Mapping[Host, Reply | Lost]:
+        """See `Courier.wait`."""
+        self._check_head()
+        every = list(self._tasks.values())
+        ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
+        found = [host for host, task in self._tasks.items() if task in ended]
+        return {host: self._reply(self._tasks.pop(host)) for host in found}
+
+    def _reply(self, task: Any) -> Reply | Lost:
+        errors = self._ray.exceptions
+        try:
+            reply: Reply = self._ray.get(task)
+        except (errors.NodeDiedError, errors.TaskUnschedulableError, errors.ObjectLostError) as error:
+            return Lost(type(error).__name__, host_gone=True)
+        except errors.RayError as error:
+            return Lost(_last_line(error), host_gone=False)
+        return reply
+
+    def _check_head(self) -> None:
+        """Looks every few seconds whether the head is there: without it, Ray ends this program after a minute.
+
+        Raises:
+            HostsError: it is gone.
+        """
+        address = os.environ.get(ADDRESS)
+        if not address or time.monotonic() - self._looked_at < _HEAD_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            check_answers(address)
+            self._silences = 0
+        except HostsError as error:
+            self._silences += 1
+            if self._silences >= _MOST_SILENCES:
+                raise HostsError(
+                    f"the head of the Ray cluster at {address} is gone. The pieces that are finished are here: start "
+                    "the head and its workers again, and repeat the command"
+                ) from error
+
+    def cancel(self, hosts: Sequence[Host]) -> None:
+        """See `Courier.cancel`."""
+        if self._silences:
+            return  # Workers end with the connection; without a head, nobody passes a cancellation on.
+        tasks = [self._tasks[host] for host in hosts if host in self._tasks]
+        with contextlib.suppress(Exception):
+            for task in tasks:
+                self._ray.cancel(task)
+            if tasks:
+                _, left = self._ray.wait(tasks, num_returns=len(tasks), timeout=_CANCEL_S)
+                for task in left:
+                    self._ray.cancel(task, force=True)
+
+    def forget(self, digest: str, hosts: Sequence[Host]) -> None:
+        """Has hosts remove what they keep of a job that is complete."""
+        with contextlib.suppress(Exception):
+            tasks = [self._task(on_host.forget, host, 0).remote(digest) for host in hosts]
+            self._ray.wait(tasks, num_returns=len(tasks), timeout=_CANCEL_S)
+
+
+def _missing(parcel: Parcel) -> list[BundledFile]:
+    return parcel.missing()
+
+
+def _store(parcel: Parcel, file: BundledFile, data: bytes) -> None:
+    parcel.store(file, data)
+
+
+def _last_line(error: BaseException) -> str:
+    """The reason of an error of Ray, whose text is a traceback of the other side."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else first_line(error)

@@ -1,0 +1,108 @@
+"""Real clusters of Ray, of two hosts on this machine: nothing is lost, whatever is killed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from foundation.digests import file_sha256
+from tests.harness.hosts.conftest import Cluster, evaluation, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+
+OTHER = ["accuracy_evaluated_at", "run_seed", "artifact_path"]
+"""Columns that tell one run of the same command from another."""
+
+
+def table(folder: Path) -> pd.DataFrame:
+    found = pd.read_csv(folder / "results.csv", keep_default_na=False, dtype=str).set_index("model").sort_index()
+    return found.drop(columns=[name for name in OTHER if name in found])
+
+
+def check_equal(whole: Path, alone: Path) -> None:
+    pd.testing.assert_frame_equal(table(whole), table(alone))
+    files = sorted(path.relative_to(alone) for path in alone.glob("accuracy/*/*.parquet"))
+    assert len(files) == 2
+    for file in files:
+        assert file_sha256(whole / file) == file_sha256(alone / file)
+    assert not list(whole.parent.glob(f"*{whole.name}.parts*"))
+
+
+def words_for(task: Path, tmp_path: Path) -> list[str]:
+    return evaluation(task, tmp_path / "whole", "--on", "ray")
+
+
+def test_the_whole_is_equal_in_every_figure(cluster: Cluster, task: Path, tmp_path: Path) -> None:
+    told = cluster.finish(words_for(task, tmp_path))
+    check_equal(tmp_path / "whole", task / "alone")
+    assert "2 hosts: " in told
+    assert "[pieces 8/8] piece " in told
+    assert {line.split(" on ")[1].split(":")[0] for line in told.splitlines() if ": done in" in line} == {
+        name for line in told.splitlines() if line.startswith("2 hosts") for name in line[9:].split(", ")
+    }
+    assert not cluster.pieces()
+
+
+@pytest.mark.parametrize("victim", ["worker", "raylet"])
+def test_a_killed_process_of_a_host_costs_its_piece_alone(
+    cluster: Cluster, task: Path, tmp_path: Path, victim: str
+) -> None:
+    running = cluster.begin(words_for(task, tmp_path))
+    wait_for(lambda: any("/worker/" in str(piece.cmdline()) for piece in cluster.pieces()))
+    (piece,) = [piece for piece in cluster.pieces() if "/worker/" in str(piece.cmdline())]
+    if victim == "worker":
+        piece.parent().kill()
+    else:
+        cluster.kill("raylet/raylet", "/worker/session")
+    wait_for(lambda: not piece.is_running() or piece.status() == "zombie", 20)
+    _, told = running.communicate(timeout=180)
+    assert running.returncode == 0, told
+    check_equal(tmp_path / "whole", task / "alone")
+    assert ("its process ended" if victim == "worker" else "the host is gone") in told
+
+
+def test_a_killed_driver_leaves_no_process_and_resumes(cluster: Cluster, task: Path, tmp_path: Path) -> None:
+    words = words_for(task, tmp_path)
+    running = cluster.begin(words)
+    wait_for(lambda: len(list((tmp_path / "whole.parts").glob("*-of-8"))) >= 2)
+    wait_for(cluster.pieces)
+    running.kill()
+    running.communicate()
+    wait_for(lambda: not cluster.pieces(), 20)
+    kept = len(list((tmp_path / "whole.parts").glob("*-of-8")))
+    assert f"{kept} of 8 pieces were here already" in cluster.finish(words)
+    check_equal(tmp_path / "whole", task / "alone")
+
+
+def test_a_killed_head_ends_the_command_which_resumes(cluster: Cluster, task: Path, tmp_path: Path) -> None:
+    words = words_for(task, tmp_path)
+    running = cluster.begin(words)
+    wait_for(lambda: list((tmp_path / "whole.parts").glob("*-of-8")))
+    cluster.kill("gcs_server")
+    cluster.kill("raylet/raylet")
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 2, told
+    wait_for(lambda: not cluster.pieces(), 20)
+    cluster.stop()
+    cluster.head()
+    cluster.worker()
+    assert "were here already" in cluster.finish(words)
+    check_equal(tmp_path / "whole", task / "alone")
+
+
+def test_an_interruption_ends_every_process_and_resumes(cluster: Cluster, task: Path, tmp_path: Path) -> None:
+    words = words_for(task, tmp_path)
+    running = cluster.begin(words)
+    wait_for(lambda: list((tmp_path / "whole.parts").glob("*-of-8")))
+    wait_for(cluster.pieces)
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130, told
+    assert "the same command resumes there" in told
+    assert not cluster.pieces()
+    assert "were here already" in cluster.finish(words)
+    check_equal(tmp_path / "whole", task / "alone")
