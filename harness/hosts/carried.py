@@ -52,8 +52,8 @@ def check_new(output: Path) -> None:
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise HostsError(
-            f"{output} is there already, and what hosts leave is merged into a new folder: give another one. `merge` puts "
-            "an evaluation beside an earlier run of the same artifacts"
+            f"{output} is there already, and what hosts leave is merged into a new folder: give another one. `merge` "
+            "puts an evaluation beside an earlier run of the same artifacts"
         )
 
 

@@ -22,7 +22,7 @@ from tests.fakes.classifiers import CLASSES, RESOLUTION, classifier, picture
 
 ROOT = Path(__file__).parents[3]
 NETWORKS = ("net", "other")
-PER_CLASS = 40
+PER_CLASS = 20
 
 
 def evaluation(folder: Path, output: Path, *options: str) -> list[str]:

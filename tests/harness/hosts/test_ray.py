@@ -40,7 +40,7 @@ def test_the_whole_is_equal_in_every_figure(cluster: Cluster, task: Path, tmp_pa
     told = cluster.finish(words_for(task, tmp_path))
     check_equal(tmp_path / "whole", task / "alone")
     assert "2 hosts: " in told
-    assert "[pieces 8/8] piece " in told
+    assert "[pieces 4/4] piece " in told
     assert {line.split(" on ")[1].split(":")[0] for line in told.splitlines() if ": done in" in line} == {
         name for line in told.splitlines() if line.startswith("2 hosts") for name in line[9:].split(", ")
     }
@@ -68,20 +68,20 @@ def test_a_killed_process_of_a_host_costs_its_piece_alone(
 def test_a_killed_driver_leaves_no_process_and_resumes(cluster: Cluster, task: Path, tmp_path: Path) -> None:
     words = words_for(task, tmp_path)
     running = cluster.begin(words)
-    wait_for(lambda: len(list((tmp_path / "whole.parts").glob("*-of-8"))) >= 2)
+    wait_for(lambda: len(list((tmp_path / "whole.parts").glob("*-of-4"))) >= 1)
     wait_for(cluster.pieces)
     running.kill()
     running.communicate()
     wait_for(lambda: not cluster.pieces(), 20)
-    kept = len(list((tmp_path / "whole.parts").glob("*-of-8")))
-    assert f"{kept} of 8 pieces were here already" in cluster.finish(words)
+    kept = len(list((tmp_path / "whole.parts").glob("*-of-4")))
+    assert f"{kept} of 4 pieces were here already" in cluster.finish(words)
     check_equal(tmp_path / "whole", task / "alone")
 
 
 def test_a_killed_head_ends_the_command_which_resumes(cluster: Cluster, task: Path, tmp_path: Path) -> None:
     words = words_for(task, tmp_path)
     running = cluster.begin(words)
-    wait_for(lambda: list((tmp_path / "whole.parts").glob("*-of-8")))
+    wait_for(lambda: list((tmp_path / "whole.parts").glob("*-of-4")))
     cluster.kill("gcs_server")
     cluster.kill("raylet/raylet")
     _, told = running.communicate(timeout=60)
@@ -97,7 +97,7 @@ def test_a_killed_head_ends_the_command_which_resumes(cluster: Cluster, task: Pa
 def test_an_interruption_ends_every_process_and_resumes(cluster: Cluster, task: Path, tmp_path: Path) -> None:
     words = words_for(task, tmp_path)
     running = cluster.begin(words)
-    wait_for(lambda: list((tmp_path / "whole.parts").glob("*-of-8")))
+    wait_for(lambda: list((tmp_path / "whole.parts").glob("*-of-4")))
     wait_for(cluster.pieces)
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=60)

@@ -1,0 +1,31 @@
+"""The environment of a command on a host."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from harness.hosts.environment import cleaned
+
+TASK = {"PATH": "/bin", "PYTHONPATH": "/code", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "RAY_JOB_ID": "1"}
+
+
+def test_what_ray_sets_is_left_out() -> None:
+    assert cleaned({**TASK, "RAY_ADDRESS": "192.0.2.1:6379"}) == {"PATH": "/bin", "PYTHONPATH": "/code"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_the_user_set_for_the_host_is_kept() -> None:
+    environment = {"OMP_NUM_THREADS": "7", "CUDA_VISIBLE_DEVICES": "2"}
+    with subprocess.Popen(["sleep", "60"], env=environment) as started:
+        try:
+            found = cleaned({**TASK, "RAY_RAYLET_PID": str(started.pid)})
+        finally:
+            started.kill()
+    assert found == {"PATH": "/bin", "PYTHONPATH": "/code", **environment}
+
+
+def test_a_process_that_is_gone_is_no_obstacle() -> None:
+    assert cleaned({"RAY_RAYLET_PID": "999999999", "HOME": "/root"}) == {"HOME": "/root"}
