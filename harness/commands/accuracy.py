@@ -66,7 +66,7 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     images = dataclasses.replace(images, shard=arguments.shard)
     request.check()
     if arguments.on:
-        from harness.commands.on_hosts import accuracy_on_hosts
+        from harness.commands.accuracy_on_hosts import accuracy_on_hosts
 
         return accuracy_on_hosts(arguments, request, images)
     opened = images.open()

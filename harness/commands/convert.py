@@ -93,7 +93,7 @@ def _convert(arguments: argparse.Namespace) -> int:
             "fp16, --precision int8 or --graph fused"
         )
     if arguments.on:
-        from harness.commands.on_hosts import convert_on_hosts
+        from harness.commands.convert_on_hosts import convert_on_hosts
 
         return convert_on_hosts(arguments, request)
     if arguments.shard:

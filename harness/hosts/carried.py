@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from foundation.wording import counted
@@ -22,8 +22,10 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Sent:
-    """Files that the pieces need, under the placeholder that stands for their folder in the words."""
+    """Files that the pieces need."""
 
+    placeholder: str
+    """Stands for their folder in the words."""
     parcel: Parcel
     folder: Path
     """Where they are on this machine."""
@@ -40,7 +42,7 @@ class Errand:
     """Number of images or models that are shared out."""
     at_least: int
     """Number of things that are worth a piece."""
-    sent: Mapping[str, Sent] = dataclasses.field(default_factory=dict)
+    sent: tuple[Sent, ...] = ()
     images: AccuracyRequest | None = None
 
 
@@ -78,8 +80,8 @@ def carry_out(errand: Errand, say: Say) -> None:
         count = number_of_pieces(len(hosts), errand.things, errand.at_least)
         with Parts(folder, errand.job, count) as parts:
             if parts.missing():
-                courier.deliver([(one.parcel, one.folder) for one in errand.sent.values()], hosts)
-            parcels = {placeholder: one.parcel for placeholder, one in errand.sent.items()}
+                courier.deliver([(one.parcel, one.folder) for one in errand.sent], hosts)
+            parcels = {one.placeholder: one.parcel for one in errand.sent}
             try:
                 Session(parts, hosts, courier, parcels, say).run()
             except KeyboardInterrupt:

@@ -30,7 +30,8 @@ class HostFacts:
 
     version: str
     images: str = ""
-    """Digest of the images; empty if the job has none."""
+    """Digest of the images' names, labels and sizes; empty if the job has none."""
+    images_count: int = 0
     fault: str = ""
     """Why the images cannot be used."""
 
@@ -41,19 +42,11 @@ def facts_here(images: AccuracyRequest | None) -> HostFacts:
     if images is None:
         return HostFacts(version)
     try:
-        return HostFacts(version, images_digest(images))
+        opened = images.open()
     except HarnessError as error:
         return HostFacts(version, fault=str(error))
-
-
-def images_digest(request: AccuracyRequest) -> str:
-    """Digest of the names, labels and sizes of images.
-
-    Raises:
-        HarnessError: they cannot be opened.
-    """
-    images = request.open()
-    return json_sha256([images.digest, list(images.sizes_bytes)])
+    digest = json_sha256([opened.digest, list(opened.sizes_bytes)])
+    return HostFacts(version, digest, len(opened.items))
 
 
 def unfit(facts: HostFacts, here: HostFacts) -> str:

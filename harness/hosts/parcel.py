@@ -22,7 +22,7 @@ class Parcel:
     """Files of one folder, as they are sent."""
 
     digest: str
-    """Of the list of the files; for a bundle, that of its index."""
+    """Digest of the list of the files; for a bundle, of its index."""
     files: tuple[BundledFile, ...]
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from foundation.shard import Shard
 from foundation.wording import counted, one_line, quoted
@@ -132,8 +132,3 @@ class Session:
 
 def _why(reply: Reply) -> str:
     return f"exit code {reply.exit_code}: {reply.output_tail}"
-
-
-def names_of(hosts: Sequence[Host]) -> str:
-    """The hosts' names for a message."""
-    return ", ".join(host.name for host in hosts)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import HarnessError
-
 RAY = "ray"
 
 
@@ -17,13 +15,3 @@ def add_hosts(parser: argparse.ArgumentParser, what: str) -> None:
         help=f"share {what} out over the hosts of a Ray cluster, that of RAY_ADDRESS or one of this machine alone, in "
         "four pieces a host, and merge them (docs/many_hosts.md)",
     )
-
-
-def check_hosts(arguments: argparse.Namespace) -> None:
-    """Refuses options that hosts have no use for.
-
-    Raises:
-        HarnessError: see above.
-    """
-    if arguments.shard:
-        raise HarnessError("--shard: --on shares out by itself; give one of the two")
