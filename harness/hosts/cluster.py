@@ -107,8 +107,11 @@ def why_refused(address: str, error: BaseException) -> str:
     if type(error).__name__ == "AuthenticationError":
         return f"{where} wants a token ({text.partition('.')[0]}): {_TOKEN}"
     if address and isinstance(error, ConnectionError):
-        # Ray prints the reason, and does not put it into its error.
-        return f"{where} takes connections, but not this program's. It may want a token: {_TOKEN}"
+        # Ray prints the reason, if it has one, and does not put it into its error.
+        return (
+            f"{where} takes connections, but not this program's. Either this machine is not one of its hosts: ray start "
+            f"--address {address}. Or it wants a token: {_TOKEN}"
+        )
     return f"{where} cannot be used: {text.strip() or repr(error)}"
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
+import zoo
 from foundation.digests import file_sha256
+from harness.__main__ import main
+from harness.artifacts.bundle import read_bundle
+from harness.records.series import Series
+from tests.fakes.classifiers import classifier, picture
 from tests.harness.hosts.conftest import Cluster, evaluation, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
@@ -106,3 +115,38 @@ def test_an_interruption_ends_every_process_and_resumes(cluster: Cluster, task: 
     assert not cluster.pieces()
     assert "were here already" in cluster.finish(words)
     check_equal(tmp_path / "whole", task / "alone")
+
+
+def test_a_bundle_is_sent_once_and_evaluated(cluster: Cluster, bundle: Path, tmp_path: Path) -> None:
+    words = ["accuracy", "--artifacts", str(bundle), "--images", str(tmp_path / "val"), "--threads", "1"]
+    assert main([*words, "--output", str(tmp_path / "alone")]) == 0
+    told = cluster.finish([*words, "--on", "ray", "--output", str(tmp_path / "whole")])
+    assert re.findall(r"\[files \d/4\] (\S+) to 2 hosts", told)[-1] == "bundle.json"
+    pd.testing.assert_frame_equal(table(tmp_path / "whole"), table(tmp_path / "alone"))
+    assert "[files" not in cluster.finish([*words, "--on", "ray", "--output", str(tmp_path / "again")])
+
+
+@pytest.fixture
+def bundle(converted: Callable[..., Series], write_bundle: Callable[..., Path], tmp_path: Path) -> Path:
+    """A bundle of one model with a user's checkpoint; beside it images of two classes of ImageNet."""
+    card = zoo.card("gpunet/GPUNet-0")
+    facts = converted(resolution=card.resolution, classes=card.classes)
+    path = Path(facts.artifact_path)
+    path.write_bytes(classifier(card.classes, 1, card.resolution, 0, 1.0).SerializeToString())
+    for number, wnid in enumerate(("n01440764", "n01443537")):
+        (tmp_path / "val" / wnid).mkdir(parents=True)
+        for seed in range(100 * number, 100 * number + 35):
+            Image.fromarray(picture(seed)).save(tmp_path / "val" / wnid / f"{seed}.png")
+    return write_bundle(dataclasses.replace(facts, weights="file", artifact_sha256=file_sha256(path)))
+
+
+def test_conversions_are_shared_out(cluster: Cluster, task: Path, tmp_path: Path) -> None:
+    files = [word for name in ("net", "other") for word in ("--onnx", str(task / f"{name}.onnx"))]
+    words = ["convert", *files, "--precision", "fp16"]
+    cache = ["--cache-dir", str(tmp_path / "cache")]
+    assert main([*words, *cache, "--export", str(tmp_path / "alone")]) == 0
+    told = cluster.finish([*words, "--on", "ray", "--export", str(tmp_path / "whole")])
+    assert "2 models of 2 pieces" in told
+    alone, whole = (read_bundle(tmp_path / name) for name in ("alone", "whole"))
+    assert {one.identity: one.artifact for one in alone.models} == {one.identity: one.artifact for one in whole.models}
+    assert all(one.artifact for one in whole.models)
