@@ -8,28 +8,17 @@ import dataclasses
 from pathlib import Path
 
 from harness.accuracy.request import AccuracyRequest
-from harness.artifacts.bundle_writer import BundleWriter
-from harness.commands.on_hosts import ABOUT_HOSTS, check, digests_of, files_to_send
-from harness.commands.options.conversion import ConversionOptions
+from harness.commands.on_hosts import artifacts_to_carry, check, devices_of, digests_of
 from harness.commands.report import write_all
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
-from harness.hosts.carried import Errand, Sent, carry_out
+from harness.hosts.carried import Errand, carry_out
 from harness.hosts.host import facts_here
 from harness.hosts.job import Job, parts_of
-from harness.hosts.parcel import Parcel
-from harness.hosts.words import with_whole_paths, without
+from harness.hosts.words import with_whole_paths
 from harness.runs.request import RunRequest
 from harness.text.console import say
 
 _IMAGES_OF_A_PIECE = 32
-_CONVERTING = (
-    *("--models", "--model", "--timm", "--torchvision", "--weights", "--mirror", "--weights-lock", "--implementation"),
-    *("--exporter", "--opset", "--conversion-timeout", "--workers"),
-)
-"""Options of what this machine converts before anything is handed out; each has one value."""
-_CONVERTING_FILES_TOO = ("--resolution", "--int8-scheme", "--calibration-images", "--calibration-count")
-_BUNDLE = "@bundle@"
-_BUNDLE_FOLDER = "bundle"
 
 
 def accuracy_on_hosts(arguments: argparse.Namespace, request: RunRequest, images: AccuracyRequest) -> int:
@@ -42,18 +31,11 @@ def accuracy_on_hosts(arguments: argparse.Namespace, request: RunRequest, images
     here = facts_here(images)
     if here.fault:
         raise HarnessError(here.fault)
-    files = files_to_send(request.wanted.onnx_files)
-    words = without(arguments.words, ABOUT_HOSTS) + [word for file in files for word in ("--onnx", file)]
-    sent = list(files.values())
-    bundle = request.wanted.artifacts
-    if bundle is None and (request.wanted.models or request.wanted.own_models):
-        bundle = _converted(request, arguments)
-        words = without(words, dict.fromkeys(_CONVERTING + (() if files else _CONVERTING_FILES_TOO), 1))
-    if bundle is not None:
-        words = [*without(words, {"--artifacts": 1}), "--artifacts", _BUNDLE]
-        sent.append(Sent(_BUNDLE, Parcel.of_bundle(bundle), bundle))
-    job = Job("accuracy", tuple(with_whole_paths(words)), "--output", {**digests_of(sent), "images": here.images})
-    carry_out(Errand(job, output, here.images_count, _IMAGES_OF_A_PIECE, tuple(sent), images), say)
+    carried = artifacts_to_carry(arguments, request, parts_of(output))
+    contents = {**digests_of(carried.sent), "images": here.images}
+    job = Job("accuracy", tuple(with_whole_paths(carried.words)), "--output", contents)
+    errand = Errand(job, output, here.images_count, _IMAGES_OF_A_PIECE, carried.sent, images, devices_of(request))
+    carry_out(errand, say)
     write_all(output)
     return _exit_code(output)
 
@@ -62,19 +44,6 @@ def _whole(images: AccuracyRequest) -> AccuracyRequest:
     """The request with paths from the root, as every host is asked for them."""
     truth = images.ground_truth
     return dataclasses.replace(images, images=images.images.absolute(), ground_truth=truth and truth.absolute())
-
-
-def _converted(request: RunRequest, arguments: argparse.Namespace) -> Path:
-    """The bundle of the requested models, converted on this machine."""
-    # Not at the top: a machine that only measures has nothing that converts.
-    from harness.artifacts.conversions import convert_variants
-    from harness.commands.convert import export_series
-
-    wanted = [dataclasses.replace(one, onnx_files=()) for one in request.requests]
-    folder = parts_of(arguments.output) / _BUNDLE_FOLDER
-    with BundleWriter(folder) as writer:
-        export_series(convert_variants(wanted, ConversionOptions.read(arguments).cache_dir, say), writer)
-    return folder
 
 
 def _exit_code(output: Path) -> int:

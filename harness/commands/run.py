@@ -13,6 +13,7 @@ from harness.artifacts.request import ArtifactRequest
 from harness.artifacts.variants import variant_text
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
+from harness.commands.options.hosts import add_hosts
 from harness.commands.options.images import IMAGES_HELP, add_image_options, read_accuracy_request
 from harness.commands.options.measuring import MeasuringOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
@@ -50,6 +51,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     ModelOptions.add(parser)
     FileOptions.add(parser)
     add_shard(parser, "the models, alike in multiply-adds")
+    add_hosts(parser, "the models")
     add_directory(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     MeasuringOptions.add(parser)
@@ -102,6 +104,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _print_plan(request, cache_dir, output)
         return EXIT_SUCCESS
+    if arguments.on:
+        from harness.commands.run_on_hosts import run_on_hosts
+
+        return run_on_hosts(arguments, request)
     opened = images.open() if images is not None else None
     evaluated = None
     try:

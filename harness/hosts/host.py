@@ -9,6 +9,7 @@ import shutil
 from foundation.digests import json_sha256
 from harness.accuracy.request import AccuracyRequest
 from harness.errors import HarnessError
+from harness.hosts.environments import AskedDevices, FoundEnvironments, environments_here
 from harness.hosts.piece import job_folder
 
 
@@ -32,21 +33,30 @@ class HostFacts:
     images: str = ""
     """Digest of the images' names, labels and sizes; empty if the job has none."""
     images_count: int = 0
+    environments: FoundEnvironments | None = None
+    """In which environments it measures; None if the job does not measure or was not asked about."""
     fault: str = ""
-    """Why the images cannot be used."""
+    """Why the images cannot be used, or a backend cannot run."""
 
 
-def facts_here(images: AccuracyRequest | None) -> HostFacts:
-    """The facts of the host where this runs."""
-    version = importlib.metadata.version("baseline-zoo")
-    if images is None:
-        return HostFacts(version)
+def facts_here(images: AccuracyRequest | None, devices: AskedDevices | None = None) -> HostFacts:
+    """The facts of the host where this runs.
+
+    Args:
+        images: those of the job; None if it has none.
+        devices: what the job is measured on; None if that does not matter.
+    """
+    facts = HostFacts(importlib.metadata.version("baseline-zoo"))
     try:
-        opened = images.open()
+        if images is not None:
+            opened = images.open()
+            digest = json_sha256([opened.digest, list(opened.sizes_bytes)])
+            facts = dataclasses.replace(facts, images=digest, images_count=len(opened.items))
+        if devices is not None:
+            facts = dataclasses.replace(facts, environments=environments_here(devices))
     except HarnessError as error:
-        return HostFacts(version, fault=str(error))
-    digest = json_sha256([opened.digest, list(opened.sizes_bytes)])
-    return HostFacts(version, digest, len(opened.items))
+        return dataclasses.replace(facts, fault=str(error))
+    return facts
 
 
 def unfit(facts: HostFacts, here: HostFacts) -> str:

@@ -82,7 +82,7 @@ def _run(command: list[str], current: Path) -> tuple[int, str]:
     process = subprocess.Popen(
         command,
         cwd=current,
-        env=_environment(),
+        env=bare_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -108,7 +108,7 @@ def _run(command: list[str], current: Path) -> tuple[int, str]:
     return process.returncode, "".join(tail).strip()
 
 
-def _environment() -> dict[str, str]:
+def bare_environment() -> dict[str, str]:
     """As on a bare machine, with the packages of this process first."""
     environment = cleaned(os.environ)
     packages = str(Path(__file__).parents[2])

@@ -20,6 +20,7 @@ from harness.files.storage import explained
 from harness.hosts import host as on_host
 from harness.hosts.cluster import ADDRESS, check_answers
 from harness.hosts.courier import Lost
+from harness.hosts.environments import AskedDevices
 from harness.hosts.host import Host, HostFacts
 from harness.hosts.parcel import Parcel
 from harness.hosts.piece import Order, Reply, do_piece
@@ -56,29 +57,32 @@ class RayCourier:
             for node, name in zip(nodes, names, strict=True)
         ]
 
-    def fit_hosts(self, images: AccuracyRequest | None, here: HostFacts, say: Say) -> list[Host]:
-        """The hosts that can do pieces; the others are reported by name.
+    def fit_hosts(
+        self, images: AccuracyRequest | None, devices: AskedDevices | None, here: HostFacts, say: Say
+    ) -> dict[Host, HostFacts]:
+        """The hosts that can do pieces, with what they say of themselves; the others are reported by name.
 
         Raises:
             HostsError: there is none.
         """
-        every, left_out = self.hosts(), []
-        tasks = {host: self._task(on_host.facts_here, host, 0).remote(images) for host in every}
+        every, fit = self.hosts(), dict[Host, HostFacts]()
+        tasks = {host: self._task(on_host.facts_here, host, 0).remote(images, devices) for host in every}
         for host, task in tasks.items():
-            if why := self._unfit(task, here):
-                left_out.append(f"{host.name} is left out: {why}")
-        for line in left_out:
-            say(line)
-        names = {line.partition(" is left out")[0] for line in left_out}
-        fit = [host for host in every if host.name not in names]
+            facts = self._facts(task)
+            why = facts if isinstance(facts, str) else on_host.unfit(facts, here)
+            if isinstance(facts, str) or why:
+                say(f"{host.name} is left out: {why}")
+            else:
+                fit[host] = facts
         if not fit:
             raise HostsError(f"none of {counted(len(every), 'host')} can be used; the lines above say why")
         say(f"{counted(len(fit), 'host')}: {', '.join(host.name for host in fit)}")
         return fit
 
-    def _unfit(self, task: Any, here: HostFacts) -> str:
+    def _facts(self, task: Any) -> HostFacts | str:
+        """What a host says of itself, or why it cannot."""
         try:
-            return on_host.unfit(self._ray.get(task, timeout=_FACTS_S), here)
+            facts: HostFacts = self._ray.get(task, timeout=_FACTS_S)
         except self._ray.exceptions.GetTimeoutError:
             return f"it does not answer within {_FACTS_S:.0f} s"
         except Exception as error:
@@ -86,6 +90,7 @@ class RayCourier:
                 f"it cannot say which version of this project it has ({_last_line(error)}): install the same version "
                 "there, in the environment that its ray start runs in"
             )
+        return facts
 
     def _task(self, function: Callable[..., Any], host: Host, processors: float) -> Any:
         """A function of this project as a task for one host."""

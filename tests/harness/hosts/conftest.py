@@ -60,14 +60,14 @@ class Cluster:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def start(self, name: str, *words: str) -> None:
-        """Starts a host."""
+    def start(self, name: str, *words: str, begin: tuple[str, ...] = ()) -> None:
+        """Starts a host; its command may begin with another that sets something up."""
         # Sockets have short paths, which those of pytest's folders are not.
         temporary = self.folder / name
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(temporary / "cache")}
         environment |= {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "7", "RAY_AUTH_MODE": "disabled"}
         options = [*words, "--num-cpus", "1", "--temp-dir", str(temporary), "--object-store-memory", "100000000"]
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *options]
+        command = [*begin, sys.executable, "-m", "ray.scripts.scripts", "start", *options]
         subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
 
     def head(self) -> None:
@@ -77,6 +77,10 @@ class Cluster:
     def worker(self) -> None:
         """Starts a further host."""
         self.start("worker", "--address", self.address)
+
+    def third_of_one_core(self) -> None:
+        """Starts a host that may use one core alone: another environment."""
+        self.start("third", "--address", self.address, begin=("taskset", "-c", "0"))
 
     def processes(self, *parts: str) -> list[psutil.Process]:
         """The processes of this cluster whose command lines have all the parts."""

@@ -150,3 +150,47 @@ def test_conversions_are_shared_out(cluster: Cluster, task: Path, tmp_path: Path
     alone, whole = (read_bundle(tmp_path / name) for name in ("alone", "whole"))
     assert {one.identity: one.artifact for one in alone.models} == {one.identity: one.artifact for one in whole.models}
     assert all(one.artifact for one in whole.models)
+
+
+QUICK = ["--rounds", "2", "--block-ms", "2", "--block-groups", "1", "--half-width", "0"]
+
+
+def run_words(task: Path, output: Path, *options: str) -> list[str]:
+    files = [
+        word
+        for name in "abcd"
+        for word in ("--onnx", f"{name}={task / 'net.onnx'}" if name == "a" else f"{name}={task / f'{name}.onnx'}")
+    ]
+    return ["run", *files, *QUICK, "--output", str(output), "--on", "ray", *options]
+
+
+@pytest.fixture
+def four(task: Path) -> Path:
+    """A folder with four networks."""
+    for seed, name in enumerate("bcd", start=5):
+        (task / f"{name}.onnx").write_bytes(classifier(7, 1, 16, seed, 1.0).SerializeToString())
+    return task
+
+
+def test_hosts_of_one_environment_share_the_models_of_a_run(cluster: Cluster, four: Path, tmp_path: Path) -> None:
+    told = cluster.finish(run_words(four, tmp_path / "whole", "--threads", "1", "--spread", "1e6"))
+    (folder,) = (tmp_path / "whole").iterdir()
+    rows = pd.read_csv(folder / "results.csv", keep_default_na=False, dtype=str)
+    assert list(rows.model) == [f"onnx/{name}" for name in "abcd"]
+    assert set(rows.status) == {"ok"}
+    assert set(rows.trials_count) == {"2"}
+    assert set(rows.environment_id) == {folder.name}
+    assert len({line.split(" on ")[1].split(":")[0] for line in told.splitlines() if ": done in" in line}) == 2
+    assert (folder / "report.html").is_file()
+
+
+def test_each_environment_measures_all_models(cluster: Cluster, four: Path, tmp_path: Path) -> None:
+    cluster.third_of_one_core()
+    told = cluster.finish(run_words(four, tmp_path / "whole", "--spread", "1e6"))
+    folders = sorted(path for path in (tmp_path / "whole").iterdir() if path.is_dir())
+    assert len(folders) == 2
+    for folder in folders:
+        rows = pd.read_csv(folder / "results.csv", keep_default_na=False, dtype=str)
+        assert list(rows.model) == [f"onnx/{name}" for name in "abcd"]
+        assert set(rows.environment_id) == {folder.name}
+    assert "all environments in one page: python -m reports html" in told
