@@ -16,7 +16,7 @@ from harness.errors import EnergyUnavailableError
 from harness.machine.energy.sampling import Sampling
 from harness.machine.linux_facts import read_stripped
 
-# The supply of the whole module: Orin NX and Nano, Xavier NX and TX2, then Nano.
+# The supply of the whole module: of Orin NX, Orin Nano, Xavier NX and TX2; of the first Nano.
 _MODULE_RAILS = ("VDD_IN", "POM_5V_IN")
 _DRIVERS = "sys/bus/i2c/drivers"
 _MICROWATTS_PER_MILLIWATT = 1000.0
