@@ -31,6 +31,8 @@ class TrialJob:
     """Artificial slowdown of the first and of the second network (`harness.timing.slowdown`)."""
     count_subnormals: bool = False
     """Whether to count the first network's subnormal numbers after it has been timed."""
+    measure_energy: bool = False
+    """Whether to measure, after it has been timed, the energy of its inferences where the system reports one."""
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
@@ -47,6 +49,7 @@ class TrialJob:
             samples=data["samples"],
             slowdowns_percent=tuple(data["slowdowns_percent"]),
             count_subnormals=data["count_subnormals"],
+            measure_energy=data["measure_energy"],
         )
 
 
@@ -105,6 +108,10 @@ class TrialResult:
     """Periods of the processor's quota while blocks were timed; None without a quota."""
     quota_throttled_periods_count: int | None = None
     """Those in which the quota was spent, so that the kernel paused the process."""
+    cpu_energy_mj: float | None = None
+    """Energy of the whole processor, all its packages, per inference; None if the system reports none."""
+    module_energy_mj: float | None = None
+    """Energy of a Jetson's whole module per inference; None on any other machine."""
     gpu: GpuFigures | None = None
     """Additional figures of a trial on a GPU; None on a processor."""
 

@@ -111,6 +111,7 @@ class Rounds:
             seed=directory.seed,
             samples=str(directory.samples_path(series.key, trial.round)),
             count_subnormals=not _counted(directory, series),
+            measure_energy=True,
         )
         with ready.devices[series.backend].lock.held(), explained(directory.path):
             began = time.monotonic()
