@@ -28,7 +28,7 @@ class Rounds:
         self._request = request
         self._trial_seconds: list[float] = []
         self._speeds: dict[str, Speed] = {}
-        """Of each backend that a trial has succeeded on."""
+        """By backend, once a trial on it has succeeded."""
         self._unsaid: list[list[Series]] | None = None
         """By round, the series whose trials the expectation is about, until it has been said."""
 
