@@ -26,7 +26,7 @@ from harness.accuracy.predictions import PredictionTable, read_predictions, writ
 
 IMAGES = 50_000
 HOSTS = (1, 2, 4, 8, 16, 32, 64)
-PIECES_PER_HOST = 4
+PIECES_PER_HOST = (4, 16)
 LINKS_GBIT_PER_S = (1.0, 10.0)
 
 SPREAD_OF_HOSTS = 0.1
@@ -98,7 +98,7 @@ def host_speeds(hosts: int) -> list[float]:
     return [1.0, *(float(np.exp(drawn.gauss(0.0, SPREAD_OF_HOSTS))) for _ in range(hosts - 1))]
 
 
-def simulated(times: Times, hosts: int, link_gbit_per_s: float) -> dict[str, float]:
+def simulated(times: Times, hosts: int, link_gbit_per_s: float, pieces_per_host: int) -> dict[str, float]:
     """Seconds of each stage with a number of hosts."""
     speeds = host_speeds(hosts)
     # Two conversions at a time on two cores: a host is two workers.
@@ -107,15 +107,16 @@ def simulated(times: Times, hosts: int, link_gbit_per_s: float) -> dict[str, flo
     copy_s = times.bundle_mib * BYTES_PER_MIB * 8 / (link_gbit_per_s * 1e9)
     # The first host has the bundle, the others get it one after another.
     ready_s = [copy_s * host for host in range(hosts)]
-    pieces = max(1, PIECES_PER_HOST * hosts) if hosts > 1 else 1
+    pieces = pieces_per_host * hosts if hosts > 1 else 1
     # One thread decodes beside the networks; what it takes from them is a share of the cores.
     piece_s = START_S + times.opening_s + IMAGES / pieces * (times.image_s + DECODING_S / CORES)
     evaluation_s = finish_s([piece_s] * pieces, speeds, ready_s)
     merging_s = times.networks * pieces * times.join_s if pieces > 1 else 0.0
     total_s = conversion_s + evaluation_s + merging_s
     return {
-        "hosts": hosts,
         "link_gbit_per_s": link_gbit_per_s,
+        "pieces_per_host": pieces_per_host,
+        "hosts": hosts,
         "conversion_s": conversion_s,
         "sending_s": ready_s[-1],
         "sent_gib": times.bundle_mib * (hosts - 1) / 1024,
@@ -147,9 +148,14 @@ def _table(names: Sequence[str], top: np.ndarray) -> PredictionTable:
 
 def report(times: Times) -> pd.DataFrame:
     """The stages for each number of hosts and link."""
-    rows = [simulated(times, hosts, link) for link in LINKS_GBIT_PER_S for hosts in HOSTS]
+    rows = [
+        simulated(times, hosts, link, pieces)
+        for link in LINKS_GBIT_PER_S
+        for pieces in PIECES_PER_HOST
+        for hosts in HOSTS
+    ]
     table = pd.DataFrame(rows)
-    alone = table.groupby("link_gbit_per_s").total_s.transform("first")
+    alone = table.groupby(["link_gbit_per_s", "pieces_per_host"]).total_s.transform("first")
     table["speed_up"] = alone / table.total_s
     table["efficiency_percent"] = 100 * table.speed_up / table.hosts
     return table
