@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from harness import backends
 from harness.processes.target import Target
 from harness.timing.settings import TimingSettings
 
@@ -33,6 +34,12 @@ class TrialJob:
     """Whether to count the first network's subnormal numbers after it has been timed."""
     measure_energy: bool = False
     """Whether to measure, after it has been timed, the energy of its inferences where the system reports one."""
+
+    def warmed_enough(self) -> TrialJob:
+        """The trial with the shorter warm-up that is enough for both backends, where that is known."""
+        enough_s = max(backends.get(one.backend).warmup_s for one in (self.first, self.second))
+        timing = dataclasses.replace(self.timing, warmup_s=min(self.timing.warmup_s, enough_s))
+        return dataclasses.replace(self, timing=timing)
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""

@@ -27,7 +27,6 @@ from harness.processes.tensors import check_finite, sha256_arrays
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing import loop
 from harness.timing.samples import MEASURED, Block, pooled_latencies_ms, save_samples, summarise
-from harness.timing.settings import TimingSettings
 
 if TYPE_CHECKING:
     from harness.backends.session import Session
@@ -54,7 +53,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         quota = QuotaMeter()
         slowdown_percent, second_slowdown_percent = job.slowdowns_percent
         blocks = loop.measure(
-            slowed(session, slowdown_percent), slowed(second, second_slowdown_percent), timing_of(job), meter=meter
+            slowed(session, slowdown_percent), slowed(second, second_slowdown_percent), job.timing, meter=meter
         )
         throttling, figures, peak_mib = quota.throttling(), figures_of(session, meter), memory_peak_mib()
         found = energies_of(session, blocks, backend.on_gpu) if job.measure_energy else {}
@@ -106,12 +105,6 @@ def figures_of(session: Session, meter: Meter) -> GpuFigures | None:
 
     energy_mj = session_energy_mj(meter, session)
     return dataclasses.replace(figures, energy_mj=energy_mj).with_readings(meter.summary())
-
-
-def timing_of(job: TrialJob) -> TimingSettings:
-    """The settings of the trial, with the shorter warm-up that is enough for both backends."""
-    enough_s = max(backends.get(one.backend).warmup_s for one in (job.first, job.second))
-    return dataclasses.replace(job.timing, warmup_s=min(job.timing.warmup_s, enough_s))
 
 
 def energies_of(session: Session, blocks: list[Block], on_gpu: bool) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Rounds:
             samples=str(directory.samples_path(series.key, trial.round)),
             count_subnormals=not _counted(directory, series),
             measure_energy=True,
-        )
+        ).warmed_enough()
         with ready.devices[series.backend].lock.held(), explained(directory.path):
             began = time.monotonic()
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=directory.path)

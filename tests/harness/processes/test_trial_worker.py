@@ -19,7 +19,6 @@ from harness.machine.energy import sources
 from harness.machine.linux_facts import LinuxFacts, Throttling
 from harness.processes import child, trial_worker
 from harness.processes.trial import TrialJob, TrialResult
-from harness.processes.trial_worker import timing_of
 from tests.fakes.energy_files import advance, jetson, processor
 
 WriteNetwork = Callable[..., Path]
@@ -198,29 +197,6 @@ def test_periods_of_a_quota_are_those_of_the_timed_blocks(
     monkeypatch.setattr(LinuxFacts, "throttling", lambda _self: {"sys/fs/cgroup": next(counts)})
     result = work(quick_job, tmp_path)
     assert (result.quota_periods_count, result.quota_throttled_periods_count) == (50, 5)
-
-
-@pytest.mark.parametrize(
-    ("backends_of", "asked_s", "expected_s"),
-    [
-        (("onnxruntime", "onnxruntime"), 0.2, 0.1),
-        (("onnxruntime", "onnxruntime"), 0.05, 0.05),
-        (("onnxruntime", "openvino"), 0.2, 0.2),
-        (("openvino", "onnxruntime"), 0.2, 0.2),
-        (("onnxruntime-cuda", "onnxruntime-cuda"), 0.2, 0.2),
-    ],
-)
-def test_a_trial_warms_up_as_long_as_its_backends_need(
-    quick_job: TrialJob, backends_of: tuple[str, str], asked_s: float, expected_s: float
-) -> None:
-    first, second = (
-        dataclasses.replace(target, backend=backend)
-        for target, backend in zip((quick_job.first, quick_job.second), backends_of, strict=True)
-    )
-    job = dataclasses.replace(
-        quick_job, first=first, second=second, timing=dataclasses.replace(quick_job.timing, warmup_s=asked_s)
-    )
-    assert timing_of(job) == dataclasses.replace(job.timing, warmup_s=expected_s)
 
 
 def read_files_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
