@@ -170,4 +170,7 @@ def _info(parts: Sequence[RunPart]) -> RunInfo:
         if name in settings:
             settings[name] = list(dict.fromkeys(one for part in parts for one in part.info.settings.get(name) or ()))
     created_at = min(part.info.created_at for part in parts)
-    return dataclasses.replace(first, settings=settings, created_at=created_at)
+    environments = dict(first.by_backend)
+    for part in parts:
+        environments = {**part.info.by_backend, **environments}
+    return dataclasses.replace(first, settings=settings, created_at=created_at).with_environments(environments)

@@ -175,3 +175,31 @@ def test_models_shared_out_have_each_seen_all_images(begun, tmp_path):
     record.write_text(record.read_text().replace('["', '["0000', 1))
     with pytest.raises(MergeError, match=r"images.jsonl differs from the file of that name in another folder"):
         merge(parts, tmp_path / "again", 1e6)
+
+
+def test_an_evaluation_comes_beside_an_earlier_run(begun, shards, tmp_path):
+    files = [word for network in ("net", "other") for word in ("--onnx", str(begun / f"{network}.onnx"))]
+    places = ["--output", str(tmp_path / "timed"), "--cache-dir", str(begun / "cache"), "--threads", "1"]
+    assert main(["run", *files, "--rounds", "1", "--block-ms", "2", "--block-groups", "1", *places]) == 0
+    merge([tmp_path / "timed", *shards], tmp_path / "whole")
+    whole = rows(tmp_path / "whole")
+    assert set(whole.status) == {"ok"}
+    assert set(whole.accuracy_images_count) == {"40"}
+    assert list(whole.latency_median_ms) == list(rows(tmp_path / "timed").latency_median_ms)
+    assert load_run_info(tmp_path / "whole").settings["timing"]["block_ms"] == 2
+
+
+def test_another_backend_of_the_same_machine_is_another_environment(begun, shards, tmp_path):
+    files = ["--onnx", str(begun / "net.onnx"), "--backend", "openvino"]
+    places = ["--output", str(tmp_path / "openvino"), "--cache-dir", str(begun / "cache"), "--threads", "1"]
+    assert main(["run", *files, "--rounds", "1", "--block-ms", "2", "--block-groups", "1", *places]) == 0
+    merge([*shards, tmp_path / "openvino"], tmp_path / "whole")
+    info = load_run_info(tmp_path / "whole")
+    assert set(info.by_backend) == {"onnxruntime", "openvino"}
+    assert len({one.environment_id for one in info.by_backend.values()}) == 2
+    assert len(rows(tmp_path / "whole")) == 3
+    facts = json.loads((tmp_path / "openvino" / "run.json").read_text())
+    facts["environment"]["cpu_model"] = "another"
+    (tmp_path / "openvino" / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(MergeError, match=r"different environments .*'another'"):
+        merge([*shards, tmp_path / "openvino"], tmp_path / "again")
