@@ -70,6 +70,10 @@ class NvmlUnavailableError(HarnessError):
     """The management library cannot be used on this machine, or does not know the device."""
 
 
+class EnergyUnavailableError(HarnessError):
+    """The system reports no energy of a part of this machine, or not to this user."""
+
+
 class SharedGpuError(HarnessError):
     """The GPU was requested for exclusive use, but others use it, or this cannot be determined."""
 

@@ -69,6 +69,18 @@ def convert_all(request: ArtifactRequest, cache_dir: Path, say: Say) -> list[Ser
     return convert_variants([request], cache_dir, say)
 
 
+def all_stored(requests: Sequence[ArtifactRequest], cache_dir: Path) -> bool:
+    """Whether no model of the requests has to be converted, or its weights fetched.
+
+    What is read for it is read once: what converts afterwards does not read it again.
+    """
+    from converters.artifact import ArtifactStore
+    from converters.precision import find
+
+    store = ArtifactStore(cache_dir)
+    return all(find(conversion, store) is not None for one in requests for conversion in one.conversions())
+
+
 def convert_variants(requests: Sequence[ArtifactRequest], cache_dir: Path, say: Say) -> list[Series]:
     """Every series of several requests, in their order; failures are rows too.
 

@@ -96,6 +96,9 @@ class Backend(abc.ABC):
     reference_backend: str = ""
     """Runtime of the reference network beside it, if it cannot run that itself; empty if it can."""
 
+    warmup_s: float = float("inf")
+    """Seconds of warm-up that are enough, where that is known to be less than a trial's settings say."""
+
     feeds_free_sizes: bool = False
     """Whether it takes inputs whose sizes the graph leaves free, if the file states them (`files.onnx_graph`)."""
 

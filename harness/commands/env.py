@@ -11,6 +11,7 @@ from harness import backends
 from harness.commands.command import Command
 from harness.commands.gpu_requirements import Requirement, gpu_requirements, visible_gpus
 from harness.errors import EXIT_SUCCESS
+from harness.machine.energy.sources import EnergySource, energy_sources
 from harness.machine.environment import Environment, collect
 from harness.machine.gpu.facts import GpuFacts, facts_of
 
@@ -25,6 +26,8 @@ class EnvironmentReport:
     """In the order in which `--device` counts them."""
     requirements: list[Requirement]
     """The requirements for measuring on a GPU."""
+    energy: list[EnergySource]
+    """Where the energy of an inference is read besides a GPU's board, or why it is not."""
     backends: list[BackendReport]
 
     @classmethod
@@ -35,16 +38,18 @@ class EnvironmentReport:
             environment=collect(),
             gpus=[facts_of(device) for device in devices],
             requirements=gpu_requirements(devices, why_none),
+            energy=energy_sources(),
             backends=explain(),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object: the processor's facts, and `gpus`, `gpu_requirements` and `backends`."""
+        """The report as a JSON object: the processor's facts, and `gpus`, `gpu_requirements`, `energy`, `backends`."""
         return {
             **self.environment.to_json(),
             "environment_id": self.environment.environment_id,
             "gpus": [dataclasses.asdict(gpu) for gpu in self.gpus],
             "gpu_requirements": {one.name: dataclasses.asdict(one) for one in self.requirements},
+            "energy": {one.part: dataclasses.asdict(one) for one in self.energy},
             "backends": {report.name: dataclasses.asdict(report) for report in self.backends},
         }
 
@@ -58,6 +63,7 @@ class EnvironmentReport:
         if not self.gpus:
             lines += ["", "GPU: none"]
         lines += ["", "for measuring on a GPU", *(line for one in self.requirements for line in _requirement(one))]
+        lines += ["", "energy of an inference", *(line for one in self.energy for line in _energy(one))]
         lines += ["", "backends", *(line for report in self.backends for line in _backend(report))]
         return "\n".join(lines)
 
@@ -76,6 +82,10 @@ def _facts(facts: dict[str, Any]) -> list[str]:
 def _requirement(one: Requirement) -> list[str]:
     state = one.found or ("MISSING" if one.needed else "missing, optional")
     return [f"  {one.name}: {state}", *([f"      {one.what_to_do}"] if one.what_to_do else [])]
+
+
+def _energy(one: EnergySource) -> list[str]:
+    return [f"  {one.part}: {one.source or 'not reported'}", *([f"      {one.what_to_do}"] if one.what_to_do else [])]
 
 
 def _backend(report: BackendReport) -> list[str]:

@@ -117,7 +117,7 @@ def measure_pair(
         sides.reverse()
     first, second = (conditions.target(side, pairing.batch) for side, _ in sides)
     slowdowns = (sides[0][1], sides[1][1])
-    job = TrialJob(first, second, conditions.timing, seed, slowdowns_percent=slowdowns)
+    job = TrialJob(first, second, conditions.timing, seed, slowdowns_percent=slowdowns).warmed_enough()
     return pair_result(run_trial(job, timeout_s=conditions.timeout_s, work_dir=work_dir), swapped)
 
 

@@ -10,6 +10,7 @@ from harness.artifacts.bundle import BUNDLE_NAME
 from harness.errors import MergeError
 from harness.merging.bundles import merge_bundles
 from harness.merging.runs import merge_runs
+from harness.merging.speeds import DEFAULT_SPREAD_PERCENT
 from harness.records.run_info import is_run
 
 
@@ -22,12 +23,13 @@ class Merged:
     is_run: bool
 
 
-def merge(directories: Sequence[Path], output: Path) -> Merged:
+def merge(directories: Sequence[Path], output: Path, spread_percent: float = DEFAULT_SPREAD_PERCENT) -> Merged:
     """Writes to a new folder what one machine alone would have written: a run directory, or a bundle.
 
     Args:
         directories: run directories, or bundles; they stay as they are.
         output: the new folder.
+        spread_percent: see `harness.merging.speeds.check_speeds`.
 
     Raises:
         MergeError: the folders are of both kinds or of none, or cannot be put together; the message says why.
@@ -45,5 +47,5 @@ def merge(directories: Sequence[Path], output: Path) -> Merged:
     if runs and bundles:
         raise MergeError(f"{runs[0]} is a run, {bundles[0]} is a bundle: give folders of one kind")
     if runs:
-        return Merged(merge_runs(runs, output), is_run=True)
+        return Merged(merge_runs(runs, output, spread_percent), is_run=True)
     return Merged(merge_bundles(bundles, output), is_run=False)

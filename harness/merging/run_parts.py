@@ -11,6 +11,7 @@ from harness.artifacts.model_shard import ModelShard
 from harness.errors import MergeError
 from harness.files.journal import parse_journal
 from harness.files.storage import explained
+from harness.machine.environment import MACHINE_FACTS
 from harness.records.accuracy_journal import ACCURACY_NAME, read_results
 from harness.records.accuracy_result import AccuracyResult
 from harness.records.directory import TRIALS_NAME, load_series
@@ -60,10 +61,9 @@ def check_alike(parts: Sequence[RunPart]) -> None:
     for other in parts[1:]:
         told = f"{first.directory} and {other.directory}"
         _check_environments(first, other, told)
-        ours, theirs = (_facts(part) for part in (first, other))
-        if not (first.trials and other.trials):
-            # It orders and feeds trials; an evaluation has none.
-            ours["seed"] = theirs["seed"]
+        # How trials are made says nothing about an evaluation, which has none.
+        timed = bool(first.trials and other.trials)
+        ours, theirs = (_facts(part, timed=timed) for part in (first, other))
         if differences := differing_facts(ours, theirs):
             listed = "; ".join(f"{name} {one!r} and {another!r}" for name, one, another in differences)
             raise MergeError(
@@ -73,27 +73,30 @@ def check_alike(parts: Sequence[RunPart]) -> None:
 
 
 def _check_environments(first: RunPart, other: RunPart, told: str) -> None:
-    for backend, one in first.info.by_backend.items():
-        another = other.info.by_backend.get(backend)
-        if another is None or another.environment_id == one.environment_id:
+    for backend, another in other.info.by_backend.items():
+        one = first.info.by_backend.get(backend)
+        if one is None:
+            # Another backend is another environment; it has to be the same machine.
+            ours, theirs = (
+                {name: facts.get(name) for name in MACHINE_FACTS}
+                for facts in (first.info.environment, another.environment)
+            )
+        elif one.environment_id == another.environment_id:
             continue
-        listed = "; ".join(
-            f"{name} {ours!r} and {theirs!r}"
-            for name, ours, theirs in differing_facts(one.environment, another.environment)
-        )
+        else:
+            ours, theirs = one.environment, another.environment
+        if one is None and ours == theirs:
+            continue
+        listed = "; ".join(f"{name} {was!r} and {now!r}" for name, was, now in differing_facts(ours, theirs))
+        ids = f"{(one or first.info).environment_id} and {another.environment_id}"
         raise MergeError(
-            f"{told} are of different environments ({one.environment_id} and {another.environment_id}): {listed}. Rows "
-            "of different environments are never mixed; `python -m reports html` shows several runs in one page"
+            f"{told} are of different environments ({ids}): {listed}. Rows of different environments are never mixed; "
+            "`python -m reports html` shows several runs in one page"
         )
 
 
-def _facts(part: RunPart) -> dict[str, Any]:
-    """What is the same in all parts of one run."""
+def _facts(part: RunPart, *, timed: bool) -> dict[str, Any]:
+    """What is the same in all parts of one run, of which those about trials only if there are any."""
     info = part.info
-    return {
-        **{name: info.settings.get(name) for name in FIXED_SETTINGS},
-        "reference network": info.reference_sha256[:16],
-        "seed": info.seed,
-        "version": info.harness_version,
-        "backends": list(info.by_backend),
-    }
+    of_trials = {**{name: info.settings.get(name) for name in FIXED_SETTINGS}, "seed": info.seed} if timed else {}
+    return {**of_trials, "reference network": info.reference_sha256[:16], "version": info.harness_version}

@@ -18,6 +18,7 @@ from harness.files.storage import explained, replace_json
 from harness.merging.accuracy import merge_accuracy
 from harness.merging.run_parts import RunPart, check_alike, read_part
 from harness.merging.shards import check_nothing_missing, models_shared_out
+from harness.merging.speeds import check_speeds
 from harness.records.accuracy_journal import AccuracyJournal
 from harness.records.directory import SAMPLES_NAME, SERIES_NAME, TRIALS_NAME, RunDirectory
 from harness.records.run_info import RUN_INFO_NAME, RunInfo
@@ -28,7 +29,7 @@ _LISTS = ("models", "own_models", "onnx_files")
 """Settings of which each shard of models has its own."""
 
 
-def merge_runs(directories: Sequence[Path], output: Path) -> int:
+def merge_runs(directories: Sequence[Path], output: Path, spread_percent: float) -> int:
     """Writes the run directory that one machine alone would have written; returns the number of its rows.
 
     It appears complete or not at all.
@@ -36,6 +37,7 @@ def merge_runs(directories: Sequence[Path], output: Path) -> int:
     Args:
         directories: the run directories, which stay as they are; no process may be writing to them.
         output: a new folder.
+        spread_percent: see `harness.merging.speeds.check_speeds`.
 
     Raises:
         MergeError: they are not alike, hold different results of the same thing, or one has not ended.
@@ -47,6 +49,7 @@ def merge_runs(directories: Sequence[Path], output: Path) -> int:
             locked.callback(RunLock(directory).release)
         parts = [read_part(directory) for directory in directories]
         check_alike(parts)
+        check_speeds(parts, spread_percent)
         order = models_shared_out({part.directory: part.shard for part in parts})
         series = _series(parts, order)
         trials = _trials(parts)
@@ -167,4 +170,7 @@ def _info(parts: Sequence[RunPart]) -> RunInfo:
         if name in settings:
             settings[name] = list(dict.fromkeys(one for part in parts for one in part.info.settings.get(name) or ()))
     created_at = min(part.info.created_at for part in parts)
-    return dataclasses.replace(first, settings=settings, created_at=created_at)
+    environments = dict(first.by_backend)
+    for part in parts:
+        environments = {**part.info.by_backend, **environments}
+    return dataclasses.replace(first, settings=settings, created_at=created_at).with_environments(environments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from harness import backends
 from harness.processes.target import Target
 from harness.timing.settings import TimingSettings
 
@@ -31,6 +32,14 @@ class TrialJob:
     """Artificial slowdown of the first and of the second network (`harness.timing.slowdown`)."""
     count_subnormals: bool = False
     """Whether to count the first network's subnormal numbers after it has been timed."""
+    measure_energy: bool = False
+    """Whether to measure, after it has been timed, the energy of its inferences where the system reports one."""
+
+    def warmed_enough(self) -> TrialJob:
+        """The trial with the shorter warm-up that is enough for both backends, where that is known."""
+        enough_s = max(backends.get(one.backend).warmup_s for one in (self.first, self.second))
+        timing = dataclasses.replace(self.timing, warmup_s=min(self.timing.warmup_s, enough_s))
+        return dataclasses.replace(self, timing=timing)
 
     def to_json(self) -> dict[str, Any]:
         """The job as a JSON object."""
@@ -47,6 +56,7 @@ class TrialJob:
             samples=data["samples"],
             slowdowns_percent=tuple(data["slowdowns_percent"]),
             count_subnormals=data["count_subnormals"],
+            measure_energy=data["measure_energy"],
         )
 
 
@@ -105,6 +115,10 @@ class TrialResult:
     """Periods of the processor's quota while blocks were timed; None without a quota."""
     quota_throttled_periods_count: int | None = None
     """Those in which the quota was spent, so that the kernel paused the process."""
+    cpu_energy_mj: float | None = None
+    """Energy of the whole processor, all its packages, per inference; None if the system reports none."""
+    module_energy_mj: float | None = None
+    """Energy of a Jetson's whole module per inference; None on any other machine."""
     gpu: GpuFigures | None = None
     """Additional figures of a trial on a GPU; None on a processor."""
 

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from foundation.child import die_first, end_with_parent, memory_peak_mib
 from foundation.digests import file_sha256
 from harness import backends
@@ -24,7 +26,7 @@ from harness.processes.inputs import Feed, seeded_values
 from harness.processes.tensors import check_finite, sha256_arrays
 from harness.processes.trial import TrialJob, TrialResult
 from harness.timing import loop
-from harness.timing.samples import save_samples, summarise
+from harness.timing.samples import MEASURED, Block, pooled_latencies_ms, save_samples, summarise
 
 if TYPE_CHECKING:
     from harness.backends.session import Session
@@ -54,8 +56,9 @@ def measure_job(job: TrialJob) -> TrialResult:
             slowed(session, slowdown_percent), slowed(second, second_slowdown_percent), job.timing, meter=meter
         )
         throttling, figures, peak_mib = quota.throttling(), figures_of(session, meter), memory_peak_mib()
+        found = energies_of(session, blocks, backend.on_gpu) if job.measure_energy else {}
         # Last: it may open another session, whose memory and time belong to no figure.
-        conditions = conditions_of(throttling, session.subnormals() if job.count_subnormals else None)
+        found |= conditions_of(throttling, session.subnormals() if job.count_subnormals else None)
     if job.samples:
         with explained(Path(job.samples)):
             save_samples(blocks, Path(job.samples))
@@ -72,7 +75,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         provider=session.provider,
         precision_effective=precision_effective,
         gpu=figures,
-        **conditions,
+        **found,
         **summarise(blocks, job.first.batch),
     )
 
@@ -102,6 +105,18 @@ def figures_of(session: Session, meter: Meter) -> GpuFigures | None:
 
     energy_mj = session_energy_mj(meter, session)
     return dataclasses.replace(figures, energy_mj=energy_mj).with_readings(meter.summary())
+
+
+def energies_of(session: Session, blocks: list[Block], on_gpu: bool) -> dict[str, Any]:
+    """The fields of a result for the energy of an inference; empty, and nothing is run, where there is no meter."""
+    from harness.machine.energy import sources
+
+    meters = sources.open_meters(on_gpu=on_gpu)
+    if not meters:
+        return {}
+    from harness.timing.system_energy import energies_mj
+
+    return energies_mj(meters, session, float(np.median(pooled_latencies_ms(blocks, MEASURED))))
 
 
 def slowed(session: Session, percent: float) -> loop.Timeable:

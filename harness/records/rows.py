@@ -164,6 +164,8 @@ def _figures(ok: Sequence[TrialResult], batch: int) -> Row:
         "memory_peak_mib": max(_numbers(ok, "memory_peak_mib"), default=None),
         "load_s": _median(ok, "load_s"),
         "first_inference_ms": _median(ok, "first_inference_ms"),
+        "cpu_energy_mj": _median(ok, "cpu_energy_mj"),
+        "module_energy_mj": _median(ok, "module_energy_mj"),
     }
 
 

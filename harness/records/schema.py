@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.records.absence import Absence, RowState
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 OLDEST_READABLE_VERSION = 3
 """The versions from this one on differ by added columns alone."""
@@ -51,6 +51,12 @@ _FEW_TRIALS = (Absence("fewer than two trials are ok, so there is no interval", 
 _FEW_SAMPLES = (Absence("no trial has 662 samples"),)
 _ONE_GROUP = (*_NOT_OK, Absence("no trial has two groups of blocks"))
 _NO_PEAK = (*_NOT_OK, Absence("the system does not report it"))
+_NO_CPU_ENERGY = (
+    *_NOT_OK,
+    Absence("it ran on a GPU"),
+    Absence("there is no counter that the user may read, as in a virtual machine (`env` says why)"),
+)
+_NO_MODULE_ENERGY = (*_NOT_OK, Absence("the device is not a Jetson with such a sensor"))
 _NO_ARTIFACT = (Absence("no artifact was made", lambda row: not row.has_artifact),)
 _NOT_CONVERTED = (Absence("nothing was converted"),)
 _NOT_READ = (*_NO_ARTIFACT, Absence("the file cannot be read"))
@@ -332,6 +338,24 @@ _COST = (
     ),
     Column("load_s", "number", "s", "Median over the trials of the time to create the session.", _NOT_OK),
     Column("first_inference_ms", "number", "ms", "Median over the trials of the first inference.", _NOT_OK),
+    Column(
+        "cpu_energy_mj",
+        "number",
+        "mJ",
+        "Energy of one inference by the processor's own counter (RAPL), median over the trials. Informative: it is of "
+        "the whole processor, other programs and idle power included, and no comparison uses it (docs/energy.md).",
+        _NO_CPU_ENERGY,
+        since=6,
+    ),
+    Column(
+        "module_energy_mj",
+        "number",
+        "mJ",
+        "Energy of one inference by the power sensor of a Jetson's whole module (INA3221), median over the trials. "
+        "Informative like the one before.",
+        _NO_MODULE_ENERGY,
+        since=6,
+    ),
 )
 
 _GPU = (
@@ -355,7 +379,13 @@ _GPU = (
     Column("gpu_memory_clock_mhz", "number", "MHz", "Clock of the memory.", _NOT_TOLD),
     Column("gpu_power_w", "number", "W", "Power of the board.", _NOT_TOLD),
     Column("gpu_temperature_c", "number", "°C", "Temperature of the chip.", _NOT_TOLD),
-    Column("gpu_energy_mj", "number", "mJ", "Energy of one inference, of the whole board.", _NOT_TOLD),
+    Column(
+        "gpu_energy_mj",
+        "number",
+        "mJ",
+        "Energy of one inference, of the whole board, idle power included. Informative: no comparison uses it.",
+        _NOT_TOLD,
+    ),
     Column("gpu_throttle_reasons", "text", "", "Why the clock was throttled in any trial, or `none`.", _NOT_TOLD),
     Column(
         "gpu_foreign_processes_count",

@@ -1,4 +1,4 @@
-"""What a run will take, and how good its intervals will be, said before its first trial."""
+"""What a run will take, and how good its intervals will be, foretold by the first trial of each backend."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import dataclasses
 import itertools
 import math
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 
 from foundation.units import NANOSECONDS_PER_MILLISECOND
 from foundation.wording import counted
 from harness.artifacts.reference import REFERENCE_MACS
-from harness.processes.launcher import run_trial
-from harness.processes.trial import TrialJob
+from harness.processes.trial import TrialResult
 from harness.records.series import Series
-from harness.runs.prepare import PreparedRun
 from harness.runs.request import RunRequest
 from harness.stats.trials import expected_half_width_percent
 from harness.text.progress import minutes_text
@@ -28,8 +25,6 @@ SPREAD_PERCENT = 1.5
 
 LEAST_TRIALS = 12
 """A run with fewer trials a round is over before its length could be worth saying."""
-
-_PROBE_TIMING = TimingSettings(warmup_s=0.1, groups=1, max_repeats=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,21 +62,19 @@ def running_s(latency_ms: float, timing: TimingSettings) -> float:
     return warm_up_s + runs * latency_ms / 1e3
 
 
-def measured_speed(ready: PreparedRun, backend: str, timeout_s: float) -> Speed | None:
-    """The speed of a backend by a short trial of the reference network against itself; None if that fails.
+def speed_of(result: TrialResult, took_s: float, timing: TimingSettings) -> Speed | None:
+    """The speed of a backend by one of its trials; None if that failed.
 
-    Raises:
-        OSError, StorageError: see `harness.processes.launcher.run_trial`.
+    Args:
+        result: the trial.
+        took_s: seconds from its start to its end.
+        timing: how it was timed.
     """
-    target = ready.reference_target(backend)
-    began = time.monotonic()
-    job = TrialJob(first=target, second=target, timing=_PROBE_TIMING, seed=ready.directory.seed)
-    result = run_trial(job, timeout_s=timeout_s, work_dir=ready.directory.path)
-    took_s = time.monotonic() - began
-    if result.latency_median_ms is None:
+    if result.latency_median_ms is None or result.reference_median_ms is None:
         return None
-    running = 2 * running_s(result.latency_median_ms, _PROBE_TIMING)
-    return Speed(result.latency_median_ms, max(0.0, took_s - running))
+    latencies_ms = (result.latency_median_ms, result.reference_median_ms)
+    running = sum(running_s(latency_ms, timing) for latency_ms in latencies_ms)
+    return Speed(result.reference_median_ms, max(0.0, took_s - running))
 
 
 def expectation(pending: Sequence[Sequence[Series]], speeds: Mapping[str, Speed], request: RunRequest) -> str:

@@ -12,7 +12,7 @@ from foundation.wording import counted
 from harness import backends
 from harness.artifacts import reference
 from harness.artifacts.bundle import Bundle, read_bundle
-from harness.artifacts.conversions import bundled_series, convert_variants
+from harness.artifacts.conversions import all_stored, bundled_series, convert_variants
 from harness.artifacts.converting import Say
 from harness.artifacts.engines import build_engines
 from harness.artifacts.reference import reference_file
@@ -239,7 +239,7 @@ def _converted(
     request: RunRequest, plain: PreparedRun, say: Say, early: Callable[[PreparedRun], None] | None
 ) -> list[Series]:
     """Every series of a request, part by part if what is ready is wanted early."""
-    if early is None:
+    if early is None or all_stored(request.requests, plain.cache_dir):
         return convert_variants(request.requests, plain.cache_dir, say)
     *first, rest = parts(request)
     say, found = each_once(say), list[Series]()

@@ -13,7 +13,7 @@ from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
 from harness.records.directory import RunDirectory
 from harness.records.series import Series
-from harness.runs.expectation import LEAST_TRIALS, expectation, measured_speed
+from harness.runs.expectation import LEAST_TRIALS, Speed, expectation, speed_of
 from harness.runs.plan import PlannedTrial, measurable, measured_once, settled, trials_of_round
 from harness.runs.prepare import PreparedRun
 from harness.runs.request import RunRequest
@@ -27,6 +27,10 @@ class Rounds:
     def __init__(self, request: RunRequest) -> None:
         self._request = request
         self._trial_seconds: list[float] = []
+        self._speeds: dict[str, Speed] = {}
+        """By backend, once a trial on it has succeeded."""
+        self._unsaid: list[list[Series]] | None = None
+        """By round, the series whose trials the expectation is about, until it has been said."""
 
     def first_figures(self, ready: PreparedRun) -> None:
         """Measures the first round of what is ready, while other series still wait to be converted."""
@@ -48,7 +52,8 @@ class Rounds:
                 f"{counted(len(measured), 'trial')} a round for {counted(len(series), 'row')}: models with the same "
                 "artifact are measured once (column measured_as)"
             )
-        self._say_expectation(ready, measured)
+        self._unsaid = self._to_foretell(ready, measured)
+        self._say_expectation(ready)
         try:
             return any(self._round(ready, measured, round_) for round_ in range(self._request.rounds))
         finally:
@@ -68,6 +73,7 @@ class Rounds:
                     return True
                 result = self._trial(ready, trial)
                 progress.step(_trial_line(trial, result, varied), problem=result.status != "ok")
+                self._say_expectation(ready)
         return False
 
     def _pending(self, ready: PreparedRun, measured: list[Series], round_: int) -> list[PlannedTrial]:
@@ -79,20 +85,17 @@ class Rounds:
             if round_ == 0 or not self._settled(directory, trial.series)
         ]
 
-    def _say_expectation(self, ready: PreparedRun, measured: list[Series]) -> None:
-        """Says what the run will take, unless it is over soon."""
+    def _to_foretell(self, ready: PreparedRun, measured: list[Series]) -> list[list[Series]] | None:
+        """By round, the series that lack a trial; None if the run is over soon."""
         rounds = range(self._request.rounds)
         pending = [[trial.series for trial in self._pending(ready, measured, one)] for one in rounds]
-        if max(map(len, pending)) < LEAST_TRIALS:
-            return
-        speeds = {}
-        for backend, device in ready.devices.items():
-            with device.lock.held(), explained(ready.directory.path):
-                speed = measured_speed(ready, backend, self._request.trial_timeout_s)
-            if speed is not None:
-                speeds[backend] = speed
-        if speeds:
-            say(expectation(pending, speeds, self._request))
+        return None if max(map(len, pending)) < LEAST_TRIALS else pending
+
+    def _say_expectation(self, ready: PreparedRun) -> None:
+        """Says what the run will take, once, as soon as every backend has a trial that tells its speed."""
+        if self._unsaid is not None and len(self._speeds) == len(ready.devices):
+            say(expectation(self._unsaid, self._speeds, self._request))
+            self._unsaid = None
 
     def _settled(self, directory: RunDirectory, series: Series) -> bool:
         return settled(directory.trials(series.key), self._request.half_width_percent)
@@ -111,12 +114,17 @@ class Rounds:
             seed=directory.seed,
             samples=str(directory.samples_path(series.key, trial.round)),
             count_subnormals=not _counted(directory, series),
-        )
+            measure_energy=True,
+        ).warmed_enough()
         with ready.devices[series.backend].lock.held(), explained(directory.path):
             began = time.monotonic()
             result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=directory.path)
+        took_s = time.monotonic() - began
         directory.append(series.key, trial.round, result)
         self._trial_seconds.append(time.monotonic() - began)
+        speed = speed_of(result, took_s, self._request.timing)
+        if speed is not None:
+            self._speeds.setdefault(series.backend, speed)
         return result
 
 

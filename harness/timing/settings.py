@@ -18,7 +18,7 @@ class TimingSettings:
     """
 
     warmup_s: float = 0.2
-    """Seconds each of the two sessions runs before anything is timed."""
+    """Seconds each of the two sessions runs before anything is timed, unless less is enough (`Backend.warmup_s`)."""
     warmup_min_runs: int = 2
     """Minimum number of inferences of each session before anything is timed, the first one included."""
     block_ms: float = 40.0

@@ -233,6 +233,8 @@ class OnnxRuntimeBackend(Backend):
     """ONNX Runtime with one execution provider."""
 
     name = "onnxruntime"
+    # docs/evidence.md, "How long a trial warms up".
+    warmup_s: float = 0.1
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
     feeds_free_sizes: bool = True
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.backends.backend import Availability
+from harness.backends.backend import Availability, Backend
 from harness.backends.onnxruntime import libraries
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend, OnnxRuntimeSession, tensor_specs
 from harness.backends.session import Arrays, TensorSpec
@@ -221,6 +221,8 @@ class OnnxRuntimeGpuBackend(OnnxRuntimeBackend):
     on_gpu = True
     # Memory on the GPU is reserved for outputs, whose sizes must be known.
     feeds_free_sizes = False
+    # Measured on processors alone.
+    warmup_s = Backend.warmup_s
 
     def availability(self) -> Availability:
         """Returns whether the GPU build, the driver and all libraries of the provider are available."""

@@ -3,6 +3,10 @@
 const tooltip = document.getElementById("tooltip");
 const dialog = document.getElementById("facts");
 
+// Columns of energy, and what each is the energy of.
+const ENERGIES = [["gpu_energy_mj", "GPU"], ["cpu_energy_mj", "CPU"], ["module_energy_mj", "module"]];
+const ENERGY_NOTE = "of one inference; informative: idle power and what other programs use are part of it";
+
 function tooltipFacts(row) {
   return [
     ["environment", environmentName(row.environment_id)],
@@ -21,7 +25,7 @@ function tooltipFacts(row) {
     ["runtime", [row.runtime, row.provider].filter((text) => text).join(", ")],
     ["exporter", row.exporter],
     ["weights", { probe: "seeded, not released (†)", own: "the user's own" }[row.weights] ?? row.weights],
-    ["energy", missing(row.gpu_energy_mj) ? "" : `${significant(row.gpu_energy_mj, 3)} mJ per inference`],
+    ...ENERGIES.map(([name, what]) => [`${what} energy`, missing(row[name]) ? "" : `${significant(row[name], 3)} mJ per inference`]),
     ["memory", missing(row.memory_peak_mib) ? "" : `${significant(row.memory_peak_mib, 3)} MiB at most`],
     ["trials", `${row.trials_count}${row.trials_failed_count ? `, ${row.trials_failed_count} failed` : ""}`],
     ["measured as", row.measured_as],

@@ -13,7 +13,7 @@ function mainTable() {
   const varying = (names) => names.filter(([name]) => varies(name))
     .map(([name, label]) => ({ label, numeric: name === "batch", value: (row) => row[name], cell: (row) => `${row[name] ?? ""}`.replaceAll("_", " ").replace("torch.onnx.export ", "") }));
   const number = (label, unit, name, text, more = {}) => ({ label, unit, numeric: true, value: (row) => row[name], cell: (row) => text(row[name]), ...more });
-  const energy = varies("gpu_energy_mj") ? [number("energy", "mJ", "gpu_energy_mj", (value) => significant(value, 3))] : [];
+  const energies = ENERGIES.filter(([name]) => varies(name)).map(([name, what]) => number(`${what} energy`, "mJ", name, (value) => significant(value, 3), { title: ENERGY_NOTE }));
   const columns = [
     number("#", "", "rank", (value) => `${value ?? ""}`, { title: "rank by latency within its environment and batch size; ★ on the frontier",
       cell: (row) => `${onFrontier(row) ? "★ " : ""}${row.rank ?? ""}` }),
@@ -31,7 +31,7 @@ function mainTable() {
       value: (row) => (row.other_data ? row.training_data : null), cell: (row) => (row.other_data ? row.training_data : "") }] : []),
     number("params", "M", "parameters", (value) => scaled(value, 1e6)),
     number("MACs", "G", "macs", (value) => scaled(value, 1e9)),
-    ...energy,
+    ...energies,
     { label: "trials", title: "≡: those of another model with the same artifact, which measured_as names", numeric: true, value: (row) => row.trials_count, cell: (row) => (row.status === "ok" ? trialsText(row) : "") },
     ...varying([["backend", "backend"], [DATA.telling.includes("exporter") ? "exporter" : "exporter_name", "exporter"]]),
     ...DATA.telling.filter((name) => name !== "exporter").map(tellingColumn),

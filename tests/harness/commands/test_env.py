@@ -9,6 +9,7 @@ import pytest
 
 from harness.commands import env
 from harness.commands.env import BackendReport, EnvironmentReport
+from harness.machine.energy.sources import EnergySource
 from harness.machine.gpu import devices, facts
 from harness.machine.gpu.facts import gpu_facts
 from harness.machine.jetson import JetsonFacts
@@ -73,3 +74,22 @@ def test_the_facts_of_a_jetson_have_separate_lines(monkeypatch: pytest.MonkeyPat
     report = EnvironmentReport.collect()
     assert "  l4t release: 36.4.7\n  power mode: 15W\n  gpu clock min mhz: unknown\n" in report.text()
     assert dataclasses.asdict(report.gpus[0])["jetson"]["power_mode"] == "15W"
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_the_source_of_each_energy_is_named_or_the_reason_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = EnergySource("processor packages", "RAPL package-0", "")
+    missing = EnergySource("Jetson module", None, "There is no power sensor.")
+    monkeypatch.setattr(env, "energy_sources", lambda: [found, missing])
+    report = EnvironmentReport.collect()
+    assert (
+        "\nenergy of an inference\n  processor packages: RAPL package-0\n"
+        "  Jetson module: not reported\n      There is no power sensor.\n"
+    ) in report.text()
+    energy = json.loads(json.dumps(report.to_json()))["energy"]
+    assert energy["processor packages"]["source"] == "RAPL package-0"
+    assert energy["Jetson module"] == {
+        "part": "Jetson module",
+        "source": None,
+        "what_to_do": "There is no power sensor.",
+    }

@@ -53,8 +53,9 @@ def test_a_run_says_beforehand_what_it_takes(tiny_onnx, places, capsys, monkeypa
     assert re.search(
         r"expected: 1 trial in about 0:0\d a round; 2 rounds \(intervals of about \+-13 %\) in about 0:", told
     )
-    assert told.index("expected") < told.index("[round 1")
-    assert sum(trials(places).values()) == 2, "the trial that tells the speed is none of the run's"
+    assert told.index("[round 1") < told.index("expected") < told.index("[round 2"), "the first trial tells the speed"
+    assert told.count("expected") == 1
+    assert sum(trials(places).values()) == 2
 
 
 def test_a_user_file_is_measured_and_reported(tiny_onnx, places, capsys):

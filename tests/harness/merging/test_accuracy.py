@@ -149,3 +149,57 @@ def test_more_shards_than_images(evaluate, capsys):
 def test_all_shards_have_one_seed_and_the_whole_no_shard(shards, tmp_path):
     merge(shards, tmp_path / "whole")
     assert "shard" not in load_run_info(tmp_path / "whole").settings
+
+
+def test_models_shared_out_have_each_seen_all_images(begun, tmp_path):
+    """`run --images --shard`: the models are shared out, and the images are not."""
+    images = begun / "images"
+
+    def run(name: str, *options: str) -> Path:
+        files = [word for network in ("net", "other") for word in ("--onnx", str(begun / f"{network}.onnx"))]
+        places = ["--output", str(tmp_path / name), "--cache-dir", str(begun / "cache"), "--threads", "1"]
+        quick = ["--rounds", "1", "--block-ms", "2", "--block-groups", "1"]
+        assert main(["run", *files, "--images", str(images), "--memory", "64", *quick, *places, *options]) == 0
+        return tmp_path / name
+
+    alone, *parts = run("alone"), run("one", "--shard", "1/2"), run("two", "--shard", "2/2")
+    merge(parts, tmp_path / "whole", 1e6)
+    columns = [name for name in rows(alone) if name.startswith("accuracy") and name not in NOT_FIGURES]
+    ours, theirs = (rows(folder).set_index("model").sort_index()[columns] for folder in (tmp_path / "whole", alone))
+    pd.testing.assert_frame_equal(ours, theirs)
+    assert set(ours.accuracy_images_count) == {"40"}
+    for file in alone.glob("accuracy/*/*.parquet"):
+        assert file_sha256(tmp_path / "whole" / file.relative_to(alone)) == file_sha256(file)
+    # Other contents of the same images are refused here, too.
+    record = next(parts[1].glob("accuracy/*/images.jsonl"))
+    record.write_text(record.read_text().replace('["', '["0000', 1))
+    with pytest.raises(MergeError, match=r"images.jsonl differs from the file of that name in another folder"):
+        merge(parts, tmp_path / "again", 1e6)
+
+
+def test_an_evaluation_comes_beside_an_earlier_run(begun, shards, tmp_path):
+    files = [word for network in ("net", "other") for word in ("--onnx", str(begun / f"{network}.onnx"))]
+    places = ["--output", str(tmp_path / "timed"), "--cache-dir", str(begun / "cache"), "--threads", "1"]
+    assert main(["run", *files, "--rounds", "1", "--block-ms", "2", "--block-groups", "1", *places]) == 0
+    merge([tmp_path / "timed", *shards], tmp_path / "whole")
+    whole = rows(tmp_path / "whole")
+    assert set(whole.status) == {"ok"}
+    assert set(whole.accuracy_images_count) == {"40"}
+    assert list(whole.latency_median_ms) == list(rows(tmp_path / "timed").latency_median_ms)
+    assert load_run_info(tmp_path / "whole").settings["timing"]["block_ms"] == 2
+
+
+def test_another_backend_of_the_same_machine_is_another_environment(begun, shards, tmp_path):
+    files = ["--onnx", str(begun / "net.onnx"), "--backend", "openvino"]
+    places = ["--output", str(tmp_path / "openvino"), "--cache-dir", str(begun / "cache"), "--threads", "1"]
+    assert main(["run", *files, "--rounds", "1", "--block-ms", "2", "--block-groups", "1", *places]) == 0
+    merge([*shards, tmp_path / "openvino"], tmp_path / "whole")
+    info = load_run_info(tmp_path / "whole")
+    assert set(info.by_backend) == {"onnxruntime", "openvino"}
+    assert len({one.environment_id for one in info.by_backend.values()}) == 2
+    assert len(rows(tmp_path / "whole")) == 3
+    facts = json.loads((tmp_path / "openvino" / "run.json").read_text())
+    facts["environment"]["cpu_model"] = "another"
+    (tmp_path / "openvino" / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(MergeError, match=r"different environments .*'another'"):
+        merge([*shards, tmp_path / "openvino"], tmp_path / "again")

@@ -17,7 +17,7 @@ import pytest
 from harness.__main__ import main
 from harness.errors import MergeError, RunLockedError, StorageError
 from harness.files.locking import RunLock
-from harness.merging.merge import merge
+from harness.merging.merge import merge as merge_with_spread
 from harness.records.run_info import load_run_info
 from tests.harness.conftest import tiny_network
 
@@ -56,6 +56,11 @@ def command(begun: Path, tmp_path: Path):
 @pytest.fixture
 def shards(begun: Path, tmp_path: Path) -> list[Path]:
     return [shutil.copytree(begun / name, tmp_path / name) for name in ("shard1", "shard2")]
+
+
+def merge(folders: list[Path], output: Path) -> None:
+    """Puts runs together whose machine may have changed its speed between them."""
+    merge_with_spread(folders, output, 1e6)
 
 
 def rows(folder: Path) -> pd.DataFrame:
@@ -192,6 +197,28 @@ def test_a_full_disk_leaves_nothing_behind(shards, tmp_path, monkeypatch):
 
 
 def test_the_command_says_what_it_did_and_writes_the_reports(shards, tmp_path, capsys):
-    assert main(["merge", *map(str, shards), "--output", str(tmp_path / "whole")]) == 0
+    assert main(["merge", *map(str, shards), "--output", str(tmp_path / "whole"), "--spread", "1e6"]) == 0
     assert f"5 rows of 2 folders in {tmp_path / 'whole'}" in capsys.readouterr().err
     assert (tmp_path / "whole" / "report.html").is_file()
+
+
+def slowed(folder: Path, factor: float) -> Path:
+    """The run as a machine of another speed would have left it."""
+    lines = (folder / "trials.jsonl").read_text().splitlines()
+    trials = [json.loads(line) for line in lines]
+    for trial in trials:
+        trial["result"]["reference_median_ms"] = 5.0 * factor
+    (folder / "trials.jsonl").write_text("".join(f"{json.dumps(trial)}\n" for trial in trials))
+    return folder
+
+
+def test_a_machine_of_another_speed_is_named_and_not_mixed_in(command, shards, tmp_path):
+    folders = []
+    for number, factor in ((1, 1.0), (2, 1.2), (3, 1.02)):
+        assert main(command(f"third{number}", "--shard", f"{number}/3")) == 0
+        folders.append(slowed(tmp_path / f"third{number}", factor))
+    with pytest.raises(MergeError, match=r"third2 is of another speed: .* took 6 ms in .*third2 and 5\.05 ms .*\+19 %"):
+        merge_with_spread(folders, tmp_path / "whole")
+    merge_with_spread(folders, tmp_path / "whole", 20)
+    with pytest.raises(MergeError, match=r"one of .*shard1 and .*shard2 is of another speed"):
+        merge_with_spread([slowed(shards[0], 1.0), slowed(shards[1], 0.8)], tmp_path / "two")

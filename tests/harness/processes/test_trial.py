@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+
+import pytest
 
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.target import Target
@@ -26,3 +29,24 @@ def test_a_result_that_is_not_ok_has_no_numbers() -> None:
     assert data.pop("status") == "failed"
     assert data.pop("reason") == "It broke."
     assert set(data.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("backends_of", "asked_s", "expected_s"),
+    [
+        (("onnxruntime", "onnxruntime"), 0.2, 0.1),
+        (("onnxruntime", "onnxruntime"), 0.05, 0.05),
+        (("onnxruntime", "openvino"), 0.2, 0.2),
+        (("openvino", "onnxruntime"), 0.2, 0.2),
+        (("onnxruntime-cuda", "onnxruntime-cuda"), 0.2, 0.2),
+    ],
+)
+def test_a_trial_warms_up_as_long_as_its_backends_need(
+    backends_of: tuple[str, str], asked_s: float, expected_s: float
+) -> None:
+    first, second = (
+        dataclasses.replace(target, backend=backend)
+        for target, backend in zip((FIRST, SECOND), backends_of, strict=True)
+    )
+    job = TrialJob(first, second, TimingSettings(warmup_s=asked_s), 3)
+    assert job.warmed_enough() == dataclasses.replace(job, timing=TimingSettings(warmup_s=expected_s))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError, UnsupportedError
+from harness.machine.energy import sources
 from harness.machine.linux_facts import LinuxFacts, Throttling
 from harness.processes import child, trial_worker
 from harness.processes.trial import TrialJob, TrialResult
+from tests.fakes.energy_files import advance, jetson, processor
 
 WriteNetwork = Callable[..., Path]
 
@@ -38,7 +42,8 @@ def test_a_trial_fills_every_number(quick_job: TrialJob, tmp_path: Path) -> None
     empty = {name for name, value in result.to_json().items() if value is None}
     not_counted = {"subnormal_weights_percent", "subnormal_activations_percent"}
     no_quota = {"quota_periods_count", "quota_throttled_periods_count"}
-    assert empty - no_quota <= {"latency_p99_ms", "gpu", *not_counted}
+    no_meter = {"cpu_energy_mj", "module_energy_mj"}
+    assert empty - no_quota <= {"latency_p99_ms", "gpu", *not_counted, *no_meter}
     assert result.precision_effective == "fp32"
     assert result.latency_min_ms <= result.latency_median_ms <= result.latency_p90_ms
     assert result.throughput_images_per_s == pytest.approx(1000 / result.latency_median_ms)
@@ -192,3 +197,57 @@ def test_periods_of_a_quota_are_those_of_the_timed_blocks(
     monkeypatch.setattr(LinuxFacts, "throttling", lambda _self: {"sys/fs/cgroup": next(counts)})
     result = work(quick_job, tmp_path)
     assert (result.quota_periods_count, result.quota_throttled_periods_count) == (50, 5)
+
+
+def read_files_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "open_meters", functools.partial(sources.open_meters, root=root))
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="a colon in a file's name")
+def test_the_energy_of_a_module_is_measured_on_request(
+    quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jetson(tmp_path, "VDD_IN", voltage_mv=5000, current_ma=2000)
+    read_files_below(tmp_path, monkeypatch)
+    result = work(dataclasses.replace(quick_job, measure_energy=True), tmp_path)
+    # Power times the time of an inference, which other programs of the machine may prolong.
+    assert result.module_energy_mj is not None
+    assert result.module_energy_mj > 0
+    assert result.cpu_energy_mj is None
+    assert work(quick_job, tmp_path).module_energy_mj is None
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="a colon in a file's name")
+def test_the_energy_of_the_processor_is_measured_on_request(
+    quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = processor(tmp_path)
+    read_files_below(tmp_path, monkeypatch)
+    end = threading.Event()
+
+    def draw() -> None:
+        while not end.wait(0.001):
+            advance(counter, 40_000)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    result = work(dataclasses.replace(quick_job, measure_energy=True), tmp_path)
+    end.set()
+    thread.join()
+    assert result.cpu_energy_mj > 0
+    assert result.module_energy_mj is None
+
+
+def test_a_machine_without_meters_makes_no_more_inferences(
+    quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_files_below(tmp_path, monkeypatch)
+    monkeypatch.delitem(sys.modules, "harness.timing.system_energy", raising=False)
+    assert work(dataclasses.replace(quick_job, measure_energy=True), tmp_path).cpu_energy_mj is None
+    assert "harness.timing.system_energy" not in sys.modules
+
+
+def test_no_meter_is_opened_unasked(quick_job: TrialJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the pairs of a gate."""
+    monkeypatch.setattr(sources, "open_meters", lambda **_: pytest.fail("a meter was opened"))
+    assert work(quick_job, tmp_path).status == "ok"

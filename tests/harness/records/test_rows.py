@@ -89,7 +89,9 @@ ACCURACY = AccuracyResult(
     pixels_by="Pillow 13.0.0",
     computed_in="float32, each result rounded to float16",
 )
-GPU_TRIAL = ok_trial(latency_kind="gpu_compute", latency_p99_ms=13.0, gpu=GPU)
+GPU_TRIAL = ok_trial(
+    latency_kind="gpu_compute", latency_p99_ms=13.0, cpu_energy_mj=400.0, module_energy_mj=500.0, gpu=GPU
+)
 
 
 def empty_cells(row: Row) -> set[str]:
@@ -104,6 +106,13 @@ def test_a_row_has_every_column_in_order() -> None:
 def test_a_row_with_nothing_unknown_has_every_cell() -> None:
     row = build_row(FULL, [GPU_TRIAL, TIMEOUT, GPU_TRIAL], RUN, ACCURACY)
     assert empty_cells(row) == {"accuracy_measured_reason", "measured_as"}
+
+
+def test_the_energy_is_the_median_of_the_trials_that_have_one() -> None:
+    trials = [TRIAL, _with(cpu_energy_mj=30.0), _with(cpu_energy_mj=34.0)]
+    row = build_row(FACTS, trials, RUN)
+    assert (row["cpu_energy_mj"], row["module_energy_mj"]) == (32.0, None)
+    assert build_row(FACTS, [_with(module_energy_mj=9.0)], RUN)["module_energy_mj"] == 9.0
 
 
 def test_warnings_about_artifact_accuracy_and_trials_follow_one_another() -> None:
@@ -212,6 +221,8 @@ def test_what_only_the_data_decide_may_be_unknown() -> None:
         "latency_p99_ms",
         "ratio_spread_percent",
         "memory_peak_mib",
+        "cpu_energy_mj",
+        "module_energy_mj",
         *(column.name for column in COLUMNS if column.name.startswith("gpu_")),
         "engine_mib",
         "engine_build_s",

@@ -22,7 +22,7 @@ def test_every_column_is_explained_in_a_sentence() -> None:
 
 
 def test_a_unit_is_in_the_name() -> None:
-    suffixes = {"images/s": "_images_per_s", "ms": "_ms", "s": "_s", "MiB": "_mib", "%": "_percent"}
+    suffixes = {"images/s": "_images_per_s", "ms": "_ms", "mJ": "_mj", "s": "_s", "MiB": "_mib", "%": "_percent"}
 
     def unit_in_the_name(name: str) -> str:
         return next((unit for unit, suffix in suffixes.items() if name.endswith(suffix)), "")

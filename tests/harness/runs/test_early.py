@@ -96,6 +96,22 @@ def test_what_is_ready_is_handed_out_before_the_rest_is_converted(
     assert told == ["first figures: 2 models, the cheapest of those that are left"]
 
 
+def test_what_is_converted_already_is_one_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    def convert(requests: tuple[ArtifactRequest, ...], cache_dir: Path, say: Any) -> list[Series]:
+        sizes.append(sum(len(each.cards()) for each in requests))
+        return []
+
+    def measure(ready: PreparedRun) -> None:
+        raise AssertionError(ready)
+
+    monkeypatch.setattr(prepare, "convert_variants", convert)
+    monkeypatch.setattr(prepare, "all_stored", lambda requests, cache_dir: True)
+    with prepared(request("mobile"), tmp_path / "results", tmp_path / "cache", False, print, early=measure):
+        assert sizes == [len(zoo.cards(("mobile",)))]
+
+
 def test_without_measuring_all_is_converted_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sizes: list[int] = []
 

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from harness.artifacts.reference import REFERENCE_MACS, reference_file
+from harness.processes.trial import TrialResult
 from harness.records.series import Series
-from harness.runs.expectation import Speed, expectation, running_s
+from harness.runs.expectation import Speed, expectation, running_s, speed_of
 from harness.runs.request import RunRequest
 from harness.timing.settings import TimingSettings
 from tests.harness.timing.test_loop import bench
@@ -42,6 +43,14 @@ def test_a_latency_is_by_multiply_adds_and_images() -> None:
     assert speed.latency_ms(2 * REFERENCE_MACS, batch=3) == 30.0
     assert speed.latency_ms(None, batch=1) == 5.0
     assert speed.trial_s(_series(None), TIMING) == 1.0 + 2 * running_s(5.0, TIMING)
+
+
+def test_a_trial_tells_the_speed() -> None:
+    result = TrialResult("ok", latency_median_ms=20.0, reference_median_ms=5.0)
+    speed = speed_of(result, 1.5 + running_s(20.0, TIMING) + running_s(5.0, TIMING), TIMING)
+    assert speed is not None
+    assert (speed.reference_ms, speed.start_s) == (5.0, pytest.approx(1.5))
+    assert speed_of(TrialResult("failed", "reason"), 9.0, TIMING) is None
 
 
 SPEEDS = {"onnxruntime": Speed(reference_ms=5.0, start_s=10 - 2 * running_s(5.0, TIMING))}

@@ -1,0 +1,1 @@
+"""Energy that the system reports in files: a processor's counter, a Jetson's power sensor."""
