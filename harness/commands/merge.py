@@ -7,10 +7,9 @@ from pathlib import Path
 
 from foundation.wording import counted
 from harness.commands.command import Command
-from harness.commands.options.types import percent
+from harness.commands.options.hosts import add_spread
 from harness.commands.report import write_all
 from harness.errors import EXIT_SUCCESS
-from harness.merging.speeds import DEFAULT_SPREAD_PERCENT
 from harness.text.console import say
 
 _DESCRIPTION = """\
@@ -28,14 +27,7 @@ _EPILOG = """  python -m harness accuracy --images DIR --models smoke --shard 1/
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="the folder of each shard")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder of the whole, a new one")
-    parser.add_argument(
-        "--spread",
-        type=percent,
-        default=DEFAULT_SPREAD_PERCENT,
-        metavar="PERCENT",
-        help="refuse a run whose reference network was faster or slower than in the median of the others by more than "
-        "this (%(default)s)",
-    )
+    add_spread(parser)
 
 
 def _merge(arguments: argparse.Namespace) -> int:

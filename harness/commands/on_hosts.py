@@ -19,7 +19,7 @@ from harness.hosts.words import without
 from harness.runs.request import RunRequest
 from harness.text.console import say
 
-ABOUT_HOSTS = {"--on": 1, "--output": 1, "--export": 1, "--resume": 0, "--cache-dir": 1, "--onnx": 1}
+ABOUT_HOSTS = {"--on": 1, "--output": 1, "--export": 1, "--resume": 0, "--cache-dir": 1, "--onnx": 1, "--spread": 1}
 """Options that mean nothing on another host, or something else there, with the number of their values."""
 
 

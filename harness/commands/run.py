@@ -13,7 +13,7 @@ from harness.artifacts.request import ArtifactRequest
 from harness.artifacts.variants import variant_text
 from harness.commands.command import Command
 from harness.commands.options.directory import add_directory
-from harness.commands.options.hosts import add_hosts
+from harness.commands.options.hosts import add_hosts, add_spread
 from harness.commands.options.images import IMAGES_HELP, add_image_options, read_accuracy_request
 from harness.commands.options.measuring import MeasuringOptions
 from harness.commands.options.models import MODELS_HELP, FileOptions, ModelOptions
@@ -52,6 +52,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     FileOptions.add(parser)
     add_shard(parser, "the models, alike in multiply-adds")
     add_hosts(parser, "the models")
+    add_spread(parser)
     add_directory(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     MeasuringOptions.add(parser)

@@ -33,9 +33,17 @@ def run_on_hosts(arguments: argparse.Namespace, request: RunRequest) -> int:
     bundle = read_bundle(carried.bundle) if carried.bundle else None
     models = shared_out(request.wanted, Shard(1, 1), bundle)[1].models
     job = Job("run", tuple(with_whole_paths(carried.words)), "--output", digests_of(carried.sent))
-    outputs = carry_out(
-        Errand(job, output, len(models), 1, carried.sent, devices=devices_of(request), each_environment=True), say
+    errand = Errand(
+        job,
+        output,
+        len(models),
+        1,
+        carried.sent,
+        devices=devices_of(request),
+        spread_percent=arguments.spread,
+        each_environment=True,
     )
+    outputs = carry_out(errand, say)
     for folder in outputs:
         write_all(folder)
     if parts_of(output).is_dir():

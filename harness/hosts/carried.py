@@ -17,6 +17,7 @@ from harness.hosts.parcel import Parcel
 from harness.hosts.ray_courier import RayCourier
 from harness.hosts.session import Session
 from harness.merging.merge import merge
+from harness.merging.speeds import DEFAULT_SPREAD_PERCENT
 from harness.records.run_info import differing_facts
 
 Say = Callable[[str], None]
@@ -48,6 +49,8 @@ class Errand:
     images: AccuracyRequest | None = None
     devices: AskedDevices | None = None
     """What is measured on; None if that does not matter."""
+    spread_percent: float = DEFAULT_SPREAD_PERCENT
+    """See `harness.merging.speeds.check_speeds`."""
     each_environment: bool = False
     """Whether hosts of every environment do the whole job, into a folder of its own below `output`; otherwise the hosts
     of one environment do it."""
@@ -149,16 +152,16 @@ def _collected(errand: Errand, hosts: list[Host], courier: RayCourier, say: Say)
             courier.deliver([(one.parcel, one.folder) for one in errand.sent], hosts)
         parcels = {one.placeholder: one.parcel for one in errand.sent}
         Session(parts, list(hosts), courier, parcels, say).run()
-        _merge(parts, errand.output, say)
+        _merge(parts, errand, say)
 
 
-def _merge(parts: Parts, output: Path, say: Say) -> None:
+def _merge(parts: Parts, errand: Errand, say: Say) -> None:
     folders = [parts.path(number) for number in range(1, parts.count + 1)]
     try:
-        merged = merge(folders, output)
+        merged = merge(folders, errand.output, errand.spread_percent)
     except MergeError as error:
         raise MergeError(
             f"{error}\nThe pieces are in {parts.folder}. Remove the folder of one, and the same command does it again"
         ) from error
     what = counted(merged.count, "row" if merged.is_run else "model")
-    say(f"{what} of {counted(len(folders), 'piece')} in {output}")
+    say(f"{what} of {counted(len(folders), 'piece')} in {errand.output}")
