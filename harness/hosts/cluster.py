@@ -109,8 +109,8 @@ def why_refused(address: str, error: BaseException) -> str:
     if address and isinstance(error, ConnectionError):
         # Ray prints the reason, if it has one, and does not put it into its error.
         return (
-            f"{where} takes connections, but not this program's. Either this machine is not one of its hosts: ray start "
-            f"--address {address}. Or it wants a token: {_TOKEN}"
+            f"{where} takes connections, but not this program's. Either this machine is not one of its hosts: ray "
+            f"start --address {address}. Or it wants a token: {_TOKEN}"
         )
     return f"{where} cannot be used: {text.strip() or repr(error)}"
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from foundation.wording import counted, first_line
 from harness.accuracy.request import AccuracyRequest
 from harness.artifacts.bundle import BundledFile
-from harness.errors import HostsError
+from harness.errors import HarnessError, HostsError
 from harness.files.storage import explained
 from harness.hosts import host as on_host
 from harness.hosts.cluster import ADDRESS, check_answers
@@ -129,15 +129,17 @@ class RayCourier:
 
     def send(self, host: Host, order: Order) -> None:
         """See `Courier.send`."""
-        self._tasks[host] = self._task(do_piece, host, host.processors).remote(order)
+        with _explained():
+            self._tasks[host] = self._task(do_piece, host, host.processors).remote(order)
 
     def wait(self, timeout_s: float) -> Mapping[Host, Reply | Lost]:
         """See `Courier.wait`."""
         self._check_head()
         every = list(self._tasks.values())
-        ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
-        found = [host for host, task in self._tasks.items() if task in ended]
-        return {host: self._reply(self._tasks.pop(host)) for host in found}
+        with _explained():
+            ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
+            found = [host for host, task in self._tasks.items() if task in ended]
+            return {host: self._reply(self._tasks.pop(host)) for host in found}
 
     def _reply(self, task: Any) -> Reply | Lost:
         errors = self._ray.exceptions
@@ -188,6 +190,24 @@ class RayCourier:
         with contextlib.suppress(Exception):
             tasks = [self._task(on_host.forget, host, 0).remote(digest) for host in hosts]
             self._ray.wait(tasks, num_returns=len(tasks), timeout=_CANCEL_S)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Says what to do where Ray itself fails, whose errors then are of many kinds.
+
+    Raises:
+        HostsError: in the place of any other error.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise HostsError(
+            f"the connection to the Ray cluster broke ({type(error).__name__}: {_last_line(error)}). The pieces that are "
+            "finished are here: start what ended again, and repeat the command"
+        ) from error
 
 
 def _missing(parcel: Parcel) -> list[BundledFile]:
