@@ -80,7 +80,7 @@ def carry_out(errand: Errand, say: Say) -> None:
         count = number_of_pieces(len(hosts), errand.things, errand.at_least)
         with Parts(folder, errand.job, count) as parts:
             if parts.missing():
-                courier.deliver([(one.parcel, one.folder) for one in errand.sent], hosts)
+                hosts = courier.deliver([(one.parcel, one.folder) for one in errand.sent], hosts, say)
             parcels = {one.placeholder: one.parcel for one in errand.sent}
             try:
                 Session(parts, hosts, courier, parcels, say).run()

@@ -95,36 +95,45 @@ class RayCourier:
         remote = self._ray.remote(max_retries=0, max_calls=1)(function)
         return remote.options(num_cpus=processors, scheduling_strategy=there)
 
-    def deliver(self, parcels: Sequence[tuple[Parcel, Path]], hosts: Sequence[Host]) -> None:
-        """Sends the files that hosts lack, one at a time.
+    def deliver(self, parcels: Sequence[tuple[Parcel, Path]], hosts: Sequence[Host], say: Say) -> list[Host]:
+        """Sends the files that hosts lack, one at a time; returns the hosts that have all of them.
 
         Args:
             parcels: each with the folder on this machine that its files are in.
-            hosts: the hosts.
+            hosts: the hosts; one that cannot take the files, as with a full disk, is reported by name.
+            say: prints a line for the user.
 
         Raises:
-            HostsError: a host cannot take them.
+            HostsError: none can.
+            StorageError: a file cannot be read.
         """
+        fit = list(hosts)
         for parcel, folder in parcels:
-            lacking = self._lacking(parcel, hosts)
+            missing = self._answers({host: self._task(_missing, host, 0).remote(parcel) for host in fit}, fit, say)
+            where = {file: [host for host, files in missing.items() if file in files] for file in parcel.files}
+            lacking = {file: there for file, there in where.items() if there}
             with Progress("files", len(lacking)) as progress:
-                for file, where in lacking.items():
+                for file, there in lacking.items():
                     with explained(folder / file.path):
                         data = self._ray.put((folder / file.path).read_bytes())
-                    self._get([self._task(_store, host, 0).remote(parcel, file, data) for host in where])
-                    progress.step(f"{file.path} to {counted(len(where), 'host')}")
+                    tasks = {
+                        host: self._task(_store, host, 0).remote(parcel, file, data) for host in there if host in fit
+                    }
+                    taken = self._answers(tasks, fit, say)
+                    progress.step(f"{file.path} to {counted(len(taken), 'host')}")
+        if not fit:
+            raise HostsError(f"none of {counted(len(hosts), 'host')} can take the files; the lines above say why")
+        return fit
 
-    def _lacking(self, parcel: Parcel, hosts: Sequence[Host]) -> dict[BundledFile, list[Host]]:
-        tasks = [self._task(_missing, host, 0).remote(parcel) for host in hosts]
-        missing = dict(zip(hosts, self._get(tasks), strict=True))
-        where = {file: [host for host in hosts if file in missing[host]] for file in parcel.files}
-        return {file: there for file, there in where.items() if there}
-
-    def _get(self, tasks: list[Any]) -> list[Any]:
-        try:
-            answers: list[Any] = self._ray.get(tasks)
-        except self._ray.exceptions.RayError as error:
-            raise HostsError(f"a host does not take what the pieces need ({_last_line(error)})") from error
+    def _answers(self, tasks: Mapping[Host, Any], fit: list[Host], say: Say) -> dict[Host, Any]:
+        """What tasks return by host; a host whose task fails is taken out of `fit`."""
+        answers = {}
+        for host, task in tasks.items():
+            try:
+                answers[host] = self._ray.get(task)
+            except self._ray.exceptions.RayError as error:
+                fit.remove(host)
+                say(f"{host.name} is left out: it does not take the files that pieces need ({_last_line(error)})")
         return answers
 
     def send(self, host: Host, order: Order) -> None:
@@ -205,8 +214,8 @@ def _explained() -> Iterator[None]:
         raise
     except Exception as error:
         raise HostsError(
-            f"the connection to the Ray cluster broke ({type(error).__name__}: {_last_line(error)}). The pieces that are "
-            "finished are here: start what ended again, and repeat the command"
+            f"the connection to the Ray cluster broke ({type(error).__name__}: {_last_line(error)}). The pieces that "
+            "are finished are here: start what ended again, and repeat the command"
         ) from error
 
 

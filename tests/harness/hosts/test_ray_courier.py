@@ -67,3 +67,13 @@ def test_a_connection_that_breaks_says_what_to_do(waiting: bool) -> None:
         HostsError, match=r"broke \(RuntimeError: the raylet .*\)\. The pieces that are finished are here"
     ):
         courier(Pretending(error, waiting)).wait(1.0)
+
+
+def test_a_host_that_cannot_take_the_files_is_left_out() -> None:
+    fit, said = [HOST, Host("2", "b", 2)], list[str]()
+    full = Pretending(RayError("Traceback\n  ...\nOSError: [Errno 28] No space left on device"))
+    assert RayCourier(full)._answers({HOST: "task"}, fit, said.append) == {}
+    assert [host.name for host in fit] == ["b"]
+    assert said == [
+        "a is left out: it does not take the files that pieces need (OSError: [Errno 28] No space left on device)"
+    ]
