@@ -112,7 +112,7 @@ def _converted(request: RunRequest, arguments: argparse.Namespace, folder: Path)
     return folder
 
 
-def devices_of(request: RunRequest) -> AskedDevices:
-    """What the request is measured on."""
+def devices_of(request: RunRequest, *, times: bool) -> AskedDevices:
+    """What the request is measured on; `times` says whether latency is measured."""
     names = tuple(dict.fromkeys(one.backend for one in request.requests))
-    return AskedDevices(names, request.threads, request.gpu)
+    return AskedDevices(names, request.threads, request.gpu, times)

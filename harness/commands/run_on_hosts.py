@@ -39,7 +39,7 @@ def run_on_hosts(arguments: argparse.Namespace, request: RunRequest) -> int:
         len(models),
         1,
         carried.sent,
-        devices=devices_of(request),
+        devices=devices_of(request, times=True),
         spread_percent=arguments.spread,
         each_environment=True,
     )

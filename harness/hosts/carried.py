@@ -149,7 +149,7 @@ def _collected(errand: Errand, hosts: list[Host], courier: RayCourier, say: Say)
     count = number_of_pieces(len(hosts), errand.things, errand.at_least)
     with Parts(parts_of(errand.output), errand.job, count) as parts:
         if parts.missing():
-            courier.deliver([(one.parcel, one.folder) for one in errand.sent], hosts)
+            hosts = courier.deliver([(one.parcel, one.folder) for one in errand.sent], hosts, say)
         parcels = {one.placeholder: one.parcel for one in errand.sent}
         Session(parts, list(hosts), courier, parcels, say).run()
         _merge(parts, errand, say)

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-_NUMBER_OF_RAYLET = "RAY_RAYLET_PID"
+NUMBER_OF_RAYLET = "RAY_RAYLET_PID"
+"""Variable with the process that starts Ray's workers."""
+
 _OF_COURIER = "RAY_"
 """Variables of Ray begin so; RAY_ADDRESS too, with which a command would hand itself out again."""
 _CHANGED_BY_COURIER = (
@@ -25,7 +27,7 @@ def cleaned(here: Mapping[str, str]) -> dict[str, str]:
     Args:
         here: the environment of the task.
     """
-    bare = _of_process(here.get(_NUMBER_OF_RAYLET, ""))
+    bare = _of_process(here.get(NUMBER_OF_RAYLET, ""))
     found = {name: value for name, value in here.items() if name not in _CHANGED_BY_COURIER}
     found |= {name: bare[name] for name in _CHANGED_BY_COURIER if name in bare}
     return {name: value for name, value in found.items() if not name.startswith(_OF_COURIER)}

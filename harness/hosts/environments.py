@@ -14,6 +14,7 @@ from foundation.wording import first_line
 from harness import backends
 from harness.backends.device import environment_of
 from harness.errors import HarnessError
+from harness.hosts import priority
 from harness.hosts.piece import bare_environment
 from harness.machine.gpu.settings import GpuSettings
 from harness.processes.launcher import python_command
@@ -29,15 +30,22 @@ class AskedDevices:
     threads: int | None
     """Threads of an inference; None for the number of physical cores of each host."""
     gpu: GpuSettings
+    times: bool = True
+    """Whether latency is measured."""
 
     def to_json(self) -> dict[str, Any]:
         """The devices as a JSON object."""
-        return {"backends": list(self.backends), "threads": self.threads, "gpu": self.gpu.to_json()}
+        return {
+            "backends": list(self.backends),
+            "threads": self.threads,
+            "gpu": self.gpu.to_json(),
+            "times": self.times,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AskedDevices:
         """The devices read back."""
-        return cls(tuple(data["backends"]), data["threads"], GpuSettings.from_json(data["gpu"]))
+        return cls(tuple(data["backends"]), data["threads"], GpuSettings.from_json(data["gpu"]), data["times"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +67,11 @@ def environments_here(asked: AskedDevices) -> FoundEnvironments:
     """The environments of the host where this runs.
 
     Raises:
-        HarnessError: a backend cannot run here, or the question was not answered; the message says what to do.
+        HarnessError: a backend cannot run here, latency cannot be measured here, or the question was not answered; the
+            message says what to do.
     """
+    if asked.times and (why := priority.fault()):
+        raise HarnessError(why)
     command = [*python_command("harness.hosts.environments"), json.dumps(asked.to_json())]
     try:
         ended = subprocess.run(

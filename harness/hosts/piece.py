@@ -21,6 +21,7 @@ from harness.hosts.environment import cleaned
 from harness.hosts.job import Job, piece_name
 from harness.hosts.packing import Packed, pack
 from harness.hosts.parcel import Parcel
+from harness.hosts.priority import restore
 from harness.processes.launcher import keep_tail, kill_group, python_command
 
 _FOLDER = "jobs"
@@ -72,6 +73,7 @@ def do_piece(order: Order) -> Reply:
     folder = job_folder(order.job.digest) / piece_name(order.shard)
     folder.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    restore()
     exit_code, tail = _run([*python_command(_MODULE), str(os.getpid()), *order.words(folder)], folder.parent)
     packed = pack(folder) if exit_code in _RESULTS and folder.is_dir() else None
     return Reply(exit_code, tail, time.monotonic() - started, packed)

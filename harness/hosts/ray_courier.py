@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from foundation.wording import counted, first_line
 from harness.accuracy.request import AccuracyRequest
 from harness.artifacts.bundle import BundledFile
-from harness.errors import HostsError
+from harness.errors import HarnessError, HostsError
 from harness.files.storage import explained
 from harness.hosts import host as on_host
 from harness.hosts.cluster import ADDRESS, check_answers
@@ -100,49 +100,60 @@ class RayCourier:
         remote = self._ray.remote(max_retries=0, max_calls=1)(function)
         return remote.options(num_cpus=processors, scheduling_strategy=there)
 
-    def deliver(self, parcels: Sequence[tuple[Parcel, Path]], hosts: Sequence[Host]) -> None:
-        """Sends the files that hosts lack, one at a time.
+    def deliver(self, parcels: Sequence[tuple[Parcel, Path]], hosts: Sequence[Host], say: Say) -> list[Host]:
+        """Sends the files that hosts lack, one at a time; returns the hosts that have all of them.
 
         Args:
             parcels: each with the folder on this machine that its files are in.
-            hosts: the hosts.
+            hosts: the hosts; one that cannot take the files, as with a full disk, is reported by name.
+            say: prints a line for the user.
 
         Raises:
-            HostsError: a host cannot take them.
+            HostsError: none can.
+            StorageError: a file cannot be read.
         """
+        fit = list(hosts)
         for parcel, folder in parcels:
-            lacking = self._lacking(parcel, hosts)
+            missing = self._answers({host: self._task(_missing, host, 0).remote(parcel) for host in fit}, fit, say)
+            where = {file: [host for host, files in missing.items() if file in files] for file in parcel.files}
+            lacking = {file: there for file, there in where.items() if there}
             with Progress("files", len(lacking)) as progress:
-                for file, where in lacking.items():
+                for file, there in lacking.items():
                     with explained(folder / file.path):
                         data = self._ray.put((folder / file.path).read_bytes())
-                    self._get([self._task(_store, host, 0).remote(parcel, file, data) for host in where])
-                    progress.step(f"{file.path} to {counted(len(where), 'host')}")
+                    tasks = {
+                        host: self._task(_store, host, 0).remote(parcel, file, data) for host in there if host in fit
+                    }
+                    taken = self._answers(tasks, fit, say)
+                    progress.step(f"{file.path} to {counted(len(taken), 'host')}")
+        if not fit:
+            raise HostsError(f"none of {counted(len(hosts), 'host')} can take the files; the lines above say why")
+        return fit
 
-    def _lacking(self, parcel: Parcel, hosts: Sequence[Host]) -> dict[BundledFile, list[Host]]:
-        tasks = [self._task(_missing, host, 0).remote(parcel) for host in hosts]
-        missing = dict(zip(hosts, self._get(tasks), strict=True))
-        where = {file: [host for host in hosts if file in missing[host]] for file in parcel.files}
-        return {file: there for file, there in where.items() if there}
-
-    def _get(self, tasks: list[Any]) -> list[Any]:
-        try:
-            answers: list[Any] = self._ray.get(tasks)
-        except self._ray.exceptions.RayError as error:
-            raise HostsError(f"a host does not take what the pieces need ({_last_line(error)})") from error
+    def _answers(self, tasks: Mapping[Host, Any], fit: list[Host], say: Say) -> dict[Host, Any]:
+        """What tasks return by host; a host whose task fails is taken out of `fit`."""
+        answers = {}
+        for host, task in tasks.items():
+            try:
+                answers[host] = self._ray.get(task)
+            except self._ray.exceptions.RayError as error:
+                fit.remove(host)
+                say(f"{host.name} is left out: it does not take the files that pieces need ({_last_line(error)})")
         return answers
 
     def send(self, host: Host, order: Order) -> None:
         """See `Courier.send`."""
-        self._tasks[host] = self._task(do_piece, host, host.processors).remote(order)
+        with _explained():
+            self._tasks[host] = self._task(do_piece, host, host.processors).remote(order)
 
     def wait(self, timeout_s: float) -> Mapping[Host, Reply | Lost]:
         """See `Courier.wait`."""
         self._check_head()
         every = list(self._tasks.values())
-        ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
-        found = [host for host, task in self._tasks.items() if task in ended]
-        return {host: self._reply(self._tasks.pop(host)) for host in found}
+        with _explained():
+            ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
+            found = [host for host, task in self._tasks.items() if task in ended]
+            return {host: self._reply(self._tasks.pop(host)) for host in found}
 
     def _reply(self, task: Any) -> Reply | Lost:
         errors = self._ray.exceptions
@@ -193,6 +204,24 @@ class RayCourier:
         with contextlib.suppress(Exception):
             tasks = [self._task(on_host.forget, host, 0).remote(digest) for host in hosts]
             self._ray.wait(tasks, num_returns=len(tasks), timeout=_CANCEL_S)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Says what to do where Ray itself fails, whose errors then are of many kinds.
+
+    Raises:
+        HostsError: in the place of any other error.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise HostsError(
+            f"the connection to the Ray cluster broke ({type(error).__name__}: {_last_line(error)}). The pieces that "
+            "are finished are here: start what ended again, and repeat the command"
+        ) from error
 
 
 def _missing(parcel: Parcel) -> list[BundledFile]:
