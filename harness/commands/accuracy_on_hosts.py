@@ -8,7 +8,8 @@ import dataclasses
 from pathlib import Path
 
 from harness.accuracy.request import AccuracyRequest
-from harness.commands.on_hosts import artifacts_to_carry, check, devices_of, digests_of
+from harness.commands.carried_artifacts import artifacts_to_carry, devices_of
+from harness.commands.on_hosts import check, digests_of
 from harness.commands.report import write_all
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.hosts.carried import Errand, carry_out

@@ -10,7 +10,8 @@ from pathlib import Path
 from foundation.shard import Shard
 from harness.artifacts.bundle import read_bundle
 from harness.artifacts.sharing_out import shared_out
-from harness.commands.on_hosts import artifacts_to_carry, check, devices_of, digests_of
+from harness.commands.carried_artifacts import artifacts_to_carry, devices_of
+from harness.commands.on_hosts import check, digests_of
 from harness.commands.report import write_all
 from harness.errors import EXIT_FAILED_ROWS, EXIT_SUCCESS, HarnessError
 from harness.hosts.carried import Errand, carry_out

@@ -41,7 +41,7 @@ def test_root_gets_the_priority_of_the_shell_back() -> None:
 
 
 @pytest.mark.skipif("os.geteuid() != 0", reason="gives up being root")
-def test_a_user_who_may_not_is_told_how_to_start_the_host() -> None:
+def test_a_user_who_may_not_reads_how_to_start_the_host() -> None:
     why, left = told("os.setuid(65534)")
     assert left == os.getpriority(os.PRIO_PROCESS, 0) + 15
     assert "niceness of 15 more" in why
