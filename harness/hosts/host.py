@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import shutil
 
 from foundation.digests import json_sha256
 from harness.accuracy.request import AccuracyRequest
-from harness.errors import HarnessError
+from harness.datasets import ImageSet
+from harness.errors import AccuracyError, HarnessError
 from harness.hosts.environments import AskedDevices, FoundEnvironments, environments_here
 from harness.hosts.piece import job_folder
+
+
+_SAMPLE = 64
+"""Number of images whose contents are compared before anything is handed out: another encoding or size of the whole set
+shows in any of them, and a host reads them in a second."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +38,7 @@ class HostFacts:
 
     version: str
     images: str = ""
-    """Digest of the images' names, labels and sizes; empty if the job has none."""
+    """Digest of the images' names, labels and sizes and of some contents; empty if the job has none."""
     images_count: int = 0
     environments: FoundEnvironments | None = None
     """In which environments it measures; None if the job does not measure or was not asked about."""
@@ -50,13 +57,30 @@ def facts_here(images: AccuracyRequest | None, devices: AskedDevices | None = No
     try:
         if images is not None:
             opened = images.open()
-            digest = json_sha256([opened.digest, list(opened.sizes_bytes)])
+            digest = json_sha256([opened.digest, list(opened.sizes_bytes), _contents(opened)])
             facts = dataclasses.replace(facts, images=digest, images_count=len(opened.items))
         if devices is not None:
             facts = dataclasses.replace(facts, environments=environments_here(devices))
     except HarnessError as error:
         return dataclasses.replace(facts, fault=str(error))
     return facts
+
+
+def _contents(images: ImageSet) -> list[str]:
+    """Digests of the contents of some images, the same ones on every host; of one that cannot be read, the reason."""
+    drawn = sorted(
+        range(len(images.items)),
+        key=lambda index: hashlib.sha256(images.items[index].name.encode("utf-8", "surrogateescape")).digest(),
+    )
+    return [_content(images, index) for index in sorted(drawn[:_SAMPLE])]
+
+
+def _content(images: ImageSet, index: int) -> str:
+    try:
+        data = images.read(index)
+    except AccuracyError:
+        return "unreadable"
+    return hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
 
 
 def unfit(facts: HostFacts, here: HostFacts) -> str:
@@ -71,7 +95,7 @@ def unfit(facts: HostFacts, here: HostFacts) -> str:
     if facts.fault:
         return facts.fault
     if facts.images != here.images:
-        return "its images have other names, labels or sizes than those of this machine: copy them again"
+        return "its images have other names, labels, sizes or contents than those of this machine: copy them again"
     return ""
 
 

@@ -62,7 +62,7 @@ def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (HostFacts("1", "abc"), ""),
         (HostFacts("2", "abc"), "it has version 2 of this project, this machine 1"),
-        (HostFacts("1", "abd"), "its images have other names, labels or sizes"),
+        (HostFacts("1", "abd"), "its images have other names, labels, sizes or contents"),
         (HostFacts("1", fault="/val holds no images"), "/val holds no images"),
     ],
 )
