@@ -5,8 +5,8 @@
 
 Sittings of some rounds of trials are made with and without the neighbour in random order, and each pair of sittings is
 compared: the median latency, the 90th percentile and the ratio to the reference network with the neighbour over those
-without, as geometric means over networks and pairs with their standard errors; then the spread of the ratio. (A trial of
-a slow network has too few inferences for a 99th percentile.)
+without, as geometric means over networks and pairs with their standard errors; then the spread of the ratio. A trial of
+a slow network has too few inferences for a 99th percentile.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from harness.errors import AccuracyError, HarnessError
 from harness.hosts.environments import AskedDevices, FoundEnvironments, environments_here
 from harness.hosts.piece import job_folder
 
-
 _SAMPLE = 64
 """Number of images whose contents are compared before anything is handed out: another encoding or size of the whole set
 shows in any of them, and a host reads them in a second."""
