@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.commands import accuracy_on_hosts, convert_on_hosts
+from harness.commands import accuracy_on_hosts, carried_artifacts, convert_on_hosts, run_on_hosts
 from harness.errors import HarnessError
 from harness.hosts.carried import Errand
 from harness.hosts.job import Job, Parts
@@ -26,7 +26,7 @@ def errands(monkeypatch: pytest.MonkeyPatch) -> list[Errand]:
         found.append(errand)
         raise AskedError("asked")
 
-    for module in (accuracy_on_hosts, convert_on_hosts):
+    for module in (accuracy_on_hosts, convert_on_hosts, run_on_hosts):
         monkeypatch.setattr(module, "carry_out", carry_out)
     return found
 
@@ -81,12 +81,32 @@ def test_what_was_converted_here_is_not_converted_there(
     assert callable(write_bundle)
     assert callable(converted)
     bundle = write_bundle(converted())
-    monkeypatch.setattr(accuracy_on_hosts, "_converted", lambda request, arguments: bundle)
+    monkeypatch.setattr(carried_artifacts, "_converted", lambda request, arguments, folder: bundle)
     words = ["--models", "gpunet", "--weights", "probe", "--opset", "17", "--workers=2", "--precision", "fp32"]
     main(["accuracy", "--images", "val", "--on", "ray", *words])
     (errand,) = errands
     assert errand.job.words == ("--images", str(task / "val"), "--precision", "fp32", "--artifacts", "@bundle@")
     assert errand.sent[-1].parcel.files[-1].path == "bundle.json"
+
+
+def test_a_run_is_shared_out_by_models_and_done_in_each_environment(task: Path, errands: list[Errand]) -> None:
+    words = ["--onnx", "net.onnx", "--onnx", "other=net.onnx", "--rounds", "2", "--spread", "5", "--output", "out"]
+    assert main(["run", *words, "--on", "ray"]) == 2
+    (errand,) = errands
+    assert errand.job.words[:2] == ("--rounds", "2")
+    assert "--spread" not in errand.job.words
+    assert (errand.job.folder_option, errand.things, errand.at_least) == ("--output", 2, 1)
+    assert (errand.each_environment, errand.spread_percent) == (True, 5.0)
+    assert errand.devices is not None
+    assert (errand.devices.backends, errand.devices.times) == (("onnxruntime",), True)
+
+
+def test_a_run_with_images_is_two_commands(
+    task: Path, errands: list[Errand], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--onnx", "net.onnx", "--images", "val", "--on", "ray"]) == 2
+    assert "latency and accuracy are measured by two commands" in capsys.readouterr().err
+    assert not errands
 
 
 def test_conversions_are_shared_out_by_models(task: Path, errands: list[Errand]) -> None:
