@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,12 @@ def test_an_interrupted_wait_leaves_the_queue(holder: subprocess.Popen[str]) -> 
     with turns(1, 0) as waiting:
         assert waiting.stderr is not None
         assert "waits for its turn" in waiting.stderr.readline()
-        waiting.send_signal(signal.SIGINT)
-        waiting.communicate(timeout=10)
+        # It may not have begun to wait in the kernel yet, which then does not see the first signal.
+        end = time.monotonic() + 10
+        while waiting.poll() is None and time.monotonic() < end:
+            waiting.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        waiting.communicate(timeout=1)
     assert waiting.returncode != 0
     holder.kill()
     holder.wait()
