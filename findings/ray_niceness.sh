@@ -3,7 +3,7 @@
 # workers, and is the first to be ended when memory runs out. Latencies measured in it are those of a background process.
 #
 # Versions: ray 2.60.0; CPython 3.11, Linux x86-64.
-# Seen, with a shell of niceness 0 and oom_score_adj 0, for `subprocess.run` in a task with num_cpus=1:
+# Seen with a shell of niceness 0 and oom_score_adj 0, for `subprocess.run` in a task with num_cpus=1:
 #   niceness 15, oom_score_adj 1000, OMP_NUM_THREADS=1
 # Seen with RAY_worker_niceness=0 in the environment of Ray's start: niceness 0; the other two as before.
 #
