@@ -127,7 +127,7 @@ def _content(file: Path) -> str:
 def _together(group: Sequence[EvaluatedShard], output: Path) -> dict[str, AccuracyResult]:
     """Writes the predictions for a whole set of images, from all of its shards."""
     record = group[0].record
-    check_complete({one.part.directory: one.record.shard for one in group}, record.images)
+    check_complete({one.folder: one.record.shard for one in group}, record.images)
     series = {key: facts for one in group for key, facts in one.part.series.items() if key in one.record.remarks}
     _check_evaluated(group, series)
     chosen = _once(group, series)

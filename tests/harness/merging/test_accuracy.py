@@ -108,6 +108,13 @@ def test_a_missing_shard_is_named(shards, tmp_path):
     assert not list(tmp_path.glob(".whole*"))
 
 
+def test_one_machine_may_do_several_shards_in_one_folder(evaluate, shards, tmp_path):
+    both = evaluate("both", "--shard", "1/3")
+    evaluate("both", "--shard", "2/3")
+    merge([both, shards[2]], tmp_path / "whole")
+    assert set(rows(tmp_path / "whole").accuracy_images_count) == {"40"}
+
+
 def test_a_shard_given_twice_counts_once(shards, tmp_path):
     copy = shutil.copytree(shards[0], tmp_path / "copy")
     merge([*shards, copy, shards[0]], tmp_path / "whole")
