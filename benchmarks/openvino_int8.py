@@ -24,7 +24,7 @@ import csv_rows
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.inputs import FeedSet
+from converters.inputs import FeedSet, rows_of
 from converters.verify import Agreement, measure
 from foundation.cache import default_cache_dir
 from foundation.wording import counted, listed, one_line
@@ -107,7 +107,7 @@ def computed(int8: Series, fp32: Series) -> Computed:
     (natural,) = (one for one in input_sets(int8, GENERATED, []) if one.name == NATURAL)
     exact, _ = _in_openvino(fp32, natural)
     quantised, layers = _in_openvino(int8, natural)
-    in_ort = [natural.rows(Path(one.artifact_path), one.batch) for one in (int8, fp32)]
+    in_ort = [rows_of([natural], Path(one.artifact_path), one.batch)[0] for one in (int8, fp32)]
     return Computed(
         layers,
         measure(NATURAL, exact, quantised),

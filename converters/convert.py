@@ -17,8 +17,9 @@ from converters import pytorch
 from converters.artifact import MODEL_FILE, Artifact, ArtifactStore
 from converters.errors import ConversionError, GraphNotRunError
 from converters.exporting import export, of_the_other
+from converters.multiply_adds import multiply_adds
 from converters.operators import histogram
-from converters.own_network import multiply_adds, refuse_other_precision, verify_own
+from converters.own_network import refuse_other_precision, verify_own
 from converters.precision import derive_as_requested
 from converters.request import (
     CONVERTER_REVISION,
@@ -44,7 +45,7 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
     """The part of the provenance that follows from the request alone; it is written into the file too."""
     card = native.card
     commits = implementation_versions(card, RELEASE) if native.implementation == RELEASE else {}
-    macs, unknown = _multiply_adds(native, request, model)
+    macs, unknown = multiply_adds(model, request.batch)
     texts = [*weights_warnings(native), *(native.notes if isinstance(native, OwnModel) else ()), *unknown]
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     return {
@@ -70,18 +71,6 @@ def _describe(native: NativeModel, request: ConversionRequest, model: onnx.Model
         "operators": histogram(model),
         **({"warnings": texts} if texts else {}),
     }
-
-
-def _multiply_adds(
-    native: NativeModel, request: ConversionRequest, model: onnx.ModelProto
-) -> tuple[int | None, list[str]]:
-    """Multiply-adds of one image, and a sentence if they are not known.
-
-    A network of a user or of a library may refuse to run on shapes alone; its graph is there.
-    """
-    if isinstance(native, OwnModel) or request.library_card is not None:
-        return multiply_adds(model, request.batch)
-    return native.count_macs(), []
 
 
 def _save(model: onnx.ModelProto, path: Path, description: dict[str, Any], native: NativeModel) -> None:

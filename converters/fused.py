@@ -19,9 +19,9 @@ from converters.calibration import Calibration
 from converters.errors import VerificationError
 from converters.fusion.fuse import PACKAGES, fuse
 from converters.fusion.rules import rules_of, source_digest
-from converters.inputs import GraphInputs, ImageInputs
+from converters.inputs import GraphInputs, ImageInputs, agreements_of, expected_rows_of, rows_of
 from converters.request import PrecisionOptions, installed_versions
-from converters.verify import Agreement, measure
+from converters.verify import IMAGES, Agreement
 from foundation.digests import json_sha256
 from foundation.vocabulary import FUSED, NATIVE
 
@@ -113,13 +113,12 @@ def _verify(source: Path, path: Path, inputs: GraphInputs, batch: int) -> list[A
     Raises:
         VerificationError: they differ by more than `TOLERANCE`, or the exporter's yields NaN or infinity.
     """
-    found = []
-    for one in inputs.compared(derivation.NATURAL_IMAGES, 0):
-        agreement = measure(one.name, one.expected_rows(source, batch), one.rows(path, batch))
-        if agreement.relative_l2 > TOLERANCE:
+    sets = inputs.compared(IMAGES, 0)
+    found = agreements_of(sets, expected_rows_of(sets, source, batch), rows_of(sets, path, batch))
+    for one in found:
+        if one.relative_l2 > TOLERANCE:
             raise VerificationError(
-                f"the fused graph's logits on {one.name} images differ by {agreement.relative_l2:.1e} of their norm "
+                f"the fused graph's logits on {one.images} images differ by {one.relative_l2:.1e} of their norm "
                 f"(allowed {TOLERANCE:g}): measure this network's native graph"
             )
-        found.append(agreement)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from converters.calibration import Calibration
 from converters.errors import VerificationError
 from converters.images import dead_leaves
-from converters.verify import as_rows, fed_outputs, noise_images, padded
+from converters.verify import Agreement, as_rows, fed_outputs, measure, noise_images, padded
 from foundation.digests import file_sha256
 from zoo.card import Preprocessing
 from zoo.own_preprocessing import is_assumed
@@ -66,23 +67,47 @@ class FeedSet:
     count: int
     """Number of images in them, without those that fill up the last batch."""
 
-    def rows(self, path: Path, batch: int) -> NDArray[np.float32]:
-        """What a graph yields: a row for each image, or for each inference if its output has none for each image."""
-        return as_rows(fed_outputs(path, self.feeds), batch)[: self.count]
 
-    def expected_rows(self, path: Path, batch: int) -> NDArray[np.float32]:
-        """The rows of a graph that others are compared with.
+def rows_of(sets: Sequence[FeedSet], path: Path, batch: int) -> list[NDArray[np.float32]]:
+    """What a graph yields on each set, all in one session of ONNX Runtime on the CPU.
 
-        Raises:
-            VerificationError: they are not finite.
-        """
-        rows = self.rows(path, batch)
-        if np.isfinite(rows).all():
-            return rows
-        raise VerificationError(
-            f"the fp32 network itself yields NaN or infinity on the inputs {self.name!r}; give values that it takes "
-            "(--input-range, --input), or say how images are prepared for it (--preprocessing)"
-        )
+    Args:
+        sets: what the graph is fed with.
+        path: the ONNX file.
+        batch: number of images per inference.
+
+    Returns:
+        For each set a row for each image, or for each inference if the output has none for each image.
+    """
+    outputs = iter(fed_outputs(path, (feed for one in sets for feed in one.feeds)))
+    return [as_rows(list(itertools.islice(outputs, len(one.feeds))), batch)[: one.count] for one in sets]
+
+
+def expected_rows_of(sets: Sequence[FeedSet], path: Path, batch: int) -> list[NDArray[np.float32]]:
+    """The rows of a graph that others are compared with; see `rows_of`.
+
+    Raises:
+        VerificationError: they are not finite.
+    """
+    found = rows_of(sets, path, batch)
+    for one, rows in zip(sets, found, strict=True):
+        if not np.isfinite(rows).all():
+            raise VerificationError(
+                f"the fp32 network itself yields NaN or infinity on the inputs {one.name!r}; give values that it takes "
+                "(--input-range, --input), or say how images are prepared for it (--preprocessing)"
+            )
+    return found
+
+
+def agreements_of(
+    sets: Sequence[FeedSet], expected: Sequence[NDArray[np.float32]], actual: Sequence[NDArray[np.float32]]
+) -> list[Agreement]:
+    """How the rows of two graphs agree on each set.
+
+    Raises:
+        VerificationError: see `measure`.
+    """
+    return [measure(one.name, *rows) for one, *rows in zip(sets, expected, actual, strict=True)]
 
 
 class GraphInputs(Protocol):

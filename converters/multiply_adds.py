@@ -47,6 +47,12 @@ def count_multiply_adds(model: onnx.ModelProto, batch: int) -> Counted:
         return Counted(None, str(error))
 
 
+def multiply_adds(model: onnx.ModelProto, batch: int) -> tuple[int | None, list[str]]:
+    """Multiply-adds of one image as `count_multiply_adds` counts them, and a sentence if they are not known."""
+    found = count_multiply_adds(model, batch)
+    return found.multiply_adds, [f"multiply-adds are not known: {found.reason}"] if found.reason else []
+
+
 def _total(graph: onnx.GraphProto, weights: set[str]) -> int:
     shapes = _shapes(graph)
     varying = {value.name for value in graph.input} - weights

@@ -23,12 +23,12 @@ from converters.calibration import Calibration
 from converters.errors import ConversionError, VerificationError
 from converters.folding import fold_norms
 from converters.graph_precision import graph_precision
-from converters.inputs import GraphInputs, ImageInputs, ValueInputs
+from converters.inputs import GraphInputs, ImageInputs, ValueInputs, agreements_of, expected_rows_of, rows_of
 from converters.light_graph import weights_bytes, without_weights
 from converters.multiply_adds import count_multiply_adds
 from converters.operators import histogram
 from converters.request import FILE_REVISION, ConversionRequest, NetworkFile, key_of
-from converters.verify import Agreement, measure
+from converters.verify import Agreement
 from foundation.digests import file_sha256
 from foundation.vocabulary import FUSED, METADATA_PREFIX
 from foundation.wording import first_line
@@ -212,15 +212,14 @@ def _verify(file: NetworkFile, path: Path, inputs: GraphInputs, description: Map
     Raises:
         VerificationError: it computes something else, or the user's yields NaN or infinity.
     """
-    found = []
     batch = description["batch"]
-    for one in inputs.compared(COMPARED_IMAGES, COMPARED_IMAGES):
-        agreement = measure(one.name, one.expected_rows(file.path, batch), one.rows(path, batch))
-        if agreement.relative_l2 > RUNTIME_TOLERANCE:
+    sets = inputs.compared(COMPARED_IMAGES, COMPARED_IMAGES)
+    found = agreements_of(sets, expected_rows_of(sets, file.path, batch), rows_of(sets, path, batch))
+    for one in found:
+        if one.relative_l2 > RUNTIME_TOLERANCE:
             raise VerificationError(
                 f"the file as it is prepared for other precisions (operator set {description['opset']}, batch norms "
-                f"folded) computes something else: relative L2 {agreement.relative_l2:.2e}; export the network with "
+                f"folded) computes something else: relative L2 {one.relative_l2:.2e}; export the network with "
                 f"operator set {description['opset']} or later, without batch norms"
             )
-        found.append(agreement)
     return found

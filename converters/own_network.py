@@ -1,4 +1,4 @@
-"""What the conversion of a user's or a library's network adds: precision, multiply-adds, and its verification."""
+"""What the conversion of a user's or a library's network adds: its precision, and its verification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from converters.amplified_rounding import AMPLIFIES, MOST_TIMES_OWN, own_error
 from converters.errors import ConversionError, GraphNotRunError, VerificationError
 from converters.graph_precision import graph_precision, weights_precisions
 from converters.light_graph import without_weights
-from converters.multiply_adds import count_multiply_adds
 from converters.verify import Agreement, artifact_outputs, as_rows, compare, image_sets, padded
 from foundation.wording import counted, first_line
 from zoo import probe
@@ -53,12 +52,6 @@ def refuse_other_precision(model: onnx.ModelProto) -> None:
             f"the network computes in {' and '.join(named)} inside, whatever its input: return it in float32, and "
             "choose the precision with --precision"
         )
-
-
-def multiply_adds(model: onnx.ModelProto, batch: int) -> tuple[int | None, list[str]]:
-    """Multiply-adds of one image, and a sentence if they are not known."""
-    found = count_multiply_adds(model, batch)
-    return found.multiply_adds, [f"multiply-adds are not known: {found.reason}"] if found.reason else []
 
 
 def verify_own(native: OwnModel | TorchModel, path: Path, batch: int) -> tuple[list[Agreement], list[str]]:

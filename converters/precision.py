@@ -21,7 +21,7 @@ from converters.calibration import Calibration
 from converters.derivation import NATURAL_IMAGES
 from converters.errors import ConversionError, VerificationError
 from converters.graph_precision import graph_precision
-from converters.inputs import Feed, GraphInputs, ImageInputs
+from converters.inputs import Feed, GraphInputs, ImageInputs, agreements_of, expected_rows_of, rows_of
 from converters.int8_agreement import disagreement
 from converters.request import ConversionRequest, PrecisionOptions, installed_versions, key_of
 from converters.rounding import with_rounding
@@ -116,15 +116,15 @@ def _verify(
     affordable = int(COMPARED_MACS / (provenance["macs"] or 1))
     sets = inputs.compared(natural_images, min(COMPARED_IMAGES, affordable))
     batch = provenance["batch"]
-    expected = {one.name: one.expected_rows(source, batch) for one in sets}
+    expected = expected_rows_of(sets, source, batch)
     if provenance["precision"] != "fp16":
-        return [measure(one.name, expected[one.name], one.rows(derived, batch)) for one in sets]
+        return agreements_of(sets, expected, rows_of(sets, derived, batch))
     with tempfile.TemporaryDirectory(prefix=".rounded-", dir=derived.parent) as folder:
         rounded = Path(folder, MODEL_FILE)
         onnx.save(with_rounding(onnx.load(derived)), rounded)
-        found = [measure(one.name, expected[one.name], one.rows(rounded, batch)) for one in sets]
-    first = sets[0]
-    return [*found, measure(f"{first.name}, unrounded", expected[first.name], first.rows(derived, batch))]
+        found = agreements_of(sets, expected, rows_of(sets, rounded, batch))
+    (unrounded,) = rows_of(sets[:1], derived, batch)
+    return [*found, measure(f"{sets[0].name}, unrounded", expected[0], unrounded)]
 
 
 def judge(precision: str, agreement: Agreement) -> None:

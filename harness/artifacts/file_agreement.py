@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from converters.calibration import Calibration
 from converters.errors import VerificationError
-from converters.inputs import Feed, FeedSet, ImageInputs
+from converters.inputs import Feed, FeedSet, ImageInputs, agreements_of, expected_rows_of, rows_of
 from converters.rounding import with_rounding
-from converters.verify import Agreement, measure
+from converters.verify import Agreement
 from foundation.vocabulary import NATIVE
 from foundation.wording import first_line, listed
 from harness.artifacts.agreement import prepared_images
@@ -92,7 +92,7 @@ def agree_with_first(base: Series, others: Sequence[Series], on: ComparedOn) -> 
     sets = list(input_sets(base, on, unreadable))
     with tempfile.TemporaryDirectory(prefix="baseline-zoo-") as folder:
         try:
-            expected = [one.expected_rows(rounded(base, Path(folder)), base.batch) for one in sets]
+            expected = expected_rows_of(sets, rounded(base, Path(folder)), base.batch)
         except VerificationError as error:
             raise HarnessError(f"{base.model}: {error}") from error
         for other in others:
@@ -111,10 +111,8 @@ def _agreement(
     try:
         path = rounded(other, Path(folder))
         names = [spec.name for spec in specs_of(read_graph(path))]
-        found = [
-            measure(one.name, rows, _named_like(one, names).rows(path, base.batch))
-            for one, rows in zip(sets, expected, strict=True)
-        ]
+        actual = rows_of([_named_like(one, names) for one in sets], path, base.batch)
+        found = agreements_of(sets, expected, actual)
     except VerificationError as error:
         return FileAgreement(name, "differs", str(error))
     except Exception as error:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.errors import VerificationError
-from converters.inputs import FeedSet
-from converters.verify import Agreement, as_rows, measure
+from converters.inputs import FeedSet, agreements_of, expected_rows_of
+from converters.verify import Agreement, as_rows
 from foundation.wording import first_line
 from harness.artifacts.file_agreement import ComparedOn, FileAgreement, input_sets, rounded
 from harness.backends.session import Session
@@ -84,16 +84,13 @@ def _compared(series: Series, sets: Sequence[FeedSet]) -> list[Agreement]:
     """
     with tempfile.TemporaryDirectory(prefix="baseline-zoo-") as folder:
         path = rounded(series, Path(folder))
-        expected = [one.expected_rows(path, series.batch) for one in sets]
+        expected = expected_rows_of(sets, path, series.batch)
     with series.target(_THREADS, GpuSettings(), Path()).open() as session:
-        return [
-            measure(one.name, rows, session_rows(session, one, series.batch))
-            for one, rows in zip(sets, expected, strict=True)
-        ]
+        return agreements_of(sets, expected, [session_rows(session, one, series.batch) for one in sets])
 
 
 def session_rows(session: Session, fed: FeedSet, batch: int) -> NDArray[np.float32]:
-    """What a session yields, as `FeedSet.rows` has it of ONNX Runtime.
+    """What a session yields, as `converters.inputs.rows_of` has it of ONNX Runtime.
 
     Args:
         session: one that may be started already.

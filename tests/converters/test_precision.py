@@ -195,7 +195,7 @@ def test_a_graph_that_predicts_other_classes_is_warned_of(small_artifact, store,
     def ruined(images, expected, actual):
         return dataclasses.replace(measure(images, expected, actual), top1_agreement=0.3)
 
-    monkeypatch.setattr("converters.precision.measure", ruined)
+    monkeypatch.setattr("converters.inputs.measure", ruined)
     artifact = derive(small_artifact(), "int8", PrecisionOptions(calibration_images=folder), store)
     (told,) = artifact.provenance["warnings"]
     assert told.startswith("int8 often predicts another class than fp32: same top-1 as fp32 on 30 % of 20 calibration")

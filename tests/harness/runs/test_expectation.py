@@ -29,7 +29,7 @@ def test_the_two_networks_run_as_long_as_the_loop_runs_them(measured_ms: float, 
 def test_the_multiply_adds_of_the_reference_network_are_those_of_its_file(tmp_path) -> None:
     import onnx
 
-    from converters.own_network import multiply_adds
+    from converters.multiply_adds import multiply_adds
 
     assert multiply_adds(onnx.load(reference_file(tmp_path)), 1) == (REFERENCE_MACS, [])
 
