@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -75,15 +76,17 @@ class Evaluator:
         return Loaded(chunk.digests, chunk.unreadable, chunk.preparing_s)
 
     def evaluate(self, asked: Evaluate) -> Evaluated:
-        """Runs a network, opening it first if necessary."""
-        target = asked.target
+        """Runs a network, opening it first if necessary, on the batches that hold an image that gave an input."""
+        target, batch = asked.target, asked.target.network.batch
         assert self._chunk is not None
+        usable = self._chunk.usable(target.pipeline, asked.start, asked.stop)
+        firsts = [first for first in range(0, len(usable), batch) if usable[first : first + batch].any()]
+        if not firsts:
+            return Evaluated(np.full((len(usable), GUESSES), NONE, np.int32), 0.0, 0.0, 0.0)
         taken_mib = 0.0
         try:
             inputs = self._inputs.of(self._chunk, target.pipeline, asked.start, asked.stop)
-            batches = [
-                batch_of(inputs, first, target.network.batch) for first in range(0, len(inputs), target.network.batch)
-            ]
+            batches = [batch_of(inputs, first, batch) for first in firsts]
             session = self._sessions.get(target.key)
             if session is None:
                 with rounded(target.network) if target.computed_in else nullcontext(target.network) as network:
@@ -93,7 +96,7 @@ class Evaluator:
             began_s, began_thread_s = time.perf_counter(), time.thread_time()
             outputs = [session.run(_as_taken(session, batch)) for batch in batches]
             inference_s, thread_s = time.perf_counter() - began_s, time.thread_time() - began_thread_s
-            top = self._predicted(outputs, target, self._chunk.usable(target.pipeline, asked.start, asked.stop))
+            top = self._predicted(outputs, target, firsts, usable)
         except Exception:
             self.close(target.key)
             raise
@@ -111,13 +114,18 @@ class Evaluator:
         return resident_mib() - images / BYTES_PER_MIB
 
     def _predicted(
-        self, outputs: list[dict[str, NDArray[Any]]], target: EvaluationTarget, usable: NDArray[np.bool_]
+        self,
+        outputs: list[dict[str, NDArray[Any]]],
+        target: EvaluationTarget,
+        firsts: Sequence[int],
+        usable: NDArray[np.bool_],
     ) -> NDArray[np.int32]:
-        """Returns the predictions of a network for each image of some batches, (N, 5).
+        """Returns the predictions of a network for each of some images, (N, 5).
 
         Args:
-            outputs: the outputs of each batch.
+            outputs: the outputs of each batch that was run.
             target: the network.
+            firsts: where these batches begin among the images; the others hold no image that gave an input.
             usable: which of the images gave an input, (N,). Outputs for the others, whose inputs are zeros, and for
                 the padding of the last batch are ignored, even if they are not finite.
 
@@ -139,15 +147,20 @@ class Evaluator:
                 if isinstance(wrong, str)
                 else f"{artifact}: {classes:,} outputs where {target.classes:,} were expected; export it again"
             )
-        logits = np.concatenate([output[name].reshape(batch, classes) for output in outputs])[: len(usable)]
+        logits = np.concatenate(
+            [
+                output[name].reshape(batch, classes)[: len(usable) - first][usable[first : first + batch]]
+                for first, output in zip(firsts, outputs, strict=True)
+            ]
+        )
         try:
-            check_finite({name: logits[usable]})
+            check_finite({name: logits})
         except ArtifactError as error:
             if target.network.precision != "fp16":
                 raise
             raise ArtifactError(f"{error} {_FLOAT16_RANGE}") from error
         top = np.full((len(usable), GUESSES), NONE, np.int32)
-        top[usable] = labels_of(top_classes(logits[usable]), target.output_labels)
+        top[usable] = labels_of(top_classes(logits), target.output_labels)
         return top
 
     def _open(self, network: Target, key: str, images: NDArray[np.float32]) -> Session:
