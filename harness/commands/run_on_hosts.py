@@ -20,6 +20,11 @@ from harness.hosts.words import with_whole_paths
 from harness.runs.request import RunRequest
 from harness.text.console import say
 
+BESIDE_RAY = (
+    "note: an idle Ray beside a measurement costs latencies some percent and ratios to the reference about one; for "
+    "figures to publish, start run --shard K/N on hosts without Ray and merge them (docs/many_hosts.md, Latency)"
+)
+
 
 def run_on_hosts(arguments: argparse.Namespace, request: RunRequest) -> int:
     """Measures on all hosts; returns the exit code."""
@@ -44,6 +49,7 @@ def run_on_hosts(arguments: argparse.Namespace, request: RunRequest) -> int:
         spread_percent=arguments.spread,
         each_environment=True,
     )
+    say(BESIDE_RAY)
     outputs = carry_out(errand, say)
     for folder in outputs:
         write_all(folder)

@@ -89,9 +89,12 @@ def test_what_was_converted_here_is_not_converted_there(
     assert errand.sent[-1].parcel.files[-1].path == "bundle.json"
 
 
-def test_a_run_is_shared_out_by_models_and_done_in_each_environment(task: Path, errands: list[Errand]) -> None:
+def test_a_run_is_shared_out_by_models_and_done_in_each_environment(
+    task: Path, errands: list[Errand], capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--onnx", "net.onnx", "--onnx", "other=net.onnx", "--rounds", "2", "--spread", "5", "--output", "out"]
     assert main(["run", *words, "--on", "ray"]) == 2
+    assert run_on_hosts.BESIDE_RAY in capsys.readouterr().err
     (errand,) = errands
     assert errand.job.words[:2] == ("--rounds", "2")
     assert "--spread" not in errand.job.words
