@@ -32,5 +32,8 @@ class Courier(Protocol):
             HostsError: no host can be reached any more.
         """
 
+    def last_line(self, host: Host, order: Order) -> str:
+        """The last line that a piece on its way has printed; empty if there is none, or nobody answers."""
+
     def cancel(self, hosts: Sequence[Host]) -> None:
         """Ends the pieces of hosts, with all of their processes."""

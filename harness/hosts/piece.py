@@ -74,13 +74,32 @@ def do_piece(order: Order) -> Reply:
     folder.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     restore()
-    exit_code, tail = _run([*python_command(_MODULE), str(os.getpid()), *order.words(folder)], folder.parent)
+    command = [*python_command(_MODULE), str(os.getpid()), *order.words(folder)]
+    exit_code, tail = _run(command, folder.parent, _last_line_of(folder))
     packed = pack(folder) if exit_code in _RESULTS and folder.is_dir() else None
     return Reply(exit_code, tail, time.monotonic() - started, packed)
 
 
-def _run(command: list[str], current: Path) -> tuple[int, str]:
-    """Runs a command in its own process group; returns its exit code and its last lines."""
+def last_line(digest: str, shard: Shard) -> str:
+    """The last line that the command of a piece has printed on the host where this runs; empty if there is none."""
+    with contextlib.suppress(OSError):
+        return _last_line_of(job_folder(digest) / piece_name(shard)).read_text(encoding="utf-8")
+    return ""
+
+
+def _last_line_of(folder: Path) -> Path:
+    """The file beside the folder of a piece for the last line of its command."""
+    return folder.with_name(f"{folder.name}.line")
+
+
+def _run(command: list[str], current: Path, line: Path) -> tuple[int, str]:
+    """Runs a command in its own process group; returns its exit code and its last lines.
+
+    Args:
+        command: its words.
+        current: the folder that it runs in.
+        line: a file that has its last line while it runs.
+    """
     process = subprocess.Popen(
         command,
         cwd=current,
@@ -96,10 +115,12 @@ def _run(command: list[str], current: Path) -> tuple[int, str]:
     assert process.stdout is not None
     reader = threading.Thread(target=keep_tail, args=(process.stdout, tail), daemon=True)
     reader.start()
+    told = ""
     try:
         # A cancellation arrives between two looks: it does not interrupt a wait in the kernel.
         while process.poll() is None:
             time.sleep(_POLL_S)
+            told = _tell(tail, line, told)
     except BaseException:
         _interrupt(process)
         raise
@@ -108,6 +129,16 @@ def _run(command: list[str], current: Path) -> tuple[int, str]:
         process.wait()
         reader.join(_GRACE_S)
     return process.returncode, "".join(tail).strip()
+
+
+def _tell(tail: collections.deque[str], line: Path, told: str) -> str:
+    """Writes the last line to the file if it is another one than `told`; returns it."""
+    last = tail[-1].strip() if tail else ""
+    if last != told:
+        # A disk that is full does not end the command here, which says so itself.
+        with contextlib.suppress(OSError):
+            line.write_text(last, encoding="utf-8")
+    return last
 
 
 def bare_environment() -> dict[str, str]:

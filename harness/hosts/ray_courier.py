@@ -23,12 +23,13 @@ from harness.hosts.courier import Lost
 from harness.hosts.environments import AskedDevices
 from harness.hosts.host import Host, HostFacts
 from harness.hosts.parcel import Parcel
-from harness.hosts.piece import Order, Reply, do_piece
+from harness.hosts.piece import Order, Reply, do_piece, last_line
 from harness.text.progress import Progress
 
 _FACTS_S = 300.0
 """Time limit for a host to say what it is, which includes looking at its images."""
 _CANCEL_S = 15.0
+_LINE_S = 10.0
 _HEAD_EVERY_S = 5.0
 _MOST_SILENCES = 3
 
@@ -154,6 +155,13 @@ class RayCourier:
             ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
             found = [host for host, task in self._tasks.items() if task in ended]
             return {host: self._reply(self._tasks.pop(host)) for host in found}
+
+    def last_line(self, host: Host, order: Order) -> str:
+        """See `Courier.last_line`; a process of a second on the host."""
+        with contextlib.suppress(Exception):
+            task = self._task(last_line, host, 0).remote(order.job.digest, order.shard)
+            return str(self._ray.get(task, timeout=_LINE_S))
+        return ""
 
     def _reply(self, task: Any) -> Reply | Lost:
         errors = self._ray.exceptions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 
 from foundation.shard import Shard
@@ -17,6 +18,9 @@ from harness.hosts.piece import Order, Reply
 from harness.text.progress import Progress, minutes_text
 
 _WAIT_S = 2.0
+_TELL_EVERY_S = 60.0
+MEASURING = ("run",)
+"""Commands that are not looked at while they run: a look starts a process on the host."""
 _MOST_CRASHES = 3
 """How often a piece may end a worker of one host until it counts as failed there."""
 
@@ -33,10 +37,13 @@ class Session:
     courier: Courier
     parcels: Mapping[str, Parcel]
     say: Say
+    clock: Callable[[], float] = time.monotonic
+    """Seconds."""
 
     def __post_init__(self) -> None:
         self._waiting = collections.deque(self.parts.missing())
         self._running: dict[Host, int] = {}
+        self._told_at = self.clock()
         self._failures: dict[int, dict[Host, str]] = collections.defaultdict(dict)
         self._crashes: collections.Counter[tuple[int, Host]] = collections.Counter()
 
@@ -56,6 +63,7 @@ class Session:
                 while self._hand_out() or self._running:
                     for host, ended in self.courier.wait(_WAIT_S).items():
                         self._take(host, ended, progress)
+                    self._tell_lines()
         except BaseException:
             self.courier.cancel(list(self._running))
             raise
@@ -72,14 +80,29 @@ class Session:
                 continue
             self._waiting.remove(number)
             self._running[host] = number
-            self.courier.send(host, Order(self.parts.job, Shard(number, self.parts.count), self.parcels))
+            self.courier.send(host, self._order(number))
             given = True
         return given
+
+    def _order(self, number: int) -> Order:
+        return Order(self.parts.job, Shard(number, self.parts.count), self.parcels)
+
+    def _which(self, number: int, host: Host) -> str:
+        return f"piece {number}/{self.parts.count} on {host.name}"
+
+    def _tell_lines(self) -> None:
+        """Every minute, says how far the pieces are, except those of a command that measures, which looks disturb."""
+        if self.parts.job.command in MEASURING or self.clock() - self._told_at < _TELL_EVERY_S:
+            return
+        for host, number in self._running.items():
+            if line := self.courier.last_line(host, self._order(number)):
+                self.say(f"{self._which(number, host)}: {quoted(one_line(line))}")
+        self._told_at = self.clock()
 
     def _take(self, host: Host, ended: Reply | Lost, progress: Progress) -> None:
         """Stores what a piece left, or lets it wait for another host."""
         number = self._running.pop(host)
-        which = f"piece {number}/{self.parts.count} on {host.name}"
+        which = self._which(number, host)
         if isinstance(ended, Lost):
             self._lost(number, host, ended, which)
         elif ended.packed is None:

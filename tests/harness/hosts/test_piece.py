@@ -17,7 +17,7 @@ from foundation.shard import Shard
 from harness.hosts.job import Job
 from harness.hosts.packing import unpack
 from harness.hosts.parcel import Parcel
-from harness.hosts.piece import Order, do_piece, job_folder
+from harness.hosts.piece import Order, do_piece, job_folder, last_line
 from harness.records.run_info import is_run
 from tests.harness.hosts.conftest import ROOT, wait_for
 
@@ -56,6 +56,8 @@ def test_a_piece_leaves_what_the_command_leaves(task: Path, tmp_path: Path) -> N
     reply = do_piece(one)
     assert reply.exit_code == 0, reply.output_tail
     assert reply.packed is not None
+    assert last_line(one.job.digest, one.shard) == reply.output_tail.splitlines()[-1].strip() != ""
+    assert last_line(one.job.digest, Shard(2, 2)) == ""
     unpack(reply.packed, tmp_path / "there")
     assert is_run(tmp_path / "there")
     assert (tmp_path / "there" / "results.csv").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -41,6 +42,9 @@ class Pretending:
     def cancel(self, hosts: Sequence[Host]) -> None:
         self.cancelled += hosts
 
+    def last_line(self, host: Host, order: Order) -> str:
+        return f"[accuracy {order.shard.number}/9]" if host is A else ""
+
 
 @pytest.fixture
 def done(tmp_path: Path) -> Reply:
@@ -54,10 +58,11 @@ FAILED = Reply(2, "error: no such file", 1.0)
 class Played:
     """A session of four pieces on two hosts."""
 
-    def __init__(self, folder: Path, answer: Answer) -> None:
-        self.parts = Parts(folder / "out.parts", Job("accuracy", (), "--output"), 4)
+    def __init__(self, folder: Path, answer: Answer, command: str = "accuracy", step_s: float = 0.0) -> None:
+        self.parts = Parts(folder / "out.parts", Job(command, (), "--output"), 4)
         self.courier, self.said = Pretending(answer), list[str]()
-        self.session = Session(self.parts, [A, B], self.courier, {}, self.said.append)
+        clock = itertools.count(0.0, step_s).__next__
+        self.session = Session(self.parts, [A, B], self.courier, {}, self.said.append, clock)
 
     def run(self) -> None:
         with self.parts:
@@ -70,6 +75,18 @@ def test_every_piece_is_done_once(tmp_path: Path, done: Reply, capsys: pytest.Ca
     assert sorted(number for _, number in played.courier.sent) == [1, 2, 3, 4]
     assert {host for host, _ in played.courier.sent} == {"a", "b"}
     assert "[pieces 1/4] piece 1/4 on a: done in 1:20" in capsys.readouterr().err
+
+
+def test_every_minute_the_last_lines_of_pieces_are_shown(tmp_path: Path, done: Reply) -> None:
+    played = Played(tmp_path, lambda host, number, earlier: done, step_s=30.0)
+    played.run()
+    assert played.said == ["piece 3/4 on a: [accuracy 3/9]"]
+
+
+def test_what_is_measured_is_not_looked_at(tmp_path: Path, done: Reply) -> None:
+    played = Played(tmp_path, lambda host, number, earlier: done, command="run", step_s=100.0)
+    played.run()
+    assert played.said == []
 
 
 def test_a_lost_host_costs_its_piece_alone(tmp_path: Path, done: Reply) -> None:
