@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +20,11 @@ from harness.hosts.job import Job, piece_name
 from harness.hosts.packing import Packed, pack
 from harness.hosts.parcel import Parcel
 from harness.hosts.priority import restore
-from harness.processes.launcher import keep_tail, kill_group, python_command
+from harness.processes.launcher import python_command
+from harness.processes.process_group import OutputTail, kill_group, start_group
 
 _FOLDER = "jobs"
 _MODULE = "harness.hosts.command_process"
-_TAIL_LINES = 12
 _POLL_S = 0.2
 _GRACE_S = 10.0
 """Time for a command to end by itself once it is interrupted."""
@@ -100,40 +98,26 @@ def _run(command: list[str], current: Path, line: Path) -> tuple[int, str]:
         current: the folder that it runs in.
         line: a file that has its last line while it runs.
     """
-    process = subprocess.Popen(
-        command,
-        cwd=current,
-        env=bare_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    tail: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
-    assert process.stdout is not None
-    reader = threading.Thread(target=keep_tail, args=(process.stdout, tail), daemon=True)
-    reader.start()
+    process = start_group(command, bare_environment(), current)
+    tail = OutputTail(process.stdout)
     told = ""
     try:
         # A cancellation arrives between two looks: it does not interrupt a wait in the kernel.
         while process.poll() is None:
             time.sleep(_POLL_S)
-            told = _tell(tail, line, told)
+            told = _tell(tail.last_line(), line, told)
     except BaseException:
         _interrupt(process)
         raise
     finally:
         kill_group(process)
         process.wait()
-        reader.join(_GRACE_S)
-    return process.returncode, "".join(tail).strip()
+        tail.wait(_GRACE_S)
+    return process.returncode, tail.text()
 
 
-def _tell(tail: collections.deque[str], line: Path, told: str) -> str:
+def _tell(last: str, line: Path, told: str) -> str:
     """Writes the last line to the file if it is another one than `told`; returns it."""
-    last = tail[-1].strip() if tail else ""
     if last != told:
         # A disk that is full does not end the command here, which says so itself.
         with contextlib.suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import subprocess
@@ -15,9 +14,8 @@ from types import TracebackType
 from typing import Any
 
 from harness.errors import ChildError
-from harness.processes.launcher import EndedProcess, end_of, keep_tail, kill_group, padded_environment, python_command
-
-_OUTPUT_TAIL_LINES = 20
+from harness.processes.launcher import EndedProcess, end_of, padded_environment, python_command
+from harness.processes.process_group import OutputTail, kill_group
 
 
 class ChildProcess:
@@ -53,10 +51,7 @@ class ChildProcess:
             errors="replace",
             start_new_session=True,
         )
-        self._tail: collections.deque[str] = collections.deque(maxlen=_OUTPUT_TAIL_LINES)
-        assert self._process.stderr is not None
-        self._reader = threading.Thread(target=keep_tail, args=(self._process.stderr, self._tail), daemon=True)
-        self._reader.start()
+        self._tail = OutputTail(self._process.stderr)
 
     def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Returns the process's answer.
@@ -82,7 +77,7 @@ class ChildProcess:
         if not line.endswith("\n"):
             timed_out = time.monotonic() >= deadline
             self.end()
-            ended = EndedProcess(self._process.returncode, timed_out, "".join(self._tail).strip())
+            ended = EndedProcess(self._process.returncode, timed_out, self._tail.text())
             raise ChildError(*end_of(ended, timeout_s, self._work))
         answer: dict[str, Any] = json.loads(line)
         if answer["status"] != "ok":
@@ -98,7 +93,7 @@ class ChildProcess:
         """Kills the process, whatever it is doing."""
         kill_group(self._process)
         self._process.wait()
-        self._reader.join()
+        self._tail.wait()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(BrokenPipeError):
                 if stream is not None:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import datetime
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from foundation import endings
 from foundation.vocabulary import Status
 from harness.errors import EXIT_NOT_STORED, ChildError, StorageError
 from harness.files.storage import TRIAL_FOLDER_PREFIX
+from harness.processes.process_group import OutputTail, kill_group, start_group
 from harness.processes.profile import ProfileJob, ProfileResult
 from harness.processes.trial import TrialJob, TrialResult
 
@@ -32,9 +30,6 @@ from harness.processes.trial import TrialJob, TrialResult
 # (doi 10.1145/1508284.1508275); hyperfine does the same.
 _PADDING_VARIABLE = "HARNESS_ENVIRONMENT_PADDING"
 _PADDING_MAX_BYTES = 4096
-
-_OUTPUT_TAIL_LINES = 20
-_OUTPUT_LINE_MAX_CHARACTERS = 500
 
 _PACKAGES = Path(__file__).parents[2]
 
@@ -144,59 +139,29 @@ def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
     It waits in the kernel: `Popen.wait(timeout)` polls, which takes part of a core from the process that is
     being timed.
     """
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=padded_environment(),
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    tail: collections.deque[str] = collections.deque(maxlen=_OUTPUT_TAIL_LINES)
-    assert process.stdout is not None
-    reader = threading.Thread(target=keep_tail, args=(process.stdout, tail), daemon=True)
-    reader.start()
+    process = start_group(command, padded_environment())
+    tail = OutputTail(process.stdout)
     deadline_s = time.monotonic() + timeout_s
     timed_out = False
     try:
-        reader.join(timeout_s)
-        remaining_s = max(deadline_s - time.monotonic(), 0.0)
-        timed_out = reader.is_alive()
+        timed_out = not tail.wait(timeout_s)
         if not timed_out:
-            process.wait(min(remaining_s, _GRACE_S))
+            process.wait(min(max(deadline_s - time.monotonic(), 0.0), _GRACE_S))
     except subprocess.TimeoutExpired:
         timed_out = True
     finally:
         # Also on KeyboardInterrupt: no measuring process outlives its launcher.
         kill_group(process)
         exit_code = process.wait()
-        reader.join(_GRACE_S)
-        process.stdout.close()
-    return EndedProcess(exit_code, timed_out, "".join(tail).strip())
+        tail.wait(_GRACE_S)
+        if process.stdout is not None:
+            process.stdout.close()
+    return EndedProcess(exit_code, timed_out, tail.text())
 
 
 def padded_environment() -> dict[str, str]:
     """This process's environment with a variable of random length added."""
     return {**os.environ, _PADDING_VARIABLE: "x" * random.randrange(_PADDING_MAX_BYTES)}
-
-
-def keep_tail(stream: IO[str], tail: collections.deque[str]) -> None:
-    """Reads the stream to its end and keeps the last lines, each cut to a bounded length."""
-    while line := stream.readline(_OUTPUT_LINE_MAX_CHARACTERS):
-        tail.append(line)
-
-
-def kill_group(process: subprocess.Popen[str]) -> None:
-    """Kills the process and its children, if it is still running."""
-    if process.poll() is not None:
-        return  # Its ID may belong to another process by now.
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
 
 
 _REMEDIES = {"build": endings.Remedies(time="allow it more time (--build-timeout) or use a smaller model")}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from foundation.wording import quoted
 from harness.errors import InstallationError
-from harness.processes.launcher import kill_group
+from harness.processes.process_group import kill_group
 
 _OFFERED_MAX = 4
 

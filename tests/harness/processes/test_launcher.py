@@ -15,6 +15,7 @@ import pytest
 
 from harness.errors import EXIT_NOT_STORED, StorageError
 from harness.processes import launcher as launcher_module
+from harness.processes import process_group
 from harness.processes.launcher import EndedProcess, end_of, run_process, run_profile, run_trial
 from harness.processes.profile import ProfileJob
 from harness.processes.trial import TrialJob
@@ -130,7 +131,7 @@ def test_ctrl_c_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 time.sleep(0.01)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(launcher_module.threading, "Thread", InterruptedThread)
+    monkeypatch.setattr(process_group.threading, "Thread", InterruptedThread)
     code = f"import os, pathlib, time; pathlib.Path({str(pid_path)!r}).write_text(str(os.getpid())); time.sleep(600)"
     with pytest.raises(KeyboardInterrupt):
         run_process(python(code), timeout_s=60.0)
