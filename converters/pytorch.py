@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from converters.errors import ConversionError
+from converters.onnx_optimizer import optimize
 from converters.opset import SOURCE_OPSET, TARGET_OPSET, lower_to_17
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ def _export_dynamo(module: torch.nn.Module, image: torch.Tensor, opset: int) -> 
         opset_version=max(opset, SOURCE_OPSET),
         input_names=[INPUT_NAME],
         output_names=[OUTPUT_NAME],
+        optimize=False,
         verbose=False,
     )
     if program is None:
         raise ConversionError("the dynamo exporter returned no program")
+    optimize(program)
     model: onnx.ModelProto = program.model_proto
     return lower_to_17(model) if opset == TARGET_OPSET else model
 
