@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from harness.errors import EXIT_NOT_STORED, ChildError, StorageError
 from harness.files.storage import TRIAL_FOLDER_PREFIX
 from harness.processes.process_group import OutputTail, kill_group, start_group
 from harness.processes.profile import ProfileJob, ProfileResult
-from harness.processes.trial import TIMED, TrialJob, TrialResult
+from harness.processes.trial import TrialJob, TrialResult
 
 # The size of the environment shifts the stack and thereby alignments, which biases timings; a random
 # size for each process turns the bias into noise that repetition averages out. Mytkowicz, Diwan,
@@ -30,8 +30,6 @@ from harness.processes.trial import TIMED, TrialJob, TrialResult
 # (doi 10.1145/1508284.1508275); hyperfine does the same.
 _PADDING_VARIABLE = "HARNESS_ENVIRONMENT_PADDING"
 _PADDING_MAX_BYTES = 4096
-
-TRIAL_MODULE = "harness.processes.trial_worker"
 
 _PACKAGES = Path(__file__).parents[2]
 
@@ -54,24 +52,10 @@ runpy.run_module(sys.argv[2], run_name="__main__", alter_sys=True)
 _GRACE_S = 10.0
 
 
-def run_trial(
-    job: TrialJob,
-    *,
-    timeout_s: float,
-    work_dir: str | Path,
-    process: subprocess.Popen[str] | None = None,
-    when_timed: Callable[[], None] | None = None,
-) -> TrialResult:
+def run_trial(job: TrialJob, *, timeout_s: float, work_dir: str | Path) -> TrialResult:
     """Measures the job in a fresh process; whatever that process does, returns a result.
 
     A KeyboardInterrupt ends the process and is raised again.
-
-    Args:
-        job: what to measure.
-        timeout_s: time after which the process is killed.
-        work_dir: folder that keeps the job and the result until the process ends.
-        process: one of `TRIAL_MODULE` that waits for a job (`harness.processes.successor`); by default it is started.
-        when_timed: called when nothing is timed any more, while the process still stores and ends.
 
     Raises:
         OSError: nothing can be written to `work_dir`.
@@ -80,17 +64,8 @@ def run_trial(
     """
     started_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     try:
-        return TrialResult.from_json(
-            answer_of(
-                TRIAL_MODULE,
-                job.to_json(),
-                "measurement",
-                timeout_s,
-                work_dir,
-                process=process,
-                when_timed=when_timed,
-            )
-        )
+        module = "harness.processes.trial_worker"
+        return TrialResult.from_json(answer_of(module, job.to_json(), "measurement", timeout_s, work_dir))
     except ChildError as error:
         return TrialResult(error.status, str(error), started_at=started_at)
 
@@ -109,14 +84,7 @@ def run_profile(job: ProfileJob, *, timeout_s: float) -> ProfileResult:
 
 
 def answer_of(
-    module: str,
-    question: Mapping[str, Any],
-    work: str,
-    timeout_s: float,
-    work_dir: str | Path | None = None,
-    *,
-    process: subprocess.Popen[str] | None = None,
-    when_timed: Callable[[], None] | None = None,
+    module: str, question: Mapping[str, Any], work: str, timeout_s: float, work_dir: str | Path | None = None
 ) -> dict[str, Any]:
     """Returns the answer of a fresh process to one question; `harness.processes.child.answer_file` answers.
 
@@ -127,8 +95,6 @@ def answer_of(
         timeout_s: time after which the process is killed.
         work_dir: folder that keeps the question and the answer until the process ends; by default the system's folder
             of temporary files.
-        process: one of the module that waits for its question; by default it is started.
-        when_timed: see `end_of_process`.
 
     Raises:
         ChildError: the process left no answer.
@@ -138,11 +104,7 @@ def answer_of(
     with tempfile.TemporaryDirectory(prefix=TRIAL_FOLDER_PREFIX, dir=work_dir) as directory:
         question_path, answer_path = Path(directory, "job.json"), Path(directory, "result.json")
         question_path.write_text(json.dumps(question))
-        if process is not None and _asked(process, (question_path, answer_path)):
-            ended = end_of_process(process, timeout_s, when_timed)
-        else:
-            command = [*python_command(module), str(question_path), str(answer_path)]
-            ended = run_process(command, timeout_s=timeout_s, when_timed=when_timed)
+        ended = run_process([*python_command(module), str(question_path), str(answer_path)], timeout_s=timeout_s)
         with contextlib.suppress(FileNotFoundError):
             answer: dict[str, Any] = json.loads(answer_path.read_text())
             return answer
@@ -171,31 +133,18 @@ class EndedProcess:
     output_tail: str
 
 
-def run_process(command: list[str], *, timeout_s: float, when_timed: Callable[[], None] | None = None) -> EndedProcess:
-    """Runs a command in a process group of its own; see `end_of_process`."""
-    return end_of_process(start_group(command, padded_environment()), timeout_s, when_timed)
-
-
-def end_of_process(
-    process: subprocess.Popen[str], timeout_s: float, when_timed: Callable[[], None] | None = None
-) -> EndedProcess:
-    """Waits for a process in a group of its own, and kills the group after `timeout_s`, or if anything is raised here.
+def run_process(command: list[str], *, timeout_s: float) -> EndedProcess:
+    """Runs the command in its own process group, and kills the group after `timeout_s`.
 
     It waits in the kernel: `Popen.wait(timeout)` polls, which takes part of a core from the process that is
     being timed.
-
-    Args:
-        process: see `start_group`.
-        timeout_s: time until it is killed.
-        when_timed: called as soon as the process says that nothing is timed any more (`TIMED`), if it says so.
     """
+    process = start_group(command, padded_environment())
+    tail = OutputTail(process.stdout)
     deadline_s = time.monotonic() + timeout_s
     timed_out = False
-    tail = OutputTail(process.stdout, TIMED)
     try:
-        if when_timed is not None and tail.wait_for_sign(timeout_s):
-            when_timed()
-        timed_out = not tail.wait(max(deadline_s - time.monotonic(), 0.0))
+        timed_out = not tail.wait(timeout_s)
         if not timed_out:
             process.wait(min(max(deadline_s - time.monotonic(), 0.0), _GRACE_S))
     except subprocess.TimeoutExpired:
@@ -208,18 +157,6 @@ def end_of_process(
         if process.stdout is not None:
             process.stdout.close()
     return EndedProcess(exit_code, timed_out, tail.text())
-
-
-def _asked(process: subprocess.Popen[str], paths: Sequence[Path]) -> bool:
-    """Gives a process that waits the paths of its question and its answer; returns whether it was there."""
-    assert process.stdin is not None
-    try:
-        with process.stdin:
-            process.stdin.write(json.dumps([str(path) for path in paths]) + "\n")
-    except BrokenPipeError:
-        end_of_process(process, 0.0)
-        return False
-    return True
 
 
 def padded_environment() -> dict[str, str]:

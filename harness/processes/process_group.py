@@ -17,15 +17,14 @@ _LINE_MAX_CHARACTERS = 500
 
 
 def start_group(
-    command: list[str], environment: Mapping[str, str], folder: Path | None = None, *, asked: bool = False
+    command: list[str], environment: Mapping[str, str], folder: Path | None = None
 ) -> subprocess.Popen[str]:
-    """Starts a process whose errors are part of its output.
+    """Starts a process without input, whose errors are part of its output.
 
     Args:
         command: its words.
         environment: all of its variables.
         folder: the one that it runs in, by default that of this process.
-        asked: whether it is given input through a pipe; otherwise it has none.
 
     Raises:
         OSError: the command cannot be run.
@@ -34,7 +33,7 @@ def start_group(
         command,
         cwd=folder,
         env=environment,
-        stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -57,16 +56,9 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 class OutputTail:
     """The last lines of a stream, each cut to a bounded length, which a thread reads as they come."""
 
-    def __init__(self, stream: IO[str] | None, sign: str = "") -> None:
-        """Begins to read an output of a process, which is a pipe.
-
-        Args:
-            stream: the output.
-            sign: a line by which the process says something to this one alone; it is not kept.
-        """
+    def __init__(self, stream: IO[str] | None) -> None:
+        """Begins to read an output of a process, which is a pipe."""
         assert stream is not None
-        self._sign, self._signed = sign, False
-        self._signed_or_ended = threading.Event()
         self._stream = stream
         self._lines: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -74,17 +66,7 @@ class OutputTail:
 
     def _read(self) -> None:
         while line := self._stream.readline(_LINE_MAX_CHARACTERS):
-            if self._sign and line.strip() == self._sign:
-                self._signed = True
-                self._signed_or_ended.set()
-            else:
-                self._lines.append(line)
-        self._signed_or_ended.set()
-
-    def wait_for_sign(self, timeout_s: float) -> bool:
-        """Waits in the kernel for the sign, at most for a time or until the stream ends; returns whether it came."""
-        self._signed_or_ended.wait(timeout_s)
-        return self._signed
+            self._lines.append(line)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Waits in the kernel until the stream has ended, at most for a time; returns whether it has."""

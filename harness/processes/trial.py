@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from harness.vocabulary import LatencyKind
 
 
-TIMED = "harness: nothing is timed any more"
-"""The line by which a measuring process says so."""
-
-
 @dataclasses.dataclass(frozen=True)
 class TrialJob:
     """Everything the measuring process needs to know."""

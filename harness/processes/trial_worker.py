@@ -1,15 +1,13 @@
 """The measuring process: `python -m harness.processes.trial_worker JOB RESULT`.
 
 It reads a `TrialJob`, measures, and writes a `TrialResult`. Every failure becomes a status and a
-reason in that file. Without arguments it waits for both paths on standard input (`harness.processes.successor`). Its
-start-up is part of every trial, so it imports little.
+reason in that file. Its start-up is part of every trial, so it imports little.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import sys
 import time
 from pathlib import Path
@@ -26,7 +24,7 @@ from harness.machine.measured import open_meter
 from harness.processes.child import answer_file
 from harness.processes.inputs import Feed, seeded_values
 from harness.processes.tensors import check_finite, sha256_arrays
-from harness.processes.trial import TIMED, TrialJob, TrialResult
+from harness.processes.trial import TrialJob, TrialResult
 from harness.timing import loop
 from harness.timing.samples import MEASURED, Block, pooled_latencies_ms, save_samples, summarise
 
@@ -59,7 +57,7 @@ def measure_job(job: TrialJob) -> TrialResult:
         )
         throttling, figures, peak_mib = quota.throttling(), figures_of(session, meter), memory_peak_mib()
         found = energies_of(session, blocks, backend.on_gpu) if job.measure_energy else {}
-        print(TIMED, flush=True)  # What follows may open another session, whose memory and time belong to no figure.
+        # Last: it may open another session, whose memory and time belong to no figure.
         found |= conditions_of(throttling, session.subnormals() if job.count_subnormals else None)
     if job.samples:
         with explained(Path(job.samples)):
@@ -150,4 +148,4 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     end_with_parent()
     die_first()
-    sys.exit(main(sys.argv[1:] or json.loads(sys.stdin.readline())))
+    sys.exit(main(sys.argv[1:]))

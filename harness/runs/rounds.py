@@ -9,8 +9,7 @@ from collections.abc import Collection
 from foundation.wording import counted
 from harness.artifacts.variants import DIMENSIONS, variant_text
 from harness.files.storage import explained
-from harness.processes.launcher import TRIAL_MODULE, run_trial
-from harness.processes.successor import Successor
+from harness.processes.launcher import run_trial
 from harness.processes.trial import TrialJob, TrialResult
 from harness.records.directory import RunDirectory
 from harness.records.series import Series
@@ -68,11 +67,11 @@ class Rounds:
         if not pending:
             return False
         varied = [name for name in DIMENSIONS if len({vars(one)[name] for one in ready.series}) > 1]
-        with Progress(f"round {round_ + 1}", len(pending)) as progress, Successor(TRIAL_MODULE) as successor:
+        with Progress(f"round {round_ + 1}", len(pending)) as progress:
             for trial in pending:
                 if round_ > 0 and self._over_budget():
                     return True
-                result = self._trial(ready, trial, successor, is_last=trial is pending[-1])
+                result = self._trial(ready, trial)
                 progress.step(_trial_line(trial, result, varied), problem=result.status != "ok")
                 self._say_expectation(ready)
         return False
@@ -106,7 +105,7 @@ class Rounds:
         typical = standard_statistics.median(self._trial_seconds) if self._trial_seconds else 0.0
         return sum(self._trial_seconds) + typical > self._request.budget_s
 
-    def _trial(self, ready: PreparedRun, trial: PlannedTrial, successor: Successor, is_last: bool) -> TrialResult:
+    def _trial(self, ready: PreparedRun, trial: PlannedTrial) -> TrialResult:
         series, directory = trial.series, ready.directory
         job = TrialJob(
             first=ready.target(series),
@@ -119,13 +118,7 @@ class Rounds:
         ).warmed_enough()
         with ready.devices[series.backend].lock.held(), explained(directory.path):
             began = time.monotonic()
-            result = run_trial(
-                job,
-                timeout_s=self._request.trial_timeout_s,
-                work_dir=directory.path,
-                process=successor.take(),
-                when_timed=None if is_last else successor.prepare,
-            )
+            result = run_trial(job, timeout_s=self._request.trial_timeout_s, work_dir=directory.path)
         took_s = time.monotonic() - began
         directory.append(series.key, trial.round, result)
         self._trial_seconds.append(time.monotonic() - began)

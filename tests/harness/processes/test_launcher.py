@@ -69,7 +69,7 @@ def test_a_result_that_cannot_be_written_is_no_failure_of_the_trial(
 
 def test_a_profile_that_cannot_be_stored_is_failed(quick_job: TrialJob, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = EndedProcess(EXIT_NOT_STORED, False, "No space left")
-    monkeypatch.setattr(launcher_module, "run_process", lambda *_, **__: ended)
+    monkeypatch.setattr(launcher_module, "run_process", lambda _command, timeout_s: ended)
     result = run_profile(ProfileJob(quick_job.first, inferences=4), timeout_s=60)
     assert (result.status, result.reason) == ("failed", "No space left")
 

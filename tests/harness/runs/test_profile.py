@@ -146,7 +146,7 @@ def test_a_process_that_dies_is_reported(
     write_network: WriteNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = EndedProcess(-signal.SIGSEGV, False, "in the profiler")
-    monkeypatch.setattr(launcher, "run_process", lambda *_, **__: ended)
+    monkeypatch.setattr(launcher, "run_process", lambda command, timeout_s: ended)
     assert main(command("--onnx", write_network(), output=tmp_path)) == 1
     assert "The profile's process crashed with SIGSEGV. It said: in the profiler" in capsys.readouterr().err
 
@@ -271,7 +271,7 @@ def test_the_worker_is_started_with_this_interpreter(
 ) -> None:
     started = []
 
-    def watched(command: list[str], timeout_s: float, **_: object) -> EndedProcess:
+    def watched(command: list[str], timeout_s: float) -> EndedProcess:
         started.append((command, timeout_s))
         return EndedProcess(3, False, "")
 
