@@ -16,6 +16,7 @@ import onnx
 
 from converters.errors import ConversionError
 from converters.folding import bind_weights, drop_idle_reshapes
+from converters.numbering import number_in_order
 from converters.pytorch import INPUT_NAME, OUTPUT_NAME
 from foundation.packages import package_version
 from foundation.wording import first_line
@@ -134,6 +135,7 @@ def export(module: keras.Model, *, exporter: str, opset: int, batch: int, resolu
         for index, kernel in enumerate(_kernels(module))
     }
     bind_weights(model, weights)
+    number_in_order(model)
     _strip(model)
     return model
 

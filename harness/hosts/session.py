@@ -19,6 +19,8 @@ from harness.text.progress import Progress, minutes_text
 
 _WAIT_S = 2.0
 _TELL_EVERY_S = 60.0
+_PROGRESS = "["
+"""How a line begins that says how far a command is (`harness.text.progress`)."""
 MEASURING = ("run",)
 """Commands that are not looked at while they run: a look starts a process on the host."""
 _MOST_CRASHES = 3
@@ -95,7 +97,8 @@ class Session:
         if self.parts.job.command in MEASURING or self.clock() - self._told_at < _TELL_EVERY_S:
             return
         for host, number in self._running.items():
-            if line := self.courier.last_line(host, self._order(number)):
+            line = self.courier.last_line(host, self._order(number))
+            if line.startswith(_PROGRESS):
                 self.say(f"{self._which(number, host)}: {quoted(one_line(line))}")
         self._told_at = self.clock()
 

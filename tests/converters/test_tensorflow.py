@@ -57,6 +57,16 @@ def test_the_graph_is_in_nchw_and_holds_nothing_but_the_network(small, batch):
     assert probe.relative_l2(session.run(["logits"], {"input": images})[0], small.logits(images)) < 2e-5
 
 
+def test_exports_of_one_network_are_equal_to_the_byte(small, monkeypatch):
+    once, again = (export(small.deployable()).SerializeToString(deterministic=True) for _ in range(2))
+    assert once == again
+    monkeypatch.setattr(tensorflow, "number_in_order", lambda model: None)
+    numbered = {export(small.deployable()).SerializeToString(deterministic=True) for _ in range(4)}
+    assert len(numbered) > 1, (
+        "tf2onnx numbers by the order of the graph itself: converters.numbering is no longer needed"
+    )
+
+
 def test_the_weights_are_the_networks_own_numbers(small):
     """A convolution without a norm keeps its kernel, except for the layout."""
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in export(small.module).graph.initializer}
