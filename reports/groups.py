@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 from reports.pareto import pareto_frontier
@@ -40,7 +41,7 @@ class Group:
     """What distinguishes these rows from another group of the same conditions, as their precision; empty if no model
     has several, and rows of all precisions are ranked together."""
 
-    @property
+    @functools.cached_property
     def classes(self) -> int | None:
         """Number of classes of the comparable rows; None if no row has an accuracy."""
         return _usual_classes(self.rows)
