@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,12 +138,3 @@ def cluster() -> Iterator[Cluster]:
     finally:
         made.stop()
         subprocess.run(["rm", "-rf", str(made.folder)], check=False)
-
-
-def wait_for(condition: object, timeout_s: float = 60.0) -> None:
-    """Waits until a function is true."""
-    assert callable(condition)
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from harness.hosts.packing import unpack
 from harness.hosts.parcel import Parcel
 from harness.hosts.piece import Order, do_piece, job_folder, last_line
 from harness.records.run_info import is_run
-from tests.harness.hosts.conftest import ROOT, wait_for
+from tests.harness.hosts.conftest import ROOT
+from tests.processes import has_ended, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -103,9 +103,6 @@ def test_the_command_ends_with_the_process_that_asked_for_it(task: Path, how: si
     assert children
     worker.send_signal(how)
     worker.wait(20)
-    end = time.monotonic() + 10
-    while any(child.is_running() and child.status() != "zombie" for child in children):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: all(has_ended(child.pid) for child in children), 10)
     # What was interrupted resumes.
     assert do_piece(one).exit_code == 0

@@ -19,7 +19,8 @@ from harness.__main__ import main
 from harness.artifacts.bundle import read_bundle
 from harness.records.series import Series
 from tests.fakes.classifiers import classifier, picture
-from tests.harness.hosts.conftest import Cluster, evaluation, wait_for
+from tests.harness.hosts.conftest import Cluster, evaluation
+from tests.processes import has_ended, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
@@ -67,7 +68,7 @@ def test_a_killed_process_of_a_host_costs_its_piece_alone(
         piece.parent().kill()
     else:
         cluster.kill("raylet/raylet", "/worker/session")
-    wait_for(lambda: not piece.is_running() or piece.status() == "zombie", 20)
+    wait_for(lambda: has_ended(piece.pid), 20)
     _, told = running.communicate(timeout=180)
     assert running.returncode == 0, told
     check_equal(tmp_path / "whole", task / "alone")

@@ -10,7 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from harness.errors import EXIT_NOT_STORED, StorageError
@@ -19,6 +18,7 @@ from harness.processes import process_group
 from harness.processes.launcher import EndedProcess, end_of, run_process, run_profile, run_trial
 from harness.processes.profile import ProfileJob
 from harness.processes.trial import TrialJob
+from tests.processes import has_ended, wait_for
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Signals are POSIX.")
 
@@ -93,18 +93,7 @@ def test_a_process_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     )
     ended = run_process(python(code), timeout_s=3.0)
     assert ended.timed_out
-    deadline_s = time.monotonic() + 10
-    numbers = [int(number) for number in pids.read_text().split()]
-    while any(map(is_running, numbers)) and time.monotonic() < deadline_s:
-        time.sleep(0.01)
-    assert not any(map(is_running, numbers))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    wait_for(lambda: all(has_ended(int(pid)) for pid in pids.read_text().split()), 10)
 
 
 def test_a_process_that_closes_its_output_and_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +124,7 @@ def test_ctrl_c_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     code = f"import os, pathlib, time; pathlib.Path({str(pid_path)!r}).write_text(str(os.getpid())); time.sleep(600)"
     with pytest.raises(KeyboardInterrupt):
         run_process(python(code), timeout_s=60.0)
-    assert not is_running(int(pid_path.read_text()))
+    assert has_ended(int(pid_path.read_text()))
 
 
 def test_output_is_kept_as_a_bounded_tail() -> None:

@@ -7,12 +7,11 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.processes import has_ended, wait_for
 from zoo.releases.process import Limits, Outcome, run, thread_variables
 from zoo.releases.worker import Job
 
@@ -98,16 +97,11 @@ def test_a_worker_does_not_outlive_the_one_that_started_it(tmp_path):
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
     assert parent.stdout is not None
-    child = psutil.Process(int(parent.stdout.readline()))
+    child = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    for _ in range(100):
-        if not child.is_running() or child.status() == psutil.STATUS_ZOMBIE:
-            return
-        time.sleep(0.1)
-    child.kill()
-    pytest.fail("the worker is still there ten seconds after its parent's end")
+    wait_for(lambda: has_ended(child), 10)
 
 
 def test_an_equal_share_of_the_free_memory_is_the_limit_if_none_is_given():
