@@ -16,6 +16,7 @@ DISTURBED_MARK = "⚠"
 
 # On a machine with two speeds the reference took 2.9 or 4.0 ms, and within one speed it varied by 3 %.
 _SLOW_MACHINE = 1.15
+_SIGNS = ["blocks_count", "blocks_contaminated_count", "reference_median_ms"]
 
 
 def cautions(group: Group) -> list[str]:
@@ -28,7 +29,7 @@ def cautions(group: Group) -> list[str]:
             "interval. Repeat the command with more `--rounds` and the same `--output`."
         )
     usual_ms = usual_reference_ms(group.rows)
-    disturbed = sum(is_disturbed(row, usual_ms) for row in records(group.rows))
+    disturbed = sum(is_disturbed(row, usual_ms) for row in records(group.rows[_SIGNS]))
     if disturbed:
         said.append(
             f"{disturbed} of {len(group.rows)} rows ({DISTURBED_MARK}) were measured while other "
@@ -48,7 +49,7 @@ def is_disturbed(row: Mapping[str, Any], usual_reference_ms: float | None) -> bo
     """Whether other programs, or a slow phase of the machine, shaped a row's figures.
 
     Args:
-        row: an ok row, None for every missing value.
+        row: an ok row with at least the columns of `_SIGNS`, None for every missing value.
         usual_reference_ms: result of `usual_reference_ms` for the rows it was measured with.
     """
     by_others = bool(row["blocks_count"]) and row["blocks_contaminated_count"] > row["blocks_count"] / 2

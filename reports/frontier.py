@@ -14,7 +14,7 @@ from reports.labels import place_labels
 from reports.legends import add_entries, frontier_entry, place_legend, uncover
 from reports.marks import draw_points, points_of
 from reports.names import is_own
-from reports.pictures import DARK_GREY, PictureError, drawing, new_figure, save, style
+from reports.pictures import DARK_GREY, PictureError, drawing, keep_layout, lay_out, new_figure, save, style
 from reports.ticks import draw_ticks, tick_points
 from reports.variants import names_of
 
@@ -57,8 +57,9 @@ def make_figure(group: Group, caption: str) -> Figure:
     figure = new_figure(*SIZE_INCHES)
     axes = figure.add_subplot()
     draw_group(axes, group, caption, sources_of([group]))
-    figure.draw_without_rendering()
+    lay_out(figure)
     uncover_points(figure, axes, group)
+    keep_layout(figure)
     label_frontier(figure, axes, group)
     return figure
 

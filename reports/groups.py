@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 _MEASURED = "accuracy_measured_top1_percent"
 _PUBLISHED = "accuracy_published_top1_percent"
+RANKED_BY = (
+    "model",
+    "latency_median_ms",
+    _MEASURED,
+    _PUBLISHED,
+    "accuracy_classes_covered_count",
+    "accuracy_published_training_data",
+    "classes",
+    "weights",
+)
+"""Columns that `ranked` reads."""
 _KEPT_APART = ("graph", "precision")
 """Columns whose values are ranked apart if a model has several."""
 
@@ -46,7 +57,7 @@ class Group:
         """Number of classes of the comparable rows; None if no row has an accuracy."""
         return _usual_classes(self.rows)
 
-    @property
+    @functools.cached_property
     def comparable(self) -> pandas.DataFrame:
         """The rows with an accuracy on the usual number of classes: the points of a picture."""
         return self.rows[self.rows["comparable"]]
@@ -56,12 +67,12 @@ class Group:
         """The comparable rows among which the frontier is."""
         return self.rows[_contends(self.rows, self.training)]
 
-    @property
+    @functools.cached_property
     def without_accuracy(self) -> pandas.DataFrame:
         """The rows of which only the latency is known."""
         return self.rows[self.rows["accuracy_percent"].isna()]
 
-    @property
+    @functools.cached_property
     def drawn(self) -> pandas.DataFrame:
         """The rows of a picture: comparable ones are points, those without an accuracy are ticks."""
         return self.rows[self.rows["comparable"] | self.rows["accuracy_percent"].isna()]

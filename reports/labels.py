@@ -26,6 +26,11 @@ _LEGEND_GAP_POINTS = 5.0
 # Up and to the left first: above a frontier that rises to the right is empty paper.
 _DIRECTIONS_DEGREES = (135, 150, 120, 165, 105, 178, 92, 75, -45, -30, -60, 45, 15, -10, -85, 200, 225)
 _DISTANCES_POINTS = (5, 9, 14, 20, 28, 38, 50, 64)
+_OFFSETS_POINTS = [
+    (distance * math.cos(math.radians(degrees)), distance * math.sin(math.radians(degrees)))
+    for distance in _DISTANCES_POINTS
+    for degrees in _DIRECTIONS_DEGREES
+]
 
 
 def place_labels(
@@ -57,36 +62,45 @@ def place_labels(
 
 
 class _Paper:
-    """The occupied parts of the axes, in pixels."""
+    """The occupied parts of the axes, in pixels. A box is its left, lower, right and upper edge."""
 
     def __init__(self, axes: Axes, pixels_per_point: float, markers: Sequence[Point], line: Sequence[Point]) -> None:
         from matplotlib.path import Path
 
-        self._inside = axes.get_window_extent()
+        self._inside = axes.get_window_extent().extents
         self._gap = _GAP_POINTS * pixels_per_point
         radius = _MARKER_RADIUS_POINTS * pixels_per_point
-        self._boxes = [_square(axes.transData.transform(marker), radius) for marker in markers]
+        centres = axes.transData.transform(np.reshape(markers, (-1, 2)))
+        self._boxes = np.hstack([centres - radius, centres + radius])
         legend = axes.get_legend()
         if legend:
-            self._boxes.append(legend.get_window_extent().padded(_LEGEND_GAP_POINTS * pixels_per_point))
+            padded = legend.get_window_extent().padded(_LEGEND_GAP_POINTS * pixels_per_point)
+            self._boxes = np.vstack([self._boxes, padded.extents])
         self._texts: list[Bbox] = []
         self._lines = [Path(axes.transData.transform(line))] if line else []
         # A leader may cross the polyline: its own end, at the point, is on it.
         self._leaders: list[Path] = []
 
+    def free(self, texts: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which of the texts' boxes, N x 4, are inside the axes and cover no other box."""
+        boxes = texts + self._gap * np.array([-1, -1, 1, 1])
+        inside = (boxes[:, :2] >= self._inside[:2]) & (boxes[:, 2:] <= self._inside[2:])
+        low, high = boxes[:, None, :2], boxes[:, None, 2:]
+        overlaps = (low <= self._boxes[:, 2:]) & (self._boxes[:, :2] <= high)
+        covers = np.any(np.all(overlaps, axis=2), axis=1)
+        free: npt.NDArray[np.bool_] = np.logical_and(np.all(inside, axis=1), ~covers)
+        return free
+
     def take(self, text: Bbox, leader: Path | None) -> bool:
-        """Marks a label's text and its line as taken, if they are free; False if they are not."""
+        """Marks a label's text, whose box is free, and its line as taken, if lines allow it; False if they do not."""
         box = text.padded(self._gap)
-        free = (
-            self._inside.count_contains(box.corners()) == 4
-            and not any(box.overlaps(other) for other in (*self._boxes, *self._texts))
-            and not any(line.intersects_bbox(box, filled=False) for line in self._lines)
-        )
+        free = not any(line.intersects_bbox(box, filled=False) for line in self._lines)
         if free and leader:
             free = not any(leader.intersects_bbox(other, filled=False) for other in self._texts)
             free = free and not any(leader.intersects_path(line, filled=False) for line in self._leaders)
         if free:
             self._texts.append(box)
+            self._boxes = np.vstack([self._boxes, box.extents])
             if leader:
                 self._lines.append(leader)
                 self._leaders.append(leader)
@@ -95,15 +109,15 @@ class _Paper:
 
 def _place(axes: Axes, paper: _Paper, point: Point, name: str) -> bool:
     """Writes `name` in the first free place; False if there is none."""
-    size = _text_size(axes, point, name)
-    for distance in _DISTANCES_POINTS:
-        for degrees in _DIRECTIONS_DEGREES:
-            offset = distance * math.cos(math.radians(degrees)), distance * math.sin(math.radians(degrees))
-            with_leader = distance > _DISTANCES_POINTS[0]
-            text = _text_box(axes, point, offset, size)
-            if paper.take(text, _leader(axes, point, text) if with_leader else None):
-                _write(axes, point, name, offset, with_leader)
-                return True
+    from matplotlib.transforms import Bbox
+
+    texts = _text_boxes(axes, point, _text_size(axes, point, name))
+    for place in np.flatnonzero(paper.free(texts)).tolist():
+        text = Bbox.from_extents(*texts[place])
+        with_leader = place >= len(_DIRECTIONS_DEGREES)
+        if paper.take(text, _leader(axes, point, text) if with_leader else None):
+            _write(axes, point, name, _OFFSETS_POINTS[place], with_leader)
+            return True
     return False
 
 
@@ -137,15 +151,14 @@ def _text_size(axes: Axes, point: Point, name: str) -> Point:
     return box.width, box.height
 
 
-def _text_box(axes: Axes, point: Point, offset: Point, size: Point) -> Bbox:
-    """The box in pixels of a text that `_write` writes there, whose own line is no part of it."""
-    from matplotlib.transforms import Bbox
-
+def _text_boxes(axes: Axes, point: Point, size: Point) -> npt.NDArray[np.float64]:
+    """The boxes in pixels, N x 4, of a text that `_write` writes at each offset; its own line is no part of them."""
     figure = axes.get_figure(root=True)
     assert figure is not None
-    corner = axes.transData.transform(point) + np.asarray(offset) * figure.dpi / 72
-    low = [edge if moved > 0 else edge - length for edge, moved, length in zip(corner, offset, size, strict=True)]
-    return Bbox.from_bounds(low[0], low[1], *size)
+    offsets = np.array(_OFFSETS_POINTS)
+    corners = axes.transData.transform(point) + offsets * figure.dpi / 72
+    low = np.where(offsets > 0, corners, corners - size)
+    return np.hstack([low, low + size])
 
 
 def _leader(axes: Axes, point: Point, text: Bbox) -> Path:
@@ -155,10 +168,3 @@ def _leader(axes: Axes, point: Point, text: Bbox) -> Path:
     end = np.asarray(axes.transData.transform(point))
     start = np.array([text.x0 if text.x0 > end[0] else text.x1, (text.y0 + text.y1) / 2])
     return Path(np.array([start, start + 0.9 * (end - start)]))
-
-
-def _square(centre: npt.ArrayLike, radius: float) -> Bbox:
-    from matplotlib.transforms import Bbox
-
-    x, y = np.asarray(centre)
-    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)

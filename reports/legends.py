@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.groups import Group
 from reports.marks import HOLLOW
-from reports.pictures import DARK_GREY, style
+from reports.pictures import DARK_GREY, lay_out, style
 from reports.ticks import HEIGHT, WIDTH_POINTS
 from reports.training import ANY, difference
 
@@ -68,7 +68,7 @@ def uncover(figure: Figure, axes: Axes, group: Group, points: Sequence[tuple[flo
     box = place_legend(axes, group).get_window_extent().padded(_MARKER_POINTS * figure.dpi / 72)
     if any(box.contains(*axes.transData.transform(point)) for point in points):
         _legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
-        figure.draw_without_rendering()
+        lay_out(figure)
 
 
 def _legend(axes: Axes, **place: Any) -> Legend:

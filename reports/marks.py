@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,18 @@ HOLLOW = "white"
 _SIZE = {False: 16.0, True: 30.0}
 """Area in square points, larger on the frontier."""
 
+_COLUMNS = [
+    "latency_median_ms",
+    "latency_low_ms",
+    "latency_high_ms",
+    "accuracy_percent",
+    "accuracy_measured_top1_low_percent",
+    "accuracy_measured_top1_high_percent",
+    "trials_count",
+    "frontier",
+    "other_data",
+]
+
 
 def draw_points(axes: Axes, rows: pandas.DataFrame, colour: str, marker: str) -> None:
     """Draws rows of one source with their intervals.
@@ -27,19 +40,25 @@ def draw_points(axes: Axes, rows: pandas.DataFrame, colour: str, marker: str) ->
         colour: of the source.
         marker: of the source, a letter of matplotlib's.
     """
+    # Rows of few columns are taken several times faster.
+    rows = rows[_COLUMNS]
     _draw_intervals(axes, rows, colour)
-    for on_frontier, size in _SIZE.items():
-        members = rows[rows["frontier"] == on_frontier]
-        solid, hollow = members[~members["other_data"]], members[members["other_data"]]
+    for on_frontier, hollow in itertools.product((False, True), repeat=2):
+        members = rows[(rows["frontier"] == on_frontier) & (rows["other_data"] == hollow)]
+        if members.empty:
+            continue
+        paint = _hollow(colour, on_frontier) if hollow else _solid(colour, on_frontier)
         above = 4 if on_frontier else 3
-        axes.scatter(
-            *_columns(solid), s=size, marker=marker, color=colour, alpha=1.0 if on_frontier else 0.55,
-            linewidths=0.6, edgecolors="black" if on_frontier else "none", zorder=above,
-        )  # fmt: skip
-        axes.scatter(
-            *_columns(hollow), s=size, marker=marker, facecolors=HOLLOW, edgecolors=colour,
-            linewidths=1.5 if on_frontier else 0.9, zorder=above,
-        )  # fmt: skip
+        axes.scatter(*_columns(members), s=_SIZE[on_frontier], marker=marker, zorder=above, **paint)
+
+
+def _solid(colour: str, on_frontier: bool) -> dict[str, Any]:
+    edge = "black" if on_frontier else "none"
+    return {"color": colour, "alpha": 1.0 if on_frontier else 0.55, "linewidths": 0.6, "edgecolors": edge}
+
+
+def _hollow(colour: str, on_frontier: bool) -> dict[str, Any]:
+    return {"facecolors": HOLLOW, "edgecolors": colour, "linewidths": 1.5 if on_frontier else 0.9}
 
 
 def points_of(rows: pandas.DataFrame) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reports.errors import ReportError
 from reports.frontier import SIZE_INCHES, draw_group, drawable, label_frontier, sources_of, uncover_points
 from reports.groups import Group, grouped
-from reports.pictures import PictureError, drawing, new_figure, save
+from reports.pictures import PictureError, drawing, keep_layout, lay_out, new_figure, save
 from reports.runs import Runs
 from reports.training import ALONE, Training
 from reports.write import caption
@@ -63,9 +63,10 @@ def make_panels(groups: Sequence[Group], captions: Sequence[str]) -> Figure:
     for axes, group, text in zip(panels, groups, captions, strict=True):
         draw_group(axes, group, text, sources)
     # Once for all: laying out takes as long as there are panels.
-    figure.draw_without_rendering()
+    lay_out(figure)
     for axes, group in zip(panels, groups, strict=True):
         uncover_points(figure, axes, group)
+    keep_layout(figure)
     for axes, group in zip(panels, groups, strict=True):
         label_frontier(figure, axes, group)
     return figure

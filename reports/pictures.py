@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,18 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     return figure
 
 
+def lay_out(figure: Figure) -> None:
+    """Gives all parts of the figure their places, without the time of drawing it."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+
+
+def keep_layout(figure: Figure) -> None:
+    """Keeps the places of a laid-out figure's parts: `save` would lay it out again, for its own resolution."""
+    figure.set_layout_engine(None)
+
+
 def style(position: int) -> tuple[str, str]:
     """Colour and marker of the source at a position, the same in every picture; pairs repeat only after 81."""
     return COLOURS[position % len(COLOURS)], _MARKERS[(position + position // len(COLOURS)) % len(_MARKERS)]
@@ -115,9 +128,11 @@ def save(figure: Figure, paths: Sequence[Path]) -> None:
 
 def _insert_titles(svg: Path, figure: Figure) -> None:
     """Writes the texts of `set_hover_text` as title elements, which matplotlib has no means for."""
-    text = svg.read_text(encoding="utf-8")
-    for artist in figure.findobj(lambda artist: artist.get_gid() is not None):
-        group = f'<g id="{artist.get_gid()}">'
-        title = html.escape(str(artist.get_label()).removeprefix("_"), quote=False)
-        text = text.replace(group, f"{group}\n<title>{title}</title>", 1)
-    svg.write_text(text, encoding="utf-8")
+    named = figure.findobj(lambda artist: artist.get_gid() is not None)
+    titles = {str(artist.get_gid()): str(artist.get_label()).removeprefix("_") for artist in named}
+
+    def titled(group: re.Match[str]) -> str:
+        title = titles.get(group[1])
+        return group[0] if title is None else f"{group[0]}\n<title>{html.escape(title, quote=False)}</title>"
+
+    svg.write_text(re.sub(r'<g id="([^"]*)">', titled, svg.read_text(encoding="utf-8")), encoding="utf-8")

@@ -12,13 +12,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.stats.trials import interval_over_trials, median
-from reports.groups import frontiers, ranked
+from reports.groups import RANKED_BY, frontiers, ranked
 from reports.training import Training
 
 if TYPE_CHECKING:
     import pandas
 
 _CONFIGURATION = ["environment_id", "latency_kind", "backend", "graph", "precision", "batch"]
+_COLUMNS = [*_CONFIGURATION, *RANKED_BY, "latency_trials_ms", "measured_as", "run_seed", "device"]
 LEAST_MODELS = 3
 """Models of which an order is compared: two have one by chance alone."""
 
@@ -115,9 +116,13 @@ def configurations(rows: pandas.DataFrame) -> list[tuple[Configuration, pandas.D
 
     Args:
         rows: rows of results.csv, of one or more runs.
+
+    Returns:
+        Each condition and the columns of its rows that a rank depends on or is shown with.
     """
     found = []
-    ok = rows[rows["status"] == "ok"]
+    # Pandas takes rows column by column, and most of results.csv's columns are not of interest here.
+    ok = rows.loc[rows["status"] == "ok", _COLUMNS]
     for _, members in ok.groupby(_CONFIGURATION, sort=False):
         environment_id, kind, backend, graph, precision, batch = members[_CONFIGURATION].iloc[0]
         configuration = Configuration(environment_id, kind, backend, graph, precision, int(batch))

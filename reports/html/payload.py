@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -73,14 +74,14 @@ def payload(runs: Runs, training: Training = ALONE) -> dict[str, Any]:
         "rows": _table([*rows, *failed]),
         "short": dict(_short_names(runs.rows)),
         "telling": telling_columns(runs.rows[runs.rows["status"] == "ok"]),
-        "ranks": [dataclasses.asdict(change) for change in rank_changes(runs.rows)],
-        "published": _dicts(published_comparisons(runs.rows, runs.stated)),
-        "searched": {training: _dicts(searched_groups(runs.rows, runs.stated, training)) for training in TRAININGS},
-        "effects": {varying: _dicts(members) for varying, members in found.items()},
-        "summaries": {varying: _dicts(summarised(members)) for varying, members in found.items()},
-        "conversions": _dicts(audited),
-        "differences": {varying: _dicts(differences(audited, varying)) for varying in _BOTH},
-        "operators": {varying: _dicts(operator_totals(audited, varying)) for varying in _BOTH},
+        "ranks": rank_changes(runs.rows),
+        "published": published_comparisons(runs.rows, runs.stated),
+        "searched": {training: searched_groups(runs.rows, runs.stated, training) for training in TRAININGS},
+        "effects": found,
+        "summaries": {varying: summarised(members) for varying, members in found.items()},
+        "conversions": audited,
+        "differences": {varying: differences(audited, varying) for varying in _BOTH},
+        "operators": {varying: operator_totals(audited, varying) for varying in _BOTH},
     }
     return {name: clean(value) for name, value in facts.items()}
 
@@ -115,7 +116,7 @@ def _environments(runs: Runs) -> list[dict[str, Any]]:
     environments = []
     for environment_id, rows in runs.rows.groupby("environment_id", sort=False):
         info = newest.get(str(environment_id))
-        ran = [(run, run.rows[run.rows["environment_id"] == environment_id]) for run in runs.members]
+        ran = [(run, int((run.rows["environment_id"] == environment_id).sum())) for run in runs.members]
         environments.append(
             {
                 "id": environment_id,
@@ -123,9 +124,9 @@ def _environments(runs: Runs) -> list[dict[str, Any]]:
                 "facts": main_facts(rows, info),
                 "all_facts": all_facts(info) if info else {},
                 "runs": [
-                    {"name": run.directory.name, "created_at": run.info.created_at, "rows": len(measured)}
-                    for run, measured in ran
-                    if not measured.empty
+                    {"name": run.directory.name, "created_at": run.info.created_at, "rows": count}
+                    for run, count in ran
+                    if count
                 ],
             }
         )
@@ -172,18 +173,22 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"names": used, "values": [[row[name] for name in used] for row in rows]}
 
 
-def _dicts(members: Iterable[Any]) -> list[dict[str, Any]]:
-    return [dataclasses.asdict(member) for member in members]
-
-
 def clean(value: Any) -> Any:
-    """The value for JSON: times as text, and None instead of NaN and infinities."""
-    if isinstance(value, Mapping):
-        return {str(name): clean(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(member) for member in value]
+    """The value for JSON: dataclasses as objects, times as text, and None instead of NaN and infinities."""
+    # Most values are one of these; whether one is a mapping takes many times as long to find out.
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return value
+    if isinstance(value, list | tuple):
+        return [clean(member) for member in value]
+    if isinstance(value, Mapping):
+        return {str(name): clean(member) for name, member in value.items()}
+    if dataclasses.is_dataclass(value):
+        return {name: clean(getattr(value, name)) for name in _field_names(value.__class__)}
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+@functools.cache
+def _field_names(of: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(of)]
