@@ -19,13 +19,15 @@ def warm_up() -> None:
     except ImportError:
         return
 
-    from converters import pytorch
+    from converters import operator_table, pytorch
+    from converters.opset import SOURCE_OPSET
 
     torch.set_num_threads(1)
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
     with contextlib.suppress(Exception), quiet.terminal_spared():
         # Each conversion reports such a failure itself.
-        pytorch.export(network.eval(), exporter="dynamo", opset=18, batch=1, resolution=8)
+        pytorch.export(network.eval(), exporter="dynamo", opset=SOURCE_OPSET, batch=1, resolution=8)
+    operator_table.prepare(SOURCE_OPSET)
 
 
 warm_up()
