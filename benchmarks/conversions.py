@@ -2,10 +2,10 @@
 
     python benchmarks/conversions.py --against ../other-checkout --models mobile --repeats 2
 
-This interpreter runs `convert` of both checkouts in turn, each from an empty cache. The table has medians of the
-seconds, of the seconds that provenance files record by part, and of the largest memory of all processes together, and
-their ratios, this checkout over the other. Graphs are equal if their operators, wiring, attributes and weights are,
-whatever values and nodes are called; those that differ are named.
+This interpreter runs `convert` of both checkouts in turn, each from an empty cache, for the models that both have. The
+table has medians of the seconds, of the seconds that provenance files record by part, and of the largest memory of all
+processes together, and their ratios, this checkout over the other. Graphs are equal if their operators, wiring,
+attributes and weights are, whatever values and nodes are called; those that differ are named.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ import onnx
 from memory_watch import MemoryWatch
 
 HERE = Path(__file__).resolve().parents[1]
+
+
+def names(checkout: Path, models: str) -> list[str]:
+    """The names of a checkout's models that are asked for."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    command = [sys.executable, "-m", "harness", "list", *models.split(",")]
+    table = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
+    return [line.split()[0] for line in table.splitlines()[1:]]
 
 
 def timed_conversion(checkout: Path, models: str, cache: Path) -> tuple[dict[str, float], dict[str, Path]]:
@@ -79,24 +87,25 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="conversions of each side (%(default)s)")
     arguments = parser.parse_args()
     checkouts = {"here": HERE, "there": arguments.against.resolve()}
+    here, there = (names(checkout, arguments.models) for checkout in checkouts.values())
+    models = ",".join(name for name in here if name in there)
     taken: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     digests: dict[str, dict[str, str]] = {}
     for index in range(arguments.repeats):
         for side, checkout in sorted(checkouts.items(), reverse=bool(index % 2)):
             with tempfile.TemporaryDirectory() as cache:
-                one, files = timed_conversion(checkout, arguments.models, Path(cache))
+                one, files = timed_conversion(checkout, models, Path(cache))
                 digests[side] = {model: digest(file) for model, file in files.items()}
             print(f"{side}: {len(files)} models, {one}", file=sys.stderr, flush=True)
             for name, value in one.items():
                 taken[name, side].append(value)
     print("| what | here | there | ratio |\n|---|---:|---:|---:|")
     for name in dict.fromkeys(name for name, _ in taken):
-        here, there = (statistics.median(taken[name, side] or [float("nan")]) for side in checkouts)
-        print(f"| {name} | {here:.1f} | {there:.1f} | {here / there:.2f} |")
-    here_by_model, there_by_model = (digests[side] for side in checkouts)
-    models = sorted(here_by_model.keys() | there_by_model.keys())
-    different = [model for model in models if here_by_model.get(model) != there_by_model.get(model)]
-    print(f"\n{len(models) - len(different)} of {len(models)} graphs are equal. {' '.join(different)}".rstrip())
+        ours, theirs = (statistics.median(taken[name, side] or [float("nan")]) for side in checkouts)
+        print(f"| {name} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2f} |")
+    different = [model for model, one in digests["here"].items() if digests["there"].get(model) != one]
+    count = len(digests["here"])
+    print(f"\n{count - len(different)} of {count} graphs are equal. {' '.join(different)}".rstrip())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,11 @@ class Courier(Protocol):
     """Carries orders; the session decides which, and to whom."""
 
     def send(self, host: Host, order: Order) -> None:
-        """Begins a piece on a host that has none."""
+        """Begins a piece on a host that has none.
+
+        Raises:
+            HostsError: no host can be reached any more.
+        """
 
     def wait(self, timeout_s: float) -> Mapping[Host, Reply | Lost]:
         """What has ended, by host, after at most `timeout_s`.

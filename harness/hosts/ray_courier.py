@@ -6,8 +6,6 @@ Ray repeats nothing by itself, and no process does two pieces.
 from __future__ import annotations
 
 import contextlib
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from harness.artifacts.bundle import BundledFile
 from harness.errors import HarnessError, HostsError
 from harness.files.storage import explained
 from harness.hosts import host as on_host
-from harness.hosts.cluster import ADDRESS, check_answers
 from harness.hosts.courier import Lost
 from harness.hosts.environments import AskedDevices
+from harness.hosts.head_watch import HeadWatch
 from harness.hosts.host import Host, HostFacts
 from harness.hosts.parcel import Parcel
 from harness.hosts.piece import Order, Reply, do_piece, last_line
@@ -30,8 +28,6 @@ _FACTS_S = 300.0
 """Time limit for a host to say what it is, which includes looking at its images."""
 _CANCEL_S = 15.0
 _LINE_S = 10.0
-_HEAD_EVERY_S = 5.0
-_MOST_SILENCES = 3
 
 Say = Callable[[str], None]
 
@@ -43,7 +39,7 @@ class RayCourier:
         """Takes a connected Ray."""
         self._ray = ray
         self._tasks: dict[Host, Any] = {}
-        self._looked_at, self._silences = time.monotonic(), 0
+        self._head = HeadWatch()
 
     def hosts(self) -> list[Host]:
         """The hosts that are alive, each with a name of its own."""
@@ -144,12 +140,14 @@ class RayCourier:
 
     def send(self, host: Host, order: Order) -> None:
         """See `Courier.send`."""
+        # Where a host is lost with the head, the piece that goes to another one would wait for the head.
+        self._head.make_sure()
         with _explained():
             self._tasks[host] = self._task(do_piece, host, host.processors).remote(order)
 
     def wait(self, timeout_s: float) -> Mapping[Host, Reply | Lost]:
         """See `Courier.wait`."""
-        self._check_head()
+        self._head.look()
         every = list(self._tasks.values())
         with _explained():
             ended, _ = self._ray.wait(every, num_returns=1, timeout=timeout_s) if every else ([], [])
@@ -158,6 +156,8 @@ class RayCourier:
 
     def last_line(self, host: Host, order: Order) -> str:
         """See `Courier.last_line`; a process of a second on the host."""
+        if self._head.is_silent:
+            return ""
         with contextlib.suppress(Exception):
             task = self._task(last_line, host, 0).remote(order.job.digest, order.shard)
             return str(self._ray.get(task, timeout=_LINE_S))
@@ -173,30 +173,9 @@ class RayCourier:
             return Lost(_last_line(error), host_gone=False)
         return reply
 
-    def _check_head(self) -> None:
-        """Looks every few seconds whether the head is there: without it, Ray ends this program after a minute.
-
-        Raises:
-            HostsError: it is gone.
-        """
-        address = os.environ.get(ADDRESS)
-        if not address or time.monotonic() - self._looked_at < _HEAD_EVERY_S:
-            return
-        self._looked_at = time.monotonic()
-        try:
-            check_answers(address)
-            self._silences = 0
-        except HostsError as error:
-            self._silences += 1
-            if self._silences >= _MOST_SILENCES:
-                raise HostsError(
-                    f"the head of the Ray cluster at {address} is gone. The pieces that are finished are here: start "
-                    "the head and its workers again, and repeat the command"
-                ) from error
-
     def cancel(self, hosts: Sequence[Host]) -> None:
         """See `Courier.cancel`."""
-        if self._silences:
+        if self._head.is_silent:
             return  # Workers end with the connection; without a head, nobody passes a cancellation on.
         tasks = [self._tasks[host] for host in hosts if host in self._tasks]
         with contextlib.suppress(Exception):

@@ -43,7 +43,10 @@ def merge(directories: Sequence[Path], output: Path, spread_percent: float = DEF
     for directory in distinct:
         if directory not in runs and directory not in bundles:
             there = "holds neither" if directory.is_dir() else "is not there, so it is neither"
-            raise MergeError(f"{directory} {there} a run (run.json) nor a bundle ({BUNDLE_NAME})")
+            raise MergeError(
+                f"{directory} {there} a run (run.json) nor a bundle ({BUNDLE_NAME}); give what `run --output`, "
+                "`accuracy --output` or `convert --export` left"
+            )
     if runs and bundles:
         raise MergeError(f"{runs[0]} is a run, {bundles[0]} is a bundle: give folders of one kind")
     if runs:

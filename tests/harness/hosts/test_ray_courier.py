@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import types
 from typing import Any
 
 import pytest
 
 from harness.errors import HostsError
+from harness.hosts import head_watch
+from harness.hosts.cluster import ADDRESS
 from harness.hosts.courier import Lost
 from harness.hosts.host import Host
 from harness.hosts.ray_courier import RayCourier
@@ -77,3 +80,13 @@ def test_a_host_that_cannot_take_the_files_is_left_out() -> None:
     assert said == [
         "a is left out: it does not take the files that pieces need (OSError: [Errno 28] No space left on device)"
     ]
+
+
+def test_no_piece_is_sent_while_the_head_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray would wait for the head, and end this program after a minute."""
+    monkeypatch.setattr(head_watch, "_EVERY_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv(ADDRESS, f"127.0.0.1:{server.getsockname()[1]}")
+    untouched: Any = object()
+    with pytest.raises(HostsError, match=r"the head of the Ray cluster at .* is gone"):
+        RayCourier(untouched).send(HOST, untouched)
