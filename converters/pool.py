@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from converters import servers
 from converters.artifact import Artifact, ArtifactStore
 from converters.network_file import prepare
 from converters.precision import derive_as_requested, find
-from converters.request import ConversionRequest, key_of
+from converters.request import ConversionRequest, key_of, package_of
 from foundation.child import die_first, memory_peak_mib
 from foundation.endings import Remedies, ended, over_memory, over_time, says_out_of_memory
 from foundation.privacy import leave_no_settings
@@ -222,6 +222,16 @@ class _Job:
         return ended(_WORK, self.process.exitcode, _REMEDIES, tail)
 
 
+def expect(requests: Iterable[ConversionRequest]) -> None:
+    """Prepares for requests that will follow: what they import is imported once.
+
+    Args:
+        requests: all of them, as far as they are known before the first conversion.
+    """
+    usual = (one for one in requests if one.file is None and not one.is_own and one.implementation != RELEASE)
+    servers.expect({package_of(request.card()) for request in usual})
+
+
 def convert_many(
     requests: Sequence[ConversionRequest],
     cache_dir: Path,
@@ -251,6 +261,7 @@ def convert_many(
         else:
             followers[group] = []
             waiting.append((request, group))
+    expect(request for request, _ in waiting)
     running: list[tuple[_Job, str]] = []
     try:
         while waiting or running:

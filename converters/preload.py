@@ -8,8 +8,11 @@ thread that does not exist in it.
 from __future__ import annotations
 
 import contextlib
+import importlib
+import os
 
 from converters import quiet
+from converters.servers import ALSO
 
 
 def warm_up() -> None:
@@ -19,10 +22,16 @@ def warm_up() -> None:
     except ImportError:
         return
 
+    import zoo
     from converters import operator_table, pytorch
     from converters.opset import SOURCE_OPSET
 
     torch.set_num_threads(1)
+    for module in ("converters.convert", "onnxruntime", *os.environ.pop(ALSO, "").split()):
+        # Each conversion reports a missing or broken package itself.
+        with contextlib.suppress(Exception), quiet.terminal_spared():
+            importlib.import_module(module)
+    zoo.cards()
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
     with contextlib.suppress(Exception), quiet.terminal_spared():
         # Each conversion reports such a failure itself.

@@ -150,15 +150,20 @@ def _source_texts(*packages: str) -> str:
     return json_sha256(texts)
 
 
+def package_of(card: ModelCard) -> str:
+    """The package that builds the network, if not its release's original code; empty for this project's definition."""
+    return card.source if card.source in SOURCES else card.release.package.split("==")[0]
+
+
 def implementation_versions(card: ModelCard, implementation: str) -> dict[str, str]:
     """What builds the network, and its version: original code, the release's package, or this project's definition."""
     if implementation == RELEASE:
         commits = {pin.name: pin.commit for pin in release_source(card.source).pins}
         return {**commits, "drivers": _source_texts("zoo.releases.drivers")}
     if card.source in SOURCES:
-        return {**installed_versions((card.source,)), "own part": _source_texts("zoo.libraries")}
-    if card.release.package:
-        return installed_versions((card.release.package.split("==")[0],))
+        return {**installed_versions((package_of(card),)), "own part": _source_texts("zoo.libraries")}
+    if package_of(card):
+        return installed_versions((package_of(card),))
     return {"own definition": _source_texts("zoo.architectures", "zoo.adapters")}
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foundation import privacy, vocabulary
-from zoo import adapters, libraries, releases, selection
+from zoo import adapters, initialisation, libraries, releases, selection
 from zoo.card import ModelCard
 from zoo.catalog import reader
 from zoo.errors import UnknownModelError, ZooError
@@ -101,6 +101,16 @@ def load(
     checkpoint = at_hand(facts, weights, settings)
     if facts.source in libraries.SOURCES:
         return libraries.load(facts, checkpoint)
-    native = adapters.build(facts) if implementation == vocabulary.OWN else releases.build(facts, cache_dir)
+    native = _built(facts) if implementation == vocabulary.OWN else releases.build(facts, cache_dir)
     apply_weights(native, checkpoint, calibration_images)
     return native
+
+
+def _built(facts: ModelCard) -> NativeModel:
+    """The network of a card, its weights not yet set."""
+    # What a network of another package draws may be in no state dict, and would stay undrawn.
+    ours = getattr(adapters.adapter(facts.source), "__name__", "").startswith(f"{adapters.__name__}.")
+    if not ours or facts.release.framework != "pytorch":
+        return adapters.build(facts)
+    with initialisation.left_out():
+        return adapters.build(facts)

@@ -241,6 +241,9 @@ def _converted(
     """Every series of a request, part by part if what is ready is wanted early."""
     if early is None or all_stored(request.requests, plain.cache_dir):
         return convert_variants(request.requests, plain.cache_dir, say)
+    from converters.pool import expect
+
+    expect(conversion for one in request.requests for conversion in one.conversions())
     *first, rest = parts(request)
     say, found = each_once(say), list[Series]()
     for part in first:
