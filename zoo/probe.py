@@ -19,6 +19,9 @@ _MEAN_SUFFIXES = ("running_mean", "moving_mean")
 _VARIANCE_SUFFIXES = ("running_var", "moving_variance")
 _BIAS_SUFFIXES = ("bias", "beta")
 
+_PIECE = 1 << 16
+"""Values that are drawn at a time."""
+
 HEAD_LENGTH = 8
 """Number of logits per image that a reference keeps verbatim."""
 FRAMEWORK_TOLERANCE = 2e-5
@@ -100,9 +103,18 @@ def _drawn(
     elif len(shape) == 1:
         kind, values = "norm", rng.uniform(0.5, largest_norm, shape)
     else:
-        values = rng.standard_normal(shape) * math.sqrt(kernel_gain / _fan_in(name, shape, framework))
+        return _scaled_normal(rng, shape, math.sqrt(kernel_gain / _fan_in(name, shape, framework)))
     rounded = np.asarray(values, dtype=np.float32)
     return rounded * scales[kind] if kind in scales else rounded
+
+
+def _scaled_normal(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Normal values in float64 times `scale`, rounded; drawn in pieces that stay in the processor's cache."""
+    rounded = np.empty(math.prod(shape), np.float32)
+    for start in range(0, rounded.size, _PIECE):
+        values = rng.standard_normal(min(_PIECE, rounded.size - start))
+        rounded[start : start + _PIECE] = np.multiply(values, scale, out=values)
+    return rounded.reshape(shape)
 
 
 def images(resolution: int, count: int = 2) -> NDArray[np.float32]:
