@@ -81,6 +81,13 @@ def all_stored(requests: Sequence[ArtifactRequest], cache_dir: Path) -> bool:
     return all(find(conversion, store) is not None for one in requests for conversion in one.conversions())
 
 
+def announce(requests: Sequence[ArtifactRequest]) -> None:
+    """Prepares for the conversions of all requests, of which the first may need less than the rest."""
+    from converters.pool import expect
+
+    expect(conversion for one in requests for conversion in one.conversions())
+
+
 def convert_variants(requests: Sequence[ArtifactRequest], cache_dir: Path, say: Say) -> list[Series]:
     """Every series of several requests, in their order; failures are rows too.
 

@@ -12,7 +12,7 @@ from foundation.wording import counted
 from harness import backends
 from harness.artifacts import reference
 from harness.artifacts.bundle import Bundle, read_bundle
-from harness.artifacts.conversions import all_stored, bundled_series, convert_variants
+from harness.artifacts.conversions import all_stored, announce, bundled_series, convert_variants
 from harness.artifacts.converting import Say
 from harness.artifacts.engines import build_engines
 from harness.artifacts.reference import reference_file
@@ -241,9 +241,7 @@ def _converted(
     """Every series of a request, part by part if what is ready is wanted early."""
     if early is None or all_stored(request.requests, plain.cache_dir):
         return convert_variants(request.requests, plain.cache_dir, say)
-    from converters.pool import expect
-
-    expect(conversion for one in request.requests for conversion in one.conversions())
+    announce(request.requests)
     *first, rest = parts(request)
     say, found = each_once(say), list[Series]()
     for part in first:

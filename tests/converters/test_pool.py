@@ -12,7 +12,7 @@ import pytest
 
 import zoo
 from converters import servers
-from converters.pool import PoolSettings, _Job, convert_many
+from converters.pool import PoolSettings, _Job, convert_many, expect
 from converters.request import ConversionRequest
 
 SOURCE = """
@@ -215,3 +215,12 @@ def test_a_recalibration_has_additional_time(tmp_path):
         None,
     ]
     assert _Job(recalibrated, None, process, started - 100.0).over_limits(settings)[0] == "timeout"
+
+
+def test_packages_of_the_zoos_networks_are_expected(monkeypatch):
+    expected = set()
+    monkeypatch.setattr(servers, "expect", expected.update)
+    names = ["efficientnet/efficientnet_b0", "gpunet/GPUNet-P0", "ofa/flops-595M_top1-80.0_finetune-75"]
+    original = ConversionRequest("regnet/RegNetX-200MF", implementation="release")
+    expect([*map(ConversionRequest, names), original, ConversionRequest("mine:network")])
+    assert expected == {"timm", "ofa", ""}

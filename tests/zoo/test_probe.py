@@ -41,6 +41,14 @@ def test_each_kind_of_tensor_follows_its_rule(name, shape, framework, expected):
     np.testing.assert_array_equal(values, expected(draw(name)).astype(np.float32))
 
 
+def test_a_tensor_that_is_drawn_in_pieces_is_as_if_drawn_at_once():
+    shape = (700, 3, 10, 10)
+    assert math.prod(shape) > 3 * probe._PIECE
+    whole = np.random.Generator(np.random.PCG64(zlib.crc32(b"stem.weight"))).standard_normal(shape)
+    expected = (whole * math.sqrt(1.5 / 300)).astype(np.float32)
+    np.testing.assert_array_equal(probe.tensor("stem.weight", shape), expected)
+
+
 def test_the_variance_scale_touches_running_variances_alone():
     np.testing.assert_array_equal(
         probe.tensor("a.running_var", (7,), variance_scale=2.0), 2 * probe.tensor("a.running_var", (7,))
