@@ -36,7 +36,7 @@ def warm_up() -> None:
     with contextlib.suppress(Exception), quiet.terminal_spared():
         # Each conversion reports such a failure itself.
         pytorch.export(network.eval(), exporter="dynamo", opset=SOURCE_OPSET, batch=1, resolution=8)
-    operator_table.prepare(SOURCE_OPSET)
+        operator_table.prepare(SOURCE_OPSET)
 
 
 warm_up()
