@@ -16,6 +16,7 @@ MODELS = (
     "efficientnet/efficientnet_b0",
     "fbnet/fbnet_a",
     "gpunet/GPUNet-P0",
+    "lanet/LaNet_CIFAR10_128",
     "ofa/1080ti_gpu64-12ms_top1-72.6_finetune-25",
     "regnet/RegNetX-200MF",
     "resnest/resnest50",
