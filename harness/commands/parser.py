@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
+import re
 from collections.abc import Sequence
 
 from foundation.whole_options import WholeOptionsParser
@@ -21,6 +23,9 @@ Start here:
   python -m harness report results             the table and the picture again
   python -m harness profile gpunet/GPUNet-0    which layers of a model take the time
 """
+
+_ALIKE = 0.8
+"""Share of letters in common from which an option is taken for a misspelled one (`difflib`)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,14 +65,17 @@ def parse(words: Sequence[str]) -> ParsedCommand:
     asked.set_defaults(words=tuple(spelled_out))
     options, unknown = parser.parse_known_args([entry.name, *spelled_out])
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(unknown, options)}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(unknown, options, asked)}")
     return ParsedCommand(entry.name, command, options)
 
 
-def _advice(unknown: Sequence[str], options: argparse.Namespace) -> str:
-    """How to give what was given without an option; empty if the command has no option for it."""
-    if any(word.startswith("-") for word in unknown):
-        return ""
+def _advice(unknown: Sequence[str], options: argparse.Namespace, asked: argparse.ArgumentParser) -> str:
+    """How to give what was given without an option, or the option that is spelled alike; empty if there is none."""
+    mistaken = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+    if mistaken:
+        known = re.findall(r"--[a-z0-9-]+", asked.format_usage())
+        alike = difflib.get_close_matches(mistaken, known, n=1, cutoff=_ALIKE)
+        return f"; did you mean {alike[0]}?" if alike else ""
     if "onnx" in options and any(word.endswith(".onnx") for word in unknown):
         return "; give each ONNX file as --onnx FILE"
     return "; give models as --models MODELS" if "models" in options else ""

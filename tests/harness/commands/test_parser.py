@@ -27,6 +27,8 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (["bogus"], "argument COMMAND: invalid choice: 'bogus'"),
         (["run", "--bogus"], "unrecognized arguments: --bogus"),
         (["run", "--bogus", "3"], "unrecognized arguments: --bogus 3\n"),
+        (["run", "--ouput", "x"], "unrecognized arguments: --ouput x; did you mean --output?\n"),
+        (["run", "--round=3"], "unrecognized arguments: --round=3; did you mean --rounds?\n"),
         (["run", "mine.onnx"], "unrecognized arguments: mine.onnx; give each ONNX file as --onnx FILE\n"),
         (["run", "resnest50"], "unrecognized arguments: resnest50; give models as --models MODELS\n"),
         (["convert", "all", "--opset", "17"], "unrecognized arguments: all; give models as --models MODELS\n"),
