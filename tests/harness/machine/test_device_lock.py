@@ -98,9 +98,17 @@ def test_without_waiting_it_says_who_holds_it(holder: subprocess.Popen[str]) -> 
 
 
 def test_a_turn_comes_when_the_holder_dies_and_waiting_is_said_once(holder: subprocess.Popen[str]) -> None:
-    lock, said = processor()
-    with subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -9 {holder.pid}"]), lock.held():
+    said: list[str] = []
+    ends: list[subprocess.Popen[bytes]] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        ends.append(subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -9 {holder.pid}"]))
+
+    lock = DeviceLock.of(environment.collect(1), wait=True, say=say)
+    with lock.held():
         pass
+    assert ends[0].wait() == 0
     assert lock.waits_count == 1
     assert lock.waited_s > 0.3
     (line,) = said

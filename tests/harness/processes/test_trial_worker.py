@@ -6,7 +6,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from harness.errors import HarnessError, UnsupportedError
 from harness.machine.energy import sources
+from harness.machine.energy.rapl import Package
 from harness.machine.linux_facts import LinuxFacts, Throttling
 from harness.processes import child, trial_worker
 from harness.processes.trial import TrialJob, TrialResult
@@ -223,17 +223,14 @@ def test_the_energy_of_the_processor_is_measured_on_request(
 ) -> None:
     counter = processor(tmp_path)
     read_files_below(tmp_path, monkeypatch)
-    end = threading.Event()
+    read = Package.counter_uj
 
-    def draw() -> None:
-        while not end.wait(0.001):
-            advance(counter, 40_000)
+    def read_later(package: Package) -> int:
+        advance(counter, 40_000)
+        return read(package)
 
-    thread = threading.Thread(target=draw)
-    thread.start()
+    monkeypatch.setattr(Package, "counter_uj", read_later)
     result = work(dataclasses.replace(quick_job, measure_energy=True), tmp_path)
-    end.set()
-    thread.join()
     assert result.cpu_energy_mj > 0
     assert result.module_energy_mj is None
 
