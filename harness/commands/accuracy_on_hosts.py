@@ -36,10 +36,16 @@ def accuracy_on_hosts(arguments: argparse.Namespace, request: RunRequest, images
     contents = {**digests_of(carried.sent), "images": here.images}
     job = Job("accuracy", tuple(with_whole_paths(carried.words)), "--output", contents)
     errand = Errand(
-        job, output, here.images_count, _IMAGES_OF_A_PIECE, carried.sent, images, devices_of(request, times=False)
+        job,
+        output,
+        here.images_count,
+        _IMAGES_OF_A_PIECE,
+        carried.sent,
+        images,
+        devices_of(request, times=False),
+        write_reports=write_all,
     )
     carry_out(errand, say)
-    write_all(output)
     return _exit_code(output)
 
 

@@ -48,11 +48,10 @@ def run_on_hosts(arguments: argparse.Namespace, request: RunRequest) -> int:
         devices=devices_of(request, times=True),
         spread_percent=arguments.spread,
         each_environment=True,
+        write_reports=write_all,
     )
     say(BESIDE_RAY)
     outputs = carry_out(errand, say)
-    for folder in outputs:
-        write_all(folder)
     if parts_of(output).is_dir():
         # The bundle.
         remove_folder(parts_of(output))

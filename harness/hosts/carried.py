@@ -54,6 +54,8 @@ class Errand:
     each_environment: bool = False
     """Whether hosts of every environment do the whole job, into a folder of its own below `output`; otherwise the hosts
     of one environment do it."""
+    write_reports: Callable[[Path], None] | None = None
+    """Writes into the folder of the whole what no piece has, before the pieces are removed."""
 
 
 def check_new(output: Path) -> None:
@@ -80,7 +82,7 @@ def carry_out(errand: Errand, say: Say) -> list[Path]:
     if not errand.each_environment:
         if was_merged(errand.job, errand.output):
             say(f"the pieces in {parts_of(errand.output)} were merged already")
-            remove_folder(parts_of(errand.output))
+            _finish(errand)
             return [errand.output]
         check_new(errand.output)
     here = facts_here(errand.images)
@@ -93,8 +95,15 @@ def carry_out(errand: Errand, say: Say) -> list[Path]:
             raise failures[0]
         for one, hosts in jobs:
             courier.forget(one.job.digest, hosts)
-            remove_folder(parts_of(one.output))
+            _finish(one)
     return [one.output for one, _ in jobs]
+
+
+def _finish(errand: Errand) -> None:
+    """Completes the whole, then removes the pieces: killed in between, the same command does so again."""
+    if errand.write_reports:
+        errand.write_reports(errand.output)
+    remove_folder(parts_of(errand.output))
 
 
 def _jobs(errand: Errand, fit: Mapping[Host, HostFacts], say: Say) -> list[tuple[Errand, list[Host]]]:
