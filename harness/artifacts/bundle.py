@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from foundation.digests import file_sha256
 from foundation.record_types import array, check_types
 from foundation.selection import ALL, Selectable, SelectionError, parts, select
-from foundation.vocabulary import NATIVE
+from foundation.vocabulary import FUSED, NATIVE
 from foundation.wording import listed
 from harness.artifacts.model_shard import ModelShard
 from harness.artifacts.reference import REFERENCE_SHA256
@@ -98,6 +98,8 @@ class BundledModel:
     """Names of the zoo's suites that contain the model."""
     artifact: BundledFile | None = None
     provenance: BundledFile | None = None
+    fused_for: tuple[str, ...] = ()
+    """The backends that a fused graph was made for; empty for others, and in an index that an earlier version wrote."""
 
     @property
     def identity(self) -> Identity:
@@ -263,11 +265,27 @@ def check_opsets(series: Iterable[Series], backend: Backend) -> None:
         )
 
 
+def check_fused_for(models: Iterable[BundledModel], backend: str) -> None:
+    """Refuses graphs that were fused for other runtimes: theirs are not the operators that this one is faster with.
+
+    Raises:
+        BundleError: there is such a graph; the message names the first, and how to get this runtime's.
+    """
+    for model in models:
+        if model.fused_for and backend not in model.fused_for:
+            raise BundleError(
+                f"the graph of {model.identity.model} is fused for {listed(model.fused_for)}, not for {backend}: "
+                f"convert with --graph {FUSED} --fused-for {backend} and another --export DIR on the machine that "
+                f"converts, or measure --graph {NATIVE} ones"
+            )
+
+
 def _model(entry: dict[str, Any]) -> BundledModel:
     artifact, provenance = (_file(entry[name]) if entry[name] else None for name in ("artifact", "provenance"))
     if (artifact is None) == (entry["facts"]["status"] == "ok"):
         raise ValueError(f"status {entry['facts']['status']} of {entry['facts']['model']} and its files disagree")
-    return BundledModel(entry["facts"], array(entry["suites"]), artifact, provenance)
+    fused_for = array(entry.get("fused_for", []))
+    return BundledModel(entry["facts"], array(entry["suites"]), artifact, provenance, fused_for)
 
 
 def _engine(entry: dict[str, Any]) -> BundledEngine:

@@ -15,7 +15,7 @@ from types import TracebackType
 from foundation.digests import file_sha256
 from foundation.replacing import TEMPORARY_SUFFIX, replacing
 from foundation.system_errors import is_not_allowed
-from foundation.vocabulary import NATIVE
+from foundation.vocabulary import FUSED, NATIVE
 from harness.artifacts.bundle import (
     BUNDLE_NAME,
     BUNDLE_SCHEMA_VERSION,
@@ -150,7 +150,8 @@ class BundleWriter:
                 sidecar_sha256 = file_sha256(source.with_name(PROVENANCE_NAME))
             artifact, copied = self._keep(source, f"{stem}.onnx", series.artifact_sha256)
             provenance, _ = self._keep(source.with_name(PROVENANCE_NAME), f"{stem}.json", sidecar_sha256)
-            model = BundledModel(described, tuple(suites), artifact, provenance)
+            fused_for = _fused_for(series, earlier)
+            model = BundledModel(described, tuple(suites), artifact, provenance, fused_for)
         elif earlier is not None and earlier.artifact:
             return False
         else:
@@ -258,6 +259,14 @@ class BundleWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _fused_for(series: Series, earlier: BundledModel | None) -> tuple[str, ...]:
+    """The backends that a fused graph is for; those of an earlier export too, whose artifact is the same."""
+    if series.graph != FUSED:
+        return ()
+    before = earlier.fused_for if earlier and earlier.artifact else ()
+    return tuple(sorted({*before, series.backend}))
 
 
 def file_stem(series: Series) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foundation.wording import counted
 from harness import backends
 from harness.artifacts import facts
-from harness.artifacts.bundle import Bundle, check_opsets
+from harness.artifacts.bundle import Bundle, check_fused_for, check_opsets
 from harness.artifacts.converting import Say, conversions_of
 from harness.artifacts.file_precisions import in_asked_precision
 from harness.artifacts.file_series import FileSettings, series_of_file
@@ -146,7 +146,8 @@ def bundled_series(
         say: prints a line for the user.
 
     Raises:
-        BundleError: the bundle has none of the series, a file is damaged, or the runtime is too old.
+        BundleError: the bundle has none of the series, a file is damaged, the runtime is too old, or a graph is fused
+            for another one.
     """
     chosen = bundle.select(request.models, request.artifact_precision, request.batch, request.graph)
     found = [
@@ -154,6 +155,7 @@ def bundled_series(
         for model in chosen
     ]
     check_opsets(found, backend)
+    check_fused_for(chosen, request.backend)
     bundle.check_files(chosen)
     return found + file_series(request, cache_dir, say)
 

@@ -74,6 +74,8 @@ def _advice(unknown: Sequence[str], options: argparse.Namespace, asked: argparse
     mistaken = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
     if mistaken:
         known = re.findall(r"--[a-z0-9-]+", asked.format_usage())
+        if mistaken == "-o" and "--output" in known:
+            return "; did you mean --output?"
         alike = difflib.get_close_matches(mistaken, known, n=1, cutoff=_ALIKE)
         return f"; did you mean {alike[0]}?" if alike else ""
     if "onnx" in options and any(word.endswith(".onnx") for word in unknown):

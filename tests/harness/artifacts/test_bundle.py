@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from foundation.digests import file_sha256
 from foundation.published_latency import PublishedLatency
-from harness.artifacts.bundle import BUNDLE_NAME, check_opsets, read_bundle
+from harness.artifacts.bundle import BUNDLE_NAME, check_fused_for, check_opsets, read_bundle
 from harness.backends.onnxruntime.cpu import OnnxRuntimeBackend
 from harness.errors import BundleError
 
@@ -275,3 +276,37 @@ def test_a_fact_of_another_type_is_refused(three: Path, name: str, value: Any) -
     changed_model(three, facts={**facts, name: value})
     with pytest.raises(BundleError, match=f"is damaged .*{name} is {value!r}"):
         read_bundle(three)
+
+
+def test_a_graph_that_is_fused_for_another_runtime_is_refused(converted, write_bundle) -> None:
+    bundle = read_bundle(write_bundle(converted(graph="fused"), converted("regnet/RegNetX-200MF")))
+    check_fused_for(bundle.models, "onnxruntime")
+    with pytest.raises(BundleError) as raised:
+        check_fused_for(bundle.models, "openvino")
+    message = str(raised.value)
+    assert "gpunet/GPUNet-0 is fused for onnxruntime, not for openvino" in message
+    assert "--graph fused --fused-for openvino and another --export DIR" in message
+
+
+def test_a_graph_that_is_the_same_for_two_runtimes_is_for_both(converted, write_bundle) -> None:
+    one = converted(graph="fused")
+    bundle = read_bundle(write_bundle(one, dataclasses.replace(one, backend="openvino")))
+    assert bundle.models[0].fused_for == ("onnxruntime", "openvino")
+    check_fused_for(bundle.models, "openvino")
+
+
+def test_an_index_of_an_earlier_version_does_not_say_what_graphs_are_fused_for(converted, write_bundle) -> None:
+    path = write_bundle(converted(graph="fused")) / BUNDLE_NAME
+    index = json.loads(path.read_text())
+    assert index["models"][0].pop("fused_for") == ["onnxruntime"]
+    path.write_text(json.dumps(index))
+    check_fused_for(read_bundle(path.parent).models, "openvino")
+
+
+def test_what_graphs_are_fused_for_is_an_array(converted, write_bundle) -> None:
+    path = write_bundle(converted(graph="fused")) / BUNDLE_NAME
+    index = json.loads(path.read_text())
+    index["models"][0]["fused_for"] = "onnxruntime"
+    path.write_text(json.dumps(index))
+    with pytest.raises(BundleError, match="is damaged"):
+        read_bundle(path.parent)

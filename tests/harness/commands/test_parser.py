@@ -28,6 +28,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (["run", "--bogus"], "unrecognized arguments: --bogus"),
         (["run", "--bogus", "3"], "unrecognized arguments: --bogus 3\n"),
         (["run", "--ouput", "x"], "unrecognized arguments: --ouput x; did you mean --output?\n"),
+        (["run", "-o", "x"], "unrecognized arguments: -o x; did you mean --output?\n"),
         (["run", "--round=3"], "unrecognized arguments: --round=3; did you mean --rounds?\n"),
         (["run", "mine.onnx"], "unrecognized arguments: mine.onnx; give each ONNX file as --onnx FILE\n"),
         (["run", "resnest50"], "unrecognized arguments: resnest50; give models as --models MODELS\n"),
