@@ -191,7 +191,7 @@ def test_a_run_that_is_no_shard_is_refused_beside_shards(shards, command, tmp_pa
     info = json.loads((tmp_path / "alone" / "run.json").read_text())
     info["seed"] = load_run_info(shards[0]).seed
     (tmp_path / "alone" / "run.json").write_text(json.dumps(info))
-    with pytest.raises(MergeError, match=r"is shard 1/2, .*alone is no shard"):
+    with pytest.raises(MergeError, match=r"is shard 1/2, .*alone is no shard: merge the 2 shards alone first"):
         merge([*shards, tmp_path / "alone"], tmp_path / "whole")
 
 
