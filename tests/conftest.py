@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -17,6 +18,12 @@ from harness.machine.device_lock import FOLDER_VARIABLE
 
 # Tests import runtimes before any package of this project.
 privacy.switch_off()
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile(
+    "at any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("at any speed")
 
 
 @pytest.fixture(scope="session", autouse=True)

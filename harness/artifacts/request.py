@@ -17,6 +17,7 @@ from foundation.vocabulary import (
     GRAPHS,
     IMPLEMENTATIONS,
     INT8_SCHEMES,
+    MEASURED_PRECISIONS,
     NATIVE,
     PROBE,
     RELEASED,
@@ -123,6 +124,8 @@ class ArtifactRequest:
             raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")
+        if self.precision not in MEASURED_PRECISIONS:
+            raise HarnessError(f"--precision {self.precision}: choose one of {', '.join(MEASURED_PRECISIONS)}")
         if self.graph not in GRAPHS:
             raise HarnessError(f"--graph {self.graph}: choose one of {', '.join(GRAPHS)}")
         if self.float16_io and self.precision != "fp16":

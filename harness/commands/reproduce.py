@@ -32,7 +32,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     for name in TOLD_APART_BY:
         group.add_argument(f"--{name}", metavar=name.upper(), help=f"the row's {name}")
     parser.add_argument(
-        "--artifact", type=Path, metavar="FILE", help="the artifact, if it is no longer where the row says"
+        "--artifact",
+        type=Path,
+        metavar="FILE",
+        help="the row's artifact, if it is no longer where the row says, or if rows differ in nothing else",
     )
 
 
@@ -44,7 +47,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     chosen = (arguments.backend, arguments.precision, arguments.graph, arguments.batch)
     wanted = {name: value for name, value in zip(TOLD_APART_BY, chosen, strict=True) if value}
     results = arguments.run / RESULTS_NAME if arguments.run.is_dir() else arguments.run
-    row = find_row(results, arguments.model, wanted)
+    row = find_row(results, arguments.model, wanted, arguments.artifact)
     artifact = arguments.artifact or Path(row["artifact_path"])
     paths = write(Reproduction(row, timing_of(directory), artifact), arguments.output)
     say(f"to measure it again: python {paths[0]}")

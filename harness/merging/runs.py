@@ -16,6 +16,7 @@ from harness.files.journal import Journal
 from harness.files.locking import HOLDER_NAME, LOCK_NAME, RunLock
 from harness.files.storage import explained, replace_json
 from harness.merging.accuracy import merge_accuracy
+from harness.merging.rounds import told_of_missing_rounds
 from harness.merging.run_parts import RunPart, check_alike, read_part
 from harness.merging.shards import check_nothing_missing, models_shared_out
 from harness.merging.speeds import check_speeds
@@ -24,6 +25,7 @@ from harness.records.directory import SAMPLES_NAME, SERIES_NAME, TRIALS_NAME, Ru
 from harness.records.run_info import RUN_INFO_NAME, RunInfo
 from harness.records.series import Series
 from harness.records.sharing import measured_as
+from harness.text.console import say
 
 _LISTS = ("models", "own_models", "onnx_files")
 """Settings of which each shard of models has its own."""
@@ -32,7 +34,7 @@ _LISTS = ("models", "own_models", "onnx_files")
 def merge_runs(directories: Sequence[Path], output: Path, spread_percent: float) -> int:
     """Writes the run directory that one machine alone would have written; returns the number of its rows.
 
-    It appears complete or not at all.
+    It appears complete or not at all. Standard error has a line for each run with fewer rounds than were asked for.
 
     Args:
         directories: the run directories, which stay as they are; no process may be writing to them.
@@ -54,6 +56,8 @@ def merge_runs(directories: Sequence[Path], output: Path, spread_percent: float)
         series = _series(parts, order)
         trials = _trials(parts)
         _check_ended(parts, series, trials, order)
+        for told in told_of_missing_rounds(parts):
+            say(told)
         with explained(output):
             output.parent.mkdir(parents=True, exist_ok=True)
             staged = output.with_name(f".{output.name}.{secrets.token_hex(4)}")

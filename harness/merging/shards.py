@@ -49,7 +49,10 @@ def models_shared_out(shards: Mapping[Path, ModelShard | None]) -> tuple[str, ..
         return ()
     first, one = next(iter(known.items()))
     if whole := [folder for folder, shard in shards.items() if shard is None]:
-        raise MergeError(f"{first} is shard {one.shard}, {whole[0]} is no shard: give the folders of one job")
+        raise MergeError(
+            f"{first} is shard {one.shard}, {whole[0]} is no shard: merge the {one.shard.count} shards alone first, "
+            "and the result with other folders"
+        )
     for folder, shard in known.items():
         if set(shard.models) != set(one.models):
             raise MergeError(

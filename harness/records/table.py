@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.vocabulary import NATIVE
+from foundation.wording import listed
 from harness.errors import StorageError
 from harness.files.storage import explained
 from harness.records.rows import Row
@@ -62,6 +63,8 @@ def load_rows(path: Path) -> pandas.DataFrame:
     Raises:
         StorageError: the file is missing, is not a results.csv or has another schema version.
     """
+    if not path.is_file():
+        raise StorageError(f"{path} is not there; give the directory of a run, or its results.csv")
     try:
         with explained(path):
             text = path.read_text(encoding="utf-8")
@@ -133,8 +136,8 @@ def _columns_of_file(path: Path, text: str) -> tuple[Column, ...]:
     told = f" (it has those of {written})" if written else ""
     raise StorageError(
         f"{path} does not have the columns of schema version {SCHEMA_VERSION}{told}: "
-        f"missing {', '.join(missing) or 'none'}; unknown {', '.join(unknown) or 'none'}. Read it with the "
-        "version that wrote it, or measure again with another --output."
+        f"missing {listed(missing) or 'none'}; unknown {listed(unknown) or 'none'}. Give the results.csv of a run, "
+        "read it with the version that wrote it, or measure again with another --output."
     )
 
 

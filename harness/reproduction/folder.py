@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from foundation.digests import file_sha256
+from foundation.wording import cause
+from harness import backends
 from harness.backends.openvino import settings as openvino_settings
 from harness.errors import HarnessError
+from harness.files.artifact_digest import artifact_sha256, external_locations
 from harness.files.storage import explained
 from harness.processes.inputs import Feed, seeded_values
 from harness.processes.target import Target
@@ -27,6 +30,7 @@ SCRIPT = "reproduce.py"
 MODEL = "model.onnx"
 INPUTS = "inputs.npz"
 EXPECTED = "expected.json"
+_OWN = (SCRIPT, MODEL, INPUTS, EXPECTED)
 
 BACKENDS = ("onnxruntime", "openvino")
 """Those whose sessions the script opens."""
@@ -93,29 +97,53 @@ def write(found: Reproduction, output: Path) -> list[Path]:
 
     Raises:
         HarnessError: the row is refused, the artifact is not the row's, or the folder holds something.
-        StorageError: a file cannot be written.
+        StorageError: a file cannot be read or written.
     """
     check_reproducible(found.row)
-    if not found.artifact.is_file():
-        raise HarnessError(
-            f"{found.artifact} is no longer there; convert {found.row['model']} again, or give the file with --artifact"
-        )
-    if file_sha256(found.artifact) != found.row["artifact_sha256"]:
-        raise HarnessError(
-            f"{found.artifact} is not the row's artifact, or has weights in files beside it: its SHA-256 is not "
-            f"{found.row['artifact_sha256'][:16]}"
-        )
+    weights = _checked_weights(found)
     arrays = _inputs(found)
     with explained(output, option="-o", kept="The run"):
         output.mkdir(parents=True, exist_ok=True)
         if any(output.iterdir()):
             raise HarnessError(f"{output} holds something; give -o a new folder")
         shutil.copyfile(found.artifact, output / MODEL)
+        for location, file in weights.items():
+            (output / location).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, output / location)
         np.savez(output / INPUTS, **arrays)
-        (output / EXPECTED).write_text(json.dumps(expected(found), indent=1) + "\n", encoding="utf-8")
+        files = {name: file_sha256(output / name) for name in (MODEL, *weights)}
+        (output / EXPECTED).write_text(json.dumps({**expected(found), "files": files}, indent=1) + "\n", "utf-8")
         script = resources.files("harness.reproduction").joinpath(SCRIPT)
         (output / SCRIPT).write_text(script.read_text("utf-8"), encoding="utf-8")
-    return [output / name for name in (SCRIPT, MODEL, INPUTS, EXPECTED)]
+    return [output / name for name in (*_OWN, *weights)]
+
+
+def _checked_weights(found: Reproduction) -> dict[str, Path]:
+    """The files beside the artifact that hold weights, by the location that it names.
+
+    Raises:
+        HarnessError: the artifact cannot be read or is not the row's, or a file has a name that the folder needs.
+    """
+    row = found.row
+    try:
+        sha256 = artifact_sha256(found.artifact)
+    except OSError as error:
+        raise HarnessError(
+            f"{found.artifact} cannot be read ({cause(error)}); convert {row['model']} again, or give the row's "
+            "artifact with --artifact"
+        ) from error
+    if sha256 != row["artifact_sha256"]:
+        raise HarnessError(
+            f"{found.artifact} is not the row's artifact: its SHA-256 is {sha256[:16]}, not "
+            f"{row['artifact_sha256'][:16]}. Give that with --artifact, and the files of its weights beside it"
+        )
+    beside = {location: file for location, file in external_locations(found.artifact).items() if file}
+    if taken := sorted(set(_OWN) & set(beside)):
+        raise HarnessError(
+            f"{found.artifact} has weights in a file called {taken[0]}, as is one of the folder; measure it by "
+            "harness run"
+        )
+    return beside
 
 
 def _inputs(found: Reproduction) -> dict[str, Any]:
@@ -150,7 +178,7 @@ def expected(found: Reproduction) -> dict[str, Any]:
         **{name: row[name] for name in (*facts, "artifact_sha256", *figures)},
         "trials": row["trials_count"],
         "properties": _properties(row),
-        "warmup_s": timing.warmup_s,
+        "warmup_s": min(timing.warmup_s, backends.get(row["backend"]).warmup_s),
         "timed_ms": blocks * timing.block_ms,
         "inferences_at_least": blocks,
     }

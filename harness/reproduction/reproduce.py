@@ -90,14 +90,16 @@ def trial_ms() -> float:
     return statistics.median(taken_ns) / 1e6
 
 
-def check_model(sha256: str) -> None:
-    """Refuses a model.onnx that is not the row's."""
-    digest = hashlib.sha256()
-    with MODEL.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    if digest.hexdigest() != sha256:
-        raise SystemExit(f"{MODEL} has SHA-256 {digest.hexdigest()[:16]}, not {sha256[:16]}: it is not the row's")
+def check_model(files: dict[str, str]) -> None:
+    """Refuses a model.onnx, or a file of its weights, that is not the row's."""
+    for name, sha256 in files.items():
+        digest = hashlib.sha256()
+        with (FOLDER / name).open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+        found = digest.hexdigest()
+        if found != sha256:
+            raise SystemExit(f"{FOLDER / name} has SHA-256 {found[:16]}, not {sha256[:16]}: it is not the row's")
 
 
 def figures(expected: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -125,7 +127,7 @@ def main(arguments: list[str]) -> int:
     if arguments and not (len(arguments) == 1 and arguments[0].isdecimal() and int(arguments[0])):
         raise SystemExit(__doc__)
     trials = int(arguments[0]) if arguments else expected["trials"]
-    check_model(expected["artifact_sha256"])
+    check_model(expected["files"])
     version = importlib.import_module(expected["backend"]).__version__
     runtime = f"{expected['backend']} {version.split('-')[0]}"
     trials_ms = []

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundation.wording import counted
+from foundation.wording import counted, listed
 from harness.errors import HarnessError
+from harness.files.artifact_digest import artifact_sha256
 from harness.records.table import load_rows
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ TOLD_APART_BY = ("backend", "precision", "graph", "batch")
 """Columns in which the rows of one model differ."""
 
 
-def find_row(results: Path, model: str, wanted: Mapping[str, str]) -> dict[str, Any]:
+def find_row(results: Path, model: str, wanted: Mapping[str, str], artifact: Path | None = None) -> dict[str, Any]:
     """The one row of a model in a results.csv, by column, None where a cell is empty.
 
     Args:
         results: the file.
         model: full name of the model.
         wanted: values of columns of `TOLD_APART_BY`.
+        artifact: the file of the row, if it is given; it decides among rows that nothing else tells apart.
 
     Raises:
         HarnessError: there is no such row, or there are several; the message says how they differ.
@@ -33,10 +35,13 @@ def find_row(results: Path, model: str, wanted: Mapping[str, str]) -> dict[str, 
     table = load_rows(results)
     of_model = table[table["model"] == model]
     if of_model.empty:
-        raise HarnessError(f"the run has no row of {model}; it has {', '.join(sorted(set(table['model']))[:5])}, ...")
+        raise HarnessError(f"the run has no row of {model}; it has {listed(sorted(set(table['model'])))}")
     found = of_model
     for name, value in wanted.items():
         found = found[found[name].astype(str) == value]
+    if len(found) > 1 and artifact and artifact.is_file():
+        same = found[found["artifact_sha256"] == artifact_sha256(artifact)]
+        found = found if same.empty else same
     if len(found) == 1:
         return {str(name): _plain(value) for name, value in found.iloc[0].items()}
     told = _choices(found if len(found) else of_model, wanted)
@@ -46,6 +51,11 @@ def find_row(results: Path, model: str, wanted: Mapping[str, str]) -> dict[str, 
 def _choices(rows: pandas.DataFrame, wanted: Mapping[str, str]) -> str:
     """The options that tell the rows apart."""
     differing = [name for name in TOLD_APART_BY if len(rows[name].unique()) > 1 or name in wanted]
+    if rows.duplicated(differing or ["model"]).any():
+        return "; ".join(
+            " ".join([*(f"--{name} {row[name]}" for name in differing), f"--artifact {row['artifact_path']}"])
+            for _, row in rows.iterrows()
+        )
     return "; ".join(" ".join(f"--{name} {row[name]}" for name in differing) for _, row in rows.iterrows())
 
 

@@ -92,6 +92,7 @@ def test_a_failure_is_a_row(measure: Callable[..., Any], tmp_path: Path) -> None
         ({"onnx": "gone.onnx"}, r"gone\.onnx: no such file"),
         ({"models": "smoke", "batch": 0}, "give a number of at least 1"),
         ({"models": "smoke", "backend": "abacus"}, "abacus"),
+        ({"onnx": "a.onnx", "precision": "fp8"}, "--precision fp8: choose one of fp32, fp16, int8, bf16"),
         ({"artifacts": "nowhere"}, "nowhere is not a folder of artifacts"),
         ({"models": "smoke", "images": "nowhere"}, "nowhere"),
         ({"input_range": (0, 1), "input": "a.npy"}, "give one of them"),
@@ -160,8 +161,18 @@ def test_no_backend_is_a_bad_request(measure: Callable[..., Any]) -> None:
 
 
 def test_results_that_are_not_there_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(harness.HarnessError, match="nowhere"):
+    with pytest.raises(harness.HarnessError, match=r"nowhere is not there; give the directory of a run"):
         harness.results(tmp_path / "nowhere")
+
+
+def test_a_table_of_something_else_names_some_of_what_it_lacks(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(
+        harness.HarnessError, match=r"missing model, .* and \d+ more; unknown a, b\. Give the"
+    ) as raised:
+        harness.results(table)
+    assert len(str(raised.value)) < 400 + len(str(table))
 
 
 def test_progress_can_be_silenced(

@@ -126,6 +126,30 @@ def test_a_killed_shard_is_named_until_it_has_ended(command, tmp_path):
     assert set(rows(tmp_path / "whole").trials_count) == {"2"}
 
 
+def test_a_shard_that_lacks_a_round_is_named(shards, command, tmp_path, capsys):
+    merge(shards, tmp_path / "complete")
+    assert "of 2 rounds" not in capsys.readouterr().err
+    journal = shards[1] / "trials.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:-1]))
+    model = json.loads(lines[-1])["series"].split("|")[0]
+    merge(shards, tmp_path / "whole")
+    assert f"{shards[1]} has 1 of 2 rounds of {model}: it was interrupted" in capsys.readouterr().err
+    assert rows(tmp_path / "whole").trials_count[model] == "1"
+    assert main([*command("whole", "--resume")]) == 0
+    assert set(rows(tmp_path / "whole").trials_count) == {"2"}
+
+
+def test_a_series_that_another_round_would_not_measure_lacks_none(shards, tmp_path, capsys):
+    journal = shards[1] / "trials.jsonl"
+    first, *others = [json.loads(line) for line in journal.read_text().splitlines()]
+    first["result"] |= {"status": "failed", "reason": "no memory"}
+    kept = [first, *(one for one in others if one["series"] != first["series"])]
+    journal.write_text("".join(json.dumps(one) + "\n" for one in kept))
+    merge(shards, tmp_path / "whole")
+    assert "of 2 rounds" not in capsys.readouterr().err
+
+
 def test_a_shard_that_a_process_still_writes_is_refused(shards, tmp_path):
     lock = RunLock(shards[1])
     with pytest.raises(RunLockedError):
@@ -167,7 +191,7 @@ def test_a_run_that_is_no_shard_is_refused_beside_shards(shards, command, tmp_pa
     info = json.loads((tmp_path / "alone" / "run.json").read_text())
     info["seed"] = load_run_info(shards[0]).seed
     (tmp_path / "alone" / "run.json").write_text(json.dumps(info))
-    with pytest.raises(MergeError, match=r"is shard 1/2, .*alone is no shard"):
+    with pytest.raises(MergeError, match=r"is shard 1/2, .*alone is no shard: merge the 2 shards alone first"):
         merge([*shards, tmp_path / "alone"], tmp_path / "whole")
 
 
