@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,7 +121,7 @@ class ArtifactRequest:
         """
         if not (self.models or self.own_models or self.onnx_files or self.artifacts):
             raise HarnessError("no models are selected: give --models, --timm, --torchvision, --model or --onnx")
-        if self.batch < 1:
+        if not isinstance(self.batch, numbers.Integral) or self.batch < 1:
             raise HarnessError(f"--batch {self.batch}: give a number of at least 1")
         if self.exporter not in EXPORTERS:
             raise HarnessError(f"--exporter {self.exporter}: choose one of {', '.join(EXPORTERS)}")

@@ -197,8 +197,8 @@ def _refuse_twins(path: Path, found: list[SideSeries]) -> None:
     twin = next((name for name in names if names.count(name) > 1), None)
     if twin:
         raise ComparisonError(
-            f"{path} has two artifacts of {twin}, which changed during the run. Measure or export each version into a "
-            "separate directory."
+            f"{path} has two artifacts of {twin}: of two versions, or of two shapes of a file. Measure or export each "
+            "into a separate directory."
         )
 
 

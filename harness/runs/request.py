@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from typing import Any
 
 from harness.artifacts.model_shard import ModelShard
@@ -61,8 +62,11 @@ class RunRequest:
         Raises:
             HarnessError: an option must be changed; the message says which.
         """
-        if self.rounds < 1:
+        # The command line gives numbers; a caller in Python may give anything.
+        if not isinstance(self.rounds, numbers.Integral) or self.rounds < 1:
             raise HarnessError(f"--rounds {self.rounds}: give a number of at least 1")
+        if not isinstance(self.budget_s, numbers.Real) or not self.budget_s >= 0:
+            raise HarnessError(f"budget_s={self.budget_s!r}: give a number of seconds")
         for one in self.requests:
             one.check()
 
