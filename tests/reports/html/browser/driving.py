@@ -65,6 +65,12 @@ def scroll_to(page: webdriver.Chrome, element: WebElement) -> None:
     )
 
 
+def focus(page: webdriver.Chrome, element: WebElement) -> None:
+    """Gives an element the keyboard, with no scrolling that could hide the tooltip afterwards."""
+    scroll_to(page, element)
+    page.execute_script("arguments[0].focus({preventScroll: true})", element)
+
+
 def hover(page: webdriver.Chrome, mark: WebElement) -> dict[str, str]:
     """Moves to a mark; the tooltip's facts, and the name under an empty key."""
     scroll_to(page, mark)

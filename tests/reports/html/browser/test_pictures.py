@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.reports.html.browser.driving import PHONE, hover, mark_of, open_page, open_run, scroll_to
+from tests.reports.html.browser.driving import PHONE, focus, hover, mark_of, open_page, open_run, scroll_to
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +93,7 @@ def test_hovering_a_point_shows_its_facts_and_rings_it_elsewhere(page: webdriver
 
 def test_arrow_keys_move_through_the_points_and_enter_shows_every_column(page: webdriver.Chrome) -> None:
     chart = page.find_element(By.ID, "frontier-0")
-    page.execute_script("arguments[0].focus()", chart)
+    focus(page, chart)
     keys = ActionChains(page).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
     keys.perform()
     assert page.find_element(By.CSS_SELECTOR, "#tooltip b").text == "alpha/net-00"

@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from reports.html.page import write_page
 from reports.runs import load_runs
 from reports.training import ANY
-from tests.reports.html.browser.driving import choose, column_texts, hover, open_run
+from tests.reports.html.browser.driving import choose, column_texts, focus, hover, open_run
 
 pytestmark = pytest.mark.browser
 
@@ -174,7 +174,7 @@ def test_networks_without_accuracy_are_ticks_on_the_axis_with_a_tooltip(trained:
 
 
 def test_the_arrow_keys_reach_the_ticks_too(trained: webdriver.Chrome) -> None:
-    trained.execute_script("document.getElementById('frontier-0').focus()")
+    focus(trained, trained.find_element(By.ID, "frontier-0"))
     ActionChains(trained).send_keys(Keys.ARROW_RIGHT).perform()
     assert trained.find_element(By.CSS_SELECTOR, "#tooltip b").text == "onnx/mine"
 
