@@ -378,7 +378,7 @@ def test_a_bundle_is_added_to(stored: Path, bundle: Path, cache: list[str]) -> N
     assert [one["facts"]["model"] for one in index["models"]] == ["own/nets:small", "own/nets:wide"]
     assert index["models"][0]["artifact"] == entry["artifact"]
     for one in index["models"]:
-        assert set(one) == set(entry)
+        assert set(one) == {*entry, "fused_for"}
         assert set(one["facts"]) >= set(entry["facts"])
         for file in (one["artifact"], one["provenance"]):
             assert file_sha256(bundle / file["path"]) == file["sha256"]
