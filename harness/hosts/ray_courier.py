@@ -39,6 +39,7 @@ class RayCourier:
         """Takes a connected Ray."""
         self._ray = ray
         self._tasks: dict[Host, Any] = {}
+        self._functions: dict[Callable[..., Any], Any] = {}
         self._head = HeadWatch()
 
     def hosts(self) -> list[Host]:
@@ -94,8 +95,10 @@ class RayCourier:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(node_id=host.key, soft=False)
-        remote = self._ray.remote(max_retries=0, max_calls=1)(function)
-        return remote.options(num_cpus=processors, scheduling_strategy=there)
+        # Once each: Ray stores a new one with the head, and without a head it waits a minute and ends this program.
+        if function not in self._functions:
+            self._functions[function] = self._ray.remote(max_retries=0, max_calls=1)(function)
+        return self._functions[function].options(num_cpus=processors, scheduling_strategy=there)
 
     def deliver(self, parcels: Sequence[tuple[Parcel, Path]], hosts: Sequence[Host], say: Say) -> list[Host]:
         """Sends the files that hosts lack, one at a time; returns the hosts that have all of them.
