@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from foundation.shard import Shard
 from harness.errors import HostsError
 from harness.hosts import head_watch
 from harness.hosts.cluster import ADDRESS
 from harness.hosts.courier import Lost
 from harness.hosts.host import Host
+from harness.hosts.job import Job
+from harness.hosts.piece import Order, do_piece
 from harness.hosts.ray_courier import RayCourier
 
 HOST = Host("1", "a", 2)
@@ -90,3 +93,31 @@ def test_no_piece_is_sent_while_the_head_is_gone(monkeypatch: pytest.MonkeyPatch
     untouched: Any = object()
     with pytest.raises(HostsError, match=r"the head of the Ray cluster at .* is gone"):
         RayCourier(untouched).send(HOST, untouched)
+
+
+class Storing:
+    """A Ray that counts the functions that it stores with the head."""
+
+    def __init__(self) -> None:
+        self.stored: list[Any] = []
+
+    def remote(self, **_: Any) -> Any:
+        def stored(function: Any) -> Any:
+            self.stored.append(function)
+            task = types.SimpleNamespace(remote=lambda *_: "task")
+            return types.SimpleNamespace(options=lambda **_: task)
+
+        return stored
+
+
+def test_a_function_is_stored_with_the_head_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To store one, Ray waits for the head, and ends the program after a minute without it."""
+    pytest.importorskip("ray")
+    monkeypatch.delenv(ADDRESS, raising=False)
+    ray = Storing()
+    sending = RayCourier(ray)
+    order = Order(Job("run", (), "--output"), Shard(1, 2), {})
+    one, other = (Host(digit * 56, digit, 2) for digit in "ab")
+    for host in (one, other, one):
+        sending.send(host, order)
+    assert ray.stored == [do_piece]
