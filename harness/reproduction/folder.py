@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from importlib import resources
@@ -138,7 +139,7 @@ def _checked_weights(found: Reproduction) -> dict[str, Path]:
             f"{row['artifact_sha256'][:16]}. Give that with --artifact, and the files of its weights beside it"
         )
     beside = {location: file for location, file in external_locations(found.artifact).items() if file}
-    if taken := sorted(set(_OWN) & set(beside)):
+    if taken := sorted(set(_OWN) & {os.path.normpath(location) for location in beside}):
         raise HarnessError(
             f"{found.artifact} has weights in a file called {taken[0]}, as is one of the folder; measure it by "
             "harness run"

@@ -33,9 +33,15 @@ def test_the_script_warms_up_as_long_as_a_trial(backend: str, warmup_s: float) -
     assert found["warmup_s"] == warmup_s
 
 
-def test_weights_under_a_name_that_the_folder_needs_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("location", ["inputs.npz", "./inputs.npz"])
+def test_weights_under_a_name_that_the_folder_needs_are_refused(location: str, tmp_path: Path) -> None:
     artifact, output = tmp_path / "model.onnx", tmp_path / "output"
     onnx.save(small_model(), artifact, save_as_external_data=True, location="inputs.npz", size_threshold=0)
+    model = onnx.load(artifact, load_external_data=False)
+    for entry in (entry for tensor in model.graph.initializer for entry in tensor.external_data):
+        if entry.key == "location":
+            entry.value = location
+    artifact.write_bytes(model.SerializeToString())
     with pytest.raises(HarnessError, match=r"has weights in a file called inputs\.npz"):
         write(Reproduction({**ROW, "artifact_sha256": artifact_sha256(artifact)}, TimingSettings(), artifact), output)
     assert not output.exists()
